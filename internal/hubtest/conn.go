@@ -1,0 +1,232 @@
+package hubtest
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// door is one listening port that can be closed and opened again. Its fields are guarded by Hub.mu.
+type door struct {
+	want     string // "" : choose
+	addr     string // once chosen, kept
+	listener net.Listener
+}
+
+func (d *door) open() (err error) {
+	switch {
+	case d.addr != "":
+		// The port may be in use for a moment by a connection somebody else made out of it.
+		for range 100 {
+			if d.listener, err = net.Listen("tcp", d.addr); err == nil {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	case d.want != "":
+		d.listener, err = net.Listen("tcp", d.want)
+	default:
+		d.listener, err = listenLow()
+	}
+	if err != nil {
+		return err
+	}
+	d.addr = d.listener.Addr().String()
+	return nil
+}
+
+func (d *door) close() {
+	if d != nil && d.listener != nil {
+		_ = d.listener.Close()
+		d.listener = nil
+	}
+}
+
+// listenLow takes a free port below the ranges that systems give to outgoing connections (32768 on Linux, 49152
+// elsewhere): while a hub is down nobody gets its port by chance, and no client that dials it connects to itself.
+func listenLow() (net.Listener, error) {
+	for range 200 {
+		port := 18000 + rand.IntN(14000)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return l, nil
+		}
+	}
+	return net.Listen("tcp", "127.0.0.1:0")
+}
+
+// conn is an accepted connection. It embeds *net.TCPConn so that the plain path keeps ReadFrom, hence sendfile.
+type conn struct {
+	*net.TCPConn
+	hub   *Hub
+	id    int64
+	pace  pacer
+	first []byte // read to tell TLS from HTTP, not yet handed on
+	once  sync.Once
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	if len(c.first) > 0 {
+		n := copy(p, c.first)
+		c.first = c.first[n:]
+		return n, nil
+	}
+	return c.TCPConn.Read(p)
+}
+
+func (c *conn) Close() error {
+	c.once.Do(func() {
+		c.hub.mu.Lock()
+		delete(c.hub.conns, c)
+		c.hub.mu.Unlock()
+	})
+	return c.TCPConn.Close()
+}
+
+// reset closes with RST instead of FIN. It leaves the bookkeeping to Close, which the server calls.
+func (c *conn) reset() {
+	_ = c.SetLinger(0)
+	_ = c.TCPConn.Close()
+}
+
+// accept hands connections to the server until the listener is closed.
+func (h *Hub) accept(l net.Listener) {
+	for {
+		nc, err := l.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			continue // the peer was gone before we looked, or no descriptors for now
+		}
+		tc := nc.(*net.TCPConn)
+		if h.SendBuffer > 0 {
+			_ = tc.SetWriteBuffer(h.SendBuffer)
+		}
+		c := &conn{TCPConn: tc, hub: h}
+		h.mu.Lock()
+		h.lastConn++
+		c.id = h.lastConn
+		h.conns[c] = struct{}{}
+		h.mu.Unlock()
+		h.wg.Go(func() { h.greet(c) })
+	}
+}
+
+// greet looks at the first byte and queues the connection for the server.
+func (h *Hub) greet(c *conn) {
+	f := h.faults.connect(atAccept, "", false)
+	if f.Refuse || f.Silent && !h.hold(atAccept, "") {
+		c.reset()
+		_ = c.Close()
+		return
+	}
+	var first [1]byte
+	if _, err := c.TCPConn.Read(first[:]); err != nil {
+		_ = c.Close()
+		return
+	}
+	c.first = first[:]
+	var nc net.Conn = c
+	if first[0] == 0x16 { // a TLS handshake record, RFC 8446 section 5.1
+		nc = tls.Server(c, h.server.TLSConfig)
+	}
+	select {
+	case h.incoming <- nc:
+	case <-h.done:
+		c.reset()
+		_ = c.Close()
+	}
+}
+
+// hold waits until no rule without a count asks for silence any more; false: the hub closed.
+func (h *Hub) hold(s stage, host string) bool {
+	for {
+		select {
+		case <-h.faults.changed():
+		case <-h.done:
+			return false
+		}
+		if !h.faults.connect(s, host, true).Silent {
+			return true
+		}
+	}
+}
+
+// queue is the server's listener: connections that were greeted.
+type queue struct{ h *Hub }
+
+func (q *queue) Accept() (net.Conn, error) {
+	select {
+	case c := <-q.h.incoming:
+		return c, nil
+	case <-q.h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (q *queue) Close() error   { return nil }
+func (q *queue) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (h *Hub) connState(_ net.Conn, s http.ConnState) {
+	switch s {
+	case http.StateNew:
+		h.wg.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		h.wg.Done()
+	}
+}
+
+type connKey struct{}
+
+func connContext(ctx context.Context, nc net.Conn) context.Context {
+	if t, ok := nc.(*tls.Conn); ok {
+		nc = t.NetConn()
+	}
+	return context.WithValue(ctx, connKey{}, nc)
+}
+
+func connOf(r *http.Request) *conn { return r.Context().Value(connKey{}).(*conn) }
+
+func (h *Hub) tlsConfig() *tls.Config {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	if h.HTTP2 {
+		cfg.NextProtos = []string{"h2", "http/1.1"}
+	}
+	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		c := hello.Conn.(*conn)
+		f := h.faults.connect(atHello, hello.ServerName, false)
+		switch {
+		case f.ResetHandshake, f.Refuse:
+			c.reset()
+			return nil, errors.New("hub: handshake reset")
+		case f.Silent && !h.hold(atHello, hello.ServerName):
+			return nil, errors.New("hub: closed")
+		case f.WrongCert:
+			return h.strangerCert()
+		}
+		return h.leaf, nil
+	}
+	return cfg
+}
+
+// strangerCert is what somebody in the middle would show: another authority, another name.
+func (h *Hub) strangerCert() (*tls.Certificate, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stranger != nil {
+		return h.stranger, nil
+	}
+	ca, err := newAuthority("a stranger")
+	if err != nil {
+		return nil, err
+	}
+	h.stranger, err = ca.leaf([]string{"stranger.example"})
+	return h.stranger, err
+}

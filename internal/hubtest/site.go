@@ -1,0 +1,304 @@
+package hubtest
+
+import (
+	"net"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Scheme is how a registry wants to be asked.
+type Scheme int
+
+const (
+	Bearer Scheme = iota // tokens from TokenHost
+	Basic                // user and password with each request, for everything
+	Open                 // nobody is asked for anything
+)
+
+// Site is one registry. Exported fields are read at the hub's Start; methods may be called at any time after the hub
+// knows it.
+type Site struct {
+	Host        string   // host name, or host:port where that matters
+	Aliases     []string // further names
+	Auth        Scheme
+	TokenHost   string            // default: Host itself, at /token
+	CDN         string            // default: none, blobs are served by the registry
+	Service     string            // default: Host
+	Users       map[string]string // default: the hub's
+	NoReferrers bool              // 404 at the referrers API, as GHCR
+	NoPostToken bool              // the token service knows GET alone (404 to POST)
+	DenyToken   bool              // the token service answers 403 instead of a token without access, as GHCR
+
+	hub     *Hub
+	limited bool   // the hub's RateLimit counts here
+	realm   string // see SetRealm; guarded by hub.mu, as is repos
+	repos   map[string]*repository
+}
+
+type repository struct {
+	private   bool
+	members   []string
+	blobs     map[digest.Digest]Content
+	manifests map[digest.Digest]manifest
+	tags      map[string]digest.Digest
+}
+
+type manifest struct {
+	mediaType string
+	body      []byte
+}
+
+func (s *Site) attach(h *Hub) {
+	s.hub = h
+	s.repos = map[string]*repository{}
+	if s.TokenHost == "" {
+		s.TokenHost = s.Host
+	}
+	if s.Service == "" {
+		s.Service = s.Host
+	}
+}
+
+// repo returns a repository, made if need be. hub.mu is held.
+func (s *Site) repo(name string) *repository {
+	r := s.repos[name]
+	if r == nil {
+		r = &repository{
+			blobs:     map[digest.Digest]Content{},
+			manifests: map[digest.Digest]manifest{},
+			tags:      map[string]digest.Digest{},
+		}
+		s.repos[name] = r
+	}
+	return r
+}
+
+// Push puts an image and all its children into a repository; an empty tag sets none.
+func (s *Site) Push(repo, tag string, img Image) digest.Digest {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	d := s.repo(repo).push(img)
+	if tag != "" {
+		s.repo(repo).tags[tag] = d
+	}
+	return d
+}
+
+func (r *repository) push(img Image) digest.Digest {
+	for _, child := range img.Children {
+		r.push(child)
+	}
+	for _, l := range img.Layers {
+		r.blobs[l.Digest] = l.Content
+	}
+	if img.Config != nil {
+		r.blobs[digest.FromBytes(img.Config)] = Bytes(img.Config)
+	}
+	d := img.Digest()
+	r.manifests[d] = manifest{img.MediaType, img.Manifest}
+	return d
+}
+
+// AddBlob puts a blob into a repository.
+func (s *Site) AddBlob(repo string, data []byte) digest.Digest {
+	return s.AddContent(repo, Bytes(data))
+}
+
+// AddContent puts content into a repository and returns its digest, which is computed unless the content knows it.
+func (s *Site) AddContent(repo string, c Content) digest.Digest {
+	d := DigestOf(c)
+	s.AddContentAs(repo, d, c)
+	return d
+}
+
+// AddContentAs puts content under a digest it may not have: a registry that is broken or lies.
+func (s *Site) AddContentAs(repo string, d digest.Digest, c Content) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	s.repo(repo).blobs[d] = c
+}
+
+// AddManifest puts any manifest there, unchecked, tagged unless tag is "".
+func (s *Site) AddManifest(repo, tag, mediaType string, body []byte) digest.Digest {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	d := digest.FromBytes(body)
+	r := s.repo(repo)
+	r.manifests[d] = manifest{mediaType, body}
+	if tag != "" {
+		r.tags[tag] = d
+	}
+	return d
+}
+
+// SetTag points a tag at a manifest, which need not exist.
+func (s *Site) SetTag(repo, tag string, d digest.Digest) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	s.repo(repo).tags[tag] = d
+}
+
+// SetPrivate hides a repository from everybody but the users named.
+func (s *Site) SetPrivate(repo string, users ...string) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	r := s.repo(repo)
+	r.private, r.members = true, users
+}
+
+// SetPublic shows it to everybody again.
+func (s *Site) SetPublic(repo string) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	s.repo(repo).private = false
+}
+
+// SetRealm makes challenges name another token service, right or wrong; "" is the site's own again.
+func (s *Site) SetRealm(url string) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	s.realm = url
+}
+
+// Delete removes a tag, a manifest with its tags, or a blob; with ref "" the whole repository.
+func (s *Site) Delete(repo, ref string) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	r := s.repos[repo]
+	switch {
+	case r == nil:
+	case ref == "":
+		delete(s.repos, repo)
+	default:
+		r.delete(ref)
+	}
+}
+
+// delete reports whether there was such a tag, manifest or blob.
+func (r *repository) delete(ref string) bool {
+	if _, ok := r.tags[ref]; ok {
+		delete(r.tags, ref)
+		return true
+	}
+	d := digest.Digest(ref)
+	_, isManifest := r.manifests[d]
+	_, isBlob := r.blobs[d]
+	delete(r.manifests, d)
+	delete(r.blobs, d)
+	for tag, to := range r.tags {
+		if to == d {
+			delete(r.tags, tag)
+		}
+	}
+	return isManifest || isBlob
+}
+
+// Manifest returns what a tag or digest stands for; ok is false when there is none.
+func (s *Site) Manifest(repo, ref string) (d digest.Digest, mediaType string, body []byte, ok bool) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	r := s.repos[repo]
+	if r == nil {
+		return "", "", nil, false
+	}
+	d, m, ok := r.resolve(ref)
+	return d, m.mediaType, m.body, ok
+}
+
+func (r *repository) resolve(ref string) (digest.Digest, manifest, bool) {
+	d := digest.Digest(ref)
+	if !strings.Contains(ref, ":") {
+		d = r.tags[ref]
+	}
+	m, ok := r.manifests[d]
+	return d, m, ok
+}
+
+// Blob returns a repository's blob, nil when it has none such.
+func (s *Site) Blob(repo string, d digest.Digest) Content {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	if r := s.repos[repo]; r != nil {
+		return r.blobs[d]
+	}
+	return nil
+}
+
+// Tags lists a repository's tags in order.
+func (s *Site) Tags(repo string) []string {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	r := s.repos[repo]
+	if r == nil {
+		return nil
+	}
+	tags := make([]string, 0, len(r.tags))
+	for tag := range r.tags {
+		tags = append(tags, tag)
+	}
+	sort.Strings(tags)
+	return tags
+}
+
+// closeFiles closes contents that hold files. hub.mu is held.
+func (s *Site) closeFiles() {
+	for _, r := range s.repos {
+		for _, c := range r.blobs {
+			if f, ok := c.(*fileContent); ok {
+				f.close()
+			}
+		}
+	}
+}
+
+// password returns the password a user must give. hub.mu is held.
+func (s *Site) password(user string) (string, bool) {
+	if s.Users != nil {
+		p, ok := s.Users[user]
+		return p, ok
+	}
+	p, ok := s.hub.users[user]
+	return p, ok
+}
+
+// login reports whether the password is the user's.
+func (s *Site) login(user, password string) bool {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	want, ok := s.password(user)
+	return ok && want == password
+}
+
+// grants returns which of the actions a user ("" is nobody in particular) has in a repository.
+func (s *Site) grants(user, repo string, actions []string) []string {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	r := s.repos[repo]
+	got := []string{}
+	for _, a := range actions {
+		var ok bool
+		switch {
+		case s.Auth == Open:
+			ok = true
+		case user != "":
+			ok = r == nil || !r.private || slices.Contains(r.members, user)
+		default:
+			ok = a == "pull" && r != nil && !r.private
+		}
+		if ok && !slices.Contains(got, a) {
+			got = append(got, a)
+		}
+	}
+	return got
+}
+
+// hostname strips the port.
+func hostname(hostport string) string {
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		return h
+	}
+	return strings.Trim(hostport, "[]")
+}
