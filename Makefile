@@ -1,0 +1,40 @@
+# The two commands are `make run` and `make test`; CONTRIBUTING.md says what the rest is for.
+# No Go toolchain is downloaded by itself: .ci/go says what is wanted and where to get it.
+export GOTOOLCHAIN = local
+SHELL = bash
+.SHELLFLAGS = -euo pipefail -c
+.DEFAULT_GOAL = help
+
+.PHONY: help run build test e2e bench lint clean
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+run: ## build and start the daemon, then the tray where there is a display; Ctrl-C stops both
+	@.ci/start
+
+build: ## both programs, into bin/
+	@.ci/go
+	@.ci/need desktop
+	CGO_ENABLED=0 go build -o bin/pulley ./cmd/pulley
+	go build -o bin/pulley-tray ./cmd/pulley-tray
+
+test: ## all tests with the race detector, and the tray under Xvfb; needs no root
+	@.ci/go
+	@.ci/need test
+	go test -race ./...
+	.ci/tray
+
+e2e: ## real container engines, old and new, pulling through the real daemon; needs root
+	@.ci/e2e
+
+bench: ## the figures of the README on this machine
+	@.ci/go
+	@.ci/need go
+	go run ./internal/bench
+
+lint: ## golangci-lint and govulncheck, built from the module proxy at pinned versions
+	@.ci/lint
+
+clean: ## what was built here; caches of Go and of `make e2e` stay
+	rm -rf bin
