@@ -1,0 +1,304 @@
+package cache
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"os"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Blob is stored content, open for reading. It must be closed; until then it is
+// not evicted.
+type Blob struct {
+	c    *Cache
+	key  key
+	file *os.File
+	size int64
+	once sync.Once
+}
+
+// File is the open file, at offset 0, for sendfile. It belongs to this Blob
+// alone and is closed with it.
+func (b *Blob) File() *os.File { return b.file }
+
+// Size is in bytes.
+func (b *Blob) Size() int64 { return b.size }
+
+// Digest is the blob's name.
+func (b *Blob) Digest() digest.Digest { return b.key.digest() }
+
+// ReadAt reads independently of File's offset.
+func (b *Blob) ReadAt(p []byte, off int64) (int, error) { return b.file.ReadAt(p, off) }
+
+// Close may be called more than once.
+func (b *Blob) Close() error {
+	var err error
+	b.once.Do(func() {
+		err = b.file.Close()
+		b.c.unpin(b.key)
+	})
+	return err
+}
+
+// GetOption changes what Get does.
+type GetOption func(*getOptions)
+
+type getOptions struct {
+	verified bool
+	quiet    bool // no use of the blob
+}
+
+// Verified makes Get hash the blob even if its stamp fits: for a client that was
+// just served and asks again, as after a digest that did not fit for it.
+func Verified() GetOption { return func(o *getOptions) { o.verified = true } }
+
+// Get opens a stored blob. If its file looks as it did when it was last hashed it
+// is served as it is; else it is hashed first, and one that is not what its name
+// says is removed. *MissError: ask upstream; whatever is wrong with the file is
+// a miss.
+func (c *Cache) Get(d digest.Digest, opt ...GetOption) (*Blob, error) {
+	k, err := keyOf(d)
+	if err != nil {
+		return nil, err
+	}
+	var o getOptions
+	for _, set := range opt {
+		set(&o)
+	}
+	if c.isClosed() {
+		return nil, ErrClosed
+	}
+	c.pin(k)
+	b, err := c.get(k, o)
+	if err != nil {
+		c.unpin(k)
+		return nil, err
+	}
+	return b, nil
+}
+
+// pin keeps a blob from being evicted.
+func (c *Cache) pin(k key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open[k]++
+}
+
+func (c *Cache) unpin(k key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open[k]--; c.open[k] == 0 {
+		delete(c.open, k)
+	}
+}
+
+func (c *Cache) get(k key, o getOptions) (*Blob, error) {
+	if !o.verified {
+		if b, err := c.getStamped(k, o.quiet); b != nil || err != nil {
+			return b, err
+		}
+	}
+	s, arrived, release := c.settleCounted(k)
+	defer release()
+	c.mu.Lock()
+	hashed := s.runs > arrived // by somebody we waited for
+	c.mu.Unlock()
+	if !o.verified || hashed {
+		if b, err := c.getStamped(k, o.quiet); b != nil || err != nil {
+			return b, err
+		}
+	}
+	c.mu.Lock()
+	s.runs++
+	c.mu.Unlock()
+	return c.getHashed(k)
+}
+
+// getStamped opens the blob if its stamp fits; nil, nil if it does not.
+func (c *Cache) getStamped(k key, quiet bool) (*Blob, error) {
+	f, st, err := c.openBlob(k)
+	if err != nil {
+		return nil, err
+	}
+	rec, ok := c.store.get(k)
+	if !ok || !rec.stamped || rec.stamp != st {
+		_ = f.Close()
+		return nil, nil
+	}
+	if !quiet {
+		c.touch(k, rec)
+	}
+	return &Blob{c: c, key: k, file: f, size: st.size}, nil
+}
+
+// touch notes that a blob was used. Not more often than once a second: the order
+// of use needs no better, and a hot blob costs no write then.
+func (c *Cache) touch(k key, rec record) {
+	if now := c.now().UnixNano(); now-rec.used >= 1e9 {
+		rec.used = now
+		c.store.put(k, rec)
+		c.soon()
+	}
+}
+
+// getHashed opens the blob and reads it all. Needs settle.
+func (c *Cache) getHashed(k key) (*Blob, error) {
+	f, st, err := c.openBlob(k)
+	if err != nil {
+		return nil, err
+	}
+	got, err := hashFile(f)
+	if err != nil {
+		_ = f.Close()
+		return nil, c.lost(k, Unreadable, err)
+	}
+	if got != k {
+		_ = f.Close()
+		return nil, c.lost(k, Damaged, nil)
+	}
+	c.store.put(k, record{stamp: st, used: c.now().UnixNano(), stamped: true})
+	c.soon()
+	return &Blob{c: c, key: k, file: f, size: st.size}, nil
+}
+
+func (c *Cache) openBlob(k key) (*os.File, stamp, error) {
+	f, err := openShared(c.blobPath(k), os.O_RDONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, known := c.store.get(k); known {
+			c.forgetBlob(k)
+		}
+		return nil, stamp{}, &MissError{Digest: k.digest(), Reason: Absent}
+	}
+	if err != nil {
+		return nil, stamp{}, c.unopened(k, err)
+	}
+	st, err := stampOf(f)
+	if err != nil {
+		_ = f.Close()
+		return nil, stamp{}, c.lost(k, Unreadable, err)
+	}
+	return f, st, nil
+}
+
+// unopened types the failure to open a blob. With too many files open there is
+// nothing wrong with the blob.
+func (c *Cache) unopened(k key, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return c.lost(k, Unreadable, err)
+	}
+	return &MissError{Digest: k.digest(), Reason: Unreadable, Err: err}
+}
+
+// lost removes a blob that is no good and says so.
+func (c *Cache) lost(k key, why Reason, err error) *MissError {
+	c.counts.damaged.Add(1)
+	miss := &MissError{Digest: k.digest(), Reason: why, Err: err}
+	c.log.Warn("cache: removing a blob that is no good; it will be fetched again", "digest", miss.Digest, "reason", why, "err", err)
+	if err := c.discard(c.blobPath(k)); err != nil {
+		c.log.Warn("cache: it could not be removed", "digest", miss.Digest, "err", err)
+	}
+	c.forgetBlob(k)
+	return miss
+}
+
+func (c *Cache) forgetBlob(k key) {
+	c.store.remove(k)
+	c.index.dirty.Store(true)
+	c.soon()
+}
+
+// adopt takes a file that has just been moved into place, with the right
+// content, into the books. Needs settle.
+func (c *Cache) adopt(k key) error {
+	f, err := openShared(c.blobPath(k), os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	st, err := stampOf(f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	c.store.put(k, record{stamp: st, used: c.now().UnixNano(), stamped: true})
+	c.index.dirty.Store(true)
+	c.soon()
+	c.checkSize()
+	return nil
+}
+
+// Put stores a small body (a manifest) at once. *DigestError if it is not d's;
+// *NoSpaceError or *DiskError if it cannot be kept.
+func (c *Cache) Put(d digest.Digest, body []byte) error {
+	k, err := keyOf(d)
+	if err != nil {
+		return err
+	}
+	if got := key(sha256.Sum256(body)); got != k {
+		return &DigestError{Want: d, Got: got.digest()}
+	}
+	if c.isClosed() {
+		return ErrClosed
+	}
+	if limit := c.maxSize.Load(); limit > 0 && int64(len(body)) > limit {
+		return &NoSpaceError{}
+	}
+	defer c.settle(k)()
+	if b, err := c.getStamped(k, false); err == nil && b != nil {
+		return b.file.Close()
+	}
+	err = c.writeFile(c.blobPath(k), body)
+	if err != nil && isNoSpace(err) && c.makeRoom(int64(len(body))) {
+		err = c.writeFile(c.blobPath(k), body)
+	}
+	if err == nil {
+		err = c.adopt(k)
+	}
+	return diskFault("store "+k.hex(), err)
+}
+
+// Delete removes a blob and what there is of a download at rest. Readers keep
+// what they have open. A blob that is not there is no error.
+func (c *Cache) Delete(d digest.Digest) error {
+	k, err := keyOf(d)
+	if err != nil {
+		return err
+	}
+	defer c.settle(k)()
+	c.mu.Lock()
+	p, rests := c.partials[k]
+	delete(c.partials, k)
+	c.mu.Unlock()
+	if rests {
+		c.partialSize.Add(-p.size)
+		c.removePartial(k)
+	}
+	if err := c.discard(c.blobPath(k)); err != nil {
+		return diskFault("delete "+k.hex(), err)
+	}
+	c.forgetBlob(k)
+	return nil
+}
+
+// readAll reads a stored blob of at most limit bytes, without counting that as
+// a use.
+func (c *Cache) readAll(k key, limit int64) ([]byte, error) {
+	c.pin(k)
+	defer c.unpin(k)
+	b, err := c.get(k, getOptions{quiet: true})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = b.file.Close() }()
+	if b.size > limit {
+		return nil, &MissError{Digest: k.digest(), Reason: Unreadable, Err: errors.New("too large for a manifest")}
+	}
+	var buf bytes.Buffer
+	buf.Grow(int(b.size) + bytes.MinRead)
+	if _, err := buf.ReadFrom(b.file); err != nil {
+		return nil, c.lost(k, Unreadable, err)
+	}
+	return buf.Bytes(), nil
+}

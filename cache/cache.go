@@ -1,0 +1,456 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// flushDelay is how long derived things (database, index.json, check times of
+// tags) may lag behind: long enough that the layers of one pull are one write.
+const flushDelay = 2 * time.Second
+
+// errNotRegular is for a directory or device where a blob should be.
+var errNotRegular = errors.New("not a regular file")
+
+// Options say where a cache is and what it may use.
+type Options struct {
+	Dir     string
+	MaxSize int64                           // bytes; 0: no limit
+	Now     func() time.Time                // nil: time.Now
+	Log     *slog.Logger                    // nil: silent
+	Free    func(dir string) (int64, error) // bytes free on dir's disk; nil: the system's answer
+
+	disk disk // nil: the system's
+}
+
+// Cache is an open cache directory. All methods may be called concurrently.
+type Cache struct {
+	dir  string
+	now  func() time.Time
+	log  *slog.Logger
+	free func(string) (int64, error)
+	disk disk
+	boot [16]byte
+	lock *os.File
+
+	store       *store
+	refs        refCache
+	index       indexState
+	maxSize     atomic.Int64
+	partialSize atomic.Int64 // bytes of downloads, in flight and at rest
+	temp        atomic.Int64
+	counts      counters
+
+	wg   sync.WaitGroup
+	stop chan struct{}
+	kick chan struct{} // something derived is to be written
+	full chan struct{} // over max_size
+
+	evicting sync.Mutex
+	flushing sync.Mutex
+
+	mu       sync.Mutex // may be held while taking a Fill's, never the reverse
+	closed   bool
+	fills    map[key]*Fill
+	partials map[key]partial
+	open     map[key]int // readers of stored blobs
+	settling map[key]*settling
+}
+
+type counters struct {
+	evicted, evictedBytes, damaged atomic.Int64
+}
+
+// Open opens the cache in o.Dir, creating it if need be. *HeldError if another
+// process has it; any other error says why the directory cannot be used.
+func Open(o Options) (*Cache, error) {
+	c := &Cache{
+		dir: o.Dir, now: o.Now, log: o.Log, free: o.Free, disk: o.disk,
+		boot: bootMark(bootID()),
+		stop: make(chan struct{}), kick: make(chan struct{}, 1), full: make(chan struct{}, 1),
+		fills: make(map[key]*Fill), partials: make(map[key]partial),
+		open: make(map[key]int), settling: make(map[key]*settling),
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.free == nil {
+		c.free = freeSpace
+	}
+	if c.disk == nil {
+		c.disk = osDisk{}
+	}
+	c.maxSize.Store(o.MaxSize)
+	if err := c.prepare(); err != nil {
+		var held *HeldError
+		if errors.As(err, &held) {
+			return nil, err
+		}
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = fmt.Errorf("%s %s: %w", pe.Op, pe.Path, pe.Err)
+		}
+		return nil, fmt.Errorf("cache: %s: cannot be used: %w; make it writable, or set another cache.dir", o.Dir, err)
+	}
+	c.wg.Go(c.keep)
+	c.soon()
+	return c, nil
+}
+
+func (c *Cache) prepare() (err error) {
+	if c.dir == "" {
+		return errors.New("no directory given")
+	}
+	if c.dir, err = filepath.Abs(c.dir); err != nil {
+		return err
+	}
+	if err := c.disk.mkdir(c.dir); err != nil {
+		return err
+	}
+	if c.lock, err = lockDir(c.dir); err != nil {
+		return err
+	}
+	if err := c.load(); err != nil {
+		_ = c.lock.Close()
+		return err
+	}
+	return nil
+}
+
+func (c *Cache) load() error {
+	// What lies in tmp belongs to nobody: the lock is ours.
+	_ = os.RemoveAll(filepath.Join(c.dir, "tmp"))
+	for _, d := range []string{"blobs/sha256", "refs", "partial/sha256", "tmp"} {
+		if err := c.disk.mkdir(filepath.Join(c.dir, filepath.FromSlash(d))); err != nil {
+			return err
+		}
+	}
+	// A full disk must not keep what is there from being served.
+	if err := c.writeLayout(); err != nil && !isNoSpace(err) {
+		return err
+	}
+	if err := c.loadPartials(); err != nil {
+		return err
+	}
+	s, fresh := openStore(filepath.Join(c.dir, "cache.db"), c.log)
+	c.store = s
+	if fresh {
+		if err := s.reconcile(filepath.Join(c.dir, "blobs", "sha256")); err != nil {
+			return errors.Join(err, s.close())
+		}
+	}
+	c.index.dirty.Store(true)
+	c.checkSize()
+	return nil
+}
+
+// writeLayout makes the directory an OCI image layout.
+func (c *Cache) writeLayout() error {
+	want := []byte(`{"imageLayoutVersion":"` + ocispec.ImageLayoutVersion + `"}`)
+	name := filepath.Join(c.dir, ocispec.ImageLayoutFile)
+	if have, err := os.ReadFile(name); err != nil || string(have) != string(want) {
+		if err := c.writeFile(name, want); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(c.dir, ocispec.ImageIndexFile)); err != nil {
+		return c.writeFile(filepath.Join(c.dir, ocispec.ImageIndexFile), emptyIndex())
+	}
+	return nil
+}
+
+// keep writes derived things some time after they changed and evicts when there
+// is too much. It sleeps when nothing happens.
+func (c *Cache) keep() {
+	timer := time.NewTimer(flushDelay)
+	timer.Stop()
+	for {
+		select {
+		case <-c.stop:
+			return
+		case <-c.full:
+			c.shrink(c.fits)
+		case <-c.kick:
+			timer.Reset(flushDelay)
+			select {
+			case <-c.stop:
+				return
+			case <-timer.C:
+			}
+			if err := c.Flush(); err != nil {
+				c.log.Warn("cache: not everything could be written, trying again later", "err", err)
+			}
+		}
+	}
+}
+
+// soon has derived things written some time from now.
+func (c *Cache) soon() {
+	select {
+	case c.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Flush writes everything that lags behind: index.json, the database, check
+// times of tags, journals of running downloads. It is for those who read the
+// directory next; nothing gets lost without it.
+func (c *Cache) Flush() error {
+	c.flushing.Lock()
+	defer c.flushing.Unlock()
+	c.mu.Lock()
+	running := make([]*Fill, 0, len(c.fills))
+	for _, f := range c.fills {
+		running = append(running, f)
+	}
+	c.mu.Unlock()
+	for _, f := range running {
+		f.sync()
+	}
+	fresh, err := c.store.flush(false)
+	if fresh {
+		err = errors.Join(err, c.store.reconcile(filepath.Join(c.dir, "blobs", "sha256")))
+		_, ferr := c.store.flush(false)
+		err = errors.Join(err, ferr)
+	}
+	return errors.Join(err, c.flushTags(), c.writeIndex())
+}
+
+// Close ends every fill with ErrClosed, writes what lags behind and lets go of
+// the directory. Blobs that are open stay readable.
+func (c *Cache) Close() error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return nil
+	}
+	c.closed = true
+	running := make([]*Fill, 0, len(c.fills))
+	for _, f := range c.fills {
+		running = append(running, f)
+	}
+	c.mu.Unlock()
+	close(c.stop)
+	for _, f := range running {
+		f.Fail(ErrClosed)
+		<-f.done
+	}
+	c.wg.Wait()
+	err := c.Flush()
+	return errors.Join(err, c.store.close(), c.lock.Close())
+}
+
+func (c *Cache) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
+// Dir is the directory, absolute.
+func (c *Cache) Dir() string { return c.dir }
+
+// SetMaxSize changes the limit; 0 means none. Evicting begins at once.
+func (c *Cache) SetMaxSize(n int64) {
+	c.maxSize.Store(n)
+	c.checkSize()
+}
+
+// Stats are counts at one moment. Sizes are bytes.
+type Stats struct {
+	Dir     string
+	MaxSize int64
+	Size    int64 // blobs and downloads together: what max_size limits
+	Blobs   int64 // how many are stored
+	Fills   int   // downloads in flight
+
+	Partials    int // downloads at rest
+	PartialSize int64
+
+	Evicted, EvictedSize int64 // since Open
+	Damaged              int64 // blobs found damaged since Open
+}
+
+// Stat costs nothing worth mentioning.
+func (c *Cache) Stat() Stats {
+	size, count := c.store.totals()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	partial := c.partialSize.Load()
+	return Stats{
+		Dir: c.dir, MaxSize: c.maxSize.Load(),
+		Size: size + partial, Blobs: count,
+		Fills: len(c.fills), Partials: len(c.partials), PartialSize: partial,
+		Evicted: c.counts.evicted.Load(), EvictedSize: c.counts.evictedBytes.Load(),
+		Damaged: c.counts.damaged.Load(),
+	}
+}
+
+func (c *Cache) blobPath(k key) string { return filepath.Join(c.dir, "blobs", "sha256", k.hex()) }
+
+func (c *Cache) tempPath() string {
+	return filepath.Join(c.dir, "tmp", strconv.FormatInt(c.temp.Add(1), 36))
+}
+
+// settling serialises what happens to one digest: hashing, storing, beginning a
+// download, evicting.
+type settling struct {
+	mu   sync.Mutex
+	refs int
+	runs int // hash runs begun
+}
+
+// settle takes the lock of k; the result lets it go.
+func (c *Cache) settle(k key) (release func()) {
+	_, _, release = c.settleCounted(k)
+	return release
+}
+
+// settleCounted is settle; arrived is how many hash runs had begun before the
+// caller came, for whoever may use the result of a later one.
+func (c *Cache) settleCounted(k key) (s *settling, arrived int, release func()) {
+	c.mu.Lock()
+	s = c.settling[k]
+	if s == nil {
+		s = &settling{}
+		c.settling[k] = s
+	}
+	s.refs++
+	arrived = s.runs
+	c.mu.Unlock()
+	s.mu.Lock()
+	return s, arrived, func() { c.unsettle(k, s) }
+}
+
+// trySettle is settle for those who can do without.
+func (c *Cache) trySettle(k key) (release func(), ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.settling[k] != nil {
+		return nil, false
+	}
+	s := &settling{refs: 1}
+	s.mu.Lock()
+	c.settling[k] = s
+	return func() { c.unsettle(k, s) }, true
+}
+
+func (c *Cache) unsettle(k key, s *settling) {
+	s.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.refs--; s.refs == 0 {
+		delete(c.settling, k)
+	}
+}
+
+// Join finds or begins the download of d. first: the caller drives it, after
+// registering its Reader. ErrStored: Get has it. *NoSpaceError or *DiskError: the
+// bytes can only be passed through.
+func (c *Cache) Join(d digest.Digest) (f *Fill, first bool, err error) {
+	k, err := keyOf(d)
+	if err != nil {
+		return nil, false, err
+	}
+	for {
+		f, err := c.running(k)
+		if f != nil || err != nil {
+			return f, false, err
+		}
+		f, err = c.begin(k, d)
+		if f != nil || err != nil {
+			return f, f != nil, err
+		}
+	}
+}
+
+// running returns the fill of k; it waits for one that is being given up, nil
+// then.
+func (c *Cache) running(k key) (*Fill, error) {
+	c.mu.Lock()
+	f := c.fills[k]
+	closed := c.closed
+	c.mu.Unlock()
+	switch {
+	case closed:
+		return nil, ErrClosed
+	case f == nil:
+		return nil, nil
+	}
+	f.mu.Lock()
+	over := f.ending && f.failure != nil
+	f.mu.Unlock()
+	if over {
+		<-f.done
+		return nil, nil
+	}
+	return f, nil
+}
+
+// begin makes the fill of k; nil if somebody was quicker.
+func (c *Cache) begin(k key, d digest.Digest) (*Fill, error) {
+	defer c.settle(k)()
+	c.mu.Lock()
+	busy := c.fills[k] != nil
+	c.mu.Unlock()
+	if busy {
+		return nil, nil
+	}
+	if _, known := c.store.get(k); known {
+		if fi, err := os.Lstat(c.blobPath(k)); err == nil && fi.Mode().IsRegular() {
+			return nil, ErrStored
+		}
+	}
+	p, w, j, err := c.openPartial(k)
+	if err != nil && isNoSpace(err) && c.makeRoom(1) {
+		p, w, j, err = c.openPartial(k)
+	}
+	if err != nil {
+		return nil, diskFault("begin "+k.hex(), err)
+	}
+	r, err := openShared(c.partialPath(k), os.O_RDONLY, 0)
+	if err != nil {
+		return nil, errors.Join(diskFault("begin "+k.hex(), err), w.Close(), j.close())
+	}
+	f := newFill(c, k, d, p, w, r, j)
+	c.mu.Lock()
+	rest := c.partials[k].size
+	delete(c.partials, k)
+	closed := c.closed
+	if !closed {
+		c.fills[k] = f
+	}
+	c.mu.Unlock()
+	c.partialSize.Add(p.have.total - rest)
+	if closed {
+		f.closeFiles()
+		_ = r.Close()
+		return nil, ErrClosed
+	}
+	f.mu.Lock()
+	f.startCatchUp()
+	f.mu.Unlock()
+	return f, nil
+}
+
+func (c *Cache) forget(f *Fill) {
+	c.mu.Lock()
+	if c.fills[f.key] == f {
+		delete(c.fills, f.key)
+	}
+	c.mu.Unlock()
+	c.checkSize()
+}

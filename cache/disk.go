@@ -1,0 +1,111 @@
+package cache
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+const (
+	dirMode  = 0o700
+	fileMode = 0o600
+)
+
+// disk is every way in which this package changes the directory, so that a
+// test can make any of them fail. Reading goes to the system directly: what
+// cannot be read is a miss. (The database file is bbolt's own.)
+type disk interface {
+	// open opens for writing, with flag added to O_RDWR.
+	open(name string, flag int) (file, error)
+	mkdir(dir string) error // with its parents
+	rename(from, to string) error
+	remove(name string) error
+	syncDir(dir string) error
+}
+
+// file is an open file of a disk. Close does not sync.
+type file interface {
+	io.Writer
+	io.WriterAt
+	io.Closer
+	Sync() error
+	Truncate(size int64) error
+}
+
+// osDisk is the system's disk.
+type osDisk struct{}
+
+func (osDisk) open(name string, flag int) (file, error) {
+	return openShared(name, os.O_RDWR|flag, fileMode)
+}
+func (osDisk) mkdir(dir string) error       { return os.MkdirAll(dir, dirMode) }
+func (osDisk) rename(from, to string) error { return os.Rename(from, to) }
+func (osDisk) remove(name string) error     { return os.Remove(name) }
+func (osDisk) syncDir(dir string) error     { return syncDir(dir) }
+
+// writeFile puts data at target at once or not at all: it is written to a file
+// in tmp, synced and renamed. Nothing is left behind when it fails.
+func (c *Cache) writeFile(target string, data []byte) error {
+	tmp := c.tempPath()
+	if err := c.writeTemp(tmp, data); err != nil {
+		_ = c.disk.remove(tmp)
+		return err
+	}
+	err := c.disk.rename(tmp, target)
+	if errors.Is(err, fs.ErrNotExist) { // somebody emptied the directory under us
+		if c.disk.mkdir(filepath.Dir(target)) == nil {
+			err = c.disk.rename(tmp, target)
+		}
+	}
+	if err != nil {
+		_ = c.disk.remove(tmp)
+		return err
+	}
+	return c.disk.syncDir(filepath.Dir(target))
+}
+
+func (c *Cache) writeTemp(tmp string, data []byte) error {
+	f, err := c.openNew(tmp, os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		_ = f.Close()
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		_ = f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+// openNew opens a file for writing and creates its directory if that has gone.
+func (c *Cache) openNew(name string, flag int) (file, error) {
+	f, err := c.disk.open(name, flag)
+	if errors.Is(err, fs.ErrNotExist) && c.disk.mkdir(filepath.Dir(name)) == nil {
+		f, err = c.disk.open(name, flag)
+	}
+	return f, err
+}
+
+// discard removes name for good. On systems that cannot remove what somebody
+// reads, the file goes aside into tmp, which is emptied at the next start.
+func (c *Cache) discard(name string) error {
+	aside := c.tempPath()
+	if err := c.disk.rename(name, aside); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			if _, serr := os.Lstat(name); errors.Is(serr, fs.ErrNotExist) {
+				return nil
+			}
+		}
+		return c.disk.remove(name)
+	}
+	if fi, err := os.Lstat(aside); err == nil && fi.IsDir() {
+		return os.RemoveAll(aside)
+	}
+	_ = c.disk.remove(aside)
+	return nil
+}

@@ -1,0 +1,214 @@
+package cache
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// bufSize is the unit of copying: large enough that system calls do not count,
+// small enough that 64 transfers need 16 MiB.
+const bufSize = 256 << 10
+
+var bufPool = sync.Pool{New: func() any { b := make([]byte, bufSize); return &b }}
+
+// hashFront continues the hash of the unbroken front, with p, which lies at off
+// and has just been written. If others wrote behind it, catchUp follows. Hashing
+// in the writer's goroutine, while the bytes are hot, is what lets Commit find
+// everything hashed. Needs mu not.
+func (f *Fill) hashFront(p []byte, off int64) {
+	f.mu.Lock()
+	mine := f.hashed == off && !f.hashing
+	if mine {
+		f.hashing = true
+	}
+	f.mu.Unlock()
+	if !mine {
+		return
+	}
+	f.hash.Write(p)
+	f.mu.Lock()
+	f.hashed += int64(len(p))
+	f.hashing = false
+	f.cond.Broadcast()
+	f.startCatchUp()
+	f.mu.Unlock()
+}
+
+// startCatchUp hashes from the file what is there and was not hashed on its way
+// in: resumed bytes, and ranges that arrived before those in front of them.
+// Needs mu.
+func (f *Fill) startCatchUp() {
+	if f.hashing || f.failure != nil || f.have.covered(f.hashed) == f.hashed {
+		return
+	}
+	f.hashing = true
+	f.refs++
+	f.c.wg.Go(f.catchUp)
+}
+
+func (f *Fill) catchUp() {
+	buf := bufPool.Get().(*[]byte)
+	defer bufPool.Put(buf)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.failure == nil {
+		n := min(f.have.covered(f.hashed)-f.hashed, bufSize)
+		if n == 0 {
+			break
+		}
+		off := f.hashed
+		f.mu.Unlock()
+		_, err := f.r.ReadAt((*buf)[:n], off)
+		if err == nil {
+			f.hash.Write((*buf)[:n])
+		}
+		f.mu.Lock()
+		if err != nil {
+			f.breakOff(&DiskError{Op: "read back " + f.key.hex(), Err: err}, true)
+			break
+		}
+		f.hashed += n
+	}
+	f.hashing = false
+	f.cond.Broadcast()
+	f.announce()
+	f.unref()
+}
+
+// Commit checks the digest, releases the readers that hold back the end, and
+// makes the blob part of the cache: synced, renamed, stamped. On *DigestError
+// every byte is dropped and the readers fail with it. Any other error means that
+// the readers have their right bytes and only the cache has nothing. It may be
+// called more than once and answers the same.
+func (f *Fill) Commit() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ending {
+		for !f.ended {
+			f.cond.Wait()
+		}
+		if f.failure != nil {
+			return f.failure
+		}
+		return f.committed
+	}
+	if f.failure == nil && !f.complete() {
+		return fmt.Errorf("cache: %s: %d bytes of %d are there: %w", f.digest, f.have.total, f.size, io.ErrUnexpectedEOF)
+	}
+	f.ending = true
+	f.startCatchUp()
+	for f.failure == nil && (f.hashed < f.size || f.hashing || f.writing > 0) {
+		f.cond.Wait()
+	}
+	if f.failure == nil {
+		if got := key(f.hash.Sum(nil)); got != f.key {
+			f.breakOff(&DigestError{Want: f.digest, Got: got.digest(), Resumed: f.resumed}, true)
+		}
+	}
+	if f.failure != nil {
+		err := f.failure
+		f.finish(func() { f.c.dropPartial(f) })
+		return err
+	}
+	f.verified = true
+	f.wake()
+	f.announce()
+	var err error
+	f.finish(func() { err = f.c.commit(f) })
+	f.committed = err
+	return err
+}
+
+// commit moves a verified fill into place.
+func (c *Cache) commit(f *Fill) error {
+	defer c.settle(f.key)()
+	err := func() error {
+		if err := f.w.Sync(); err != nil {
+			return err
+		}
+		// Closed first: some systems write the last times when a file is closed.
+		if err := f.w.Close(); err != nil {
+			return err
+		}
+		blob := c.blobPath(f.key)
+		err := c.disk.rename(c.partialPath(f.key), blob)
+		if err != nil && c.disk.mkdir(filepath.Dir(blob)) == nil {
+			err = c.disk.rename(c.partialPath(f.key), blob)
+		}
+		if err != nil {
+			return err
+		}
+		return c.disk.syncDir(filepath.Dir(blob))
+	}()
+	if err == nil {
+		err = c.adopt(f.key)
+	}
+	c.dropPartial(f) // the journal; the file too if it was not moved
+	if err != nil {
+		return diskFault("store "+f.key.hex(), err)
+	}
+	return nil
+}
+
+// hashFile reads f to its end.
+func hashFile(f *os.File) (key, error) {
+	h := sha256.New()
+	buf := bufPool.Get().(*[]byte)
+	defer bufPool.Put(buf)
+	for off := int64(0); ; {
+		n, err := f.ReadAt(*buf, off)
+		h.Write((*buf)[:n])
+		off += int64(n)
+		if errors.Is(err, io.EOF) {
+			return key(h.Sum(nil)), nil
+		}
+		if err != nil {
+			return key{}, err
+		}
+	}
+}
+
+// key is a sha256 digest as bytes.
+type key [sha256.Size]byte
+
+func (k key) hex() string           { return fmt.Sprintf("%x", k[:]) }
+func (k key) digest() digest.Digest { return digest.NewDigestFromBytes(digest.SHA256, k[:]) }
+
+func keyOf(d digest.Digest) (key, error) {
+	if d.Validate() != nil || d.Algorithm() != digest.SHA256 {
+		return key{}, fmt.Errorf("cache: digest %.80q: %w", string(d), ErrUnsupported)
+	}
+	k, _ := parseHex(d.Encoded())
+	return k, nil
+}
+
+func parseHex(s string) (k key, ok bool) {
+	if len(s) != 2*len(k) {
+		return k, false
+	}
+	for i := range k {
+		hi, lo := nibble(s[2*i]), nibble(s[2*i+1])
+		if hi < 0 || lo < 0 {
+			return k, false
+		}
+		k[i] = byte(hi<<4 | lo)
+	}
+	return k, true
+}
+
+func nibble(b byte) int {
+	switch {
+	case '0' <= b && b <= '9':
+		return int(b - '0')
+	case 'a' <= b && b <= 'f':
+		return int(b-'a') + 10
+	}
+	return -1
+}

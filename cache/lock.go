@@ -1,0 +1,48 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// errLocked is what lockFile answers when another process has the lock.
+var errLocked = errors.New("locked")
+
+// lockDir takes the lock of dir: one process holds a cache. The file says who
+// for the message of the second one; the lock itself is the system's, so that
+// nothing a killed process leaves behind can keep the next one out.
+func lockDir(dir string) (*os.File, error) {
+	name := filepath.Join(dir, "lock")
+	f, err := openShared(name, os.O_RDWR|os.O_CREATE, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockFile(f); err != nil {
+		_ = f.Close()
+		if errors.Is(err, errLocked) {
+			return nil, &HeldError{Dir: dir, PID: holder(name)}
+		}
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	// A full disk must not keep the cache from opening: the number is a courtesy.
+	if f.Truncate(0) == nil {
+		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+	return f, nil
+}
+
+func holder(name string) int {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return 0
+	}
+	return pid
+}

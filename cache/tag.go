@@ -1,0 +1,306 @@
+package cache
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Tag is what a tag stood for when its registry was last asked.
+type Tag struct {
+	Name
+	Tag       string
+	Digest    digest.Digest
+	MediaType string
+	Size      int64     // bytes of the manifest
+	Checked   time.Time // when the registry last said so
+	Stored    time.Time // when it first said so
+}
+
+// refFile is the content of a file below refs.
+type refFile struct {
+	Reference string        `json:"reference"` // in full: a mismatch is a miss
+	Digest    digest.Digest `json:"digest"`
+	MediaType string        `json:"mediaType,omitempty"`
+	Size      int64         `json:"size,omitempty"`
+	Checked   time.Time     `json:"checked,omitzero"`
+	Stored    time.Time     `json:"stored,omitzero"`
+}
+
+// refCache is what is kept in memory of refs.
+type refCache struct {
+	mu      sync.Mutex     // held while files below refs change
+	checked map[string]Tag // by path: checked again, and not yet written
+
+	reaching sync.Mutex
+	reach    map[Name]*reach
+	children map[key]links
+	entries  int // in children
+}
+
+// SetTag remembers a tag. Zero times are now. One that is as before, only checked
+// again, is written with the next Flush; a new one is on disk when this returns.
+func (c *Cache) SetTag(t Tag) error {
+	ref, err := t.tagged(t.Tag)
+	if err != nil {
+		return err
+	}
+	if _, err := keyOf(t.Digest); err != nil {
+		return err
+	}
+	if c.isClosed() {
+		return ErrClosed
+	}
+	now := c.now()
+	if t.Checked.IsZero() {
+		t.Checked = now
+	}
+	path := c.tagPath(t.Name, t.Tag)
+	c.refs.mu.Lock()
+	defer c.refs.mu.Unlock()
+	old, err := c.readTag(t.Name, t.Tag, ref, path)
+	same := err == nil && old.Digest == t.Digest && old.MediaType == t.MediaType && old.Size == t.Size
+	if t.Stored.IsZero() {
+		t.Stored = now
+		if same {
+			t.Stored = old.Stored
+		}
+	}
+	if same {
+		if c.refs.checked == nil {
+			c.refs.checked = make(map[string]Tag)
+		}
+		c.refs.checked[path] = t
+		c.soon()
+		return nil
+	}
+	if err := c.writeTag(t, ref, path); err != nil {
+		return diskFault("remember "+ref, err)
+	}
+	c.index.dirty.Store(true)
+	c.soon()
+	return nil
+}
+
+// writeTag needs refs.mu.
+func (c *Cache) writeTag(t Tag, ref, path string) error {
+	body, err := json.Marshal(refFile{Reference: ref, Digest: t.Digest, MediaType: t.MediaType, Size: t.Size, Checked: t.Checked.UTC(), Stored: t.Stored.UTC()})
+	if err != nil {
+		return err
+	}
+	if err := c.makeRefDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	if fi, err := os.Lstat(path); err == nil && fi.IsDir() {
+		return c.writeRef(besides(path), body, t.Name, path)
+	}
+	if err := c.writeRef(path, body, t.Name, path); err != nil {
+		return err
+	}
+	_ = c.disk.remove(besides(path))
+	return nil
+}
+
+func (c *Cache) writeRef(target string, body []byte, n Name, path string) error {
+	err := c.writeFile(target, append(body, '\n'))
+	if err != nil && isNoSpace(err) && c.makeRoom(int64(len(body))) {
+		err = c.writeFile(target, append(body, '\n'))
+	}
+	if err == nil {
+		delete(c.refs.checked, path)
+		c.changed(n)
+	}
+	return err
+}
+
+// makeRefDir makes a directory below refs. A tag's file in its way moves aside.
+func (c *Cache) makeRefDir(dir string) error {
+	err := c.disk.mkdir(dir)
+	if err == nil {
+		return nil
+	}
+	top := filepath.Join(c.dir, "refs")
+	rel, rerr := filepath.Rel(top, dir)
+	if rerr != nil {
+		return err
+	}
+	for part := range strings.SplitSeq(rel, string(filepath.Separator)) {
+		top = filepath.Join(top, part)
+		if fi, serr := os.Lstat(top); serr == nil && fi.Mode().IsRegular() {
+			if err := c.disk.rename(top, besides(top)); err != nil {
+				return err
+			}
+			return c.disk.mkdir(dir)
+		}
+	}
+	return err
+}
+
+// Tag looks a tag up; *MissError if it is not known.
+func (c *Cache) Tag(n Name, tag string) (Tag, error) {
+	ref, err := n.tagged(tag)
+	if err != nil {
+		return Tag{}, err
+	}
+	c.refs.mu.Lock()
+	defer c.refs.mu.Unlock()
+	return c.readTag(n, tag, ref, c.tagPath(n, tag))
+}
+
+// readTag needs refs.mu.
+func (c *Cache) readTag(n Name, tag, ref, path string) (Tag, error) {
+	if t, ok := c.refs.checked[path]; ok && t.Name == n && t.Tag == tag {
+		return t, nil
+	}
+	r, err := readRef(path)
+	if err != nil {
+		if moved, merr := readRef(besides(path)); merr == nil {
+			r, err = moved, nil
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Tag{}, &MissError{Ref: ref, Reason: Absent}
+	case err != nil:
+		return Tag{}, &MissError{Ref: ref, Reason: Unreadable, Err: err}
+	case r.Reference != ref:
+		return Tag{}, &MissError{Ref: ref, Reason: Mismatch}
+	}
+	return Tag{Name: n, Tag: tag, Digest: r.Digest, MediaType: r.MediaType, Size: r.Size, Checked: r.Checked, Stored: r.Stored}, nil
+}
+
+// refMax is more than any ref file has.
+const refMax = 64 << 10
+
+var errRef = errors.New("not what this cache writes")
+
+func readRef(path string) (refFile, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		if isNotDir(err) {
+			err = fs.ErrNotExist
+		}
+		return refFile{}, err
+	}
+	if fi.IsDir() {
+		return refFile{}, fs.ErrNotExist
+	}
+	if !fi.Mode().IsRegular() || fi.Size() > refMax {
+		return refFile{}, errRef
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return refFile{}, err
+	}
+	return parseRef(b)
+}
+
+// parseRef reads a ref file and holds it against the grammar.
+func parseRef(b []byte) (refFile, error) {
+	var r refFile
+	if json.Unmarshal(b, &r) != nil {
+		return refFile{}, errRef
+	}
+	_, _, d, ok := parseReference(r.Reference)
+	if _, err := keyOf(r.Digest); err != nil || !ok || r.Size < 0 || (d != "" && d != r.Digest) {
+		return refFile{}, errRef
+	}
+	return r, nil
+}
+
+// DeleteTag forgets a tag. One that is not there is no error.
+func (c *Cache) DeleteTag(n Name, tag string) error {
+	ref, err := n.tagged(tag)
+	if err != nil {
+		return err
+	}
+	path := c.tagPath(n, tag)
+	c.refs.mu.Lock()
+	defer c.refs.mu.Unlock()
+	delete(c.refs.checked, path)
+	for _, p := range []string{path, besides(path)} {
+		r, err := readRef(p)
+		if errors.Is(err, fs.ErrNotExist) || (err == nil && r.Reference != ref) {
+			continue
+		}
+		if err := c.disk.remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return diskFault("forget "+ref, err)
+		}
+	}
+	c.pruneRefs(filepath.Dir(path))
+	c.changed(n)
+	c.index.dirty.Store(true)
+	c.soon()
+	return nil
+}
+
+// pruneRefs removes directories that became empty.
+func (c *Cache) pruneRefs(dir string) {
+	top := filepath.Join(c.dir, "refs")
+	for ; dir != top && strings.HasPrefix(dir, top); dir = filepath.Dir(dir) {
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 || c.disk.remove(dir) != nil {
+			return
+		}
+	}
+}
+
+// Tags lists the known tags of a repository, sorted; none is no error.
+func (c *Cache) Tags(n Name) ([]string, error) {
+	if err := n.check(); err != nil {
+		return nil, err
+	}
+	var tags []string
+	for _, r := range c.readRefs(n) {
+		if _, tag, _, _ := parseReference(r.Reference); tag != "" {
+			tags = append(tags, tag)
+		}
+	}
+	slices.Sort(tags)
+	return slices.Compact(tags), nil
+}
+
+// readRefs reads the ref files of one repository; what is no good is left out.
+func (c *Cache) readRefs(n Name) []refFile {
+	dir := c.repositoryDir(n)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var refs []refFile
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		r, err := readRef(filepath.Join(dir, e.Name()))
+		if err != nil {
+			continue
+		}
+		if of, _, _, _ := parseReference(r.Reference); of == n {
+			refs = append(refs, r)
+		}
+	}
+	return refs
+}
+
+// flushTags writes the check times that lag behind.
+func (c *Cache) flushTags() error {
+	c.refs.mu.Lock()
+	defer c.refs.mu.Unlock()
+	var errs error
+	for path, t := range c.refs.checked {
+		ref, err := t.tagged(t.Tag)
+		if err == nil {
+			err = c.writeTag(t, ref, path)
+		}
+		errs = errors.Join(errs, err)
+	}
+	return errs
+}
