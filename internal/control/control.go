@@ -1,0 +1,167 @@
+// Package control is how the faces of Pulley (tray, command line) and the daemon speak to each other: the values that
+// cross the control socket. The server and the client of it are the packages below. It must know neither the daemon nor
+// Fyne: it is data.
+//
+// The interface is HTTP with JSON bodies under /v1/. GET /v1/version comes first; a client of another major version says
+// which side to update. Fields are added, never renamed.
+package control
+
+import "time"
+
+// Major is the version of this interface, the 1 in /v1/.
+const Major = 1
+
+// Version is the answer to GET /v1/version.
+type Version struct {
+	Major   int    `json:"major"`   // of this interface
+	Program string `json:"program"` // of the daemon, for people
+	PID     int    `json:"pid"`
+}
+
+// State is everything that a face shows, at one moment.
+type State struct {
+	Version     string     `json:"version"` // of the daemon
+	PID         int        `json:"pid"`
+	Started     time.Time  `json:"started"`
+	Enabled     bool       `json:"enabled"`
+	PausedUntil *time.Time `json:"paused_until,omitempty"` // off, and on again then
+	Listen      string     `json:"listen"`                 // the address in use, host:port
+	Home        string     `json:"home"`
+	ConfigFile  string     `json:"config_file"`
+	Problems    []Problem  `json:"problems,omitempty"` // worst first
+
+	Registries []Registry `json:"registries"`
+	Active     []Transfer `json:"active,omitempty"`
+	Cache      Cache      `json:"cache"`
+	Traffic    Traffic    `json:"traffic"`
+	Limits     []Limit    `json:"limits,omitempty"`
+}
+
+// Problem is something a person should know of.
+type Problem struct {
+	Kind string `json:"kind"` // one of the Problem constants
+	Text string `json:"text"` // one sentence: the thing and the cause
+	Fix  string `json:"fix"`  // the next step, a command where there is one; may be empty
+}
+
+// Kinds of problems.
+const (
+	ProblemConfig   = "config"   // the file on disk is not in force
+	ProblemCache    = "cache"    // the cache cannot be used: everything passes through
+	ProblemDisk     = "disk"     // nothing new can be stored
+	ProblemRejected = "rejected" // a client did not accept our certificate
+)
+
+// Registry is one known registry.
+type Registry struct {
+	Name     string     `json:"name"`
+	Hosts    []string   `json:"hosts"`
+	Route    string     `json:"route"`
+	Routes   []string   `json:"routes"` // what Route may be set to
+	LastUsed *time.Time `json:"last_used,omitempty"`
+}
+
+// Transfer is a blob on its way here.
+type Transfer struct {
+	Registry   string    `json:"registry"`
+	Repository string    `json:"repository"`
+	Digest     string    `json:"digest"`
+	Have       int64     `json:"have"`  // bytes
+	Total      int64     `json:"total"` // bytes, -1 unknown
+	Clients    int       `json:"clients"`
+	Since      time.Time `json:"since"`
+}
+
+// Cache is how full the cache is. Sizes are bytes.
+type Cache struct {
+	Dir     string `json:"dir"`
+	Size    int64  `json:"size"`
+	MaxSize int64  `json:"max_size"` // 0: no limit
+	Blobs   int64  `json:"blobs"`
+	Images  int    `json:"images"`
+}
+
+// Traffic is what was served, in bytes.
+type Traffic struct {
+	Today Bytes `json:"today"`
+	Ever  Bytes `json:"ever"`
+}
+
+// Bytes says where they came from.
+type Bytes struct {
+	Requests  int64 `json:"requests"`
+	FromCache int64 `json:"from_cache"`
+	FromNet   int64 `json:"from_net"`
+}
+
+// Limit is what a registry said of its pull limit. A registry that said nothing has none here.
+type Limit struct {
+	Registry  string        `json:"registry"`
+	Limit     int           `json:"limit"`
+	Remaining int           `json:"remaining"`
+	Window    time.Duration `json:"window"`
+	At        time.Time     `json:"at"` // when it said so
+}
+
+// Event is one request that was answered. It holds no secrets.
+type Event struct {
+	Time       time.Time     `json:"time"`
+	Door       string        `json:"door"`
+	Client     string        `json:"client,omitempty"`
+	Agent      string        `json:"agent,omitempty"`
+	Method     string        `json:"method,omitempty"`
+	Registry   string        `json:"registry,omitempty"`
+	Repository string        `json:"repository,omitempty"`
+	What       string        `json:"what"`
+	Reference  string        `json:"reference,omitempty"`
+	Digest     string        `json:"digest,omitempty"`
+	Status     int           `json:"status,omitempty"`
+	Bytes      int64         `json:"bytes"`
+	FromCache  int64         `json:"from_cache"`
+	FromNet    int64         `json:"from_net"`
+	Source     string        `json:"source,omitempty"`
+	Duration   time.Duration `json:"duration"` // ns
+	FirstByte  time.Duration `json:"first_byte"`
+	Note       string        `json:"note,omitempty"`
+	Err        string        `json:"err,omitempty"`
+}
+
+// Image is a tag in the cache.
+type Image struct {
+	Registry   string    `json:"registry"`
+	Repository string    `json:"repository"`
+	Tag        string    `json:"tag"`
+	Digest     string    `json:"digest"`
+	Stored     time.Time `json:"stored"`
+	Checked    time.Time `json:"checked"` // when the origin last said that the tag stands for this
+}
+
+// Name is the full reference.
+func (i Image) Name() string { return i.Registry + "/" + i.Repository + ":" + i.Tag }
+
+// Message is one line of the event stream. The first has State, and State comes again whenever it changed; Event is set
+// for each answered request, if the client asked for those.
+type Message struct {
+	State *State `json:"state,omitempty"`
+	Event *Event `json:"event,omitempty"`
+}
+
+// CA is one local certificate authority.
+type CA struct {
+	Subject   string    `json:"subject"`
+	Permitted []string  `json:"permitted"` // names it may sign for
+	NotAfter  time.Time `json:"not_after"`
+	SHA256    string    `json:"sha256"` // of the certificate
+	Retired   bool      `json:"retired,omitempty"`
+}
+
+// Setting is one key of config.toml.
+type Setting struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Error is the body of every answer that is not 2xx: one line for a person.
+type Error struct {
+	Text string `json:"error"`
+}
