@@ -1,0 +1,156 @@
+package registry
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Asker is who a request speaks for. The zero value is somebody without
+// credentials.
+type Asker struct {
+	// Authorization is the header as the client sent it, for the origin's
+	// eyes only; empty for a client without credentials and for one with a
+	// token of ours.
+	Authorization string
+	// Own says that the client brought a valid token of ours.
+	Own bool
+	// Key is a keyed hash of what the client sent; it names the asker in
+	// memory and in what is remembered, never the secret itself.
+	Key string
+	// Subject is a keyed hash of the credentials behind it all: those that
+	// were exchanged for this token when we saw that happen, else Key. An
+	// Own asker has one when it proved those credentials while the origin
+	// could not be reached.
+	Subject string
+}
+
+// anonymous says that the origin is asked on nobody's behalf.
+func (a Asker) anonymous() bool { return a.Authorization == "" }
+
+// hasher makes keyed hashes of credentials. The kind keeps a password from
+// being mistaken for a token of the same letters, the registry keeps one
+// registry's acceptance from counting at another.
+type hasher []byte
+
+func (h hasher) sum(registry, kind, secret string) string {
+	mac := hmac.New(sha256.New, h)
+	for _, s := range [...]string{registry, kind, secret} {
+		var n [8]byte
+		for i := range n {
+			n[i] = byte(uint64(len(s)) >> (8 * i))
+		}
+		mac.Write(n[:])
+		mac.Write([]byte(s))
+	}
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// The kinds of secrets that are told apart.
+const (
+	kindPassword = "password"
+	kindRefresh  = "refresh"
+	kindHeader   = "header"
+)
+
+// header hashes an Authorization header. Basic is taken apart, so that it is
+// the same secret at the token service and at the registry.
+func (h hasher) header(registry, authorization string) string {
+	if user, password, ok := basicAuth(authorization); ok {
+		return h.password(registry, user, password)
+	}
+	return h.sum(registry, kindHeader, authorization)
+}
+
+func (h hasher) password(registry, user, password string) string {
+	return h.sum(registry, kindPassword, user+"\x00"+password)
+}
+
+// basicAuth is http.Request.BasicAuth for a header alone.
+func basicAuth(authorization string) (user, password string, ok bool) {
+	scheme, rest, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return "", "", false
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(rest))
+	if err != nil {
+		return "", "", false
+	}
+	return strings.Cut(string(raw), ":")
+}
+
+// bearer returns the token of a Bearer header, "" for any other.
+func bearer(authorization string) string {
+	scheme, rest, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(rest)
+}
+
+// authorization returns the one Authorization header. A request with several
+// is nobody's: which of them an origin would read is not known.
+func authorization(r *http.Request) (string, bool) {
+	values := r.Header.Values("Authorization")
+	switch len(values) {
+	case 0:
+		return "", true
+	case 1:
+		return values[0], true
+	}
+	return "", false
+}
+
+// links remembers which credentials a token was given for: a token changes
+// with every pull, the credentials behind it do not. It lives in memory only;
+// after a restart a client simply fetches its next token.
+type links struct {
+	mu  sync.Mutex
+	now func() time.Time
+	by  map[string]link
+}
+
+type link struct {
+	subject string
+	expires time.Time
+}
+
+// maxLinks is far above the tokens one machine's clients hold at once.
+const maxLinks = 8192
+
+func newLinks(now func() time.Time) *links {
+	return &links{now: now, by: map[string]link{}}
+}
+
+func (l *links) put(key, subject string, ttl time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	if len(l.by) >= maxLinks {
+		for k, v := range l.by {
+			if now.After(v.expires) {
+				delete(l.by, k)
+			}
+		}
+		if len(l.by) >= maxLinks {
+			clear(l.by)
+		}
+	}
+	l.by[key] = link{subject, now.Add(ttl)}
+}
+
+// subject returns whom the token with this key was given to, "" if not known.
+func (l *links) subject(key string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v, ok := l.by[key]
+	if !ok || l.now().After(v.expires) {
+		return ""
+	}
+	return v.subject
+}

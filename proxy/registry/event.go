@@ -1,0 +1,145 @@
+package registry
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Event is one answered request, or (Door "fill") what was fetched for nobody
+// in particular after its askers had left. It holds no secrets.
+type Event struct {
+	Time       time.Time     `json:"time"`
+	Door       string        `json:"door"`
+	Client     string        `json:"client,omitempty"` // address without port
+	Agent      string        `json:"agent,omitempty"`  // what the client calls itself, cut short
+	Method     string        `json:"method,omitempty"`
+	Registry   string        `json:"registry,omitempty"`
+	Repository string        `json:"repository,omitempty"`
+	What       string        `json:"what"`
+	Reference  string        `json:"reference,omitempty"`
+	Digest     digest.Digest `json:"digest,omitempty"`
+	Status     int           `json:"status,omitempty"`
+	// Bytes is the body as it went to the client. FromNet is what was
+	// fetched from upstream on this request's account: over all events it
+	// sums up to the traffic. FromCache is what cost nothing.
+	Bytes     int64         `json:"bytes"`
+	FromCache int64         `json:"from_cache"`
+	FromNet   int64         `json:"from_net"`
+	Source    string        `json:"source,omitempty"` // "cache", "origin", or empty
+	Duration  time.Duration `json:"duration"`
+	FirstByte time.Duration `json:"first_byte"`
+	Note      string        `json:"note,omitempty"` // what a person may want to know
+	Err       string        `json:"err,omitempty"`
+}
+
+// Where bytes came from, in Event.Source.
+const (
+	fromCache  = "cache"
+	fromOrigin = "origin"
+)
+
+// exchange is one request being answered: the ResponseWriter that everything
+// writes to, and the event in the making. It belongs to the goroutine of its
+// request.
+type exchange struct {
+	http.ResponseWriter
+	event  Event
+	begun  time.Time
+	record func(Event)
+	now    func() time.Time
+}
+
+// maxAgent is enough to tell engines and their versions apart.
+const maxAgent = 80
+
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request, door string) *exchange {
+	client := r.RemoteAddr
+	if host, _, err := net.SplitHostPort(client); err == nil {
+		client = host
+	}
+	agent := r.UserAgent()
+	if len(agent) > maxAgent {
+		agent = agent[:maxAgent]
+	}
+	now := h.now()
+	return &exchange{
+		ResponseWriter: w, begun: now, record: h.opt.Record, now: h.now,
+		event: Event{Time: now, Door: door, Client: client, Agent: agent, Method: r.Method, What: string(Other)},
+	}
+}
+
+// end hands the event on; deferred, so that a handler that aborts its
+// connection by a panic is recorded too.
+func (x *exchange) end() {
+	x.event.Duration = x.now().Sub(x.begun)
+	if x.event.Source == fromCache {
+		x.event.FromCache = x.event.Bytes
+	}
+	if x.record != nil {
+		x.record(x.event)
+	}
+}
+
+func (x *exchange) about(req *Request) {
+	e := &x.event
+	e.What, e.Repository, e.Reference, e.Digest = string(req.What), req.Repository, req.Reference, req.Digest
+	if req.Registry != nil {
+		e.Registry = req.Registry.Name
+	}
+	if req.What == Upload {
+		e.Reference = "" // an upload's URL is a secret of its own
+	}
+}
+
+func (x *exchange) note(s string) {
+	if x.event.Note != "" {
+		s = x.event.Note + "; " + s
+	}
+	x.event.Note = s
+}
+
+func (x *exchange) fail(err error) {
+	if err != nil && x.event.Err == "" {
+		x.event.Err = err.Error()
+	}
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (x *exchange) WriteHeader(status int) {
+	x.started(status)
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (x *exchange) Write(p []byte) (int, error) {
+	x.started(http.StatusOK)
+	n, err := x.ResponseWriter.Write(p)
+	x.event.Bytes += int64(n)
+	return n, err
+}
+
+// ReadFrom keeps the way to sendfile open: io.Copy from a file ends in the
+// connection's own ReadFrom when the server's ResponseWriter has one.
+func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
+	x.started(http.StatusOK)
+	n, err := io.Copy(x.ResponseWriter, r)
+	x.event.Bytes += n
+	return n, err
+}
+
+// Unwrap serves http.ResponseController.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// Flush implements http.Flusher.
+func (x *exchange) Flush() { _ = http.NewResponseController(x.ResponseWriter).Flush() }
+
+func (x *exchange) started(status int) {
+	if x.event.Status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		x.event.Status = status
+		x.event.FirstByte = x.now().Sub(x.begun)
+	}
+}

@@ -1,0 +1,188 @@
+package registry
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+
+	"pulley/internal/config"
+)
+
+// hub is the registry that the mirror door answers for when none is named, and
+// the only one whose official images live in a namespace nobody types.
+const (
+	hub      = "docker.io"
+	official = "library/"
+	ownName  = "local" // the person's own images
+)
+
+// vmNames are what virtual machines and container networks call their host; a
+// page in a browser cannot be served from them.
+var vmNames = [...]string{
+	"localhost", "host.docker.internal", "gateway.docker.internal", "docker.for.mac.localhost",
+	"docker.for.mac.host.internal", "docker.for.win.localhost", "host.containers.internal", "host.lima.internal",
+	"host.orb.internal", "host.rancher-desktop.internal", "host.minikube.internal", "host.k3d.internal",
+}
+
+// ServeMirror answers origin-form requests on our own port: the registry mirror
+// that engines are configured with, and explicit names.
+func (h *Handler) ServeMirror(w http.ResponseWriter, r *http.Request) {
+	x := h.begin(w, r, "mirror")
+	defer x.end()
+	cfg := h.settings()
+	if isBrowser(r) || !ownHost(r.Host, cfg.Listen) {
+		refuse(http.StatusForbidden, Denied, "this is a registry for container engines, not for browsers").write(x, r)
+		return
+	}
+	req, no := h.mirrorRequest(cfg, r)
+	if req != nil {
+		x.about(req)
+	}
+	if no != nil {
+		no.write(x, r)
+		return
+	}
+	if req.What == Ping {
+		ping(x, r)
+		return
+	}
+	h.serve(x, req)
+}
+
+// ownHost says whether a Host header is a name of ours: an address, or a name
+// that no DNS server of somebody else's answers for (DNS rebinding).
+func ownHost(hostport, listen string) bool {
+	host := hostOnly(hostport)
+	if host == "" {
+		return true // HTTP/1.0
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	if strings.HasSuffix(host, ".localhost") || host == hostOnly(listen) {
+		return true
+	}
+	for _, name := range vmNames {
+		if host == name {
+			return true
+		}
+	}
+	own, err := os.Hostname()
+	return err == nil && strings.EqualFold(host, own)
+}
+
+func hostOnly(hostport string) string {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.Trim(hostport, "[]")
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// mirrorRequest finds out which registry and repository are meant. Nothing that
+// it refuses is dialled. The Request comes back with a refusal too when enough
+// of it is known to record.
+func (h *Handler) mirrorRequest(cfg *config.Config, r *http.Request) (*Request, *refusal) {
+	req := &Request{Door: "mirror", Request: r, Uncached: !cfg.Enabled}
+	path := r.URL.Path
+	ns := r.URL.Query().Get("ns")
+	switch first, rest := firstComponent(path); {
+	case ns != "":
+		req.Named, req.Registry = ByNS, lookup(cfg, ns)
+		if req.Registry == nil {
+			return nil, refuse(http.StatusNotFound, NameUnknown, ns+" is not a configured registry")
+		}
+	case strings.ContainsAny(first, ".:"):
+		req.Named, req.Registry, req.Prefix = Explicit, lookup(cfg, first), first+"/"
+		if req.Registry == nil {
+			return nil, refuse(http.StatusNotFound, NameUnknown, first+" is not a configured registry; add it to config.toml")
+		}
+		path = "/v2/" + rest
+	case first == ownName:
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			return nil, notAllowed("there is no place for own images under local/ here")
+		}
+		return nil, refuse(http.StatusNotFound, NameUnknown, "there are no own images under local/ here")
+	default:
+		req.Named, req.Registry = Bare, lookup(cfg, hub)
+	}
+	req.Path = ParsePath(path)
+	if req.Registry == nil && req.What != Ping {
+		return req, refuse(http.StatusNotFound, NameUnknown, hub+" is not a configured registry")
+	}
+	return req, h.mirrorRules(cfg, req)
+}
+
+func (h *Handler) mirrorRules(cfg *config.Config, req *Request) *refusal {
+	if !req.reads() {
+		return notAllowed("the mirror is read-only; push to the registry itself")
+	}
+	if req.What == Ping {
+		return nil
+	}
+	if !cfg.Enabled && req.Named != Explicit {
+		return refuse(http.StatusNotFound, NameUnknown, "pulley is switched off; go to the registry itself")
+	}
+	if req.Registry.Name == hub && req.Repository != "" && !strings.Contains(req.Repository, "/") {
+		req.Repository = official + req.Repository
+	}
+	switch {
+	case req.What == Other, req.What == Upload:
+		return refuse(http.StatusNotFound, Unsupported, "the mirror serves manifests, blobs, tags and referrers only")
+	case req.Problem != "":
+		return refuse(http.StatusBadRequest, req.Problem, "the path is not valid: "+problemText[req.Problem])
+	}
+	// Basic here means our own door; only a registry's own token, sent to a
+	// mirror that was chosen for that registry by name, is that registry's.
+	if value, ok := authorization(req.Request); ok && req.Named == ByNS && bearer(value) != "" {
+		who, no := h.askerOf(req.Registry.Name, "", value)
+		if no == nil {
+			req.Asker = who
+		}
+	}
+	return nil
+}
+
+var problemText = map[Code]string{
+	NameInvalid:   "a repository's name is lower case, with single separators",
+	TagInvalid:    "a tag has letters, digits, dots, dashes and underscores, 128 at most",
+	DigestInvalid: "a digest is sha256: and 64 hexadecimal digits",
+}
+
+func lookup(cfg *config.Config, name string) *config.Registry {
+	if r, ok := cfg.Registry(name); ok {
+		return r
+	}
+	if r, ok := cfg.RegistryByHost(name); ok {
+		return r
+	}
+	return nil
+}
+
+// firstComponent splits the component behind /v2/ from what follows it.
+func firstComponent(path string) (first, rest string) {
+	tail, ok := strings.CutPrefix(path, "/v2/")
+	if !ok {
+		return "", ""
+	}
+	first, rest, _ = strings.Cut(tail, "/")
+	return first, rest
+}
+
+func notAllowed(message string) *refusal {
+	no := refuse(http.StatusMethodNotAllowed, Unsupported, message)
+	no.header = http.Header{"Allow": {"GET, HEAD"}}
+	return no
+}
+
+func ping(x *exchange, r *http.Request) {
+	x.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+	x.Header().Set("Content-Type", "application/json")
+	x.Header().Set("Content-Length", "2")
+	x.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		_, _ = x.Write([]byte("{}"))
+	}
+}

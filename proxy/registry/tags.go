@@ -1,0 +1,223 @@
+package registry
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"pulley/cache"
+)
+
+// class says which kinds of manifest a client takes for a tag. Registries that
+// convert do so by it; a key made of the raw Accept header would never be seen
+// twice, one without it would hand an index to a client that knows none.
+type class int
+
+const (
+	multi  class = iota // an index will do
+	single              // one platform's manifest only
+)
+
+// classOf reads all Accept headers of a request.
+func classOf(accept []string) class {
+	for _, v := range accept {
+		if strings.Contains(v, "image.index") || strings.Contains(v, "manifest.list") || strings.Contains(v, "*/*") {
+			return multi
+		}
+	}
+	return single
+}
+
+func isIndex(mediaType string) bool {
+	return classOf([]string{mediaType}) == multi
+}
+
+// entry is what a tag stands for, for one class.
+type entry struct {
+	Digest    digest.Digest `json:"digest"`
+	MediaType string        `json:"mediaType"`
+	Size      int64         `json:"size"`
+	Checked   time.Time     `json:"checked,omitzero"`
+}
+
+// shelf knows what tags stand for. The truth is the cache's refs; besides them
+// it keeps, in memory, what the origin said about tags whose manifest is not
+// here yet (an engine asks HEAD by tag, then GET by digest), and on disk the
+// answers for clients that take no index where those differ.
+type shelf struct {
+	cache  *cache.Cache
+	now    func() time.Time
+	single *book[entry]
+
+	mu    sync.Mutex
+	heard map[tagKey]entry
+}
+
+type tagKey struct {
+	name cache.Name
+	tag  string
+	class
+}
+
+const (
+	maxHeard = 4096
+	// heardFor bounds the time between HEAD by tag and GET by digest that
+	// still count as one pull.
+	heardFor = 10 * time.Minute
+)
+
+func openShelf(c *cache.Cache, dir string, now func() time.Time) (*shelf, error) {
+	b, err := openBook[entry](dir)
+	if err != nil {
+		return nil, err
+	}
+	return &shelf{cache: c, now: now, single: b, heard: map[tagKey]entry{}}, nil
+}
+
+func (k tagKey) String() string { return k.name.String() + ":" + k.tag }
+
+// kept is what a tag stood for when its manifest was stored: what can be
+// served without the origin.
+func (s *shelf) kept(k tagKey) (entry, bool) {
+	e, ok := entry{}, false
+	if t, err := s.cache.Tag(k.name, k.tag); err == nil {
+		e, ok = entry{t.Digest, t.MediaType, t.Size, t.Checked}, true
+	}
+	if k.class == single && (!ok || isIndex(e.MediaType)) {
+		v := s.single.get(k.String())
+		return v, v.Digest != ""
+	}
+	return e, ok
+}
+
+// lastResort is the tag's other class, for a client that would get nothing
+// otherwise: it may well be able to use it.
+func (s *shelf) lastResort(k tagKey) (entry, bool) {
+	k.class = multi + single - k.class
+	return s.kept(k)
+}
+
+// latest is the origin's last word, manifest here or not.
+func (s *shelf) latest(k tagKey) (entry, bool) {
+	kept, ok := s.kept(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h, heard := s.heard[k]; heard && (!ok || h.Checked.After(kept.Checked)) {
+		return h, true
+	}
+	return kept, ok
+}
+
+// note takes the origin's word for what a tag stands for now. here says that
+// the manifest is stored.
+func (s *shelf) note(k tagKey, e entry, here bool) error {
+	e.Checked = s.now()
+	if !here {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.prune()
+		s.heard[k] = e
+		return nil
+	}
+	s.mu.Lock()
+	delete(s.heard, k)
+	s.mu.Unlock()
+	return s.keep(k, e)
+}
+
+func (s *shelf) keep(k tagKey, e entry) error {
+	if k.class == single {
+		if t, err := s.cache.Tag(k.name, k.tag); err != nil || isIndex(t.MediaType) {
+			if err := s.cache.Link(k.name, e.Digest, e.MediaType); err != nil {
+				return err
+			}
+			return s.single.update(k.String(), func(old entry) (entry, bool) {
+				return e, old.Digest != e.Digest || e.Checked.Sub(old.Checked) > time.Second
+			})
+		}
+	}
+	return s.cache.SetTag(cache.Tag{
+		Name: k.name, Tag: k.tag, Digest: e.Digest, MediaType: e.MediaType, Size: e.Size, Checked: e.Checked,
+	})
+}
+
+// arrived says that a manifest is stored now: the tags that were heard to stand
+// for it do so for good.
+func (s *shelf) arrived(name cache.Name, d digest.Digest) error {
+	var keys []tagKey
+	var entries []entry
+	s.mu.Lock()
+	for k, e := range s.heard {
+		if k.name == name && e.Digest == d {
+			delete(s.heard, k)
+			if s.now().Sub(e.Checked) < heardFor {
+				keys, entries = append(keys, k), append(entries, e)
+			}
+		}
+	}
+	s.mu.Unlock()
+	var first error
+	for i, k := range keys {
+		if err := s.keep(k, entries[i]); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// forget erases a tag, for all classes.
+func (s *shelf) forget(name cache.Name, tag string) error {
+	k := tagKey{name: name, tag: tag}
+	s.mu.Lock()
+	for _, c := range [...]class{multi, single} {
+		k.class = c
+		delete(s.heard, k)
+	}
+	s.mu.Unlock()
+	err := s.single.update(k.String(), func(old entry) (entry, bool) { return entry{}, old.Digest != "" })
+	if derr := s.cache.DeleteTag(name, tag); derr != nil {
+		return derr
+	}
+	return err
+}
+
+// forgetDigest erases every tag of the repository that stands for d.
+func (s *shelf) forgetDigest(name cache.Name, d digest.Digest) error {
+	tags, err := s.cache.Tags(name)
+	if err != nil {
+		return err
+	}
+	for _, tag := range tags {
+		if t, err := s.cache.Tag(name, tag); err == nil && t.Digest == d {
+			if err := s.forget(name, tag); err != nil {
+				return err
+			}
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, e := range s.heard {
+		if k.name == name && e.Digest == d {
+			delete(s.heard, k)
+		}
+	}
+	return nil
+}
+
+// prune is called with mu held.
+func (s *shelf) prune() {
+	if len(s.heard) < maxHeard {
+		return
+	}
+	now := s.now()
+	for k, e := range s.heard {
+		if now.Sub(e.Checked) >= heardFor {
+			delete(s.heard, k)
+		}
+	}
+	if len(s.heard) >= maxHeard {
+		clear(s.heard)
+	}
+}
