@@ -1,0 +1,162 @@
+package part
+
+import (
+	"slices"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/driver/desktop"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"pulley/ui/theme"
+)
+
+// Option is one of several: what it stands for and what it is called.
+type Option struct{ Value, Label string }
+
+// Choice shows the one of several options that is in force, quietly: a word and
+// an arrow. Tapped, it opens the others.
+type Choice struct {
+	widget.BaseWidget
+	Chosen func(value string) // nil: nobody listens
+
+	options          []Option
+	value            string
+	hovered, focused bool
+	word             *Text
+}
+
+// NewChoice makes one without options.
+func NewChoice(chosen func(value string)) *Choice {
+	c := &Choice{Chosen: chosen, word: NewText("")}
+	c.ExtendBaseWidget(c)
+	return c
+}
+
+// Set changes what can be chosen and what is in force, without saying so.
+func (c *Choice) Set(options []Option, value string) {
+	if c.value == value && slices.Equal(c.options, options) {
+		return
+	}
+	c.options, c.value = slices.Clone(options), value
+	c.word.Set(c.label())
+	c.Refresh()
+}
+
+// Value is what is in force.
+func (c *Choice) Value() string { return c.value }
+
+// Choose is what a person does: it changes the value at once and says so.
+func (c *Choice) Choose(value string) {
+	if value == c.value {
+		return
+	}
+	c.Set(c.options, value)
+	if c.Chosen != nil {
+		c.Chosen(value)
+	}
+}
+
+func (c *Choice) label() string {
+	for _, o := range c.options {
+		if o.Value == c.value {
+			return o.Label
+		}
+	}
+	return c.value
+}
+
+// Menu is what opens.
+func (c *Choice) Menu() *fyne.Menu {
+	menu := fyne.NewMenu("")
+	for _, o := range c.options {
+		item := fyne.NewMenuItem(o.Label, func() { c.Choose(o.Value) })
+		item.Checked = o.Value == c.value
+		menu.Items = append(menu.Items, item)
+	}
+	return menu
+}
+
+// Tapped opens the options below, flush with the right edge.
+func (c *Choice) Tapped(*fyne.PointEvent) {
+	owner := fyne.CurrentApp().Driver().CanvasForObject(c)
+	if owner == nil || len(c.options) == 0 {
+		return
+	}
+	menu := widget.NewPopUpMenu(c.Menu(), owner)
+	at := fyne.CurrentApp().Driver().AbsolutePositionForObject(c)
+	menu.ShowAtPosition(at.AddXY(c.Size().Width-menu.MinSize().Width, c.Size().Height+2))
+}
+
+// TypedKey opens the options on space and return, and steps through them with
+// the arrows.
+func (c *Choice) TypedKey(e *fyne.KeyEvent) {
+	switch e.Name {
+	case fyne.KeySpace, fyne.KeyReturn, fyne.KeyEnter:
+		c.Tapped(nil)
+	case fyne.KeyUp, fyne.KeyLeft:
+		c.step(-1)
+	case fyne.KeyDown, fyne.KeyRight:
+		c.step(1)
+	}
+}
+
+func (c *Choice) step(by int) {
+	at := slices.IndexFunc(c.options, func(o Option) bool { return o.Value == c.value }) + by
+	if at >= 0 && at < len(c.options) {
+		c.Choose(c.options[at].Value)
+	}
+}
+
+// TypedRune ignores text.
+func (c *Choice) TypedRune(rune) {}
+
+// FocusGained draws the ring.
+func (c *Choice) FocusGained() { c.focused = true; c.Refresh() }
+
+// FocusLost takes it away.
+func (c *Choice) FocusLost() { c.focused = false; c.Refresh() }
+
+// MouseIn lightens it.
+func (c *Choice) MouseIn(*desktop.MouseEvent) { c.hovered = true; c.Refresh() }
+
+// MouseMoved is of no interest.
+func (c *Choice) MouseMoved(*desktop.MouseEvent) {}
+
+// MouseOut takes the lightening away.
+func (c *Choice) MouseOut() { c.hovered = false; c.Refresh() }
+
+// Cursor is a hand.
+func (c *Choice) Cursor() desktop.Cursor { return desktop.PointerCursor }
+
+// CreateRenderer is called by Fyne.
+func (c *Choice) CreateRenderer() fyne.WidgetRenderer {
+	ground := &canvas.Rectangle{CornerRadius: 5}
+	arrow := canvas.NewImageFromResource(fynetheme.NewColoredResource(fynetheme.MenuDropDownIcon(), theme.Muted))
+	arrow.FillMode = canvas.ImageFillContain
+	const side, arrowSide, above = 8, 15, 3
+	d := &drawing{objects: []fyne.CanvasObject{ground, c.word, arrow}}
+	d.paint = func() {
+		ground.FillColor, ground.StrokeColor, ground.StrokeWidth = nil, nil, 0
+		if c.hovered {
+			ground.FillColor = hue(c, fynetheme.ColorNameHover)
+		}
+		if c.focused {
+			ground.StrokeColor, ground.StrokeWidth = hue(c, fynetheme.ColorNamePrimary), 1
+		}
+	}
+	d.layout = func(size fyne.Size) {
+		ground.Resize(size)
+		arrow.Resize(fyne.NewSquareSize(arrowSide))
+		arrow.Move(fyne.NewPos(size.Width-side/2-arrowSide, (size.Height-arrowSide)/2))
+		word := c.word.MinSize()
+		c.word.Resize(word)
+		c.word.Move(fyne.NewPos(size.Width-side/2-arrowSide-2-word.Width, (size.Height-word.Height)/2))
+	}
+	d.least = func() fyne.Size {
+		return c.word.MinSize().AddWidthHeight(side+2+arrowSide+side/2, 2*above)
+	}
+	d.paint()
+	return d
+}
