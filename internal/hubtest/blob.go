@@ -78,7 +78,7 @@ func (h *Hub) redirectTo(w *response, r *http.Request, t target, how Redirect) {
 	if how.Hops > 1 {
 		prefix = hopPrefix
 	}
-	location := h.signedPath(prefix, t.repo, t.digest)
+	location := h.signedPath(prefix, t.site.Host, t.repo, t.digest)
 	if !how.Relative {
 		location = h.cdnBase(r, t.site, how) + location
 	}
@@ -104,15 +104,16 @@ func (h *Hub) cdnBase(r *http.Request, s *Site, how Redirect) string {
 }
 
 // signedPath is where the CDN has a blob, with an expiry and a signature over both.
-func (h *Hub) signedPath(prefix, repo string, d digest.Digest) string {
+func (h *Hub) signedPath(prefix, site, repo string, d digest.Digest) string {
 	hex := d.Encoded()
 	path := prefix + "docker/registry/v2/blobs/sha256/" + hex[:2] + "/" + hex + "/data"
 	q := url.Values{
 		"expires": {strconv.FormatInt(h.Now().Add(h.URLTTL).UnixMilli(), 10)},
 		"repo":    {repo},
+		"site":    {site},
 		"version": {"3"},
 	}
-	q.Set("signature", h.mac(path+q.Get("expires")+repo))
+	q.Set("signature", h.mac(strings.Join([]string{path, q.Get("expires"), site, repo}, "\n")))
 	return path + "?" + q.Encode()
 }
 
@@ -130,7 +131,7 @@ func (h *Hub) serveCDN(w *response, r *http.Request, t target) {
 		refuse(http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource.")
 	case t.cdn && r.Header.Get("Authorization") != "":
 		refuse(http.StatusBadRequest, "InvalidArgument", "Only one auth mechanism allowed")
-	case q.Get("signature") != h.mac(r.URL.Path+q.Get("expires")+q.Get("repo")):
+	case q.Get("signature") != h.mac(strings.Join([]string{r.URL.Path, q.Get("expires"), q.Get("site"), q.Get("repo")}, "\n")):
 		refuse(http.StatusForbidden, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.")
 	case h.Now().After(time.UnixMilli(expires)):
 		refuse(http.StatusForbidden, "AccessDenied", "Request has expired")

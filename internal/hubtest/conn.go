@@ -37,7 +37,9 @@ func (d *door) open() (err error) {
 	if err != nil {
 		return err
 	}
-	d.addr = d.listener.Addr().String()
+	if d.addr == "" {
+		d.addr = d.listener.Addr().String()
+	}
 	return nil
 }
 
@@ -95,8 +97,14 @@ func (c *conn) reset() {
 	_ = c.TCPConn.Close()
 }
 
+// admit starts accepting at an open door. Hub.mu is held.
+func (h *Hub) admit(d *door) {
+	l := d.listener
+	h.wg.Go(func() { h.accept(d, l) })
+}
+
 // accept hands connections to the server until the listener is closed.
-func (h *Hub) accept(l net.Listener) {
+func (h *Hub) accept(d *door, l net.Listener) {
 	for {
 		nc, err := l.Accept()
 		if err != nil {
@@ -111,6 +119,11 @@ func (h *Hub) accept(l net.Listener) {
 		}
 		c := &conn{TCPConn: tc, hub: h}
 		h.mu.Lock()
+		if d.listener != l { // Down came between
+			h.mu.Unlock()
+			c.reset()
+			return
+		}
 		h.lastConn++
 		c.id = h.lastConn
 		h.conns[c] = struct{}{}

@@ -27,29 +27,31 @@ func Bytes(b []byte) Content { return bytes.NewReader(b) }
 
 // File is content from a file on disk that must not change; it is sent with sendfile where nothing slows it down.
 func File(path string) (Content, error) {
-	f, err := os.Open(path)
+	st, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return &fileContent{path: path, file: f, size: size}, nil
+	return &fileContent{path: path, size: st.Size()}, nil
 }
 
+// fileContent keeps no file open, so that nobody has to close it.
 type fileContent struct {
 	path   string
-	file   *os.File
 	size   int64
 	digest digest.Digest // "" : not known
 }
 
-func (c *fileContent) Size() int64                             { return c.size }
-func (c *fileContent) ReadAt(p []byte, off int64) (int, error) { return c.file.ReadAt(p, off) }
-func (c *fileContent) Digest() digest.Digest                   { return c.digest }
-func (c *fileContent) close()                                  { _ = c.file.Close() }
+func (c *fileContent) Size() int64           { return c.size }
+func (c *fileContent) Digest() digest.Digest { return c.digest }
+
+func (c *fileContent) ReadAt(p []byte, off int64) (int, error) {
+	f, err := os.Open(c.path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return f.ReadAt(p, off)
+}
 
 // DigestOf computes the sha256 of content, once for content that remembers its digest.
 func DigestOf(c Content) digest.Digest {

@@ -7,13 +7,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sync"
 	"testing"
@@ -46,11 +45,13 @@ type Hub struct {
 	NoReferrers bool          // answer 404 at the referrers API, as GHCR does
 	SendBuffer  int           // SO_SNDBUF of accepted connections; 0: the system's
 
-	Now func() time.Time // clock of tokens, signed URLs and limits; default time.Now
-	Log *slog.Logger     // nil: silent
+	Other http.Handler     // gets what is not the registry API, upgrades included; nil: 404
+	Now   func() time.Time // clock of tokens, signed URLs and limits; default time.Now
+	Log   *slog.Logger     // nil: silent
 
 	once    sync.Once
 	key     []byte // signs tokens and URLs
+	names   *regexp.Regexp
 	primary *Site
 	sites   []*Site // primary first
 
@@ -120,6 +121,7 @@ func (h *Hub) init() {
 		}
 		h.key = make([]byte, 32)
 		rand.Read(h.key) //nolint:errcheck // crypto/rand.Read never fails
+		h.names = regexp.MustCompile(repoName)
 		h.redirect = h.Redirect
 		h.limits.limit = h.RateLimit
 		h.users = map[string]string{}
@@ -183,19 +185,18 @@ func (h *Hub) Start() (err error) {
 // serve starts the HTTP server and the accept loops. h.mu is held.
 func (h *Hub) serve() {
 	h.server = &http.Server{
-		Handler:     http.HandlerFunc(h.handle),
-		ReadTimeout: 0, // pushes may be silent for minutes
-		ConnContext: connContext,
-		ConnState:   h.connState,
-		ErrorLog:    log.New(io.Discard, "", 0),
-		TLSConfig:   h.tlsConfig(),
+		Handler:           http.HandlerFunc(h.handle),
+		ReadHeaderTimeout: time.Minute, // and none for bodies: pushes may be silent for minutes
+		ConnContext:       connContext,
+		ConnState:         h.connState,
+		ErrorLog:          slog.NewLogLogger(h.Log.Handler(), slog.LevelDebug),
+		TLSConfig:         h.tlsConfig(),
 	}
 	h.wg.Go(func() {
 		_ = h.server.Serve(&queue{h})
 	})
 	for _, d := range h.doors {
-		l := d.listener
-		h.wg.Go(func() { h.accept(l) })
+		h.admit(d)
 	}
 }
 
@@ -218,9 +219,6 @@ func (h *Hub) Close() {
 	defer h.mu.Unlock()
 	for _, u := range h.uploads {
 		u.drop()
-	}
-	for _, s := range h.sites {
-		s.closeFiles()
 	}
 	os.RemoveAll(h.dir)
 }
@@ -255,8 +253,7 @@ func (h *Hub) Up() error {
 		if err := d.open(); err != nil {
 			return fmt.Errorf("hub: %w", err)
 		}
-		l := d.listener
-		h.wg.Go(func() { h.accept(l) })
+		h.admit(d)
 	}
 	return nil
 }
@@ -292,6 +289,13 @@ func (h *Hub) Roots() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(h.ca.cert)
 	return pool
+}
+
+// Connections counts connections: accepted since Start, and open now.
+func (h *Hub) Connections() (accepted, open int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return int(h.lastConn), len(h.conns)
 }
 
 // DialContext connects to the hub whatever the address says, as a hosts file would. Port 80 leads to the same port.

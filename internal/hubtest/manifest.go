@@ -64,7 +64,6 @@ func (h *Hub) getManifest(w *response, r *http.Request, t target) {
 	}
 	h.record.update(func() { w.entry.Digest = d })
 	w.Header().Set("Docker-Content-Digest", d.String())
-	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
 	w.Header().Set("ETag", `"`+d.String()+`"`)
 	if r.Header.Get("If-None-Match") == `"`+d.String()+`"` {
 		w.WriteHeader(http.StatusNotModified)

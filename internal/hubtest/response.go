@@ -1,8 +1,10 @@
 package hubtest
 
 import (
+	"bufio"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -132,6 +134,9 @@ func (w *response) Write(p []byte) (int, error) {
 	if !w.begun {
 		w.WriteHeader(http.StatusOK)
 	}
+	if w.req.Method == http.MethodHead {
+		return len(p), nil
+	}
 	if w.limit >= 0 {
 		p = p[:min(int64(len(p)), max(0, w.limit-w.wrote))]
 	}
@@ -245,7 +250,7 @@ func (w *response) corrupt(p []byte) []byte {
 // sendContent writes [off, off+n) of a content.
 func (w *response) sendContent(c Content, off, n int64) {
 	if f, ok := c.(*fileContent); ok && w.plain() {
-		w.sendFile(f.path, off, n)
+		w.sendFile(f, off, n)
 		return
 	}
 	buf := make([]byte, min(n, 256<<10))
@@ -270,8 +275,8 @@ func (w *response) plain() bool {
 }
 
 // sendFile lets net/http find sendfile, in pieces small enough to count them as they go.
-func (w *response) sendFile(path string, off, n int64) {
-	f, err := os.Open(path)
+func (w *response) sendFile(c *fileContent, off, n int64) {
+	f, err := os.Open(c.path)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -280,27 +285,23 @@ func (w *response) sendFile(path string, off, n int64) {
 		panic(http.ErrAbortHandler)
 	}
 	for n > 0 {
-		w.refresh()
+		if w.refresh(); !w.plain() {
+			w.sendContent(c, off, n)
+			return
+		}
 		piece := min(n, 4<<20)
 		w.count(piece)
-		var k int64
-		if w.plain() {
-			k, err = io.CopyN(w.ResponseWriter, f, piece)
-		} else {
-			w.count(-piece)
-			k, err = io.CopyN(onlyWriter{w}, f, piece)
-			piece = k
-			w.wrote -= k // counted by Write
-		}
+		k, err := io.CopyN(w.ResponseWriter, f, piece)
 		w.count(k - piece)
 		w.wrote += k
-		if n -= k; err != nil {
+		if off, n = off+k, n-k; err != nil {
 			return
 		}
 	}
 }
 
-type onlyWriter struct{ io.Writer }
+// Hijack hands the connection over, for upgrades.
+func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.rc.Hijack() }
 
 // counted counts what is read of a request's body.
 type counted struct {

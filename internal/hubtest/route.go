@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,11 +42,20 @@ func (h *Hub) route(r *http.Request) target {
 	switch {
 	case path == "/token":
 		t.kind = Token
+		for _, s := range h.sites { // several may share a token service
+			if s.TokenHost == t.site.TokenHost && s.Service == r.URL.Query().Get("service") {
+				t.site = s
+			}
+		}
 	case strings.HasPrefix(path, cdnPrefix), strings.HasPrefix(path, hopPrefix):
 		t.kind = CDN
-		if i := strings.LastIndex(path, "/sha256/"); i >= 0 {
-			hex, _, _ := strings.Cut(path[i+len("/sha256/")+3:], "/")
-			t.digest = digest.NewDigestFromEncoded(digest.SHA256, hex)
+		if q := r.URL.Query(); q.Has("site") { // several registries may share a CDN
+			t.site = h.siteOf(q.Get("site"), t.site)
+		}
+		if parts := strings.Split(path, "/"); len(parts) > 2 { // …/sha256/ab/abcd…/data
+			if d := digest.NewDigestFromEncoded(digest.SHA256, parts[len(parts)-2]); d.Validate() == nil {
+				t.digest = d
+			}
 		}
 	case path == "/v2/" || path == "/v2":
 		t.kind = Ping
@@ -55,6 +63,15 @@ func (h *Hub) route(r *http.Request) target {
 		t.api(strings.TrimPrefix(path, "/v2/"))
 	}
 	return t
+}
+
+func (h *Hub) siteOf(host string, otherwise *Site) *Site {
+	for _, s := range h.sites {
+		if s.Host == host {
+			return s
+		}
+	}
+	return otherwise
 }
 
 // api finds the noun in <repository>/<noun>/<rest>; a repository may have a component of that name, so the last one counts.
@@ -104,25 +121,45 @@ func (h *Hub) handle(rw http.ResponseWriter, r *http.Request) {
 		h.faulty(w, r, t, f)
 		return
 	}
-	serve := map[Kind]func(*response, *http.Request, target){
-		Ping: h.servePing, Token: h.serveToken, Manifest: h.serveManifest, Blob: h.serveBlob, CDN: h.serveCDN,
-		Tags: h.serveTags, Referrers: h.serveReferrers, Upload: h.serveUpload,
-	}[t.kind]
-	if serve == nil {
+	h.dispatch(w, r, t)
+}
+
+func (h *Hub) dispatch(w *response, r *http.Request, t target) {
+	if t.kind != CDN && t.kind != Token && t.kind != Other {
+		w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+		if t.kind != Ping && !h.names.MatchString(t.repo) {
+			fail(w, http.StatusBadRequest, "NAME_INVALID", "invalid repository name")
+			return
+		}
+	}
+	switch t.kind {
+	case Ping:
+		h.servePing(w, r, t)
+	case Token:
+		h.serveToken(w, r, t)
+	case Manifest:
+		h.serveManifest(w, r, t)
+	case Blob:
+		h.serveBlob(w, r, t)
+	case CDN:
+		h.serveCDN(w, r, t)
+	case Tags:
+		h.serveTags(w, r, t)
+	case Referrers:
+		h.serveReferrers(w, r, t)
+	case Upload:
+		h.serveUpload(w, r, t)
+	default:
+		if h.Other != nil {
+			h.Other.ServeHTTP(w, r)
+			return
+		}
 		http.NotFound(w, r)
-		return
 	}
-	if t.repo != "" && !repoName().MatchString(t.repo) {
-		fail(w, http.StatusBadRequest, "NAME_INVALID", "invalid repository name")
-		return
-	}
-	serve(w, r, t)
 }
 
 // repoName is <name> of the OCI distribution specification, "Pulling manifests".
-func repoName() *regexp.Regexp {
-	return regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
-}
+const repoName = `^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`
 
 // faulty answers with a rule's status.
 func (h *Hub) faulty(w *response, r *http.Request, t target, f Faults) {
@@ -180,7 +217,6 @@ func base(r *http.Request, host string) string {
 }
 
 func (h *Hub) servePing(w *response, r *http.Request, t target) {
-	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
 	if _, ok := h.authorize(w, r, t, ""); !ok {
 		return
 	}

@@ -243,17 +243,6 @@ func (s *Site) Tags(repo string) []string {
 	return tags
 }
 
-// closeFiles closes contents that hold files. hub.mu is held.
-func (s *Site) closeFiles() {
-	for _, r := range s.repos {
-		for _, c := range r.blobs {
-			if f, ok := c.(*fileContent); ok {
-				f.close()
-			}
-		}
-	}
-}
-
 // password returns the password a user must give. hub.mu is held.
 func (s *Site) password(user string) (string, bool) {
 	if s.Users != nil {

@@ -118,7 +118,7 @@ func (h *Hub) serveToken(w *response, r *http.Request, t target) {
 		return
 	}
 	answer := map[string]any{
-		"access_token": token, "expires_in": int(h.TokenTTL.Seconds()), "issued_at": h.Now().UTC().Format(time.RFC3339Nano),
+		"access_token": token, "expires_in": int((h.TokenTTL + time.Second - 1) / time.Second), "issued_at": h.Now().UTC().Format(time.RFC3339Nano),
 	}
 	if r.Method == http.MethodGet {
 		answer["token"] = token
@@ -209,7 +209,11 @@ func (s *Site) challenge(r *http.Request, repo, actions, problem string) string 
 	}
 	c := fmt.Sprintf(`Bearer realm="%s",service="%s"`, realm, s.Service)
 	if repo != "" {
-		c += fmt.Sprintf(`,scope="repository:%s:%s"`, repo, actions)
+		scope := "repository:" + repo + ":" + actions
+		if from := r.URL.Query().Get("from"); from != "" && r.Method == http.MethodPost {
+			scope += " repository:" + from + ":pull"
+		}
+		c += fmt.Sprintf(`,scope="%s"`, scope)
 	}
 	if problem != "" {
 		c += fmt.Sprintf(`,error="%s"`, problem)

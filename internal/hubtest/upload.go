@@ -157,7 +157,7 @@ func (u *upload) append(w http.ResponseWriter, r *http.Request) bool {
 			return false
 		}
 	}
-	n, err := io.CopyBuffer(onlyWriter{io.MultiWriter(u.file, u.sum)}, r.Body, make([]byte, 256<<10))
+	n, err := io.CopyBuffer(io.MultiWriter(u.file, u.sum), r.Body, make([]byte, 256<<10))
 	u.size += n
 	if err != nil {
 		panic(http.ErrAbortHandler) // the client is gone; what came stays for its next PATCH
@@ -174,8 +174,12 @@ func (h *Hub) finishUpload(w *response, r *http.Request, u *upload) {
 		fail(w, http.StatusBadRequest, "DIGEST_INVALID", "provided digest did not match uploaded content")
 		return
 	}
+	if err := u.file.Close(); err != nil {
+		fail(w, http.StatusInternalServerError, "UNKNOWN", err.Error())
+		return
+	}
 	h.record.update(func() { w.entry.Digest = got })
-	u.site.AddContentAs(u.repo, got, &fileContent{path: u.file.Name(), file: u.file, size: u.size, digest: got})
+	u.site.AddContentAs(u.repo, got, &fileContent{path: u.file.Name(), size: u.size, digest: got})
 	created(w, u.repo, got)
 }
 
