@@ -45,9 +45,10 @@ type entry struct {
 	action atomic.Pointer[model.Action] // read by the host's goroutines
 }
 
-// spares is how many registries may be added to config.toml while the program
-// runs and still get a line of their own; further ones are under More.
-const spares = 12
+// spares is how many entries can come to a section that grows after it was first
+// drawn, over the life of the program: registries were not known before the
+// daemon answered, or are added to config.toml later.
+const spares = 32
 
 // NewBar makes a bar that has drawn nothing. clicked is called on whichever
 // goroutine the host calls on.
@@ -97,7 +98,7 @@ func (b *Bar) draw(parent *entry, item Item, seen map[string]bool) {
 	switch {
 	case e != nil:
 	case parent == nil && b.drawn:
-		if len(b.spare) == 0 {
+		if len(b.spare) == 0 || item.Hidden {
 			return
 		}
 		e, b.spare = b.spare[0], b.spare[1:]

@@ -1,0 +1,200 @@
+package tray_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"pulley/internal/control"
+	"pulley/ui/model"
+	"pulley/ui/tray"
+)
+
+var noon = time.Date(2026, 3, 4, 12, 5, 0, 0, time.UTC)
+
+func ago(d time.Duration) *time.Time {
+	t := noon.Add(-d)
+	return &t
+}
+
+func running(change func(*control.State)) model.View {
+	s := control.State{
+		Enabled: true, Listen: "127.0.0.1:5055", Cache: control.Cache{Size: 3 << 30},
+		Registries: []control.Registry{
+			{Name: "docker.io", Route: "auto", Routes: []string{"auto", "direct", "offline"}, LastUsed: ago(time.Hour)},
+			{Name: "ghcr.io", Route: "direct", Routes: []string{"auto", "direct", "offline", "daocloud"}, LastUsed: ago(time.Minute)},
+			{Name: "quay.io", Route: "offline", Routes: []string{"auto", "direct", "offline"}},
+		},
+	}
+	if change != nil {
+		change(&s)
+	}
+	return model.View{Phase: model.Running, State: s}
+}
+
+// text is what a person sees: hidden items are left out, sections are parted by
+// a line, submenus are indented, a check is a star.
+func text(m tray.Menu) string {
+	var out strings.Builder
+	var write func(items []tray.Item, indent string)
+	write = func(items []tray.Item, indent string) {
+		for _, item := range items {
+			if item.Hidden {
+				continue
+			}
+			mark := ""
+			if item.Checked {
+				mark = " *"
+			}
+			if item.Disabled {
+				mark += " ~"
+			}
+			out.WriteString(indent + item.Label + mark + "\n")
+			write(item.Children, indent+"  ")
+		}
+	}
+	for i, section := range m.Sections {
+		if i > 0 {
+			out.WriteString("--\n")
+		}
+		write(section.Items, "")
+		write(section.Tail, "")
+	}
+	return out.String()
+}
+
+func TestMenuInWords(t *testing.T) {
+	const on = `On · 127.0.0.1:5055 ~
+--
+Turn off
+Pause for an hour
+--
+docker.io · Automatic
+  Automatic *
+  Direct
+  Offline
+ghcr.io · Direct
+  Automatic
+  Direct *
+  Offline
+  daocloud
+More registries
+  quay.io · Offline
+    Automatic
+    Direct
+    Offline *
+--
+3.0 GiB cached ~
+--
+Open Pulley
+Quit (the daemon stays)
+`
+	later := noon.Add(2 * time.Hour)
+	for name, c := range map[string]struct {
+		view model.View
+		want string
+		form tray.Form
+	}{
+		"on": {running(nil), on, tray.On},
+		"busy": {running(func(s *control.State) { s.Active = []control.Transfer{{Registry: "docker.io"}} }), on,
+			tray.Busy},
+		"off": {running(func(s *control.State) { s.Enabled = false }),
+			strings.NewReplacer("On · 127.0.0.1:5055", "Off: engines go straight through",
+				"Turn off\nPause for an hour", "Turn on").Replace(on), tray.Off},
+		"paused": {running(func(s *control.State) { s.Enabled, s.PausedUntil = false, &later }),
+			strings.NewReplacer("On · 127.0.0.1:5055", "Paused until 14:05",
+				"Turn off\nPause for an hour", "Turn on").Replace(on), tray.Off},
+		"trouble": {running(func(s *control.State) { s.Problems = []control.Problem{{Text: "the disk is full"}} }),
+			strings.Replace(on, "On · 127.0.0.1:5055", "Trouble: the disk is full", 1), tray.Trouble},
+		"off, and trouble": {running(func(s *control.State) {
+			s.Enabled, s.Problems = false, []control.Problem{{Text: "the disk is full"}}
+		}), strings.NewReplacer("On · 127.0.0.1:5055 ~", "Off: engines go straight through ~\nthe disk is full ~",
+			"Turn off\nPause for an hour", "Turn on").Replace(on), tray.Off},
+		"down": {model.View{Phase: model.Down, Reason: "port 5055 is held by nginx (pid 812)", State: running(nil).State},
+			"Pulley is not running ~\nport 5055 is held by nginx (pid 812) ~\n--\nStart Pulley\n--\n--\n--\nOpen Pulley\nQuit\n",
+			tray.Trouble},
+		"starting": {model.View{}, "Starting… ~\n--\n--\n--\n--\nOpen Pulley\nQuit\n", tray.Off},
+		"nothing used yet": {running(func(s *control.State) {
+			for i := range s.Registries {
+				s.Registries[i].LastUsed, s.Registries[i].Routes = nil, nil
+			}
+			s.Registries = s.Registries[:2]
+		}), `On · 127.0.0.1:5055 ~
+--
+Turn off
+Pause for an hour
+--
+docker.io · Automatic
+  Automatic *
+  Direct
+  Offline
+More registries
+  ghcr.io · Direct
+    Automatic
+    Direct *
+    Offline
+--
+3.0 GiB cached ~
+--
+Open Pulley
+Quit (the daemon stays)
+`, tray.On},
+	} {
+		t.Run(name, func(t *testing.T) {
+			menu := tray.Build(c.view, noon)
+			if got := text(menu); got != c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+			if menu.Form != c.form {
+				t.Errorf("icon %s, want %s", menu.Form, c.form)
+			}
+		})
+	}
+}
+
+func TestOwnDaemonEndsWithTheTray(t *testing.T) {
+	v := running(nil)
+	v.Owned = true
+	if got := text(tray.Build(v, noon)); !strings.HasSuffix(got, "\nQuit\n") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+func TestNoticeIsShown(t *testing.T) {
+	v := running(nil)
+	v.Notice = "could not turn off: enabled is held by PULLEY_ENABLED;\nunset it"
+	if got := text(tray.Build(v, noon)); !strings.Contains(got, "\ncould not turn off: enabled is held by PULLEY_ENABLED; unset it ~\n") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+// A key stands for one meaning, whatever state the menu was built from: that is
+// what makes a click on an old menu safe.
+func TestKeysMeanTheSameInEveryState(t *testing.T) {
+	meaning := map[string]model.Action{}
+	for _, v := range []model.View{
+		{}, {Phase: model.Down}, running(nil),
+		running(func(s *control.State) { s.Enabled = false }),
+		running(func(s *control.State) { s.Registries[0].Route = "offline"; s.Registries[2].LastUsed = ago(0) }),
+	} {
+		seen := map[string]bool{}
+		var walk func([]tray.Item)
+		walk = func(items []tray.Item) {
+			for _, item := range items {
+				if seen[item.Key] {
+					t.Errorf("key %s is there twice", item.Key)
+				}
+				seen[item.Key] = true
+				if before, known := meaning[item.Key]; known && before != item.Action {
+					t.Errorf("key %s meant %v and now %v", item.Key, before, item.Action)
+				}
+				meaning[item.Key] = item.Action
+				walk(item.Children)
+			}
+		}
+		for _, section := range tray.Build(v, noon).Sections {
+			walk(section.Items)
+			walk(section.Tail)
+		}
+	}
+}
