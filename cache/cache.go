@@ -20,6 +20,10 @@ import (
 // tags) may lag behind: long enough that the layers of one pull are one write.
 const flushDelay = 2 * time.Second
 
+// retryDelay is how long to wait after derived things could not be written: the
+// disk is full, and will hardly be less so a moment later.
+const retryDelay = time.Minute
+
 // errNotRegular is for a directory or device where a blob should be.
 var errNotRegular = errors.New("not a regular file")
 
@@ -176,23 +180,28 @@ func (c *Cache) writeLayout() error {
 // keep writes derived things some time after they changed and evicts when there
 // is too much. It sleeps when nothing happens.
 func (c *Cache) keep() {
+	var due <-chan time.Time // nil: nothing to write
 	timer := time.NewTimer(flushDelay)
-	timer.Stop()
+	defer timer.Stop()
 	for {
+		kick := c.kick
+		if due != nil {
+			kick = nil
+		}
 		select {
 		case <-c.stop:
 			return
 		case <-c.full:
 			c.shrink(c.fits)
-		case <-c.kick:
+		case <-kick:
 			timer.Reset(flushDelay)
-			select {
-			case <-c.stop:
-				return
-			case <-timer.C:
-			}
+			due = timer.C
+		case <-due:
+			due = nil
 			if err := c.Flush(); err != nil {
 				c.log.Warn("cache: not everything could be written, trying again later", "err", err)
+				timer.Reset(retryDelay)
+				due = timer.C
 			}
 		}
 	}
@@ -409,10 +418,8 @@ func (c *Cache) begin(k key, d digest.Digest) (*Fill, error) {
 	if busy {
 		return nil, nil
 	}
-	if _, known := c.store.get(k); known {
-		if fi, err := os.Lstat(c.blobPath(k)); err == nil && fi.Mode().IsRegular() {
-			return nil, ErrStored
-		}
+	if err := c.storedNow(k); err != nil {
+		return nil, err
 	}
 	p, w, j, err := c.openPartial(k)
 	if err != nil && isNoSpace(err) && c.makeRoom(1) {
@@ -444,6 +451,23 @@ func (c *Cache) begin(k key, d digest.Digest) (*Fill, error) {
 	f.startCatchUp()
 	f.mu.Unlock()
 	return f, nil
+}
+
+// storedNow is ErrStored if Get has k and nil if k is to be fetched. The file is
+// opened for that: nobody must be sent from Join to Get and back for ever.
+func (c *Cache) storedNow(k key) error {
+	if _, known := c.store.get(k); !known {
+		return nil
+	}
+	f, _, err := c.openBlob(k)
+	if err == nil {
+		_ = f.Close()
+		return ErrStored
+	}
+	if _, known := c.store.get(k); known { // kept: too many open files, or the like
+		return diskFault("open "+k.hex(), err)
+	}
+	return nil
 }
 
 func (c *Cache) forget(f *Fill) {

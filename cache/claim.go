@@ -319,7 +319,8 @@ func (c *Claim) log(now bool) {
 	f := c.f
 	f.mu.Lock()
 	from, to := c.logged, c.pos
-	due := to-from >= journalEvery || (now && to > from)
+	// A fill that is ending writes down the rest by itself.
+	due := (to-from >= journalEvery || (now && to > from)) && !f.ending
 	var grown int64
 	if due {
 		c.logged = to

@@ -253,15 +253,12 @@ func (s *store) lookup(k key) (r record, ok bool) {
 }
 
 // lose gives up a database that turned out damaged. The next flush builds it
-// again. Needs mu.
+// again. It is not closed: a transaction that panicked or faulted may hold
+// bbolt's locks for ever, and a map and a descriptor are a small price. Needs mu.
 func (s *store) lose(err error) {
 	s.log.Warn("cache: database damaged, building it again", "path", s.path, "err", err)
-	old := s.db
 	s.db = nil
 	s.putAside()
-	// A transaction that panicked may have left bbolt's locks taken; nobody
-	// waits for them.
-	go func() { _ = guarded(old.Close) }()
 }
 
 func (s *store) put(k key, r record) {

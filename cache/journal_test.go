@@ -1,0 +1,135 @@
+package cache
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+)
+
+var (
+	testKey  = key{1, 2, 3}
+	testBoot = bootMark("this start")
+)
+
+func sampleJournal() []byte {
+	b := appendHeader(nil, testKey, testBoot)
+	b = appendRecord(b, testKey, kindSize, 1000, 0)
+	b = appendRecord(b, testKey, kindRange, 0, 100)
+	b = appendRecord(b, testKey, kindRange, 500, 600)
+	b = appendRecord(b, testKey, kindSync, int64(len(b)), 0)
+	return appendRecord(b, testKey, kindRange, 100, 200)
+}
+
+func TestJournalToleratesTornEnd(t *testing.T) {
+	whole := sampleJournal()
+	want := [][]span{nil, nil, {{0, 100}}, {{0, 100}, {500, 600}}, {{0, 100}, {500, 600}}, {{0, 200}, {500, 600}}}
+	for n := range len(whole) + 1 {
+		for _, tail := range [][]byte{nil, {0}, bytes.Repeat([]byte{0xff}, 40)} {
+			p, ok := parseJournal(append(slices.Clip(whole[:n]), tail...), testKey, testBoot)
+			if n < journalHeader {
+				if ok {
+					t.Fatalf("%d bytes are taken for a journal", n)
+				}
+				continue
+			}
+			records := (n - journalHeader) / journalRecord
+			if !ok || !slices.Equal(p.have.s, want[records]) {
+				t.Fatalf("%d bytes: %v %v, want %v", n, ok, p.have.s, want[records])
+			}
+			if size := p.size; (records >= 1) != (size == 1000) {
+				t.Fatalf("%d bytes: size %d", n, size)
+			}
+		}
+	}
+}
+
+func TestJournalOfAnotherBlobOrFlippedBit(t *testing.T) {
+	whole := sampleJournal()
+	if _, ok := parseJournal(whole, key{9}, testBoot); ok {
+		t.Fatal("another blob's journal was taken")
+	}
+	for i := range whole {
+		b := slices.Clone(whole)
+		b[i] ^= 4
+		p, ok := parseJournal(b, testKey, testBoot)
+		if i < journalHeader {
+			if ok {
+				t.Fatalf("byte %d of the header flipped and taken", i)
+			}
+			continue
+		}
+		if p.good > int64(i) {
+			t.Fatalf("byte %d flipped, %d bytes taken", i, p.good)
+		}
+	}
+}
+
+// After a power loss the journal may name bytes that never reached the disk:
+// only what was synced holds.
+func TestJournalOfAnotherStartHoldsAsFarAsSynced(t *testing.T) {
+	whole := sampleJournal()
+	p, ok := parseJournal(whole, testKey, bootMark("the next start"))
+	if want := []span{{0, 100}, {500, 600}}; !ok || !slices.Equal(p.have.s, want) {
+		t.Fatalf("%v %v, want %v", ok, p.have.s, want)
+	}
+	unsynced := whole[:journalHeader+3*journalRecord]
+	if p, _ := parseJournal(unsynced, testKey, bootMark("the next start")); p.have.total != 0 {
+		t.Fatalf("unsynced ranges %v were taken", p.have.s)
+	}
+	if p, _ := parseJournal(unsynced, testKey, bootMark("this start")); p.have.total != 200 {
+		t.Fatalf("ranges of this start: %v", p.have.s)
+	}
+}
+
+func FuzzJournal(f *testing.F) {
+	f.Add(sampleJournal())
+	f.Add(sampleJournal()[:journalHeader+30])
+	f.Add([]byte(journalMagic))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, boot := range [][16]byte{testBoot, bootMark("other")} {
+			p, ok := parseJournal(b, testKey, boot)
+			if !ok {
+				continue
+			}
+			if p.good < journalHeader || p.good > int64(len(b)) || p.size < -1 {
+				t.Fatalf("%+v of %d bytes", p, len(b))
+			}
+			for i, s := range p.have.s {
+				if s.off < 0 || s.off >= s.end || (i > 0 && p.have.s[i-1].end >= s.off) || (p.size >= 0 && s.end > p.size) {
+					t.Fatalf("%v of size %d", p.have.s, p.size)
+				}
+			}
+		}
+	})
+}
+
+func FuzzRefFile(f *testing.F) {
+	f.Add([]byte(`{"reference":"docker.io/library/debian:latest","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":3}`))
+	f.Add([]byte(`{"reference":"localhost:5000/a/../b:x","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := parseRef(b)
+		if err != nil {
+			return
+		}
+		n, tag, d, ok := parseReference(r.Reference)
+		if !ok || (tag == "") == (d == "") || n.check() != nil {
+			t.Fatalf("%q: %v %q %q %v", r.Reference, n, tag, d, ok)
+		}
+		if tag != "" {
+			if ref, err := n.tagged(tag); err != nil || ref != r.Reference {
+				t.Fatalf("%q became %q, %v", r.Reference, ref, err)
+			}
+		}
+	})
+}
+
+func FuzzManifest(f *testing.F) {
+	f.Add([]byte(`{"schemaVersion":2,"config":{"digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},"layers":[]}`))
+	f.Add([]byte(`{"schemaVersion":2,"manifests":[{"digest":"sha256:1","platform":{"os":"unknown"}}]}`))
+	f.Add([]byte(`{"schemaVersion":1,"fsLayers":[{"blobSum":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if l, err := parseManifest(b); err == nil && l.mediaType == "" {
+			t.Fatal("a manifest without a type")
+		}
+	})
+}
