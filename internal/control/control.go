@@ -165,3 +165,22 @@ type Setting struct {
 type Error struct {
 	Text string `json:"error"`
 }
+
+// Host is the Host header of requests over the socket.
+const Host = "pulley"
+
+// Enabled is the body of PUT /v1/enabled.
+type Enabled struct {
+	Enabled bool `json:"enabled"`
+}
+
+// Pause is the body of POST /v1/pause.
+type Pause struct {
+	For time.Duration `json:"for"` // ns
+}
+
+// Route is the body of PUT /v1/route.
+type Route struct {
+	Registry string `json:"registry"`
+	Route    string `json:"route"`
+}

@@ -1,0 +1,191 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// checker looks at what single values cannot tell.
+type checker struct {
+	file  string
+	lines map[string]int
+	body  []byte // the file
+	err   error  // the first
+}
+
+func (k *checker) fail(path, format string, args ...any) {
+	if k.err == nil {
+		k.err = &Error{File: k.file, Line: k.lines[path], Key: path, Text: fmt.Sprintf(format, args...)}
+	}
+}
+
+func check(c *Config, file string, body []byte) error {
+	k := &checker{file: file, lines: keyLines(body), body: body}
+	k.listen(c)
+	k.oneOf("fetch.finish", c.Fetch.Finish, FinishAuto, FinishAlways, FinishNever)
+	k.oneOf("tray.language", c.Tray.Language, "auto", "en", "zh-CN")
+	k.oneOf("tray.theme", c.Tray.Theme, "auto", "light", "dark")
+	if c.Fetch.Connections < 1 || c.Fetch.Connections > 64 {
+		k.fail("fetch.connections", "%d is not between 1 and 64", c.Fetch.Connections)
+	}
+	k.registries(c)
+	for i, a := range c.Addresses {
+		k.address(fmt.Sprintf("address[%d]", i), a)
+	}
+	for i, e := range c.Egresses {
+		k.egress(fmt.Sprintf("egress[%d]", i), e)
+	}
+	return k.err
+}
+
+func (k *checker) oneOf(path, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		k.fail(path, "%.60q is not one of %s", value, strings.Join(allowed, ", "))
+	}
+}
+
+// listen may leave loopback only with rules about who may come in.
+func (k *checker) listen(c *Config) {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
+		k.fail("listen", `%.60q is not an address such as "127.0.0.1:5055"`, c.Listen)
+		return
+	}
+	for _, cidr := range c.Access.Allow {
+		if _, err := netip.ParsePrefix(cidr); err != nil {
+			k.fail("access.allow", `%.60q is not a network such as "192.168.1.0/24"`, cidr)
+		}
+	}
+	if (c.Access.Cert == "") != (c.Access.Key == "") {
+		k.fail("access", "cert and key belong together; give both or neither")
+	}
+	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
+		return
+	}
+	switch {
+	case len(c.Access.Users) == 0 && len(c.Access.Allow) == 0:
+		k.fail("listen", "%s can be reached from other machines, and nothing says who may; set access.allow or access.users", c.Listen)
+	case len(c.Access.Users) > 0 && c.Access.Cert == "":
+		k.fail("access.users", "passwords would cross the network unprotected; set access.cert and access.key")
+	}
+}
+
+// namePattern is what a registry or mirror may be called: it appears in paths of the mirror door and of the cache.
+var namePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?$`)
+
+func (k *checker) registries(c *Config) {
+	owner := make(map[string]string)
+	for i := range c.Registries {
+		r := &c.Registries[i]
+		path := k.registryPath(r.Name)
+		if !namePattern.MatchString(r.Name) {
+			k.fail(path, `the name %.60q is not one such as "registry.example.com"`, r.Name)
+		}
+		if len(r.Hosts) == 0 {
+			r.Hosts = []string{r.Name}
+		}
+		for j, host := range r.Hosts {
+			r.Hosts[j] = strings.ToLower(host)
+			if !validHost(r.Hosts[j]) {
+				k.fail(path+".hosts", `%.60q is not a host, "host:port" or "*.domain"`, host)
+			}
+			if other, taken := owner[r.Hosts[j]]; taken {
+				k.fail(path+".hosts", "%s belongs to %s already", host, other)
+			}
+			owner[r.Hosts[j]] = r.Name
+		}
+		if !slices.Contains(r.Routes(), r.Route) {
+			k.fail(path+".route", "%.60q is not one of %s", r.Route, strings.Join(r.Routes(), ", "))
+		}
+		for j, m := range r.Mirrors {
+			k.mirror(fmt.Sprintf("%s.mirror[%d]", path, j), m)
+		}
+	}
+}
+
+// registryPath is where the file speaks of a registry; a built-in one may not be in it.
+func (k *checker) registryPath(name string) string {
+	if i, err := registryIndex(k.body, name); err == nil && i >= 0 {
+		return fmt.Sprintf("registry[%d]", i)
+	}
+	return "registry." + name
+}
+
+func validHost(host string) bool {
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		name = strings.Trim(host, "[]")
+	} else if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return false
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return true
+	}
+	return hostPattern.MatchString(strings.TrimPrefix(name, "*."))
+}
+
+var hostPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+
+func (k *checker) mirror(path string, m Mirror) {
+	if !namePattern.MatchString(m.Name) || m.Name == RouteAuto || m.Name == RouteDirect || m.Name == RouteOffline {
+		k.fail(path, "%.60q cannot be the name of a mirror", m.Name)
+	}
+	if u, err := url.Parse(m.URL); err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
+		k.fail(path+".url", "not an http:// or https:// URL without a password")
+	}
+	k.oneOf(path+".style", m.Style, StyleHost, StylePrefix, StyleNS)
+	if m.Auth != "" && m.Auth != "docker" && !strings.HasPrefix(m.Auth, "env:") && !strings.HasPrefix(m.Auth, "file:") {
+		k.fail(path+".auth", `not "env:NAME", "docker" or "file:PATH"; a secret does not belong in this file`)
+	}
+}
+
+func (k *checker) address(path string, a Address) {
+	if !hostPattern.MatchString(strings.ToLower(a.Host)) {
+		k.fail(path+".host", "%.60q is not a host name", a.Host)
+	}
+	if len(a.Use) == 0 {
+		k.fail(path+".use", "no address for %s", a.Host)
+	}
+	for _, use := range a.Use {
+		_, err := netip.ParseAddr(use)
+		_, perr := netip.ParseAddrPort(use)
+		if err != nil && perr != nil {
+			k.fail(path+".use", `%.60q is not "ip" or "ip:port"`, use)
+		}
+	}
+}
+
+func (k *checker) egress(path string, e Egress) {
+	u, err := url.Parse(e.URL)
+	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "ssh"}, u.Scheme) {
+		k.fail(path+".url", "not an http://, https://, socks5:// or ssh:// URL")
+	}
+	if e.Name == "" {
+		k.fail(path, "a way out needs a name")
+	}
+}
+
+// Notices are settings that this version understands and does not use.
+func (c *Config) Notices() (list []string) {
+	unused := func(given bool, what string) {
+		if given {
+			list = append(list, what+": understood, but not used by this version")
+		}
+	}
+	unused(c.Cache.Shared != "", "cache.shared")
+	unused(c.Fetch.DoH != "", "fetch.doh")
+	unused(c.Fetch.MaxRate != 0, "fetch.max_rate")
+	for _, r := range c.Registries {
+		unused(len(r.Mirrors) > 0, r.Name+": registry.mirror")
+	}
+	for _, e := range c.Egresses {
+		unused(strings.HasPrefix(e.URL, "ssh:"), e.Name+": an ssh:// egress")
+	}
+	return list
+}

@@ -1,0 +1,31 @@
+package client
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"pulley/internal/config"
+)
+
+// Find returns a client of the daemon that answers: the one in PULLEY_HOME if that is set, else the user's own, else the
+// system service's. If none does, the error Is ErrNotRunning and the client is that of the first place, where one would
+// come to be.
+func Find(ctx context.Context, environ []string) (*Client, error) {
+	places, err := config.FindPlaces(environ)
+	if err != nil {
+		return nil, err
+	}
+	first := New(places.ControlSocket)
+	_, err = first.Version(ctx)
+	if err == nil || slices.ContainsFunc(environ, func(e string) bool {
+		return strings.HasPrefix(e, "PULLEY_HOME=") && e != "PULLEY_HOME="
+	}) {
+		return first, err
+	}
+	system := New(config.SystemSocket)
+	if _, serr := system.Version(ctx); serr == nil {
+		return system, nil
+	}
+	return first, err
+}
