@@ -23,6 +23,7 @@ type Window struct {
 	overview *page.Overview
 	now      func() time.Time
 	queued   atomic.Bool
+	open     bool
 }
 
 // New makes the window, hidden. do gets what a person asks for.
@@ -34,6 +35,20 @@ func New(app fyne.App, m *model.Model, do func(model.Action), now func() time.Ti
 	w.Resize(fyne.NewSize(480, 700))
 	w.Update()
 	return w
+}
+
+// Reveal brings the window up to date and to the front.
+func (w *Window) Reveal() {
+	w.open = true
+	w.Update()
+	w.Show()
+	w.RequestFocus()
+}
+
+// Conceal hides the window. While hidden it is not kept up to date.
+func (w *Window) Conceal() {
+	w.open = false
+	w.Hide()
 }
 
 // Update brings the window to what the model knows.
@@ -54,6 +69,8 @@ func (w *Window) Changed() {
 	}
 	fyne.Do(func() {
 		w.queued.Store(false)
-		w.Update()
+		if w.open {
+			w.Update()
+		}
 	})
 }

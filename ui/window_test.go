@@ -68,7 +68,7 @@ func TestLooks(t *testing.T) {
 			m := model.New()
 			prepare(m)
 			w := ui.New(app, m, func(model.Action) {}, func() time.Time { return noon })
-			w.Show()
+			w.Reveal()
 			file, err := os.Create(filepath.Join(dir, "window-"+name+"-"+string(look)+".png"))
 			if err != nil {
 				t.Fatal(err)

@@ -4,6 +4,6 @@ package desktop
 
 import "context"
 
-// HasStatusArea tells whether something on this desktop shows status icons. On
-// this platform the system does.
-func HasStatusArea(context.Context) bool { return true }
+// WatchStatusArea calls changed with whether something on this desktop shows
+// status icons. On this platform the system does.
+func WatchStatusArea(_ context.Context, changed func(there bool)) { changed(true) }

@@ -1,0 +1,205 @@
+//go:build cgo
+
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/app"
+	"fyne.io/systray"
+	"golang.org/x/sync/errgroup"
+
+	"pulley/assets"
+	"pulley/internal/config"
+	"pulley/internal/control"
+	"pulley/internal/control/client"
+	"pulley/internal/desktop"
+	"pulley/internal/desktop/keep"
+	"pulley/ui"
+	"pulley/ui/model"
+	"pulley/ui/theme"
+	"pulley/ui/tray"
+)
+
+// id is what desktops know the program by.
+const id = "app.pulley.tray"
+
+// program puts everything together.
+type program struct {
+	places config.Places
+	log    *slog.Logger
+	model  *model.Model
+	keeper *keep.Keeper[daemon]
+
+	app     fyne.App
+	window  *ui.Window
+	icon    atomic.Bool // something shows our icon
+	started chan struct{}
+	changed chan struct{} // holds one signal
+}
+
+func newProgram(places config.Places, log *slog.Logger) *program {
+	p := &program{
+		places: places, log: log, model: model.New(),
+		started: make(chan struct{}), changed: make(chan struct{}, 1),
+	}
+	p.keeper = keep.New(keep.Options[daemon]{
+		Find: find, Start: p.start, Log: log,
+		Searching: p.model.Searching,
+		Attached: func(d daemon, owned bool) {
+			p.model.Attached(d, owned)
+			p.theme(d)
+		},
+		Heard: p.model.Heard,
+		Lost:  p.model.Lost,
+	})
+	return p
+}
+
+// run draws until a person quits, and then ends what was started. It has to be
+// called on the main goroutine.
+func (p *program) run(showWindow bool) error {
+	p.app = app.NewWithID(id)
+	p.app.SetIcon(appIcon())
+	p.app.Settings().SetTheme(theme.New(theme.Auto))
+	p.window = ui.New(p.app, p.model, p.do, time.Now)
+	p.window.SetCloseIntercept(p.closed)
+	p.model.Watch(p.window.Changed)
+	p.model.Watch(func() {
+		select {
+		case p.changed <- struct{}{}:
+		default:
+		}
+	})
+
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	work, ctx := errgroup.WithContext(ctx)
+	startTray, stopTray := systray.RunWithExternalLoop(func() {
+		bar := tray.NewBar(status{}, p.do)
+		build := func() tray.Menu { return tray.Build(p.model.View(), time.Now()) }
+		bar.Draw(build()) // before the first host asks
+		work.Go(func() error { tray.Pace(ctx, p.changed, build, bar.Draw); return nil })
+	}, nil)
+	p.app.Lifecycle().SetOnStarted(func() {
+		startTray()
+		close(p.started)
+		work.Go(func() error { p.watchStatusArea(ctx); return nil })
+		work.Go(func() error { return p.model.Run(ctx) })
+		work.Go(func() error { return p.keeper.Run(ctx) })
+		if showWindow {
+			p.window.Reveal()
+		}
+	})
+	p.app.Run() // returns when the app quits; its lifecycle hooks are not reliable then
+	cancel()
+	stopTray()
+	return work.Wait()
+}
+
+// do is what a person asked for, in the menu or in the window. Any goroutine.
+func (p *program) do(a model.Action) {
+	switch a.Verb {
+	case model.Open:
+		p.reveal()
+	case model.Retry:
+		p.keeper.Retry()
+	case model.Quit:
+		fyne.Do(p.app.Quit)
+	default:
+		p.model.Do(a)
+	}
+}
+
+// reveal shows the window. Any goroutine but the main one.
+func (p *program) reveal() {
+	<-p.started
+	fyne.Do(p.window.Reveal)
+}
+
+// closed is the window's close button: it hides the window where an icon leads
+// back to it, and quits where none does.
+func (p *program) closed() {
+	if p.icon.Load() {
+		p.window.Conceal()
+		return
+	}
+	p.app.Quit()
+}
+
+// patience is how long a desktop that is just being logged into has to bring
+// its status area up before the window is opened instead.
+const patience = 3 * time.Second
+
+func (p *program) watchStatusArea(ctx context.Context) {
+	late := time.AfterFunc(patience, func() {
+		if ctx.Err() == nil && !p.icon.Load() {
+			p.log.Info("no status area on this desktop: the window is all there is")
+			fyne.Do(p.window.Reveal)
+		}
+	})
+	defer late.Stop()
+	desktop.WatchStatusArea(ctx, p.icon.Store)
+	<-ctx.Done()
+}
+
+// start runs the daemon as a child. What it prints is kept beside its log.
+func (p *program) start() (keep.Child, error) {
+	binary, err := desktop.FindBinary("pulley")
+	if err != nil {
+		return nil, err
+	}
+	p.log.Info("starting the daemon", "program", binary)
+	return desktop.StartChild(filepath.Join(p.places.LogDir, "up.log"), binary, "up")
+}
+
+// theme takes `tray.theme` over. It asks on a goroutine of its own.
+func (p *program) theme(d daemon) {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		choice, err := d.Setting(ctx, "tray.theme")
+		if err != nil {
+			return // the theme stays as it is
+		}
+		fyne.Do(func() { p.app.Settings().SetTheme(theme.New(theme.Choice(choice))) })
+	}()
+}
+
+// daemon is a client as the keeper and the model want it.
+type daemon struct{ *client.Client }
+
+// Watch hears states alone.
+func (d daemon) Watch(ctx context.Context, heard func(control.State)) error {
+	return d.Client.Watch(ctx, false, func(m control.Message) {
+		if m.State != nil {
+			heard(*m.State)
+		}
+	})
+}
+
+func find(ctx context.Context) (daemon, error) {
+	c, err := client.Find(ctx, os.Environ())
+	if c != nil {
+		c.Close() // of connections; it dials again when it is used
+	}
+	if errors.Is(err, client.ErrNotRunning) {
+		return daemon{}, keep.ErrNone
+	}
+	return daemon{c}, err
+}
+
+func appIcon() fyne.Resource {
+	picture, err := assets.Icons.ReadFile("icons/app.png")
+	if err != nil {
+		return nil
+	}
+	return fyne.NewStaticResource("app.png", picture)
+}
