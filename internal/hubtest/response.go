@@ -301,7 +301,10 @@ func (w *response) sendFile(c *fileContent, off, n int64) {
 }
 
 // Hijack hands the connection over, for upgrades.
-func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.rc.Hijack() }
+func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.hub.record.update(func() { w.entry.Status = http.StatusSwitchingProtocols })
+	return w.rc.Hijack()
+}
 
 // counted counts what is read of a request's body.
 type counted struct {
