@@ -1,0 +1,162 @@
+// Package egress holds the ways out of this machine: which address a name
+// stands for, which proxy a connection leaves through, and the TLS of upstream
+// connections. It dials and nothing else: it knows no registry protocol, no
+// cache and no client.
+//
+// Way out of a connection, first match wins:
+//
+//  1. the first [[egress]] whose `for` names the registry or "*", unless its
+//     `except` names the registry or the host ("host" or "*.domain");
+//  2. the environment's proxy with its NO_PROXY, unless it is ourselves;
+//  3. direct.
+//
+// With `enabled = false` connections are direct, and the environment's proxy is
+// used only where connecting directly fails: on a network whose only way out is
+// that proxy, switching Pulley off must not cut the machine off.
+//
+// A name with an [[address]] entry stands for those addresses, also behind a
+// proxy. Every other name is resolved by the system, hosts file included, and
+// behind a proxy by that proxy.
+package egress
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"pulley/internal/config"
+)
+
+// Options of [New].
+type Options struct {
+	// Settings returns the settings in force: never nil, immutable, and the
+	// same pointer for as long as nothing changed, since everything derived
+	// from it (roots, connection pools) is rebuilt when the pointer changes.
+	Settings func() *config.Config
+	// Self returns the addresses ("ip:port") this daemon listens on, so that a
+	// proxy setting that points back at it is not followed. May be nil.
+	Self func() []string
+	// Environ is the environment ("KEY=value"), as from os.Environ.
+	Environ []string
+	// Resolver resolves names without an [[address]]; nil is the system's.
+	Resolver Resolver
+	Log      *slog.Logger // nil discards
+	Now      func() time.Time
+}
+
+// A Resolver resolves host names; *net.Resolver is one.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// Egress dials. It is safe for concurrent use.
+type Egress struct {
+	settings func() *config.Config
+	self     func() []string
+	env      map[string]string
+	resolver Resolver
+	log      *slog.Logger
+	nonce    string // makes the host names that stand for a proxy unguessable
+	sick     sickList
+
+	mu     sync.Mutex
+	plan   *plan
+	warned map[string]bool // what the log has said once already
+}
+
+// New starts nothing and opens nothing.
+func New(o Options) *Egress {
+	e := &Egress{
+		settings: o.Settings, self: o.Self, env: environ(o.Environ), resolver: o.Resolver, log: o.Log,
+		nonce:  strings.ToLower(rand.Text()),
+		warned: map[string]bool{},
+	}
+	e.sick.now = o.Now
+	if e.sick.now == nil {
+		e.sick.now = time.Now
+	}
+	if e.resolver == nil {
+		e.resolver = net.DefaultResolver
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if e.self == nil {
+		e.self = func() []string { return nil }
+	}
+	return e
+}
+
+// plan is what one state of the settings comes to. All fields but the
+// transports are immutable.
+type plan struct {
+	cfg        *config.Config
+	pins       map[string][]pin // by host and by host:port, lower case
+	ways       []*way           // the [[egress]] entries, in order
+	env        func(scheme, hostport string) *way
+	transports map[string]*http.Transport // guarded by Egress.mu
+	roots      *roots
+}
+
+// current returns the plan of the settings in force.
+func (e *Egress) current() *plan {
+	cfg := e.settings()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.plan != nil && e.plan.cfg == cfg {
+		return e.plan
+	}
+	p := &plan{
+		cfg: cfg, pins: compilePins(cfg.Addresses), ways: compileWays(cfg.Egresses), env: e.environWays(),
+		transports: map[string]*http.Transport{}, roots: &roots{},
+	}
+	if e.plan != nil {
+		for _, t := range e.plan.transports {
+			t.CloseIdleConnections()
+		}
+	}
+	e.plan = p
+	return p
+}
+
+// Close drops idle connections. Those in use stay; the Egress can be used again.
+func (e *Egress) Close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.plan == nil {
+		return
+	}
+	for _, t := range e.plan.transports {
+		t.CloseIdleConnections()
+	}
+}
+
+// once logs a warning the first time its key is seen.
+func (e *Egress) once(key, msg string, args ...any) {
+	e.mu.Lock()
+	seen := e.warned[key]
+	if len(e.warned) < 1024 {
+		e.warned[key] = true
+	}
+	e.mu.Unlock()
+	if !seen {
+		e.log.Warn(msg, args...)
+	}
+}
+
+// environ indexes KEY=value lines; as in a process, the last one wins.
+func environ(lines []string) map[string]string {
+	m := make(map[string]string, len(lines))
+	for _, l := range lines {
+		if k, v, ok := strings.Cut(l, "="); ok {
+			m[k] = v
+		}
+	}
+	return m
+}

@@ -1,0 +1,218 @@
+package egress
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpproxy"
+
+	"pulley/internal/config"
+)
+
+// A way is a proxy that connections leave through.
+type way struct {
+	name   string // of the [[egress]] entry; "environment" for the environment's
+	url    *url.URL
+	err    error // why it cannot be used; dials through it fail with this
+	all    bool  // for "*"
+	only   []string
+	except []string
+}
+
+// address is host:port of the proxy.
+func (w *way) address() string {
+	port := w.url.Port()
+	if port == "" {
+		switch w.url.Scheme {
+		case "https":
+			port = "443"
+		case "socks5", "socks5h":
+			port = "1080"
+		default:
+			port = "80"
+		}
+	}
+	return net.JoinHostPort(w.url.Hostname(), port)
+}
+
+// String is safe to print: no user, no password.
+func (w *way) String() string {
+	if w.name == "environment" {
+		return "the environment's proxy " + w.url.Scheme + "://" + w.url.Host
+	}
+	return "egress " + w.name
+}
+
+func compileWays(list []config.Egress) []*way {
+	out := make([]*way, 0, len(list))
+	for _, eg := range list {
+		w := &way{name: eg.Name, except: eg.Except, all: slices.Contains(eg.For, "*"), only: eg.For}
+		u, err := url.Parse(eg.URL)
+		switch {
+		case err != nil || u.Host == "":
+			w.err, w.url = &WayError{Name: w.name, Why: "its url is none; write scheme://host:port"}, &url.URL{}
+		case !spoken(u.Scheme):
+			w.err, w.url = &WayError{Name: w.name, Why: u.Scheme + ":// is not spoken by this version; use http, https or socks5"}, u
+		default:
+			w.url = u
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+func spoken(scheme string) bool {
+	return slices.Contains([]string{"http", "https", "socks5", "socks5h"}, scheme)
+}
+
+// A WayError says why a configured way out cannot be used.
+type WayError struct{ Name, Why string }
+
+func (e *WayError) Error() string { return "egress " + e.Name + ": " + e.Why }
+
+// serves reports whether the way is meant for a destination.
+func (w *way) serves(registry, host string) bool {
+	if !w.all && (registry == "" || !slices.Contains(w.only, registry)) {
+		return false
+	}
+	for _, x := range w.except {
+		if x == registry || matchHost(x, host) {
+			return false
+		}
+	}
+	return true
+}
+
+// matchHost matches "host" exactly and "*.domain" below domain.
+func matchHost(pattern, host string) bool {
+	if suffix, ok := strings.CutPrefix(pattern, "*"); ok && strings.HasPrefix(suffix, ".") {
+		return len(host) > len(suffix) && strings.HasSuffix(host, suffix)
+	}
+	return pattern == host
+}
+
+// wayFor returns the proxy to go through, nil for none. The second is a proxy
+// to try if connecting directly fails, when Pulley is switched off.
+func (e *Egress) wayFor(ctx context.Context, p *plan, d destination) (w, fallback *way) {
+	host := hostOnly(d.addr)
+	if p.cfg.Enabled {
+		for _, w := range p.ways {
+			if w.serves(d.registry, host) {
+				if w.err == nil && e.isUs(ctx, p, w) {
+					continue
+				}
+				return w, nil
+			}
+		}
+	}
+	w = p.env(d.scheme, d.addr)
+	if w == nil || e.pinnedAside(p, d) || e.isUs(ctx, p, w) {
+		return nil, nil
+	}
+	if !p.cfg.Enabled {
+		return nil, w
+	}
+	return w, nil
+}
+
+// pinnedAside reports whether an [[address]] puts the destination where the
+// environment's proxy is not asked: NO_PROXY holds for addresses too, and
+// loopback is never proxied.
+func (e *Egress) pinnedAside(p *plan, d destination) bool {
+	host, port := splitHostPort(d.addr, "443")
+	n, err := parsePort(context.Background(), "tcp", port)
+	if err != nil {
+		return false
+	}
+	for _, c := range p.pinned(host, n) {
+		if p.env(d.scheme, c.String()) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// environWays reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY, or their lower case
+// forms where those are unset, with the rules that every Go program has.
+func (e *Egress) environWays() func(scheme, hostport string) *way {
+	get := func(names ...string) string {
+		for _, n := range names {
+			if v := e.env[n]; v != "" {
+				return v
+			}
+		}
+		return ""
+	}
+	cfg := httpproxy.Config{
+		HTTPProxy:  get("HTTP_PROXY", "http_proxy"),
+		HTTPSProxy: get("HTTPS_PROXY", "https_proxy"),
+		NoProxy:    get("NO_PROXY", "no_proxy"),
+	}
+	proxy := cfg.ProxyFunc()
+	return func(scheme, hostport string) *way {
+		u, err := proxy(&url.URL{Scheme: scheme, Host: hostport})
+		if err != nil || u == nil {
+			if err != nil {
+				e.once("environment", "the environment's proxy is no url; going direct; correct HTTP_PROXY or HTTPS_PROXY")
+			}
+			return nil
+		}
+		if !spoken(u.Scheme) {
+			e.once("environment "+u.Scheme, "the environment's proxy has a scheme we do not speak; going direct", "scheme", u.Scheme)
+			return nil
+		}
+		return &way{name: "environment", url: u}
+	}
+}
+
+// isUs reports whether a proxy is this daemon: following it would send every
+// connection round in circles. The log names it once.
+func (e *Egress) isUs(ctx context.Context, p *plan, w *way) bool {
+	host, port := splitHostPort(w.address(), "")
+	for _, s := range e.self() {
+		self, err := netip.ParseAddrPort(s)
+		if err != nil {
+			continue
+		}
+		n, err := parsePort(ctx, "tcp", port)
+		if err != nil || n != self.Port() {
+			continue
+		}
+		list, err := e.candidates(ctx, p, "tcp", host, port)
+		if err != nil {
+			return false
+		}
+		for _, c := range list {
+			a := c.Addr().Unmap()
+			if a == self.Addr().Unmap() || self.Addr().IsUnspecified() && (a.IsUnspecified() || isOwn(a)) || a.IsUnspecified() && self.Addr().IsLoopback() {
+				e.once("loop "+w.address(), "proxy points back at pulley and is not used; unset it for pulley, engines need it and pulley does not",
+					"proxy", w.String(), "address", w.address())
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isOwn reports whether an address is one of this host's.
+func isOwn(a netip.Addr) bool {
+	if a.IsLoopback() {
+		return true
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, x := range addrs {
+		if n, ok := x.(*net.IPNet); ok {
+			if ip, ok := netip.AddrFromSlice(n.IP); ok && ip.Unmap() == a {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,128 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Body is the bytes of a blob from Start on; whoever got it closes it.
+type Body struct {
+	io.ReadCloser
+	Start  int64 // of the first byte that will be read
+	Length int64 // how many will come, -1 if not said. Fewer are io.ErrUnexpectedEOF, never more
+	Total  int64 // size of the blob, -1 if not said
+	Ranged bool  // the source can send ranges. False: it was asked for one and sent all
+	Host   string
+}
+
+// A LieError says that an answer is not one to what was asked: a range that does
+// not fit, or none where there should be one.
+type LieError struct {
+	Registry, Host, Why string
+}
+
+func (e *LieError) Error() string {
+	return fmt.Sprintf("%s: %s: wrong answer to a range request: %s", e.Registry, e.Host, e.Why)
+}
+
+// Blob opens a blob at off, up to end (exclusive; -1 to its end). A Range is sent
+// when off > 0 or end is known. A source that ignores it answers with the whole
+// blob, seen in Start = 0 and Ranged = false.
+//
+// Errors are *StatusError (a 416's with the blob's size), *LieError or the
+// context's.
+func (o *Origin) Blob(ctx context.Context, repo, digest string, off, end int64, id Identity) (*Body, error) {
+	h := http.Header{}
+	asked := off > 0 || end >= 0
+	if asked {
+		last := ""
+		if end >= 0 {
+			last = strconv.FormatInt(end-1, 10)
+		}
+		h.Set("Range", "bytes="+strconv.FormatInt(off, 10)+"-"+last)
+	}
+	resp, err := o.Do(ctx, Req{
+		Method: http.MethodGet, Path: "/v2/" + repo + "/blobs/" + digest, Header: h, Auth: id,
+		Scope: "repository:" + repo + ":pull",
+	})
+	if err != nil {
+		return nil, err
+	}
+	b := &Body{ReadCloser: resp.Body, Total: -1, Length: resp.ContentLength, Host: resp.Request.URL.Host}
+	switch resp.StatusCode {
+	case http.StatusOK:
+		b.Total, b.Ranged = resp.ContentLength, !asked
+		return b, nil
+	case http.StatusPartialContent:
+		if err := b.fit(resp, off, end); err != nil {
+			_ = resp.Body.Close()
+			return nil, &LieError{o.reg.Name, b.Host, err.Error()}
+		}
+		return b, nil
+	}
+	return nil, o.Fail(resp)
+}
+
+// fit checks a 206 against what was asked for.
+func (b *Body) fit(resp *http.Response, off, end int64) error {
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "multipart/byteranges") {
+		return errors.New("several parts for one range")
+	}
+	v := resp.Header.Get("Content-Range")
+	if v == "" {
+		return errors.New("206 without Content-Range")
+	}
+	r, err := ParseContentRange(v)
+	if err != nil || r.Start < 0 {
+		return ErrContentRange
+	}
+	n := r.End - r.Start
+	switch {
+	case r.Start != off:
+		return fmt.Errorf("it begins at %d instead of %d", r.Start, off)
+	case end >= 0 && r.End > end:
+		return fmt.Errorf("it ends at %d instead of %d", r.End, end)
+	case resp.ContentLength >= 0 && resp.ContentLength != n:
+		return fmt.Errorf("Content-Length %d with a range of %d bytes", resp.ContentLength, n)
+	}
+	b.Start, b.Length, b.Total, b.Ranged = off, n, r.Total, true
+	if resp.ContentLength < 0 { // chunked: nobody else counts
+		b.ReadCloser = &exact{ReadCloser: resp.Body, left: n}
+	}
+	return nil
+}
+
+// exact ends after so many bytes and not before.
+type exact struct {
+	io.ReadCloser
+	left int64
+}
+
+func (e *exact) Read(p []byte) (int, error) {
+	if e.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := e.ReadCloser.Read(p[:min(int64(len(p)), e.left)])
+	if e.left -= int64(n); errors.Is(err, io.EOF) && e.left > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// Ref is one blob of a repository, on somebody's behalf: what fetch opens.
+type Ref struct {
+	Origin     *Origin
+	Repository string
+	Digest     string
+	As         Identity
+}
+
+// Open is [Origin.Blob] of the reference.
+func (r Ref) Open(ctx context.Context, off, end int64) (*Body, error) {
+	return r.Origin.Blob(ctx, r.Repository, r.Digest, off, end, r.As)
+}

@@ -1,0 +1,46 @@
+package source
+
+import (
+	"strings"
+
+	"pulley/proxy/token"
+)
+
+// Identity is on whose behalf a request is made. The zero value is nobody's.
+type Identity struct{ authorization string }
+
+// Anonymous is nobody's identity: public things, by an anonymous token.
+func Anonymous() Identity { return Identity{} }
+
+// Client is the identity of a client that sent an Authorization header, as it
+// sent it. A Bearer token goes to the origin as it is; a Basic password goes
+// there, or is exchanged for a token where the registry wants one. A token of
+// our own making, which means nothing upstream, and an empty header are
+// Anonymous.
+func Client(authorization string) Identity {
+	if authorization == "" || token.IsOwn(authorization) {
+		return Identity{}
+	}
+	return Identity{authorization}
+}
+
+// Anonymous reports whether the identity is nobody's.
+func (id Identity) Anonymous() bool { return id.authorization == "" }
+
+// String never shows what is in it.
+func (id Identity) String() string {
+	if id.Anonymous() {
+		return "anonymous"
+	}
+	scheme, _, _ := strings.Cut(id.authorization, " ")
+	return strings.ToLower(scheme) + " credentials"
+}
+
+// credentials are what a token can be fetched with; false for a client that
+// brought its own token or something else that goes upstream as it is.
+func (id Identity) credentials() (token.Credentials, bool) {
+	if id.Anonymous() {
+		return token.Credentials{}, true
+	}
+	return token.FromBasic(id.authorization)
+}

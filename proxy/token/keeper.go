@@ -1,0 +1,213 @@
+package token
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"pulley/internal/config"
+)
+
+// A Network is what token calls go out through; *egress.Egress is one.
+type Network interface {
+	// Transport returns the transport for a registry's requests.
+	Transport(registry string) *http.Transport
+	// Screen returns a context for a request to target, a host that home named.
+	Screen(ctx context.Context, home, target string) context.Context
+}
+
+// Options of [NewKeeper].
+type Options struct {
+	Settings func() *config.Config
+	Network  Network
+	Log      *slog.Logger // nil discards
+	Now      func() time.Time
+}
+
+// A Site is the one host of a registry that a request goes to.
+type Site struct {
+	Registry *config.Registry
+	Host     string // host[:port]
+}
+
+// URL is the site's "https://host[:port]".
+func (s Site) URL() string {
+	if s.Registry.Insecure {
+		return "http://" + s.Host
+	}
+	return "https://" + s.Host
+}
+
+// Credentials are somebody's. The zero value is nobody: anonymous.
+type Credentials struct {
+	Username, Password string
+	RefreshToken       string // an identity token; goes before a password
+}
+
+// Anonymous reports whether there is nothing in them.
+func (c Credentials) Anonymous() bool { return c == Credentials{} }
+
+// FromBasic reads the value of a Basic Authorization header (RFC 7617).
+func FromBasic(authorization string) (Credentials, bool) {
+	r := http.Request{Header: http.Header{"Authorization": {authorization}}}
+	user, pass, ok := r.BasicAuth()
+	return Credentials{Username: user, Password: pass}, ok
+}
+
+// Keeper knows how each registry wants to be spoken to, and keeps its tokens.
+// It is safe for concurrent use and starts nothing by itself.
+type Keeper struct {
+	settings func() *config.Config
+	network  Network
+	log      *slog.Logger
+	now      func() time.Time
+	salt     []byte // so that no stored key is a plain hash of a password
+
+	flight singleflight.Group
+	mu     sync.Mutex
+	hints  map[string]Hint // by registry and host
+	tokens map[string]held // by registry, host, realm, service, scope and identity
+}
+
+// held is a token and when it must not be used any more.
+type held struct {
+	token string
+	until time.Time
+}
+
+// maxTokens bounds the tokens kept: scopes come from clients.
+const maxTokens = 4096
+
+// NewKeeper makes a Keeper that knows nothing yet.
+func NewKeeper(o Options) *Keeper {
+	k := &Keeper{
+		settings: o.Settings, network: o.Network, log: o.Log, now: o.Now,
+		salt: make([]byte, 32), hints: map[string]Hint{}, tokens: map[string]held{},
+	}
+	_, _ = rand.Read(k.salt) // never fails (crypto/rand)
+	if k.log == nil {
+		k.log = slog.New(slog.DiscardHandler)
+	}
+	if k.now == nil {
+		k.now = time.Now
+	}
+	return k
+}
+
+// Authorize returns the Authorization header for a request with a scope
+// ("repository:library/debian:pull", several separated by spaces) and somebody's
+// credentials, "" if the request needs none as far as is known. It fetches a
+// token where the registry is known to use them and none is held; fresh says
+// that it did, so that a 401 to it is final.
+//
+// Errors are *ServiceError, *RealmError, or the context's.
+func (k *Keeper) Authorize(ctx context.Context, s Site, scope string, c Credentials) (header string, fresh bool, err error) {
+	h, known := k.Hint(s)
+	if !known || h.Scheme != Bearer {
+		// A registry that was not asked yet, or has no tokens: a password is
+		// meant for its own host, and saves a round trip there.
+		if c.Username == "" {
+			return "", false, nil
+		}
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Password)), false, nil
+	}
+	scope = normal(scope)
+	key := k.key(s, h, scope, c)
+	if t, ok := k.held(key); ok {
+		return "Bearer " + t, false, nil
+	}
+	// The call is everybody's who waits for it: one client that leaves does not
+	// end it for the others.
+	ch := k.flight.DoChan(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+		defer cancel()
+		t, err := k.fetch(ctx, s, h, scope, c)
+		if err != nil {
+			return nil, err
+		}
+		k.keep(key, t)
+		return t.token, nil
+	})
+	select {
+	case r := <-ch:
+		if r.Err != nil {
+			return "", false, r.Err
+		}
+		return "Bearer " + r.Val.(string), true, nil
+	case <-ctx.Done():
+		return "", false, context.Cause(ctx)
+	}
+}
+
+// Forget drops the token held for these, and reports whether there was one: a
+// registry that answers 401 to it deserves one more try with a fresh one.
+func (k *Keeper) Forget(s Site, scope string, c Credentials) bool {
+	h, known := k.Hint(s)
+	if !known {
+		return false
+	}
+	key := k.key(s, h, normal(scope), c)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, had := k.tokens[key]
+	delete(k.tokens, key)
+	return had
+}
+
+func (k *Keeper) held(key string) (string, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t, ok := k.tokens[key]
+	if ok && !k.now().Before(t.until) {
+		delete(k.tokens, key)
+		return "", false
+	}
+	return t.token, ok
+}
+
+func (k *Keeper) keep(key string, t held) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.tokens) >= maxTokens {
+		now := k.now()
+		for key, t := range k.tokens {
+			if !now.Before(t.until) {
+				delete(k.tokens, key)
+			}
+		}
+		for key := range k.tokens { // still full: any will do, they come back
+			if len(k.tokens) < maxTokens {
+				break
+			}
+			delete(k.tokens, key)
+		}
+	}
+	k.tokens[key] = t
+}
+
+// key names a token. Credentials are in it as a salted hash.
+func (k *Keeper) key(s Site, h Hint, scope string, c Credentials) string {
+	m := sha256.New()
+	m.Write(k.salt)
+	for _, part := range []string{s.Registry.Name, s.Host, h.Realm, h.Service, scope, c.Username, c.Password, c.RefreshToken} {
+		n := sha256.Sum256([]byte(part)) // fixed length: no part can run into the next
+		m.Write(n[:])
+	}
+	return string(m.Sum(nil))
+}
+
+// normal orders scopes and drops those named twice.
+func normal(scope string) string {
+	list := strings.Fields(scope)
+	slices.Sort(list)
+	return strings.Join(slices.Compact(list), " ")
+}
