@@ -1,0 +1,147 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// headSize is what is read at once to tell protocols apart: room for most
+// requests and for a ClientHello with a post-quantum key share, and no more than
+// the buffer of net/http, which copies it out in one go.
+const headSize = 4 << 10
+
+var headPool = sync.Pool{New: func() any { return new([headSize]byte) }}
+
+// conn is a client's connection whose first bytes were looked at. It keeps the
+// io.ReaderFrom of what it wraps, so that files still leave by sendfile.
+//
+// As with any connection there may be one reader and one writer at a time; the
+// fields below belong to the reader.
+type conn struct {
+	net.Conn
+	run    *run
+	door   string
+	client netip.Addr // invalid if the connection has no such address
+	state  *tls.Conn  // of the TLS door, else nil
+	site   *site      // of an intercepted connection, else nil
+
+	head   []byte // read ahead; Read gives head[pos:] first
+	pos    int
+	pooled *[headSize]byte // what head lies in, while it comes from the pool
+	keep   bool            // all that is read stays in head
+	hello  hello
+}
+
+// fill reads once into an empty head, waiting no longer than d.
+func (c *conn) fill(d time.Duration) error {
+	if c.pos < len(c.head) {
+		return nil
+	}
+	if err := c.SetReadDeadline(time.Now().Add(d)); err != nil {
+		return err
+	}
+	c.pooled = headPool.Get().(*[headSize]byte)
+	n, err := c.Conn.Read(c.pooled[:])
+	c.head, c.pos = c.pooled[:n], 0
+	if n > 0 {
+		return nil
+	}
+	c.release()
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+// peek returns the bytes read ahead.
+func (c *conn) peek() []byte { return c.head[c.pos:] }
+
+// Read gives what was read ahead, then what comes.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.pos < len(c.head) {
+		n := copy(p, c.head[c.pos:])
+		c.pos += n
+		if c.pos == len(c.head) && !c.keep {
+			c.release()
+		}
+		return n, nil
+	}
+	n, err := c.Conn.Read(p)
+	if c.keep {
+		c.head = append(c.head, p[:n]...)
+		c.pos = len(c.head)
+	}
+	return n, err
+}
+
+// unread puts b before everything that is still to be read. It keeps no
+// reference to b.
+func (c *conn) unread(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	head := append(append(make([]byte, 0, len(b)+len(c.peek())), b...), c.peek()...)
+	c.release()
+	c.head = head
+}
+
+// record makes Read keep what it gives, from the bytes read ahead on.
+func (c *conn) record() { c.keep = true }
+
+// rewind ends record and makes all that was read since be read again.
+func (c *conn) rewind() { c.keep, c.pos = false, 0 }
+
+// forget ends record: what was read is gone.
+func (c *conn) forget() {
+	c.keep = false
+	if c.pos == len(c.head) {
+		c.release()
+	}
+}
+
+func (c *conn) release() {
+	if c.pooled != nil {
+		headPool.Put(c.pooled)
+	}
+	c.head, c.pos, c.pooled = nil, 0, nil
+}
+
+// Write writes to the client, unless a TLS server is at work that has not yet
+// been allowed to answer: then nothing must show.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.hello.mute {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+// ReadFrom lets the connection below do it, which on TCP means sendfile or
+// splice.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) {
+	if rf, ok := c.Conn.(io.ReaderFrom); ok {
+		return rf.ReadFrom(r)
+	}
+	return io.Copy(struct{ io.Writer }{c.Conn}, r)
+}
+
+// CloseWrite ends the client's reading, where the connection below can do that.
+func (c *conn) CloseWrite() error {
+	if cw, ok := c.Conn.(closeWriter); ok {
+		return cw.CloseWrite()
+	}
+	return nil
+}
+
+type closeWriter interface{ CloseWrite() error }
+
+// addrOf returns the IP address of a, invalid if it has none.
+func addrOf(a net.Addr) netip.Addr {
+	if t, ok := a.(*net.TCPAddr); ok {
+		return t.AddrPort().Addr().Unmap().WithZone("")
+	}
+	return netip.Addr{}
+}

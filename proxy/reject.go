@@ -1,0 +1,111 @@
+package proxy
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"net"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// rejectedFor is how long a host is left alone after a client did not accept our
+// certificate for it.
+const rejectedFor = 10 * time.Minute
+
+// Rejection is a host that is tunnelled because a client did not accept our
+// certificate.
+type Rejection struct {
+	Host   string // host:port
+	Until  time.Time
+	Reason string // the client's alert, or that it hung up
+}
+
+// Rejected lists the rejections in force, by host.
+func (s *Server) Rejected() []Rejection { return s.rejected.list(s.opt.Now()) }
+
+// reject notes that a client turned our certificate for st down.
+func (s *Server) reject(st *site, err error) {
+	reason := "hung up on our certificate"
+	if isAlert(err) {
+		reason = strings.TrimPrefix(err.Error(), "remote error: ")
+	}
+	now := s.opt.Now()
+	x := Rejection{Host: strings.ToLower(st.hostport), Until: now.Add(rejectedFor), Reason: reason}
+	if s.rejected.add(x, now) {
+		s.opt.Log.Warn(st.host+": a client does not trust the local CA; the host is tunnelled for ten minutes; to trust it run: pulley ca trust",
+			"reason", reason, "until", x.Until.Format(time.TimeOnly))
+	}
+}
+
+// rejections is the set of rejections by host.
+type rejections struct {
+	mu  sync.RWMutex
+	set map[string]Rejection
+}
+
+// add reports whether the host was not rejected already; then it keeps its end.
+func (r *rejections) add(x Rejection, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old, ok := r.set[x.Host]; ok && now.Before(old.Until) {
+		return false
+	}
+	if r.set == nil {
+		r.set = make(map[string]Rejection)
+	}
+	r.set[x.Host] = x
+	return true
+}
+
+func (r *rejections) active(hostport string, now time.Time) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if len(r.set) == 0 {
+		return false
+	}
+	x, ok := r.set[strings.ToLower(hostport)]
+	return ok && now.Before(x.Until)
+}
+
+func (r *rejections) list(now time.Time) []Rejection {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []Rejection
+	for host, x := range r.set {
+		if !now.Before(x.Until) {
+			delete(r.set, host)
+			continue
+		}
+		list = append(list, x)
+	}
+	slices.SortFunc(list, func(a, b Rejection) int { return cmp.Compare(a.Host, b.Host) })
+	return list
+}
+
+// isRejection reports whether a handshake that ended with err, after our
+// certificate was sent, was ended because of it: by an alert, or by hanging up
+// without a word. A client that just goes silent has not said anything.
+func isRejection(err error) bool {
+	return isAlert(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// isAlert reports whether err is a TLS alert that the client sent, other than
+// that it changed its mind. Which alert stands for "I do not trust you" depends
+// on the library: unknown_ca, bad_certificate and certificate_unknown mostly,
+// but handshake_failure, access_denied and internal_error were seen as well.
+func isAlert(err error) bool {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "remote error" {
+		return false
+	}
+	// RFC 8446, section 6. The type is private to crypto/tls.
+	const userCanceled = 90
+	v := reflect.ValueOf(op.Err)
+	return v.Kind() != reflect.Uint8 || v.Uint() != userCanceled
+}

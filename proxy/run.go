@@ -1,0 +1,297 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// run is one call of Serve: a listener, the http.Server behind it, and all
+// connections that are in neither's hands.
+type run struct {
+	s       *Server
+	ln      net.Listener
+	web     *http.Server
+	handoff *handoff
+	base    context.Context // of requests and dials; ends after draining
+	cancel  context.CancelFunc
+	crew    crew
+	unread  closers // handed to web, no request yet
+}
+
+func newRun(s *Server, ln net.Listener) *run {
+	r := &run{s: s, ln: ln, handoff: newHandoff(ln.Addr())}
+	r.base, r.cancel = context.WithCancel(context.Background())
+	t := s.opt.Timeouts
+	r.web = &http.Server{
+		Handler:           http.HandlerFunc(r.serveHTTP),
+		ReadHeaderTimeout: t.Header,
+		IdleTimeout:       t.Idle,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return r.base },
+		ConnContext:       withPeer,
+		ConnState:         r.connState,
+		ErrorLog:          slog.NewLogLogger(s.opt.Log.Handler(), slog.LevelDebug),
+	}
+	return r
+}
+
+// accept runs until ctx ends or the listener fails.
+func (r *run) accept(ctx context.Context) error {
+	r.crew.start(func() { _ = r.web.Serve(r.handoff) })
+	stop := context.AfterFunc(ctx, func() { _ = r.ln.Close() })
+	defer stop()
+	var wait time.Duration
+	for {
+		c, err := r.ln.Accept()
+		if err == nil {
+			wait = 0
+			r.crew.start(func() { r.welcome(c) })
+			continue
+		}
+		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		// Out of descriptors, mostly. Serving goes on when some are free again.
+		wait = min(max(2*wait, 5*time.Millisecond), time.Second)
+		r.s.opt.Log.Warn("cannot accept a connection", "err", err, "retry", wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+// drain ends what accept began. Requests that run get Timeouts.Drain; handlers
+// that do not return when their connection and context are gone are left behind
+// after as long again.
+func (r *run) drain(ctx context.Context) {
+	_ = r.ln.Close()
+	ctx, cancel := context.WithTimeout(ctx, r.s.opt.Timeouts.Drain)
+	defer cancel()
+	r.unread.closeAll()
+	r.crew.closeEarly()
+	if err := r.web.Shutdown(ctx); err != nil {
+		_ = r.web.Close()
+	}
+	r.cancel()
+	r.crew.closeAll()
+	timer := time.NewTimer(r.s.opt.Timeouts.Drain)
+	defer timer.Stop()
+	select {
+	case <-r.crew.idle():
+	case <-timer.C:
+		r.s.opt.Log.Warn("some requests did not end in time")
+	}
+}
+
+// welcome finds out what a new connection speaks and hands it on.
+func (r *run) welcome(nc net.Conn) {
+	c := &conn{Conn: nc, run: r, door: doorHTTP, client: addrOf(nc.RemoteAddr())}
+	if !r.s.allowed(c.client) {
+		r.s.opt.Log.Warn("connection refused: its address is not in [access] allow", "client", c.client)
+		_ = nc.Close()
+		return
+	}
+	defer r.crew.early(nc)()
+	r.sort(c)
+}
+
+// sort hands a connection to its protocol.
+func (r *run) sort(c *conn) {
+	if err := c.fill(r.s.opt.Timeouts.FirstByte); err != nil {
+		r.s.opt.Log.Debug("connection closed before its first byte", "client", c.client, "err", err)
+		_ = c.Close()
+		return
+	}
+	_ = c.SetReadDeadline(time.Time{})
+	switch kind := sniff(c.peek()); {
+	case kind == protocolHTTP:
+		r.hand(c)
+	case kind == protocolSOCKS5:
+		r.socks(c)
+	case kind == protocolTLS && c.state == nil:
+		r.tlsDoor(c)
+	default:
+		r.s.opt.Log.Debug("connection closed: it speaks nothing we know", "client", c.client)
+		_ = c.Close()
+	}
+}
+
+// hand gives a connection to the http.Server.
+func (r *run) hand(c net.Conn) {
+	if !r.handoff.push(c) {
+		_ = c.Close()
+	}
+}
+
+// connState keeps book of intercepted connections that have not sent a request:
+// Shutdown would wait seconds for each.
+func (r *run) connState(c net.Conn, state http.ConnState) {
+	if _, ok := c.(*session); !ok {
+		return
+	}
+	if state == http.StateNew {
+		r.unread.add(c)
+	} else {
+		r.unread.remove(c)
+	}
+}
+
+// peerKey is the context key of the *conn a request came by.
+type peerKey struct{}
+
+func withPeer(ctx context.Context, c net.Conn) context.Context {
+	if s, ok := c.(*session); ok {
+		return context.WithValue(ctx, peerKey{}, s.under)
+	}
+	return context.WithValue(ctx, peerKey{}, c)
+}
+
+func peerOf(r *http.Request) *conn { return r.Context().Value(peerKey{}).(*conn) }
+
+// dial opens a connection on behalf of client.
+func (r *run) dial(client netip.Addr, hostport string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(r.base, r.s.opt.Timeouts.Dial)
+	defer cancel()
+	return r.s.dial(ctx, client, hostport)
+}
+
+// handoff is a listener fed by push.
+type handoff struct {
+	addr net.Addr
+	ch   chan net.Conn
+	done chan struct{}
+	once sync.Once
+}
+
+func newHandoff(addr net.Addr) *handoff {
+	return &handoff{addr: addr, ch: make(chan net.Conn), done: make(chan struct{})}
+}
+
+// push gives c to Accept; false if the listener is closed.
+func (h *handoff) push(c net.Conn) bool {
+	select {
+	case h.ch <- c:
+		return true
+	case <-h.done:
+		return false
+	}
+}
+
+func (h *handoff) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.ch:
+		return c, nil
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (h *handoff) Close() error   { h.once.Do(func() { close(h.done) }); return nil }
+func (h *handoff) Addr() net.Addr { return h.addr }
+
+// closers is a set of things to close together.
+type closers struct {
+	mu     sync.Mutex
+	set    map[io.Closer]struct{}
+	closed bool // those added later are closed at once
+}
+
+func (s *closers) add(c io.Closer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		_ = c.Close()
+		return
+	}
+	if s.set == nil {
+		s.set = make(map[io.Closer]struct{})
+	}
+	s.set[c] = struct{}{}
+}
+
+func (s *closers) remove(c io.Closer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.set, c)
+}
+
+func (s *closers) closeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for c := range s.set {
+		_ = c.Close()
+	}
+	clear(s.set)
+}
+
+// crew is the goroutines of a run and the connections they hold.
+type crew struct {
+	mu      sync.Mutex
+	n       int
+	waiting chan struct{} // closed when n reaches zero; nil unless asked for
+	before  closers       // connections whose purpose is not known yet
+	tunnels closers
+}
+
+// start runs f in a goroutine of the crew.
+func (w *crew) start(f func()) {
+	w.enter()
+	go func() {
+		defer w.leave()
+		f()
+	}()
+}
+
+func (w *crew) enter() {
+	w.mu.Lock()
+	w.n++
+	w.mu.Unlock()
+}
+
+func (w *crew) leave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.n--; w.n == 0 && w.waiting != nil {
+		close(w.waiting)
+		w.waiting = nil
+	}
+}
+
+// early notes that c is in a handshake; the result ends that.
+func (w *crew) early(c io.Closer) (done func()) {
+	w.before.add(c)
+	return func() { w.before.remove(c) }
+}
+
+// tunnel notes that c is an end of a tunnel; the result ends that.
+func (w *crew) tunnel(c io.Closer) (done func()) {
+	w.tunnels.add(c)
+	return func() { w.tunnels.remove(c) }
+}
+
+func (w *crew) closeEarly() { w.before.closeAll() }
+func (w *crew) closeAll()   { w.tunnels.closeAll() }
+
+// idle is closed once nobody of the crew is left.
+func (w *crew) idle() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ch := make(chan struct{})
+	if w.n == 0 {
+		close(ch)
+	} else {
+		w.waiting = ch
+	}
+	return ch
+}
