@@ -28,8 +28,12 @@ import (
 	"pulley/ui/tray"
 )
 
-// id is what desktops know the program by.
-const id = "app.pulley.tray"
+// What desktops know the program by; FyneApp.toml says the same to packagers.
+const (
+	id      = "app.pulley.tray"
+	name    = "Pulley"
+	version = "0.1.0"
+)
 
 // program puts everything together.
 type program struct {
@@ -66,8 +70,10 @@ func newProgram(places config.Places, log *slog.Logger) *program {
 // run draws until a person quits, and then ends what was started. It has to be
 // called on the main goroutine.
 func (p *program) run(showWindow bool) error {
+	app.SetMetadata(fyne.AppMetadata{ID: id, Name: name, Version: version, Icon: appIcon(), Migrations: map[string]bool{"fyneDo": true}})
 	p.app = app.NewWithID(id)
 	p.app.SetIcon(appIcon())
+	identify(name)
 	p.app.Settings().SetTheme(theme.New(theme.Auto))
 	p.window = ui.New(p.app, p.model, p.do, time.Now)
 	p.window.SetCloseIntercept(p.closed)
