@@ -47,7 +47,7 @@ func newFlight(copied func(string)) *flight {
 	f.list.Add(f.rest)
 	f.try.Style.Monospace = true
 	f.idle = column(3, part.NewMuted("Nothing right now. A pull to try:"),
-		between(middle(f.try), copyButton(func() { copied(f.try.Words()) })))
+		between(middle(f.try), flush(5, copyButton(func() { copied(f.try.Words()) }))))
 	f.root = titled(part.NewText("In flight"), f.count, container.NewStack(f.idle, f.list))
 	return f
 }

@@ -4,13 +4,11 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
 
 	"pulley/assets"
-	"pulley/ui/icon"
 	"pulley/ui/model"
 	"pulley/ui/part"
 	"pulley/ui/theme"
@@ -20,7 +18,7 @@ import (
 
 // head is the state, the one big switch, and the address.
 type head struct {
-	mark    *canvas.Image
+	mark    *part.Mark
 	form    tray.Form
 	title   *part.Text
 	below   *part.Text
@@ -31,13 +29,17 @@ type head struct {
 	root    fyne.CanvasObject
 }
 
+// tints are the colours of the mark in the window, where the theme is known.
+var tints = map[tray.Form]fyne.ThemeColorName{
+	tray.On: fynetheme.ColorNamePrimary, tray.Busy: fynetheme.ColorNamePrimary,
+	tray.Off: theme.Muted, tray.Trouble: fynetheme.ColorNameError,
+}
+
 func newHead(do func(model.Action), copied func(string)) *head {
 	h := &head{
-		mark: canvas.NewImageFromResource(nil), title: part.NewText("").Bold(),
+		mark: part.NewMark(38), title: part.NewText("").Bold(),
 		below: part.NewMuted("").Giving(), address: part.NewText(""),
 	}
-	h.mark.FillMode = canvas.ImageFillContain
-	h.mark.SetMinSize(fyne.NewSquareSize(38))
 	h.title.Scale = theme.SizeHead
 	h.below.Scale = fynetheme.SizeNameText
 	h.address.Style.Monospace = true
@@ -61,8 +63,9 @@ func newHead(do func(model.Action), copied func(string)) *head {
 func (h *head) show(v model.View, now time.Time) {
 	if form := tray.FormOf(v); form != h.form {
 		h.form = form
-		h.mark.Resource = markOf(form)
-		h.mark.Refresh()
+		if svg, err := assets.Icons.ReadFile("icons/" + string(form) + ".svg"); err == nil {
+			h.mark.Set(svg, tints[form])
+		}
 	}
 	h.title.Set(words.Title(v, now))
 	h.below.Set(words.Explanation(v, now))
@@ -70,19 +73,4 @@ func (h *head) show(v model.View, now time.Time) {
 	h.flip.Set(v.Phase == model.Running && v.State.Enabled)
 	h.address.Set(v.State.Listen)
 	show(h.where, v.Phase == model.Running && v.State.Listen != "")
-}
-
-// markSide is large enough for the mark at twice its size in the window.
-const markSide = 96
-
-func markOf(form tray.Form) fyne.Resource {
-	svg, err := assets.Icons.ReadFile("icons/" + string(form) + ".svg")
-	if err != nil {
-		return fynetheme.BrokenImageIcon()
-	}
-	picture, err := icon.PNG(svg, markSide)
-	if err != nil {
-		return fynetheme.BrokenImageIcon()
-	}
-	return fyne.NewStaticResource(string(form)+".png", picture)
 }

@@ -27,6 +27,11 @@ func middle(object fyne.CanvasObject) fyne.CanvasObject {
 	return container.NewVBox(layout.NewSpacer(), object, layout.NewSpacer())
 }
 
+// flush lets an object that has room of its own around it end where others do.
+func flush(room float32, object fyne.CanvasObject) fyne.CanvasObject {
+	return container.New(layout.NewCustomPaddedLayout(0, 0, 0, -room), object)
+}
+
 // between puts one object at the left and one at the right; the left one gives.
 func between(left, right fyne.CanvasObject) *fyne.Container {
 	return container.NewBorder(nil, nil, nil, right, left)

@@ -58,7 +58,7 @@ func (r *registries) row(name string) *registry {
 	row.route = part.NewChoice(func(route string) {
 		r.do(model.Action{Verb: model.SetRoute, Registry: name, Route: route})
 	})
-	row.root = between(container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 5), middle(part.NewText(name))), nil, middle(row.used)), row.route)
+	row.root = between(container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 5), middle(part.NewText(name))), nil, middle(row.used)), flush(8, row.route))
 	return row
 }
 

@@ -66,8 +66,9 @@ func (m *Meter) CreateRenderer() fyne.WidgetRenderer {
 		for i, piece := range pieces {
 			width := float32(0)
 			if i < len(m.shares) && m.shares[i].Part > 0 {
-				// a share that is there at all is seen
-				width = min(max(size.Width*float32(m.shares[i].Part), m.Height), size.Width-left)
+				// A share that is there at all is seen, and leaves room for those after it.
+				room := size.Width - left - m.smallest(i+1)
+				width = min(max(size.Width*float32(m.shares[i].Part), m.Height), room)
 			}
 			piece.Hidden = width <= 0
 			piece.Move(fyne.NewPos(left, top))
@@ -91,4 +92,15 @@ func (m *Meter) CreateRenderer() fyne.WidgetRenderer {
 	d.least = func() fyne.Size { return fyne.NewSize(40, m.Height) }
 	d.paint()
 	return d
+}
+
+// smallest is the least width of the shares from i on, with their gaps.
+func (m *Meter) smallest(i int) float32 {
+	var width float32
+	for _, share := range m.shares[min(i, len(m.shares)):] {
+		if share.Part > 0 {
+			width += m.Height + gap
+		}
+	}
+	return width
 }
