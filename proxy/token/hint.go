@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -31,7 +32,7 @@ type Hint struct {
 func (k *Keeper) Hint(s Site) (Hint, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	h, ok := k.hints[hintKey(s.Registry.Name, s.Host)]
+	h, ok := k.hints[s.key()]
 	return h, ok
 }
 
@@ -44,17 +45,19 @@ func (k *Keeper) Hints() []Hint {
 		out = append(out, h)
 	}
 	slices.SortFunc(out, func(a, b Hint) int {
-		return strings.Compare(hintKey(a.Registry, a.Host), hintKey(b.Registry, b.Host))
+		return cmp.Or(strings.Compare(a.Registry, b.Registry), strings.Compare(a.Host, b.Host))
 	})
 	return out
 }
 
 // Restore takes hints from an earlier run. Realms are checked again before each
-// use, so a hint can be wrong but not dangerous.
+// use, so a hint can be wrong but not dangerous. Those of registries that are
+// no more are dropped.
 func (k *Keeper) Restore(hints []Hint) {
 	for _, h := range hints {
-		if h.Scheme == Bearer || h.Scheme == Basic || h.Scheme == None {
-			k.remember(h)
+		reg, ok := k.settings().Registry(h.Registry)
+		if ok && (h.Scheme == Bearer || h.Scheme == Basic || h.Scheme == None) {
+			k.remember(Site{reg, h.Host}, h)
 		}
 	}
 }
@@ -88,16 +91,16 @@ func (k *Keeper) Learn(s Site, status int, header http.Header) (bool, error) {
 			return false, nil
 		}
 	}
-	return k.remember(h), nil
+	return k.remember(s, h), nil
 }
 
 // maxHints bounds the hosts known: those of a "*.domain" come from clients.
 const maxHints = 1024
 
-func (k *Keeper) remember(h Hint) bool {
+func (k *Keeper) remember(s Site, h Hint) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	key := hintKey(h.Registry, h.Host)
+	key := s.key()
 	old, known := k.hints[key]
 	if known && old == h {
 		return false
@@ -142,5 +145,3 @@ func (k *Keeper) Discover(ctx context.Context, s Site) (Hint, error) {
 	}
 	return h, nil
 }
-
-func hintKey(registry, host string) string { return registry + " " + strings.ToLower(host) }

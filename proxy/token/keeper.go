@@ -47,6 +47,17 @@ func (s Site) URL() string {
 	return "https://" + s.Host
 }
 
+// key is the same for all spellings of a host, default port included.
+func (s Site) key() string {
+	host := strings.ToLower(s.Host)
+	if s.Registry.Insecure {
+		host = strings.TrimSuffix(host, ":80")
+	} else {
+		host = strings.TrimSuffix(host, ":443")
+	}
+	return s.Registry.Name + " " + host
+}
+
 // Credentials are somebody's. The zero value is nobody: anonymous.
 type Credentials struct {
 	Username, Password string
@@ -198,7 +209,7 @@ func (k *Keeper) keep(key string, t held) {
 func (k *Keeper) key(s Site, h Hint, scope string, c Credentials) string {
 	m := sha256.New()
 	m.Write(k.salt)
-	for _, part := range []string{s.Registry.Name, s.Host, h.Realm, h.Service, scope, c.Username, c.Password, c.RefreshToken} {
+	for _, part := range []string{s.key(), h.Realm, h.Service, scope, c.Username, c.Password, c.RefreshToken} {
 		n := sha256.Sum256([]byte(part)) // fixed length: no part can run into the next
 		m.Write(n[:])
 	}
