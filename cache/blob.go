@@ -211,22 +211,24 @@ func (c *Cache) forgetBlob(k key) {
 	c.soon()
 }
 
-// adopt takes a file that has just been moved into place, with the right
-// content, into the books. Needs settle.
-func (c *Cache) adopt(k key) error {
-	f, err := openShared(c.blobPath(k), os.O_RDONLY, 0)
+// adopt takes a file that has just been moved into place into the books. f is
+// that file, opened before, so that the stamp is of what was hashed and not of
+// what may lie there now. Needs settle.
+func (c *Cache) adopt(k key, f *os.File) error {
+	st, err := stampOf(f)
 	if err != nil {
 		return err
 	}
-	st, err := stampOf(f)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
 	c.store.put(k, record{stamp: st, used: c.now().UnixNano(), stamped: true})
+	c.stored()
+	return nil
+}
+
+// stored is for after something new was stored.
+func (c *Cache) stored() {
 	c.index.dirty.Store(true)
 	c.soon()
 	c.checkSize()
-	return nil
 }
 
 // Put stores a small body (a manifest) at once. *DigestError if it is not d's;
@@ -253,10 +255,13 @@ func (c *Cache) Put(d digest.Digest, body []byte) error {
 	if err != nil && isNoSpace(err) && c.makeRoom(int64(len(body))) {
 		err = c.writeFile(c.blobPath(k), body)
 	}
-	if err == nil {
-		err = c.adopt(k)
+	if err != nil {
+		return diskFault("store "+k.hex(), err)
 	}
-	return diskFault("store "+k.hex(), err)
+	// Not stamped: whoever asks first hashes it, which costs nothing at this size.
+	c.store.put(k, record{stamp: stamp{size: int64(len(body))}, used: c.now().UnixNano()})
+	c.stored()
+	return nil
 }
 
 // Delete removes a blob and what there is of a download at rest. Readers keep

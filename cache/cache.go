@@ -157,6 +157,7 @@ func (c *Cache) load() error {
 			return errors.Join(err, s.close())
 		}
 	}
+	c.dropFinished()
 	c.index.dirty.Store(true)
 	c.checkSize()
 	return nil

@@ -44,7 +44,8 @@ func (f *Fill) Claim(ctx context.Context) (*Claim, error) {
 }
 
 // ClaimAtMost is Claim for several connections on one blob: no claim is longer
-// than most bytes.
+// than most bytes, once the size is known. Until then the first claim goes to the
+// end; its holder can share it with Limit.
 func (f *Fill) ClaimAtMost(ctx context.Context, most int64) (*Claim, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -76,7 +77,7 @@ func (f *Fill) newClaim(p, end, most int64) *Claim {
 			lim = min(lim, c.pos)
 		}
 	}
-	if lim-p > most {
+	if f.size >= 0 && lim-p > most {
 		lim = p + most
 	}
 	c := &Claim{Off: p, End: lim, f: f, pos: p, floor: p, lim: lim, logged: p, done: make(chan struct{})}
@@ -235,6 +236,16 @@ func (c *Claim) Remaining() int64 {
 		return -1
 	}
 	return c.lim - c.pos
+}
+
+// Limit gives back everything behind the next n bytes, for others to claim.
+func (c *Claim) Limit(n int64) {
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
+	if n >= 0 && n < forever-c.pos {
+		c.cutTo(c.pos + n)
+		c.f.announce()
+	}
 }
 
 // SetSize is the fill's.

@@ -6,7 +6,11 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/opencontainers/go-digest"
 
@@ -94,54 +98,76 @@ func TestReadersJoinAndGetBytesAtOnce(t *testing.T) {
 
 func TestEndIsHeldBackUntilTheDigestFits(t *testing.T) {
 	for _, size := range []int{1, 1000, cache.HoldBack, cache.HoldBack + 1, 3*cache.HoldBack + 5} {
-		c := open(t, cache.Options{})
-		body := bytesOf(3, size)
-		f := join(t, c, digest.FromBytes(body))
-		whole, part := reader(t, f, 0, -1, true), reader(t, f, 0, int64(size), false)
-		if err := f.SetSize(int64(size)); err != nil {
-			t.Fatal(err)
-		}
-		cl := claim(t, f)
-		write(t, cl, body)
-		cl.Release()
-		free := max(0, size-cache.HoldBack)
-		readN(t, whole, body[:free])
-		readN(t, part, body) // carries no promise about the whole
-		held := make(chan error, 1)
-		go func() {
-			rest, err := io.ReadAll(whole)
-			if err == nil && !bytes.Equal(rest, body[free:]) {
-				err = errors.New("other bytes at the end")
-			}
-			held <- err
-		}()
-		select {
-		case err := <-held:
-			t.Fatalf("size %d: the end came before the digest was checked: %v", size, err)
-		default:
-		}
-		if whole.Offset() != int64(free) {
-			t.Fatalf("size %d: %d bytes went out, want %d", size, whole.Offset(), free)
-		}
-		if err := f.Commit(); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-held; err != nil {
-			t.Fatal(err)
+		for _, known := range []bool{true, false} {
+			synctest.Test(t, func(t *testing.T) { holdBack(t, size, known) })
 		}
 	}
 }
 
-func TestWrongBlobIsABrokenTransferForEveryReader(t *testing.T) {
+func holdBack(t *testing.T, size int, known bool) {
 	c := open(t, cache.Options{})
-	body := bytesOf(4, 300<<10)
+	body := bytesOf(3, size)
+	f := join(t, c, digest.FromBytes(body))
+	whole, part := reader(t, f, 0, -1, true), reader(t, f, 0, int64(size), false)
+	if known {
+		if err := f.SetSize(int64(size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended := make(chan error, 1)
+	go func() {
+		got, err := io.ReadAll(whole)
+		if err == nil && !bytes.Equal(got, body) {
+			err = errors.New("other bytes")
+		}
+		ended <- err
+	}()
+	free := int64(max(0, size-cache.HoldBack))
+	held := func(when string) {
+		t.Helper()
+		synctest.Wait()
+		if whole.Offset() != free {
+			t.Fatalf("size %d, known %v, %s: %d bytes went out, want %d", size, known, when, whole.Offset(), free)
+		}
+		select {
+		case err := <-ended:
+			t.Fatalf("size %d, known %v, %s: ended: %v", size, known, when, err)
+		default:
+		}
+	}
+	cl := claim(t, f)
+	write(t, cl, body)
+	readN(t, part, body) // carries no promise about the whole
+	held("all written")
+	if err := cl.EOF(); err != nil {
+		t.Fatal(err)
+	}
+	cl.Release()
+	held("source ended")
+	if err := f.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWrongBlobIsABrokenTransferForEveryReader(t *testing.T) {
+	for _, size := range []int{1, 1000, 300 << 10} {
+		synctest.Test(t, func(t *testing.T) { wrongBlob(t, size) })
+	}
+}
+
+func wrongBlob(t *testing.T, size int) {
+	c := open(t, cache.Options{})
+	body := bytesOf(4, size)
 	d := digest.FromBytes(body)
 	bad := bytes.Clone(body)
 	bad[len(bad)-1] ^= 1
 	f := join(t, c, d)
 	results := make(chan error, 8)
 	for i := range 8 {
-		r := reader(t, f, int64(i*1000), -1, true)
+		r := reader(t, f, int64(min(i*1000, size-1)), -1, true)
 		go func() {
 			_, err := io.Copy(io.Discard, r)
 			if err == nil {
@@ -153,8 +179,15 @@ func TestWrongBlobIsABrokenTransferForEveryReader(t *testing.T) {
 			results <- err
 		}()
 	}
+	cl := claim(t, f)
+	write(t, cl, bad)
+	if err := cl.EOF(); err != nil {
+		t.Fatal(err)
+	}
+	cl.Release()
+	synctest.Wait() // everybody has what there is to have
 	var de *cache.DigestError
-	if err := drive(f, bad); !errors.As(err, &de) || de.Want != d || de.Got != digest.FromBytes(bad) {
+	if err := f.Commit(); !errors.As(err, &de) || de.Want != d || de.Got != digest.FromBytes(bad) {
 		t.Fatal(err)
 	}
 	for range 8 {
@@ -177,6 +210,95 @@ func TestWrongBlobIsABrokenTransferForEveryReader(t *testing.T) {
 	if err := <-results; err != nil {
 		t.Fatal(err)
 	}
+}
+
+// slowDisk blocks writes to downloads until told to go on.
+type slowDisk struct {
+	slow atomic.Bool
+	gate chan struct{}
+}
+
+func (d *slowDisk) disk(dir string) *cache.FaultyDisk {
+	return &cache.FaultyDisk{Before: func(op, path string) error {
+		if op == "write" && d.slow.Load() && strings.HasPrefix(path, filepath.Join(dir, "partial")) {
+			<-d.gate
+		}
+		return nil
+	}}
+}
+
+// A write that is under way when a fill fails must not land in the file of the
+// next download of the same blob.
+func TestFailWaitsForWritesUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		slow := &slowDisk{gate: make(chan struct{})}
+		c := open(t, cache.Options{}.WithDisk(slow.disk(dir)).In(dir))
+		body := bytesOf(40, 1<<20)
+		d := digest.FromBytes(body)
+		f := join(t, c, d)
+		r := reader(t, f, 0, -1, true)
+		if err := f.SetSize(int64(len(body))); err != nil {
+			t.Fatal(err)
+		}
+		cl := claim(t, f)
+		slow.slow.Store(true)
+		wrote := make(chan int, 1)
+		go func() { n, _ := cl.Write(body[:1000]); wrote <- n }()
+		synctest.Wait()
+		cause := errors.New("gave up")
+		joined := make(chan *cache.Fill, 1)
+		go f.Fail(cause)
+		synctest.Wait()
+		if _, err := r.Read(make([]byte, 1)); !errors.Is(err, cause) { // readers need not wait
+			t.Fatal(err)
+		}
+		go func() { f, _, _ := c.Join(d); joined <- f }()
+		synctest.Wait()
+		select {
+		case <-joined:
+			t.Fatal("a second download began under a write of the first")
+		default:
+		}
+		slow.slow.Store(false)
+		slow.gate <- struct{}{}
+		if n := <-wrote; n != 1000 {
+			t.Fatalf("wrote %d", n)
+		}
+		f = <-joined
+		if f.Have() != 1000 {
+			t.Fatalf("%d bytes were kept", f.Have())
+		}
+		f.Fail(nil)
+	})
+}
+
+// What is given back while a write is under way begins behind that write.
+func TestLimitLeavesTheWriteUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		slow := &slowDisk{gate: make(chan struct{})}
+		c := open(t, cache.Options{}.WithDisk(slow.disk(dir)).In(dir))
+		body := bytesOf(41, 1<<20)
+		f := join(t, c, digest.FromBytes(body))
+		reader(t, f, 0, -1, true)
+		if err := f.SetSize(int64(len(body))); err != nil {
+			t.Fatal(err)
+		}
+		cl := claim(t, f)
+		slow.slow.Store(true)
+		go func() { _, _ = cl.Write(body[:1000]) }()
+		synctest.Wait()
+		cl.Limit(10)
+		wantClaim(t, claim(t, f), 1000, 1<<20)
+		slow.slow.Store(false)
+		slow.gate <- struct{}{}
+		synctest.Wait()
+		if cl.Remaining() != 0 || f.Have() != 1000 {
+			t.Fatal(cl.Remaining(), f.Have())
+		}
+		f.Fail(nil)
+	})
 }
 
 func TestUnknownSize(t *testing.T) {

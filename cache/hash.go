@@ -148,7 +148,7 @@ func (c *Cache) commit(f *Fill) error {
 		return c.disk.syncDir(filepath.Dir(blob))
 	}()
 	if err == nil {
-		err = c.adopt(f.key)
+		err = c.adopt(f.key, f.r)
 	}
 	c.dropPartial(f) // the journal; the file too if it was not moved
 	if err != nil {

@@ -51,6 +51,17 @@ func (c *Cache) loadPartials() error {
 	return nil
 }
 
+// dropFinished removes downloads at rest of blobs that are stored meanwhile.
+func (c *Cache) dropFinished() {
+	for k, p := range c.partials {
+		if _, stored := c.store.get(k); stored {
+			c.removePartial(k)
+			c.partialSize.Add(-p.size)
+			delete(c.partials, k)
+		}
+	}
+}
+
 // readPartial reads what there is of k: the journal's word, as far as the file
 // is long enough for it.
 func (c *Cache) readPartial(k key) (progress, bool) {
