@@ -35,7 +35,7 @@ const patience = 10 * time.Second
 
 // port is a running Server with everything around it that a test may look at.
 type port struct {
-	t      *testing.T
+	t      testing.TB
 	s      *Server
 	addr   string
 	ca     *ca.Store
@@ -69,7 +69,7 @@ const (
 
 var remoteClient = netip.MustParseAddr("192.0.2.7")
 
-func newPort(t *testing.T, o options) *port {
+func newPort(t testing.TB, o options) *port {
 	t.Helper()
 	p := &port{t: t, hosts: make(map[string]string), now: time.Now(), log: &syncBuffer{}}
 	cfg := &config.Config{

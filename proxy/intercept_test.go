@@ -300,6 +300,12 @@ func TestFailOpen(t *testing.T) {
 			if n := p.log.count("does not trust the local CA"); n != 1 {
 				t.Errorf("said so %d times", n)
 			}
+			p.s.ForgetRejected()
+			if pinned() {
+				t.Error("still tunnelled after the CA was trusted")
+			}
+			reject(t, p)
+			p.eventually(func() bool { return len(p.s.Rejected()) == 1 })
 			p.advance(9 * time.Minute)
 			if !pinned() {
 				t.Error("intercepted again too early")

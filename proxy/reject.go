@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -27,6 +26,9 @@ type Rejection struct {
 
 // Rejected lists the rejections in force, by host.
 func (s *Server) Rejected() []Rejection { return s.rejected.list(s.opt.Now()) }
+
+// ForgetRejected ends all rejections, for when the CA has just been trusted.
+func (s *Server) ForgetRejected() { s.rejected.clear() }
 
 // reject notes that a client turned our certificate for st down.
 func (s *Server) reject(st *site, err error) {
@@ -72,6 +74,12 @@ func (r *rejections) active(hostport string, now time.Time) bool {
 	return ok && now.Before(x.Until)
 }
 
+func (r *rejections) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.set)
+}
+
 func (r *rejections) list(now time.Time) []Rejection {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,7 +100,7 @@ func (r *rejections) list(now time.Time) []Rejection {
 // without a word. A client that just goes silent has not said anything.
 func isRejection(err error) bool {
 	return isAlert(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+		isReset(err)
 }
 
 // isAlert reports whether err is a TLS alert that the client sent, other than
