@@ -162,7 +162,6 @@ func (p *program) start() (keep.Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.log.Info("starting the daemon", "program", binary)
 	return desktop.StartChild(filepath.Join(p.places.LogDir, "up.log"), binary, "up")
 }
 

@@ -134,6 +134,34 @@ func TestMenuSwitchesTheDaemon(t *testing.T) {
 	}
 }
 
+// What reaches the panel is the drawing: soft edges are transparent, not of
+// another colour.
+func TestIconIsDrawnInItsColour(t *testing.T) {
+	s := newSession(t)
+	a := newArea(t, s)
+	s.tray(t)
+	icon := a.icon(t)
+	icon.find("On · 127.0.0.1:")
+	const red, green, blue = 0x0d, 0x94, 0x88
+	soft, pixels := 0, icon.pixels()
+	for i := 0; i < len(pixels); i += 4 {
+		if alpha := pixels[i]; alpha > 0 && alpha < 255 {
+			soft++
+		} else if alpha == 0 {
+			continue
+		}
+		for j, want := range []int{red, green, blue} {
+			// A pixel that is hardly there has only a rough colour.
+			if got, most := int(pixels[i+1+j]), 3+255/int(pixels[i]); got < want-most || got > want+most {
+				t.Fatalf("pixel %d is %x", i/4, pixels[i:i+4])
+			}
+		}
+	}
+	if soft == 0 {
+		t.Error("no soft edges")
+	}
+}
+
 func TestWindowOpensAndHides(t *testing.T) {
 	s := newSession(t)
 	a := newArea(t, s)
