@@ -51,6 +51,13 @@ func (h hasher) sum(registry, kind, secret string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
+// derive makes a key for hashes from one that is used elsewhere too.
+func (hasher) derive(key []byte) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("pulley access"))
+	return mac.Sum(nil)
+}
+
 // The kinds of secrets that are told apart.
 const (
 	kindPassword = "password"

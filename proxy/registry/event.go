@@ -29,7 +29,7 @@ type Event struct {
 	Bytes     int64         `json:"bytes"`
 	FromCache int64         `json:"from_cache"`
 	FromNet   int64         `json:"from_net"`
-	Source    string        `json:"source,omitempty"` // "cache", "origin", or empty
+	Source    string        `json:"source,omitempty"` // "cache", "origin", "shared", or empty
 	Duration  time.Duration `json:"duration"`
 	FirstByte time.Duration `json:"first_byte"`
 	Note      string        `json:"note,omitempty"` // what a person may want to know
@@ -40,6 +40,7 @@ type Event struct {
 const (
 	fromCache  = "cache"
 	fromOrigin = "origin"
+	shared     = "shared" // a download that another request had begun
 )
 
 // exchange is one request being answered: the ResponseWriter that everything

@@ -1,0 +1,339 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"pulley/cache"
+)
+
+// maxManifest is the size up to which manifests are kept; the distribution
+// specification asks registries to take no larger ones. What is larger is
+// passed through.
+const maxManifest = 4 << 20
+
+// schema1 manifests are signed: their digest is that of a part of the body.
+const schema1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+
+// found is what a manifest's reference stands for.
+type found struct {
+	entry
+	body   []byte      // nil when only HEAD was asked
+	header http.Header // of the origin's answer; nil from the cache
+	note   string      // why this may be out of date
+	led    bool        // this request, of all that waited, caused the traffic
+}
+
+var errTooLarge = errors.New("the manifest is too large to be kept")
+
+// serveManifest answers HEAD and GET, by tag and by digest, from one resolver.
+func (h *Handler) serveManifest(x *exchange, req *Request) {
+	f, err := h.manifest(x, req)
+	if errors.Is(err, errTooLarge) {
+		x.note("larger than any manifest should be: passed through")
+		h.passThrough(x, req)
+		return
+	}
+	if err != nil {
+		h.answerError(x, req, err)
+		return
+	}
+	x.event.Digest = f.Digest
+	if f.header == nil {
+		x.event.Source = fromCache
+	} else {
+		x.event.Source = fromOrigin
+		if f.led {
+			x.event.FromNet = int64(len(f.body))
+		}
+		copyLimits(x.Header(), f.header)
+	}
+	if f.note != "" {
+		x.note(f.note)
+		x.Header().Set("Warning", `110 pulley "`+strings.ReplaceAll(f.note, `"`, "'")+`"`)
+	}
+	b := &body{digest: f.Digest, mediaType: f.MediaType, size: f.Size}
+	b.copy = func(w io.Writer, s span) error {
+		_, err := w.Write(f.body[s.off : s.off+s.n])
+		return err
+	}
+	if f.Digest == "" { // an origin that names no digest at HEAD
+		copyHeader(x.Header(), f.header, "Content-Type", "Content-Length")
+		x.WriteHeader(http.StatusOK)
+		return
+	}
+	x.fail(b.serve(x, req.Request, nil))
+}
+
+// manifest resolves a reference for the request's asker.
+func (h *Handler) manifest(x *exchange, req *Request) (*found, error) {
+	if req.Digest != "" {
+		return h.byDigest(x, req, entry{Digest: req.Digest})
+	}
+	return h.byTag(x, req)
+}
+
+// byDigest gives the manifest with this digest: from the cache when the asker
+// may have it, from the origin else. e may hold no more than the digest.
+func (h *Handler) byDigest(x *exchange, req *Request, e entry) (*found, error) {
+	if f, ok := h.stored(e); ok {
+		if err := h.permitted(x, req, e.Digest); err != nil {
+			return nil, err
+		}
+		return f, nil
+	}
+	if err := h.reachable(req); err != nil {
+		return nil, err
+	}
+	if req.head() {
+		return h.headManifest(req, e.Digest.String(), askWait)
+	}
+	f, err := h.getManifest(req, e.Digest.String())
+	if err != nil && definite(err) {
+		h.turnedAway(req, err, h.cache.References(req.cacheName(), e.Digest))
+	}
+	return f, err
+}
+
+// stored reads a manifest out of the cache.
+func (h *Handler) stored(e entry) (*found, bool) {
+	if e.Digest.Algorithm() != digest.SHA256 {
+		return nil, false
+	}
+	body, mediaType, err := h.cache.Manifest(e.Digest)
+	if err != nil {
+		return nil, false
+	}
+	if e.MediaType == "" {
+		e.MediaType = mediaType
+	}
+	e.Size = int64(len(body))
+	return &found{entry: e, body: body}, true
+}
+
+// byTag asks the origin what the tag stands for, unless it said so a moment ago
+// and the asker may know.
+func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
+	k := tagKey{req.cacheName(), req.Reference, classOf(req.Header.Values("Accept"))}
+	last, held := h.shelf.latest(k)
+	ttl := h.settings().Cache.TagTTL
+	if held && h.now().Sub(last.Checked) < ttl && h.ledger.admits(req.name(), req.Asker) {
+		if req.head() {
+			return &found{entry: last}, nil
+		}
+		return h.byDigest(x, req, last)
+	}
+	may := h.reachable
+	if held {
+		may = h.worthAsking
+	}
+	if err := may(req); err != nil {
+		return h.lastKnown(x, req, k, err)
+	}
+	if !held && !req.head() {
+		f, err := h.getManifest(req, req.Reference)
+		if err != nil {
+			return h.lastKnown(x, req, k, err)
+		}
+		return f, nil
+	}
+	wait := askWait
+	if _, ok := h.shelf.kept(k); ok {
+		wait = checkWait
+	}
+	f, err := h.headManifest(req, req.Reference, wait)
+	switch {
+	case err != nil:
+		return h.lastKnown(x, req, k, err)
+	case req.head():
+		return f, nil
+	case f.Digest == "":
+		return h.getManifest(req, req.Reference)
+	}
+	return h.byDigest(x, req, f.entry)
+}
+
+// lastKnown is what is served when the origin gave no answer: the last one it
+// gave, marked as such. An answer, however unwelcome, is passed on.
+func (h *Handler) lastKnown(x *exchange, req *Request, k tagKey, cause error) (*found, error) {
+	if definite(cause) {
+		_, held := h.shelf.kept(k)
+		h.turnedAway(req, cause, held)
+		return nil, cause
+	}
+	if !h.admitsOffline(req) {
+		return nil, h.stranger(req, cause)
+	}
+	if !h.settings().Cache.OfflineStale && !req.offline() {
+		return nil, cause
+	}
+	for _, find := range [...]func(tagKey) (entry, bool){h.shelf.kept, h.shelf.lastResort} {
+		e, ok := find(k)
+		if !ok {
+			continue
+		}
+		if f, ok := h.stored(e); ok {
+			f.note = "last known tag: " + reason(cause)
+			return f, nil
+		}
+	}
+	return nil, cause
+}
+
+// headManifest asks the origin, cheaply and for all who ask at once, what a
+// reference stands for.
+func (h *Handler) headManifest(req *Request, reference string, wait time.Duration) (*found, error) {
+	k := tagKey{req.cacheName(), reference, classOf(req.Header.Values("Accept"))}
+	return h.share("HEAD", req, k, func(ctx context.Context) (*found, error) {
+		ctx, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		rsp, err := h.ask(ctx, req, http.MethodHead, "manifests/"+reference, manifestHeader(req))
+		if err != nil {
+			return nil, err
+		}
+		defer drain(rsp)
+		f := &found{header: rsp.Header, entry: entry{
+			Digest:    digest.Digest(rsp.Header.Get("Docker-Content-Digest")),
+			MediaType: rsp.Header.Get("Content-Type"),
+			Size:      rsp.ContentLength,
+		}}
+		if f.Digest.Validate() != nil || f.Size < 0 {
+			f.Digest = ""
+			h.letIn(req, "")
+			return f, nil
+		}
+		h.letIn(req, f.Digest)
+		if digest.Digest(reference) != f.Digest {
+			_, here := h.stored(f.entry)
+			h.warn(h.shelf.note(k, f.entry, here))
+		}
+		return f, nil
+	})
+}
+
+// getManifest fetches a manifest, proves it and keeps it.
+func (h *Handler) getManifest(req *Request, reference string) (*found, error) {
+	k := tagKey{req.cacheName(), reference, classOf(req.Header.Values("Accept"))}
+	return h.share("GET", req, k, func(ctx context.Context) (*found, error) {
+		ctx, cancel := context.WithTimeout(ctx, manifestWait)
+		defer cancel()
+		rsp, err := h.ask(ctx, req, http.MethodGet, "manifests/"+reference, manifestHeader(req))
+		if err != nil {
+			return nil, err
+		}
+		defer drain(rsp)
+		body, err := io.ReadAll(io.LimitReader(rsp.Body, maxManifest+1))
+		if err != nil {
+			return nil, err
+		}
+		if len(body) > maxManifest {
+			return nil, errTooLarge
+		}
+		f, err := prove(reference, rsp, body)
+		if err != nil {
+			return nil, err
+		}
+		h.letIn(req, "")
+		h.keepManifest(k, f)
+		return f, nil
+	})
+}
+
+// prove holds a manifest against the digest it was asked for by, and against
+// the one the origin named.
+func prove(reference string, rsp *http.Response, body []byte) (*found, error) {
+	f := &found{body: body, header: rsp.Header, entry: entry{
+		Digest: digest.FromBytes(body), MediaType: rsp.Header.Get("Content-Type"), Size: int64(len(body)),
+	}}
+	if f.MediaType == "" || strings.HasPrefix(f.MediaType, "text/") || f.MediaType == octets {
+		var m struct {
+			MediaType string `json:"mediaType"`
+		}
+		if json.Unmarshal(body, &m) == nil && m.MediaType != "" {
+			f.MediaType = m.MediaType
+		}
+	}
+	named := digest.Digest(rsp.Header.Get("Docker-Content-Digest"))
+	if asked := digest.Digest(reference); asked.Validate() == nil {
+		named = asked
+	}
+	if named.Validate() != nil || named == f.Digest {
+		return f, nil
+	}
+	if strings.HasPrefix(f.MediaType, schema1) {
+		f.Digest = named
+		return f, nil
+	}
+	if named.Algorithm() != digest.SHA256 && named.Algorithm().FromBytes(body) == named {
+		f.Digest = named
+		return f, nil
+	}
+	return nil, &cache.DigestError{Want: named, Got: f.Digest}
+}
+
+// keepManifest stores what was proved. That it cannot is no reason not to serve
+// it.
+func (h *Handler) keepManifest(k tagKey, f *found) {
+	if digest.FromBytes(f.body) != f.Digest {
+		return
+	}
+	if err := h.cache.Put(f.Digest, f.body); err != nil {
+		h.warn(err)
+		return
+	}
+	if digest.Digest(k.tag) == f.Digest {
+		h.warn(h.cache.Link(k.name, f.Digest, f.MediaType))
+		h.warn(h.shelf.arrived(k.name, f.Digest))
+		return
+	}
+	h.warn(h.shelf.note(k, f.entry, true))
+}
+
+// manifestHeader is what of the client's header matters for a manifest.
+func manifestHeader(req *Request) http.Header {
+	header := http.Header{}
+	if accept := req.Header.Values("Accept"); len(accept) > 0 {
+		header["Accept"] = accept
+	}
+	if agent := req.UserAgent(); agent != "" {
+		header.Set("User-Agent", agent)
+	}
+	return header
+}
+
+// copyLimits passes on what a registry says about its pull limit.
+func copyLimits(to, from http.Header) {
+	copyHeader(to, from, "Ratelimit-Limit", "Ratelimit-Remaining", "Docker-Ratelimit-Source")
+}
+
+func copyHeader(to, from http.Header, names ...string) {
+	for _, name := range names {
+		if v, ok := from[name]; ok {
+			to[name] = v
+		}
+	}
+}
+
+// drain leaves the connection usable when little is left on it.
+func drain(rsp *http.Response) {
+	_, _ = io.CopyN(io.Discard, rsp.Body, 64<<10)
+	_ = rsp.Body.Close()
+}
+
+// tagsList is the body of a tags list.
+func tagsList(repository string, tags []string) ([]byte, error) {
+	var b bytes.Buffer
+	err := json.NewEncoder(&b).Encode(struct {
+		Name string   `json:"name"`
+		Tags []string `json:"tags"`
+	}{repository, tags})
+	return b.Bytes(), err
+}

@@ -1,0 +1,96 @@
+package registry
+
+import (
+	"sync"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// manners remembers, for a short while, what clients did about the blobs they
+// were given: who asks again right after a complete transfer was perhaps served
+// a wrong byte, and who resumes after a transfer that was broken off because the
+// blob was wrong would put right bytes behind wrong ones.
+type manners struct {
+	mu  sync.Mutex
+	now func() time.Time
+	had map[visit]deed
+}
+
+// visit is one client and one blob. A client is known by its address and the
+// name it gives itself: ports change with every request of dockerd.
+type visit struct {
+	client, agent string
+	digest        digest.Digest
+}
+
+type deed struct {
+	at       time.Time
+	broken   bool // broken off for a wrong digest
+	verified bool // the transfer was of freshly verified bytes
+}
+
+const (
+	// againWithin is how soon asking again counts as a complaint: engines try
+	// again within seconds.
+	againWithin = time.Minute
+	// brokenFor is how long a wrong prefix is remembered; engines give up on a
+	// pull long before.
+	brokenFor = 10 * time.Minute
+	maxVisits = 4096
+)
+
+func newManners(now func() time.Time) *manners {
+	return &manners{now: now, had: map[visit]deed{}}
+}
+
+func (x *exchange) visit(d digest.Digest) visit {
+	return visit{x.event.Client, x.event.Agent, d}
+}
+
+// complains says that the client was given the whole blob a moment ago and
+// wants it again. Verifying costs a hash, and layers shared by two images are
+// asked for twice quite properly: a transfer of verified bytes is no reason to
+// verify again.
+func (m *manners) complains(v visit) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d, ok := m.had[v]
+	return ok && !d.broken && !d.verified && m.now().Sub(d.at) < againWithin
+}
+
+// served notes a complete transfer.
+func (m *manners) served(v visit, verified bool) { m.put(v, deed{verified: verified}) }
+
+// broke notes a transfer broken off because the digest did not fit.
+func (m *manners) broke(v visit) { m.put(v, deed{broken: true}) }
+
+// startsOver says, once, that the client must get the whole blob whatever range
+// it asks for: what it has of it is wrong.
+func (m *manners) startsOver(v visit) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d, ok := m.had[v]
+	if !ok || !d.broken {
+		return false
+	}
+	delete(m.had, v)
+	return m.now().Sub(d.at) < brokenFor
+}
+
+func (m *manners) put(v visit, d deed) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d.at = m.now()
+	if len(m.had) >= maxVisits {
+		for k, old := range m.had {
+			if d.at.Sub(old.at) >= brokenFor {
+				delete(m.had, k)
+			}
+		}
+		if len(m.had) >= maxVisits {
+			clear(m.had)
+		}
+	}
+	m.had[v] = d
+}

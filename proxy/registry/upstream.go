@@ -1,0 +1,336 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"pulley/cache"
+	"pulley/internal/config"
+	"pulley/proxy/source"
+	"pulley/proxy/token"
+)
+
+// How long the origin is waited for. A client that could be served from the
+// cache is not kept waiting as long as one that could not, and none of these
+// comes near the 30 s after which containerd gives up on a mirror
+// (containerd/containerd#10660).
+const (
+	checkWait    = 8 * time.Second
+	askWait      = 20 * time.Second
+	manifestWait = 25 * time.Second
+	firstWait    = 25 * time.Second
+)
+
+// errOffline is why nothing is asked upstream under the route "offline".
+var errOffline = errors.New("the registry is switched to offline")
+
+// cacheName is the repository's name for the cache.
+func (r *Request) cacheName() cache.Name {
+	return cache.Name{Registry: r.Registry.Name, Repository: r.Repository}
+}
+
+func (a Asker) identity() source.Identity {
+	if a.anonymous() {
+		return source.Anonymous()
+	}
+	return source.Client(a.Authorization)
+}
+
+// origin is where the request's registry is asked.
+func (h *Handler) origin(req *Request) *source.Origin {
+	o := h.opt.Sources.Of(req.Registry)
+	if o.Host() == "" {
+		return h.opt.Sources.At(req.Registry, req.Target.Host)
+	}
+	return o
+}
+
+// ask sends a request below the repository to the origin on the asker's behalf.
+// Every answer but success is an error, a *source.StatusError. The caller
+// closes the body.
+func (h *Handler) ask(ctx context.Context, req *Request, method, path string, header http.Header) (*http.Response, error) {
+	o := h.origin(req)
+	rsp, err := o.Do(ctx, source.Req{
+		Method: method,
+		Path:   "/v2/" + req.Repository + "/" + path,
+		Header: header,
+		Auth:   req.Asker.identity(),
+		Scope:  "repository:" + req.Repository + ":pull",
+	})
+	h.heard(req.Registry.Name, err)
+	if err != nil {
+		return nil, err
+	}
+	if rsp.StatusCode/100 != 2 {
+		return nil, o.Fail(rsp)
+	}
+	return rsp, nil
+}
+
+// heard keeps the registry's health by what became of a request.
+func (h *Handler) heard(registry string, err error) {
+	if err == nil {
+		h.health.succeeded(registry)
+		h.saveHints()
+		return
+	}
+	var status *source.StatusError
+	if errors.As(err, &status) && status.Status == 0 && !status.Elsewhere && !errors.Is(err, context.Canceled) {
+		h.health.failed(registry)
+	}
+}
+
+// reachable says why upstream must not be asked; nil: it may.
+func (h *Handler) reachable(req *Request) error {
+	if req.offline() {
+		return errOffline
+	}
+	return nil
+}
+
+// worthAsking is reachable for questions that the cache has an answer to as
+// well: a registry that could not be reached a moment ago is left alone, so that
+// a pull without a network does not wait for a time-out at each step.
+func (h *Handler) worthAsking(req *Request) error {
+	if err := h.reachable(req); err != nil {
+		return err
+	}
+	if h.health.down(req.Registry.Name) {
+		return errDown
+	}
+	return nil
+}
+
+var errDown = errors.New("the registry could not be reached a moment ago")
+
+// health remembers for a moment which registries could not be reached.
+type health struct {
+	mu  sync.Mutex
+	now func() time.Time
+	bad map[string]time.Time
+}
+
+// downFor is shorter than anybody waits between two tries by hand.
+const downFor = 5 * time.Second
+
+func newHealth(now func() time.Time) *health {
+	return &health{now: now, bad: map[string]time.Time{}}
+}
+
+func (s *health) failed(registry string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bad[registry] = s.now()
+}
+
+func (s *health) succeeded(registry string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.bad, registry)
+}
+
+func (s *health) down(registry string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok := s.bad[registry]
+	return ok && s.now().Sub(at) < downFor
+}
+
+// definite says that the registry itself said no.
+func definite(err error) bool { return source.Definite(err) }
+
+// reason is why something failed, for a person.
+func reason(err error) string { return strings.ReplaceAll(err.Error(), "\n", " ") }
+
+// letIn notes that the origin answered the asker; d, when not empty, is what it
+// said the repository has.
+func (h *Handler) letIn(req *Request, d digest.Digest) {
+	h.warn(h.ledger.accepted(req.name(), req.Asker, string(d), h.settings().Access.PrivateOffline))
+}
+
+// turnedAway notes that the origin said no. A token that merely ran out says
+// nothing, and neither does the absence of something nobody knew of: a wrong
+// tag must not cost anybody the right to the repository.
+func (h *Handler) turnedAway(req *Request, err error, known bool) {
+	var status *source.StatusError
+	if !errors.As(err, &status) || status.Status == http.StatusNotFound && !known || ranOut(status) {
+		return
+	}
+	had := h.admitsOffline(req)
+	h.warn(h.ledger.refused(req.name(), req.Asker))
+	if had && req.What == Manifest && req.Digest == "" {
+		h.warn(h.shelf.forget(req.cacheName(), req.Reference))
+	}
+}
+
+// ranOut says that a 401 is about the token's age (RFC 6750 section 3.1).
+func ranOut(err *source.StatusError) bool {
+	if err.Status != http.StatusUnauthorized {
+		return false
+	}
+	list, perr := token.ParseChallenges(err.Header)
+	c, ok := token.Find(list, token.Bearer)
+	return perr == nil && ok && c.Params["error"] == "invalid_token"
+}
+
+// admitsOffline says that the asker may have what the cache holds of the
+// repository while the origin cannot be asked.
+func (h *Handler) admitsOffline(req *Request) bool {
+	return h.ledger.admitsOffline(req.name(), req.Asker, h.settings().Access.PrivateOffline)
+}
+
+// permitted says why the asker may not have d out of the cache under the
+// request's repository; nil: it may. What happens to be on disk decides
+// nothing: the repository must be known to reference it and the asker to have a
+// right to the repository, or the origin is asked for exactly this.
+func (h *Handler) permitted(x *exchange, req *Request, d digest.Digest) error {
+	name, who := req.name(), req.Asker
+	references := h.cache.References(req.cacheName(), d)
+	if references && h.ledger.admits(name, who) || h.ledger.said(name, who, string(d)) {
+		return nil
+	}
+	cause := h.worthAsking(req)
+	if cause == nil {
+		if cause = h.vouch(req, d); cause == nil {
+			return nil
+		}
+		if definite(cause) {
+			h.turnedAway(req, cause, references)
+			return cause
+		}
+	}
+	if !h.admitsOffline(req) {
+		return h.stranger(req, cause)
+	}
+	if !references {
+		return cause
+	}
+	x.note("the origin cannot be asked: " + reason(cause))
+	return nil
+}
+
+// vouch has the origin say, by a cheap HEAD with the asker's own credentials,
+// that the asker may have d.
+func (h *Handler) vouch(req *Request, d digest.Digest) error {
+	path := "blobs/"
+	if req.What == Manifest {
+		path = "manifests/"
+	}
+	k := tagKey{req.cacheName(), string(d), classOf(req.Header.Values("Accept"))}
+	_, err := h.share("vouch "+path, req, k, func(ctx context.Context) (*found, error) {
+		ctx, cancel := context.WithTimeout(ctx, checkWait)
+		defer cancel()
+		rsp, err := h.ask(ctx, req, http.MethodHead, path+string(d), manifestHeader(req))
+		var status *source.StatusError
+		switch {
+		case err == nil:
+			drain(rsp)
+		case errors.As(err, &status) && status.Elsewhere && status.Status != 0:
+			// The registry gave a URL to it. That the storage does not care
+			// for HEAD is its own business.
+		default:
+			return nil, err
+		}
+		h.letIn(req, d)
+		return &found{}, nil
+	})
+	return err
+}
+
+// stranger is the answer to somebody who has no right that could be checked now:
+// the same whether something is cached or not.
+func (h *Handler) stranger(req *Request, cause error) error {
+	if req.Named != NotMirror {
+		return cause
+	}
+	return h.unauthorized(req, "", "authentication required: "+req.Registry.Name+
+		" cannot be asked ("+reason(cause)+"), and these credentials are not known for "+req.Repository)
+}
+
+// answerError tells the client why it does not get what it asked for.
+func (h *Handler) answerError(x *exchange, req *Request, err error) {
+	x.fail(err)
+	if req.Context().Err() != nil {
+		panic(http.ErrAbortHandler) // the client is gone
+	}
+	var no *refusal
+	if errors.As(err, &no) {
+		no.write(x, req.Request)
+		return
+	}
+	var status *source.StatusError
+	if errors.As(err, &status) && !status.Elsewhere && status.Status >= 400 && status.Status < 500 {
+		h.saidNo(req, status).write(x, req.Request)
+		return
+	}
+	if errors.Is(err, errOffline) && (req.Named != NotMirror || h.admitsOffline(req)) {
+		refuse(http.StatusNotFound, req.unknownCode(), "not in the cache, and "+req.Registry.Name+" is switched to offline; try: pulley route "+
+			req.Registry.Name+" "+config.RouteAuto).write(x, req.Request)
+		return
+	}
+	if req.Named == NotMirror && !h.admitsOffline(req) && unreached(err) {
+		if errors.As(h.stranger(req, err), &no) {
+			no.write(x, req.Request)
+			return
+		}
+	}
+	code := http.StatusBadGateway
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, source.ErrHeaderTimeout) {
+		code = http.StatusGatewayTimeout
+	}
+	req.unreachable(code, reason(err)).write(x, req.Request)
+}
+
+// unreached says that no word came from the registry at all.
+func unreached(err error) bool {
+	var status *source.StatusError
+	return errors.Is(err, errOffline) || errors.Is(err, errDown) || errors.As(err, &status) && status.Status == 0
+}
+
+// saidNo passes the origin's refusal on, in the words it used.
+func (h *Handler) saidNo(req *Request, status *source.StatusError) *refusal {
+	code, message := Code(status.Code), status.Message
+	if code == "" {
+		code = req.unknownCode()
+	}
+	if message == "" {
+		message = strings.ToLower(http.StatusText(status.Status))
+	}
+	switch status.Status {
+	case http.StatusUnauthorized:
+		fault := "insufficient_scope"
+		if ranOut(status) {
+			fault = "invalid_token"
+		}
+		no := h.unauthorized(req, fault, message)
+		if no.status == http.StatusUnauthorized {
+			no.code = Unauthorized
+		}
+		return no
+	case http.StatusForbidden:
+		if req.Named != NotMirror {
+			return h.unauthorized(req, "", message)
+		}
+	}
+	no := refuse(status.Status, code, message)
+	no.header = http.Header{}
+	copyHeader(no.header, status.Header, "Retry-After", "Content-Range")
+	copyLimits(no.header, status.Header)
+	return no
+}
+
+func (r *Request) unknownCode() Code {
+	switch r.What {
+	case Blob:
+		return BlobUnknown
+	case Manifest:
+		return ManifestUnknown
+	}
+	return NameUnknown
+}
