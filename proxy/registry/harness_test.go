@@ -1,0 +1,422 @@
+package registry_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"go.uber.org/goleak"
+
+	"pulley/cache"
+	"pulley/internal/config"
+	"pulley/internal/hubtest"
+	"pulley/proxy/egress"
+	"pulley/proxy/registry"
+	"pulley/proxy/source"
+	"pulley/proxy/token"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	hubHost   = "registry-1.docker.io"
+	indexType = "application/vnd.oci.image.index.v1+json"
+	// accepts is what an engine of today takes.
+	accepts = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, " +
+		"application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+)
+
+// room is a Hub, everything of ours above it, and clients at every door.
+type room struct {
+	t    testing.TB
+	hub  *hubtest.Hub
+	dir  string
+	kept *cache.Options
+
+	mu     sync.Mutex
+	cfg    *config.Config
+	ahead  time.Duration // how much our clock is ahead
+	events []registry.Event
+	news   chan struct{}
+
+	cache   *cache.Cache
+	handler *registry.Handler
+	egress  *egress.Egress
+	server  *httptest.Server
+	client  *http.Client
+}
+
+// newRoom starts a hub unless it is given one that is not started yet.
+func newRoom(t testing.TB, hub *hubtest.Hub) *room {
+	t.Helper()
+	if hub == nil {
+		hub = &hubtest.Hub{}
+	}
+	if err := hub.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(hub.Close)
+	r := &room{t: t, hub: hub, dir: t.TempDir(), cfg: config.Default(), news: make(chan struct{})}
+	r.set(func(c *config.Config) {
+		c.Fetch.ExtraRoots = []string{hub.RootsFile()}
+		for _, host := range hub.Hosts() {
+			c.Addresses = append(c.Addresses, config.Address{Host: host, Use: []string{hub.Addr()}})
+		}
+	})
+	r.open()
+	t.Cleanup(r.close)
+	return r
+}
+
+// open makes everything but the hub; after close, as a restart does.
+func (r *room) open() {
+	r.t.Helper()
+	var err error
+	o := cache.Options{Dir: filepath.Join(r.dir, "cache"), Now: r.now}
+	if r.kept != nil {
+		o = *r.kept
+	}
+	if r.cache, err = cache.Open(o); err != nil {
+		r.t.Fatal(err)
+	}
+	r.egress = egress.New(egress.Options{Settings: r.settings})
+	tokens := token.NewKeeper(token.Options{Settings: r.settings, Network: r.egress})
+	sources := source.NewSet(source.Options{Settings: r.settings, Network: r.egress, Tokens: tokens})
+	r.handler, err = registry.New(registry.Options{
+		Settings: r.settings, Cache: r.cache, Sources: sources, Tokens: tokens, Network: r.egress,
+		StateDir: filepath.Join(r.dir, "state"), Now: r.now, Record: r.record,
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.server = httptest.NewServer(http.HandlerFunc(r.serve))
+	addr := r.server.Listener.Addr().String()
+	r.client = &http.Client{
+		Transport: &http.Transport{
+			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				var d net.Dialer
+				return d.DialContext(ctx, network, addr)
+			},
+			DisableCompression: true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func (r *room) close() {
+	if r.server == nil {
+		return
+	}
+	r.client.CloseIdleConnections()
+	r.server.CloseClientConnections()
+	r.server.Close()
+	r.handler.Close()
+	if err := r.cache.Close(); err != nil {
+		r.t.Errorf("closing the cache: %v", err)
+	}
+	r.egress.Close()
+	r.server = nil
+}
+
+func (r *room) restart() { r.close(); r.open() }
+
+// serve does what the port does: a configured host is a registry, everything
+// else is the mirror.
+func (r *room) serve(w http.ResponseWriter, q *http.Request) {
+	if reg, ok := r.settings().RegistryByHost(q.Host); ok {
+		r.handler.ServeHost(w, q, registry.Target{Registry: reg, Scheme: "http", Host: q.Host, Door: "http"})
+		return
+	}
+	r.handler.ServeMirror(w, q)
+}
+
+func (r *room) settings() *config.Config {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cfg
+}
+
+// set changes the settings as a person would: at once, for what comes next.
+func (r *room) set(change func(*config.Config)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := *r.cfg
+	c.Registries = slices.Clone(c.Registries)
+	c.Addresses = slices.Clone(c.Addresses)
+	change(&c)
+	r.cfg = &c
+}
+
+func (r *room) route(name, route string) {
+	r.set(func(c *config.Config) {
+		reg, _ := c.Registry(name)
+		reg.Route = route
+	})
+}
+
+func (r *room) now() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Now().Add(r.ahead)
+}
+
+// pass lets time pass for us alone.
+func (r *room) pass(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ahead += d
+}
+
+func (r *room) record(e registry.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
+	close(r.news)
+	r.news = make(chan struct{})
+}
+
+// event waits for one that fits, and forgets it and those before.
+func (r *room) event(fits func(registry.Event) bool) registry.Event {
+	r.t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		r.mu.Lock()
+		i := slices.IndexFunc(r.events, fits)
+		var e registry.Event
+		if i >= 0 {
+			e = r.events[i]
+			r.events = r.events[i+1:]
+		}
+		news := r.news
+		r.mu.Unlock()
+		if i >= 0 {
+			return e
+		}
+		select {
+		case <-news:
+		case <-deadline:
+			r.t.Fatal("no such event")
+		}
+	}
+}
+
+// idle waits until nothing is being downloaded.
+func (r *room) idle() {
+	r.t.Helper()
+	r.until("downloads to end", func() bool { return len(r.handler.Active()) == 0 })
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := r.hub.Quiet(ctx); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// until waits for a condition that has no event of its own.
+func (r *room) until(what string, ok func() bool) {
+	r.t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			r.t.Fatalf("waiting for %s", what)
+		}
+	}
+}
+
+// answer is a whole answer.
+type answer struct {
+	*http.Response
+	body []byte
+	err  error // of reading the body
+}
+
+func (a answer) code() string {
+	var e struct {
+		Errors []struct{ Code, Message string }
+	}
+	if json.Unmarshal(a.body, &e) != nil || len(e.Errors) == 0 {
+		return ""
+	}
+	return e.Errors[0].Code
+}
+
+// do sends a request; header alternates names and values.
+func (r *room) do(method, target string, header ...string) answer {
+	r.t.Helper()
+	rsp, err := r.start(context.Background(), method, target, nil, header...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = rsp.Body.Close() }()
+	body, err := io.ReadAll(rsp.Body)
+	return answer{rsp, body, err}
+}
+
+func (r *room) start(ctx context.Context, method, target string, body io.Reader, header ...string) (*http.Response, error) {
+	q, err := http.NewRequestWithContext(ctx, method, target, body)
+	if err != nil {
+		return nil, err
+	}
+	for i := 0; i < len(header); i += 2 {
+		q.Header.Add(header[i], header[i+1])
+	}
+	return r.client.Do(q)
+}
+
+// mirror asks at the mirror door, as an engine with registry-mirrors does.
+func (r *room) mirror(method, path string, header ...string) answer {
+	r.t.Helper()
+	return r.do(method, "http://127.0.0.1:5055/v2/"+path, append([]string{"Accept", accepts}, header...)...)
+}
+
+// engine is a client behind the proxy: it learns how to authenticate, fetches
+// its token and pulls, as dockerd does.
+type engine struct {
+	*room
+	host           string
+	user, password string
+	token          string
+}
+
+func (r *room) engine(user, password string) *engine {
+	return &engine{room: r, host: hubHost, user: user, password: password}
+}
+
+// login does ping and token for a repository.
+func (e *engine) login(repository string) {
+	e.t.Helper()
+	ping := e.do("GET", "http://"+e.host+"/v2/")
+	if ping.StatusCode != http.StatusUnauthorized {
+		e.t.Fatalf("ping: %d, want 401", ping.StatusCode)
+	}
+	list, err := token.ParseChallenges(ping.Header)
+	c, ok := token.Find(list, token.Bearer)
+	if err != nil || !ok {
+		e.t.Fatalf("ping: challenge %q: %v", ping.Header.Get("Www-Authenticate"), err)
+	}
+	q := url.Values{"service": {c.Params["service"]}, "scope": {"repository:" + repository + ":pull"}}
+	var header []string
+	if e.user != "" {
+		q.Set("account", e.user)
+		header = []string{"Authorization", basic(e.user, e.password)}
+	}
+	got := e.do("GET", c.Params["realm"]+"?"+q.Encode(), header...)
+	var t struct{ Token string }
+	if err := json.Unmarshal(got.body, &t); got.StatusCode != http.StatusOK || err != nil || t.Token == "" {
+		e.token = ""
+		return
+	}
+	e.token = t.Token
+}
+
+func basic(user, password string) string {
+	q := http.Request{Header: http.Header{}}
+	q.SetBasicAuth(user, password)
+	return q.Header.Get("Authorization")
+}
+
+func (e *engine) ask(method, path string, header ...string) answer {
+	e.t.Helper()
+	header = append([]string{"Accept", accepts}, header...)
+	if e.token != "" {
+		header = append(header, "Authorization", "Bearer "+e.token)
+	}
+	return e.do(method, "http://"+e.host+"/v2/"+path, header...)
+}
+
+// pull does what docker pull does: ping, token, HEAD of the tag, GET by digest,
+// and every blob, all checked. It returns the first status that is not 200.
+func (e *engine) pull(repository, reference string) int {
+	e.t.Helper()
+	e.login(repository)
+	return pull(e.t, repository, reference, e.ask)
+}
+
+// pullMirror is pull at the mirror door; prefix is "" or "ghcr.io/".
+func (r *room) pullMirror(prefix, repository, reference string) int {
+	r.t.Helper()
+	return pull(r.t, prefix+repository, reference, r.mirror)
+}
+
+func pull(t testing.TB, repository, reference string, ask func(method, path string, header ...string) answer) int {
+	t.Helper()
+	head := ask("HEAD", repository+"/manifests/"+reference)
+	if head.StatusCode != http.StatusOK {
+		return head.StatusCode
+	}
+	d := digest.Digest(head.Header.Get("Docker-Content-Digest"))
+	return pullManifest(t, repository, d, ask)
+}
+
+func pullManifest(t testing.TB, repository string, d digest.Digest, ask func(method, path string, header ...string) answer) int {
+	t.Helper()
+	got := ask("GET", repository+"/manifests/"+string(d))
+	if got.StatusCode != http.StatusOK {
+		return got.StatusCode
+	}
+	if digest.FromBytes(got.body) != d {
+		t.Fatalf("manifest %s: other bytes", d)
+	}
+	var m struct {
+		Config    *struct{ Digest digest.Digest }
+		Layers    []struct{ Digest digest.Digest }
+		Manifests []struct{ Digest digest.Digest }
+	}
+	if err := json.Unmarshal(got.body, &m); err != nil {
+		t.Fatal(err)
+	}
+	for _, child := range m.Manifests {
+		if status := pullManifest(t, repository, child.Digest, ask); status != http.StatusOK {
+			return status
+		}
+	}
+	blobs := m.Layers
+	if m.Config != nil {
+		blobs = append(blobs, *m.Config)
+	}
+	for _, b := range blobs {
+		got := ask("GET", repository+"/blobs/"+string(b.Digest))
+		if got.StatusCode != http.StatusOK {
+			return got.StatusCode
+		}
+		if got.err != nil || digest.FromBytes(got.body) != b.Digest {
+			t.Fatalf("blob %s: %d other bytes: %v", b.Digest, len(got.body), got.err)
+		}
+	}
+	return http.StatusOK
+}
+
+func content(t testing.TB, c hubtest.Content, off, n int64) []byte {
+	t.Helper()
+	b := make([]byte, n)
+	if _, err := c.ReadAt(b, off); err != nil && err != io.EOF { //nolint:errorlint // io.ReaderAt says so itself
+		t.Fatal(err)
+	}
+	return b
+}
+
+func same(a, b []byte) bool { return bytes.Equal(a, b) }
+
+func wantStatus(t testing.TB, what string, got, want int) {
+	t.Helper()
+	if got != want {
+		t.Fatalf("%s: status %d, want %d", what, got, want)
+	}
+}
+
+func has(s, part string) bool { return strings.Contains(s, part) }
