@@ -18,6 +18,7 @@ type Press struct {
 	icon             fyne.Resource
 	picture          *canvas.Image
 	hovered, focused bool
+	confirmed        bool
 }
 
 // NewPress makes one with a themed icon.
@@ -27,9 +28,9 @@ func NewPress(icon fyne.Resource, pressed func()) *Press {
 	return p
 }
 
-// Set changes the icon.
-func (p *Press) Set(icon fyne.Resource) {
-	p.icon = icon
+// Confirm shows that it was pressed, until the pointer or the focus leaves.
+func (p *Press) Confirm() {
+	p.confirmed = true
 	p.Refresh()
 }
 
@@ -54,7 +55,7 @@ func (p *Press) TypedRune(rune) {}
 func (p *Press) FocusGained() { p.focused = true; p.Refresh() }
 
 // FocusLost takes it away.
-func (p *Press) FocusLost() { p.focused = false; p.Refresh() }
+func (p *Press) FocusLost() { p.focused, p.confirmed = false, false; p.Refresh() }
 
 // MouseIn lightens it.
 func (p *Press) MouseIn(*desktop.MouseEvent) { p.hovered = true; p.Refresh() }
@@ -63,7 +64,7 @@ func (p *Press) MouseIn(*desktop.MouseEvent) { p.hovered = true; p.Refresh() }
 func (p *Press) MouseMoved(*desktop.MouseEvent) {}
 
 // MouseOut takes the lightening away.
-func (p *Press) MouseOut() { p.hovered = false; p.Refresh() }
+func (p *Press) MouseOut() { p.hovered, p.confirmed = false, false; p.Refresh() }
 
 // Cursor is a hand.
 func (p *Press) Cursor() desktop.Cursor { return desktop.PointerCursor }
@@ -77,9 +78,11 @@ func (p *Press) CreateRenderer() fyne.WidgetRenderer {
 	d := &drawing{objects: []fyne.CanvasObject{ground, p.picture}}
 	d.paint = func() {
 		p.picture.Resource = fynetheme.NewColoredResource(p.icon, theme.Muted)
+		if p.confirmed {
+			p.picture.Resource = fynetheme.NewColoredResource(fynetheme.ConfirmIcon(), fynetheme.ColorNamePrimary)
+		}
 		ground.FillColor, ground.StrokeColor, ground.StrokeWidth = nil, nil, 0
 		if p.hovered {
-			p.picture.Resource = fynetheme.NewColoredResource(p.icon, fynetheme.ColorNameForeground)
 			ground.FillColor = hue(p, fynetheme.ColorNameHover)
 		}
 		if p.focused {

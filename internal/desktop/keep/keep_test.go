@@ -257,7 +257,7 @@ func TestWaitsForADaemonOnItsWayBack(t *testing.T) {
 		_, stop := w.keeper(t)
 		<-time.After(10 * time.Second)
 		w.die(d)
-		<-time.After(2 * time.Second)
+		<-time.After(1950 * time.Millisecond)
 		w.live()
 		<-time.After(10 * time.Second)
 		stop()
