@@ -133,7 +133,7 @@ func (h *Handler) failOpen(x *exchange, req *Request, err error) {
 		h.answerError(x, req, err)
 		return
 	}
-	x.note("passed through, not kept: " + err.Error())
+	x.unkept(err)
 	h.log.Warn("registry: passed through, not kept", "digest", req.Digest, "err", err)
 	h.passThrough(x, req)
 }

@@ -34,6 +34,7 @@ type Event struct {
 	FirstByte time.Duration `json:"first_byte"`
 	Note      string        `json:"note,omitempty"` // what a person may want to know
 	Err       string        `json:"err,omitempty"`
+	Unkept    string        `json:"-"` // why nothing of it could be cached; "" else
 }
 
 // Where bytes came from, in Event.Source.
@@ -101,6 +102,12 @@ func (x *exchange) note(s string) {
 		s = x.event.Note + "; " + s
 	}
 	x.event.Note = s
+}
+
+// unkept says that what is passed through cannot be cached, and why.
+func (x *exchange) unkept(cause error) {
+	x.event.Unkept = cause.Error()
+	x.note("passed through, not kept: " + cause.Error())
 }
 
 func (x *exchange) fail(err error) {

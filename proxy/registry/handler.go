@@ -228,7 +228,7 @@ func (h *Handler) serve(x *exchange, req *Request) {
 // share runs ask once for all who want the same on the same asker's behalf. It
 // goes on when the one who began it leaves, for the sake of the others.
 func (h *Handler) share(kind string, req *Request, k tagKey, ask func(context.Context) (*found, error)) (*found, error) {
-	key := kind + " " + req.Registry.Name + " " + req.Target.Host + " " + k.String() + " " + string(rune('0'+k.class)) + " " + req.Asker.Key
+	key := kind + " " + req.Registry.Name + " " + req.Target.Host + " " + k.String() + " " + req.Asker.Key
 	led := false
 	ch := h.flights.DoChan(key, func() (any, error) {
 		led = true

@@ -323,7 +323,7 @@ func (s *stream) again(w io.Writer, i int, off, end int64) (done bool, err error
 // answer carries the blob to its end, what went before is hashed, so that the
 // end can still be held back until all of it fits.
 func (s *stream) goOn(w io.Writer, r *cache.Reader, off, end int64, cause error) error {
-	s.x.note("passed through, not kept: " + cause.Error())
+	s.x.unkept(cause)
 	s.h.log.Warn("registry: passed through from here on", "digest", s.req.Digest, "offset", off, "err", cause)
 	n := int64(-1)
 	if end >= 0 {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -10,28 +11,46 @@ import (
 	"pulley/cache"
 )
 
-// class says which kinds of manifest a client takes for a tag. Registries that
-// convert do so by it; a key made of the raw Accept header would never be seen
-// twice, one without it would hand an index to a client that knows none.
-type class int
+// class says which kinds of index a client takes for a tag; every client takes
+// manifests. Registries that convert go by it: a key made of the raw Accept
+// header would never be seen twice, one without it would hand an index to a
+// client that knows none.
+type class uint8
 
 const (
-	multi  class = iota // an index will do
-	single              // one platform's manifest only
+	ociIndex   class = 1 << iota
+	dockerList       // Docker's own form of it
+	everything = ociIndex | dockerList
 )
 
 // classOf reads all Accept headers of a request.
 func classOf(accept []string) class {
+	var c class
 	for _, v := range accept {
-		if strings.Contains(v, "image.index") || strings.Contains(v, "manifest.list") || strings.Contains(v, "*/*") {
-			return multi
+		if strings.Contains(v, "*/*") || strings.Contains(v, "application/*") {
+			return everything
 		}
+		c |= kindOf(v)
 	}
-	return single
+	return c
 }
 
-func isIndex(mediaType string) bool {
-	return classOf([]string{mediaType}) == multi
+// kindOf is the class bit of an index's media type, 0 for a manifest's.
+func kindOf(mediaType string) class {
+	var c class
+	if strings.Contains(mediaType, "application/vnd.oci.image.index.v1+json") {
+		c |= ociIndex
+	}
+	if strings.Contains(mediaType, "application/vnd.docker.distribution.manifest.list.v2+json") {
+		c |= dockerList
+	}
+	return c
+}
+
+// takes says that a client of this class can be given this media type.
+func (c class) takes(mediaType string) bool {
+	kind := kindOf(mediaType)
+	return kind == 0 || kind&c != 0
 }
 
 // entry is what a tag stands for, for one class.
@@ -45,11 +64,11 @@ type entry struct {
 // shelf knows what tags stand for. The truth is the cache's refs; besides them
 // it keeps, in memory, what the origin said about tags whose manifest is not
 // here yet (an engine asks HEAD by tag, then GET by digest), and on disk the
-// answers for clients that take no index where those differ.
+// answers for clients that do not take the index there is.
 type shelf struct {
-	cache  *cache.Cache
-	now    func() time.Time
-	single *book[entry]
+	cache *cache.Cache
+	now   func() time.Time
+	other *book[entry]
 
 	mu    sync.Mutex
 	heard map[tagKey]entry
@@ -73,30 +92,33 @@ func openShelf(c *cache.Cache, dir string, now func() time.Time) (*shelf, error)
 	if err != nil {
 		return nil, err
 	}
-	return &shelf{cache: c, now: now, single: b, heard: map[tagKey]entry{}}, nil
+	return &shelf{cache: c, now: now, other: b, heard: map[tagKey]entry{}}, nil
 }
 
-func (k tagKey) String() string { return k.name.String() + ":" + k.tag }
+// String is the key of the answer that differs.
+func (k tagKey) String() string {
+	return k.name.String() + ":" + k.tag + " " + strconv.Itoa(int(k.class))
+}
 
 // kept is what a tag stood for when its manifest was stored: what can be
 // served without the origin.
 func (s *shelf) kept(k tagKey) (entry, bool) {
-	e, ok := entry{}, false
-	if t, err := s.cache.Tag(k.name, k.tag); err == nil {
-		e, ok = entry{t.Digest, t.MediaType, t.Size, t.Checked}, true
+	if t, err := s.cache.Tag(k.name, k.tag); err == nil && k.class.takes(t.MediaType) {
+		return entry{t.Digest, t.MediaType, t.Size, t.Checked}, true
 	}
-	if k.class == single && (!ok || isIndex(e.MediaType)) {
-		v := s.single.get(k.String())
-		return v, v.Digest != ""
-	}
-	return e, ok
+	e := s.other.get(k.String())
+	return e, e.Digest != ""
 }
 
-// lastResort is the tag's other class, for a client that would get nothing
-// otherwise: it may well be able to use it.
+// lastResort is what the tag stands for in any other class, for a client that
+// would get nothing otherwise: it may well be able to use it.
 func (s *shelf) lastResort(k tagKey) (entry, bool) {
-	k.class = multi + single - k.class
-	return s.kept(k)
+	for c := everything; ; c-- {
+		k.class = c
+		if e, ok := s.kept(k); ok || c == 0 {
+			return e, ok
+		}
+	}
 }
 
 // latest is the origin's last word, manifest here or not.
@@ -128,14 +150,14 @@ func (s *shelf) note(k tagKey, e entry, here bool) error {
 }
 
 func (s *shelf) keep(k tagKey, e entry) error {
-	if k.class == single {
-		if t, err := s.cache.Tag(k.name, k.tag); err != nil || isIndex(t.MediaType) {
+	if k.class != everything && kindOf(e.MediaType) == 0 {
+		// Perhaps the tag is this manifest; perhaps it is an index that the
+		// origin took one manifest out of.
+		if t, err := s.cache.Tag(k.name, k.tag); err != nil || t.Digest != e.Digest {
 			if err := s.cache.Link(k.name, e.Digest, e.MediaType); err != nil {
 				return err
 			}
-			return s.single.update(k.String(), func(old entry) (entry, bool) {
-				return e, old.Digest != e.Digest || e.Checked.Sub(old.Checked) > time.Second
-			})
+			return s.other.update(k.String(), func(entry) (entry, bool) { return e, true })
 		}
 	}
 	return s.cache.SetTag(cache.Tag{
@@ -169,18 +191,21 @@ func (s *shelf) arrived(name cache.Name, d digest.Digest) error {
 
 // forget erases a tag, for all classes.
 func (s *shelf) forget(name cache.Name, tag string) error {
-	k := tagKey{name: name, tag: tag}
-	s.mu.Lock()
-	for _, c := range [...]class{multi, single} {
-		k.class = c
+	var first error
+	for c := range everything + 1 {
+		k := tagKey{name, tag, c}
+		s.mu.Lock()
 		delete(s.heard, k)
+		s.mu.Unlock()
+		err := s.other.update(k.String(), func(old entry) (entry, bool) { return entry{}, old.Digest != "" })
+		if err != nil && first == nil {
+			first = err
+		}
 	}
-	s.mu.Unlock()
-	err := s.single.update(k.String(), func(old entry) (entry, bool) { return entry{}, old.Digest != "" })
-	if derr := s.cache.DeleteTag(name, tag); derr != nil {
-		return derr
+	if err := s.cache.DeleteTag(name, tag); err != nil {
+		return err
 	}
-	return err
+	return first
 }
 
 // forgetDigest erases every tag of the repository that stands for d.

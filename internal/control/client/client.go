@@ -145,6 +145,11 @@ func (c *Client) RotateCA(ctx context.Context) error {
 	return c.do(ctx, http.MethodPost, "ca/rotate", struct{}{}, nil)
 }
 
+// CATrusted says that a trust store has just been given them.
+func (c *Client) CATrusted(ctx context.Context) error {
+	return c.do(ctx, http.MethodPost, "ca/trusted", struct{}{}, nil)
+}
+
 // Images lists what is in the cache by name.
 func (c *Client) Images(ctx context.Context) (list []control.Image, err error) {
 	return list, c.do(ctx, http.MethodGet, "images", nil, &list)

@@ -33,6 +33,8 @@ type Daemon interface {
 	SetSetting(key, value string) error
 	CAs() []control.CA
 	RotateCA() error
+	// CATrusted says that a trust store has just been given the authorities: what their rejection led to ends.
+	CATrusted()
 	Images() ([]control.Image, error)
 	// Events are the last n answered requests, oldest first.
 	Events(n int) ([]control.Event, error)
@@ -86,6 +88,7 @@ func (s *Server) routes() {
 	change(s, "PUT /v1/enabled", func(v control.Enabled) error { return s.daemon.SetEnabled(v.Enabled) })
 	change(s, "POST /v1/pause", func(v control.Pause) error { return s.daemon.Pause(v.For) })
 	change(s, "PUT /v1/route", func(v control.Route) error { return s.daemon.SetRoute(v.Registry, v.Route) })
+	change(s, "POST /v1/ca/trusted", func(struct{}) error { s.daemon.CATrusted(); return nil })
 	change(s, "POST /v1/ca/rotate", func(struct{}) error { return s.daemon.RotateCA() })
 }
 

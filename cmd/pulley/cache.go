@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
+
+	"pulley/internal/control/client"
+)
+
+func (a *app) images() *cobra.Command {
+	return &cobra.Command{
+		Use: "images", Short: "what is in the cache, by name", Args: exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return with(cmd, func(c *client.Client) error {
+				images, err := c.Images(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return a.print(cmd, images, func(w io.Writer) {
+					var rows [][]string
+					for _, image := range images {
+						rows = append(rows, []string{image.Name(), fmt.Sprintf("%.19s", image.Digest), units.HumanDuration(time.Since(image.Stored)) + " ago"})
+					}
+					table(w, "IMAGE DIGEST STORED", rows)
+				})
+			})
+		},
+	}
+}
+
+func (a *app) cache() *cobra.Command {
+	return group("cache", "the cache on disk", a.cacheStat())
+}
+
+func (a *app) cacheStat() *cobra.Command {
+	return &cobra.Command{
+		Use: "stat", Short: "how full it is", Args: exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return with(cmd, func(c *client.Client) error {
+				state, err := c.State(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return a.print(cmd, state.Cache, func(w io.Writer) {
+					_, _ = fmt.Fprintf(w, "%s\n%s of %s, %d blobs\n", state.Cache.Dir, size(state.Cache.Size), size(state.Cache.MaxSize), state.Cache.Blobs)
+				})
+			})
+		},
+	}
+}

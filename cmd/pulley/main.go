@@ -1,0 +1,47 @@
+// Command pulley is the command line and the daemon. It asks a running daemon over the control socket; only `pulley up`
+// is one.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := exit(run(ctx, os.Args[1:]))
+	stop()
+	os.Exit(status)
+}
+
+// run is one invocation with its arguments.
+func run(ctx context.Context, args []string) error {
+	root := newRoot()
+	root.SetArgs(args)
+	return root.ExecuteContext(ctx)
+}
+
+// usageError is wrong usage: exit status 2.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// exit says what went wrong in one line and returns the exit status: 0 done, 1 failed, 2 wrong usage.
+func exit(err error) int {
+	if err == nil {
+		return 0
+	}
+	line := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+	fmt.Fprintln(os.Stderr, "pulley: "+line)
+	var usage usageError
+	if errors.As(err, &usage) {
+		return 2
+	}
+	return 1
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"pulley/internal/control/client"
+)
+
+// app is what all commands share.
+type app struct {
+	json bool // print JSON instead of words
+}
+
+func newRoot() *cobra.Command {
+	a := &app{}
+	root := &cobra.Command{
+		Use:   "pulley",
+		Short: "Pulley makes docker pull fast and dependable on your own machine",
+		Long: "Pulley is a local proxy and registry mirror with a cache on disk.\n" +
+			"Start it with `pulley up`, then try: docker pull 127.0.0.1:5055/library/alpine",
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("%s: unknown command; see: pulley --help", args[0])}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())}
+	})
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
+	root.AddCommand(a.up(), a.status(), a.on(), a.off(), a.pause(), a.route(), a.ca(), a.config(), a.log(), a.images(), a.cache(), a.version())
+	return root
+}
+
+// exactly wants n arguments and says what they are.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usageError{fmt.Errorf("%s: want %s; see: %s --help", cmd.Name(), what, cmd.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// group is a command that only has others below it.
+func group(use, short string, below ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("%s %s: unknown command; see: %s --help", cmd.Name(), args[0], cmd.CommandPath())}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(below...)
+	return cmd
+}
+
+// with calls f with a client of the daemon that runs.
+func with(cmd *cobra.Command, f func(*client.Client) error) error {
+	c, err := client.Find(cmd.Context(), os.Environ())
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return f(c)
+}
+
+// print prints v as JSON, or calls words.
+func (a *app) print(cmd *cobra.Command, v any, words func(w io.Writer)) error {
+	if a.json {
+		encoder := json.NewEncoder(cmd.OutOrStdout())
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(v)
+	}
+	words(cmd.OutOrStdout())
+	return nil
+}
+
+// table prints rows in columns.
+func table(w io.Writer, header string, rows [][]string) {
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(columns, strings.ReplaceAll(header, " ", "\t"))
+	for _, row := range rows {
+		_, _ = fmt.Fprintln(columns, strings.Join(row, "\t"))
+	}
+	_ = columns.Flush()
+}
+
+// version is set by the linker for releases.
+var version = ""
+
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "development"
+}
+
+func (a *app) version() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "print the version", Args: exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.print(cmd, map[string]string{"version": programVersion()}, func(w io.Writer) { _, _ = fmt.Fprintln(w, "pulley", programVersion()) })
+		},
+	}
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
+
+	"pulley/internal/config"
+	"pulley/internal/control"
+	"pulley/internal/control/client"
+)
+
+func (a *app) status() *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "what runs, where bytes came from, what is cached, Hub pulls left", Args: exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return with(cmd, func(c *client.Client) error {
+				state, err := c.State(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return a.print(cmd, state, func(w io.Writer) { printStatus(w, state) })
+			})
+		},
+	}
+}
+
+func printStatus(w io.Writer, s control.State) {
+	line := func(what, format string, args ...any) {
+		_, _ = fmt.Fprintf(w, "%-10s %s\n", what, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case s.Enabled:
+		line("pulley", "on at %s", s.Listen)
+	case s.PausedUntil != nil:
+		line("pulley", "paused until %s (engines go straight through)", s.PausedUntil.Local().Format("15:04"))
+	default:
+		line("pulley", "off (engines go straight through %s)", s.Listen)
+	}
+	for _, p := range s.Problems {
+		line("problem", "%s; try: %s", p.Text, p.Fix)
+	}
+	line("today", "%s from cache, %s from the network, %d requests", size(s.Traffic.Today.FromCache), size(s.Traffic.Today.FromNet), s.Traffic.Today.Requests)
+	line("ever", "%s from cache, %s from the network", size(s.Traffic.Ever.FromCache), size(s.Traffic.Ever.FromNet))
+	limit := "no limit"
+	if s.Cache.MaxSize > 0 {
+		limit = "of " + size(s.Cache.MaxSize)
+	}
+	line("cache", "%s %s in %d blobs, %s", size(s.Cache.Size), limit, s.Cache.Blobs, s.Cache.Dir)
+	for _, r := range s.Registries {
+		if r.Route != config.RouteAuto {
+			line("route", "%s: %s", r.Name, r.Route)
+		}
+	}
+	for _, l := range s.Limits {
+		line("limit", "%s: %d of %d pulls left (%s ago)", l.Registry, l.Remaining, l.Limit, units.HumanDuration(time.Since(l.At)))
+	}
+	for _, t := range s.Active {
+		total := "?"
+		if t.Total >= 0 {
+			total = size(t.Total)
+		}
+		line("pulling", "%s/%s %.19s… %s of %s, %d clients", t.Registry, t.Repository, t.Digest, size(t.Have), total, t.Clients)
+	}
+}
+
+func size(n int64) string { return units.BytesSize(float64(n)) }

@@ -1,0 +1,321 @@
+// Package daemon is the one place where Pulley is put together: settings, cache, certificate authorities, ways out,
+// sources, the registry handler, the port and the control socket. It owns their order at start and at the end, and keeps
+// history. It knows no protocol itself.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"pulley/cache"
+	"pulley/internal/config"
+	"pulley/internal/control"
+	"pulley/internal/control/server"
+	"pulley/proxy"
+	"pulley/proxy/ca"
+	"pulley/proxy/egress"
+	"pulley/proxy/registry"
+	"pulley/proxy/source"
+	"pulley/proxy/token"
+)
+
+// Options of a Daemon. Places must be set.
+type Options struct {
+	Places  config.Places
+	Environ []string
+	Version string       // of the program, for people
+	Log     *slog.Logger // nil discards
+	Now     func() time.Time
+}
+
+// Daemon is everything put together.
+type Daemon struct {
+	opt     Options
+	started time.Time
+
+	settings *config.Store
+	listener net.Listener
+	control  net.Listener
+
+	cache    *cache.Cache
+	cacheErr error  // why the real cache cannot be used; cache is then a throwaway one that keeps nothing
+	throw    string // its folder
+	ca       *ca.Store
+	egress   *egress.Egress
+	sources  *source.Set
+	handler  *registry.Handler
+	port     *proxy.Server
+	history  *history
+	totals   *totals
+	pause    *pause
+	changes  changes
+	unstored unstored
+	end      chan struct{} // closed when history and the like have to stop
+}
+
+// New loads the settings, opens what is on disk and binds the port and the socket, in this order; it serves nothing yet.
+// Its errors are one line each. A Daemon that is not Run must be closed.
+func New(o Options) (_ *Daemon, err error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	d := &Daemon{opt: o, started: o.Now(), end: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			d.Close()
+		}
+	}()
+	if d.settings, err = config.Open(o.Places.ConfigFile, o.Environ, o.Log); err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{o.Places.Home, o.Places.StateDir, o.Places.LogDir} {
+		if err := privateDir(dir); err != nil {
+			return nil, err
+		}
+	}
+	if d.control, err = listenControl(o.Places.ControlSocket); err != nil {
+		return nil, err
+	}
+	if d.listener, err = listenPort(d.settings.Current().Listen); err != nil {
+		return nil, err
+	}
+	if err := d.openDisk(); err != nil {
+		return nil, err
+	}
+	if err := d.join(); err != nil {
+		return nil, err
+	}
+	for _, notice := range d.settings.Current().Notices() {
+		o.Log.Warn("settings: " + notice)
+	}
+	d.settings.Subscribe(d.settingsChanged)
+	return d, nil
+}
+
+// privateDir makes a folder for its owner alone.
+func privateDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("%s: cannot be used as a folder: %w; set another PULLEY_HOME, or make it writable", dir, underPath(err))
+	}
+	probe, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return fmt.Errorf("%s: cannot be written to: %w; set another PULLEY_HOME, or make it writable", dir, underPath(err))
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+func underPath(err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// openDisk opens the cache and the certificate authorities. A cache that cannot be used does not stop pulls; one that
+// another daemon holds does.
+func (d *Daemon) openDisk() error {
+	c := d.settings.Current()
+	dir := c.Cache.Dir
+	if dir == "" {
+		dir = d.opt.Places.CacheDir
+	}
+	var held *cache.HeldError
+	d.cache, d.cacheErr = cache.Open(cache.Options{Dir: dir, MaxSize: int64(c.Cache.MaxSize), Now: d.opt.Now, Log: d.opt.Log})
+	if errors.As(d.cacheErr, &held) {
+		return fmt.Errorf("%w; see: pulley status", d.cacheErr)
+	}
+	var err error
+	if d.cacheErr != nil {
+		d.opt.Log.Error("running without a cache: everything passes through", "err", d.cacheErr)
+		if err = d.openThrowaway(); err != nil {
+			return fmt.Errorf("%w; and there is no room for running without it: %w", d.cacheErr, err)
+		}
+	}
+	if d.ca, err = ca.Open(ca.Options{Dir: d.opt.Places.CADir, Now: d.opt.Now, Log: d.opt.Log}); err != nil {
+		return err
+	}
+	return d.ca.Cover(CAHosts(c))
+}
+
+// openThrowaway opens a cache in which nothing fits, so that pulls pass through.
+func (d *Daemon) openThrowaway() (err error) {
+	if d.throw, err = os.MkdirTemp("", "pulley-"); err != nil {
+		return err
+	}
+	d.cache, err = cache.Open(cache.Options{Dir: d.throw, MaxSize: 1, Now: d.opt.Now, Log: d.opt.Log})
+	return err
+}
+
+// CAHosts are the names that the local authorities must be able to sign for.
+func CAHosts(c *config.Config) []string {
+	hosts := ca.DoorHosts()
+	for _, r := range c.Registries {
+		hosts = append(hosts, r.Hosts...)
+	}
+	return hosts
+}
+
+// join puts the parts together.
+func (d *Daemon) join() (err error) {
+	settings := d.settings.Current
+	d.egress = egress.New(egress.Options{
+		Settings: settings, Environ: d.opt.Environ, Log: d.opt.Log,
+		Self: func() []string { return []string{d.listener.Addr().String()} },
+	})
+	tokens := token.NewKeeper(token.Options{Settings: settings, Network: d.egress, Now: d.opt.Now, Log: d.opt.Log})
+	d.sources = source.NewSet(source.Options{Settings: settings, Network: d.egress, Tokens: tokens, Now: d.opt.Now, Log: d.opt.Log})
+	d.history = newHistory(d.opt.Places.LogDir, func() int64 { return int64(settings().Log.MaxSize) }, d.opt.Log)
+	d.totals = newTotals(d.opt.Places.StateDir, d.opt.Now)
+	d.handler, err = registry.New(registry.Options{
+		Settings: settings, Cache: d.cache, Sources: d.sources, Tokens: tokens, Network: d.egress,
+		StateDir: d.opt.Places.StateDir, Now: d.opt.Now, Log: d.opt.Log, Record: d.record,
+	})
+	if err != nil {
+		return err
+	}
+	d.port, err = proxy.New(proxy.Options{
+		Settings: settings, CA: d.ca, Dial: d.egress.DialContext, Registry: d.handler,
+		Own: http.HandlerFunc(own), Now: d.opt.Now, Log: d.opt.Log,
+	})
+	if err != nil {
+		return err
+	}
+	d.pause = newPause(d.opt.Places.StateDir, d.opt.Now, func() {
+		if err := d.settings.Set("enabled", "true"); err != nil {
+			d.opt.Log.Error("the pause is over, but switching on failed", "err", err)
+		}
+	})
+	return nil
+}
+
+// own answers for what is neither proxy nor registry.
+func own(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/healthz" {
+		http.NotFound(w, r)
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// record takes an answered request into history.
+func (d *Daemon) record(e registry.Event) {
+	event := control.Event{
+		Time: e.Time, Door: e.Door, Client: e.Client, Agent: e.Agent, Method: e.Method,
+		Registry: e.Registry, Repository: e.Repository, What: e.What, Reference: e.Reference, Digest: e.Digest.String(),
+		Status: e.Status, Bytes: e.Bytes, FromCache: e.FromCache, FromNet: e.FromNet, Source: e.Source,
+		Duration: e.Duration, FirstByte: e.FirstByte, Note: e.Note, Err: e.Err,
+	}
+	if e.Unkept != "" && d.cacheErr == nil {
+		d.unstored.note(e.Unkept, d.opt.Now())
+	}
+	d.totals.add(event)
+	d.history.record(event)
+	d.changes.tell()
+}
+
+func (d *Daemon) settingsChanged(c *config.Config) {
+	if d.cacheErr == nil {
+		d.cache.SetMaxSize(int64(c.Cache.MaxSize))
+	}
+	if err := d.ca.Cover(CAHosts(c)); err != nil {
+		d.opt.Log.Error("certificates for new registries", "err", err)
+	}
+	if c.Enabled {
+		d.pause.clear()
+	}
+	d.changes.tell()
+}
+
+// Address is the one port's, with the number that was chosen for port 0.
+func (d *Daemon) Address() string { return d.listener.Addr().String() }
+
+const (
+	flushEvery = 5 * time.Second
+	drainAll   = 30 * time.Second
+)
+
+// Run serves until ctx ends, then drains and returns nil. It closes the Daemon.
+func (d *Daemon) Run(ctx context.Context) error {
+	defer d.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var parts sync.WaitGroup
+	part := func(name string, run func(context.Context) error) {
+		parts.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	parts.Go(func() { d.history.run(d.end) })
+	part("settings", d.settings.Run)
+	part("registry", d.handler.Run)
+	part("port", func(ctx context.Context) error { return d.port.Serve(ctx, d.listener) })
+	part("control", func(ctx context.Context) error { return server.New(d, d.opt.Log).Serve(ctx, d.control) })
+	part("history", d.keepTotals)
+	<-ctx.Done()
+	d.opt.Log.Info("ending: running transfers are finished first")
+	stop := time.AfterFunc(drainAll, func() { d.opt.Log.Warn("ending: not everything was finished in time") })
+	defer stop.Stop()
+	close(d.end)
+	parts.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+func (d *Daemon) keepTotals(ctx context.Context) error {
+	ticks := time.NewTicker(flushEvery)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticks.C:
+		}
+		if err := d.totals.flush(); err != nil {
+			d.opt.Log.Debug("totals", "err", err)
+		}
+	}
+}
+
+// Close lets go of everything. It may be called more than once, and on a Daemon that was never Run.
+func (d *Daemon) Close() {
+	if d.pause != nil {
+		d.pause.close()
+	}
+	if d.handler != nil {
+		d.handler.Close()
+	}
+	if d.totals != nil {
+		_ = d.totals.flush()
+	}
+	if d.egress != nil {
+		d.egress.Close()
+	}
+	if d.cache != nil {
+		if err := d.cache.Close(); err != nil {
+			d.opt.Log.Warn("closing the cache", "err", err)
+		}
+	}
+	if d.throw != "" {
+		_ = os.RemoveAll(d.throw)
+	}
+	for _, ln := range []net.Listener{d.listener, d.control} {
+		if ln != nil {
+			_ = ln.Close()
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package daemon
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"pulley/internal/control"
+	"pulley/internal/control/server"
+)
+
+var _ server.Daemon = (*Daemon)(nil)
+
+// Version implements server.Daemon.
+func (d *Daemon) Version() control.Version {
+	return control.Version{Major: control.Major, Program: d.opt.Version, PID: os.Getpid()}
+}
+
+// Changed implements server.Daemon.
+func (d *Daemon) Changed() <-chan struct{} { return d.changes.wait() }
+
+// State implements server.Daemon.
+func (d *Daemon) State() control.State {
+	c := d.settings.Current()
+	s := control.State{
+		Version: d.opt.Version, PID: os.Getpid(), Started: d.started,
+		Enabled: c.Enabled, Listen: d.Address(), Home: d.opt.Places.Home, ConfigFile: d.settings.Path(),
+		Problems: d.problems(), Traffic: d.totals.traffic(), Limits: d.limits(),
+	}
+	if !c.Enabled {
+		s.PausedUntil = d.pause.ends()
+	}
+	for i := range c.Registries {
+		r := &c.Registries[i]
+		s.Registries = append(s.Registries, control.Registry{
+			Name: r.Name, Hosts: slices.Clone(r.Hosts), Route: r.Route, Routes: r.Routes(), LastUsed: d.totals.lastUsed(r.Name),
+		})
+	}
+	for _, t := range d.handler.Active() {
+		s.Active = append(s.Active, control.Transfer{
+			Registry: t.Registry, Repository: t.Repository, Digest: t.Digest.String(),
+			Have: t.Have, Total: t.Size, Clients: t.Clients, Since: t.Begun,
+		})
+	}
+	if d.cacheErr == nil {
+		stat := d.cache.Stat()
+		s.Cache = control.Cache{Dir: stat.Dir, Size: stat.Size, MaxSize: stat.MaxSize, Blobs: stat.Blobs}
+	}
+	return s
+}
+
+// problems are worst first.
+func (d *Daemon) problems() (list []control.Problem) {
+	if d.cacheErr != nil {
+		list = append(list, control.Problem{Kind: control.ProblemCache, Text: d.cacheErr.Error(), Fix: "mend the folder, then restart Pulley; pulls pass through meanwhile"})
+	}
+	if why := d.settings.Problem(); why != "" {
+		list = append(list, control.Problem{Kind: control.ProblemConfig, Text: why, Fix: "pulley config edit"})
+	}
+	if why := d.unstored.reason(d.opt.Now()); why != "" {
+		list = append(list, control.Problem{Kind: control.ProblemDisk, Text: why, Fix: "free some disk space, or: pulley config set cache.max_size 5GiB"})
+	}
+	for _, r := range d.port.Rejected() {
+		list = append(list, control.Problem{
+			Kind: control.ProblemRejected,
+			Text: fmt.Sprintf("a client does not trust Pulley's certificate for %s (%s); it is passed through until %s", r.Host, r.Reason, r.Until.Local().Format("15:04")),
+			Fix:  "pulley ca trust",
+		})
+	}
+	return list
+}
+
+func (d *Daemon) limits() (list []control.Limit) {
+	for name, l := range d.handler.Limits() {
+		if l.Known {
+			list = append(list, control.Limit{Registry: name, Limit: l.Limit, Remaining: l.Remaining, Window: l.Window, At: l.At})
+		}
+	}
+	slices.SortFunc(list, func(a, b control.Limit) int { return cmp.Compare(a.Registry, b.Registry) })
+	return list
+}
+
+func refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", err, server.ErrRefused)
+}
+
+// SetEnabled implements server.Daemon.
+func (d *Daemon) SetEnabled(on bool) error {
+	d.pause.clear()
+	return refused(d.settings.Set("enabled", fmt.Sprint(on)))
+}
+
+// Pause implements server.Daemon.
+func (d *Daemon) Pause(length time.Duration) error {
+	if length <= 0 {
+		return refused(fmt.Errorf("pause: %s is no time to pause for; try: pulley pause 1h", length))
+	}
+	if err := d.settings.Set("enabled", "false"); err != nil {
+		return refused(err)
+	}
+	err := d.pause.set(length)
+	d.changes.tell()
+	return err
+}
+
+// SetRoute implements server.Daemon.
+func (d *Daemon) SetRoute(registry, route string) error {
+	if _, known := d.settings.Current().Registry(registry); !known {
+		return refused(fmt.Errorf("%s: no such registry; see: pulley route", registry))
+	}
+	return refused(d.settings.Set("registry."+registry+".route", route))
+}
+
+// Setting implements server.Daemon.
+func (d *Daemon) Setting(key string) (string, error) {
+	value, err := d.settings.Current().Get(key)
+	return value, refused(err)
+}
+
+// SetSetting implements server.Daemon.
+func (d *Daemon) SetSetting(key, value string) error { return refused(d.settings.Set(key, value)) }
+
+// CAs implements server.Daemon.
+func (d *Daemon) CAs() (list []control.CA) {
+	for _, info := range d.ca.List() {
+		list = append(list, control.CA{
+			Subject: info.Name, Permitted: slices.Concat(info.Hosts, info.Addresses),
+			NotAfter: info.NotAfter, SHA256: info.Fingerprint, Retired: info.Retired,
+		})
+	}
+	return list
+}
+
+// RotateCA implements server.Daemon.
+func (d *Daemon) RotateCA() error { return d.ca.Rotate() }
+
+// CATrusted implements server.Daemon.
+func (d *Daemon) CATrusted() {
+	d.port.ForgetRejected()
+	d.changes.tell()
+}
+
+// Images implements server.Daemon.
+func (d *Daemon) Images() ([]control.Image, error) {
+	list := []control.Image{}
+	if d.cacheErr != nil {
+		return list, d.cacheErr
+	}
+	for _, t := range d.cache.AllTags() {
+		list = append(list, control.Image{
+			Registry: t.Registry, Repository: t.Repository, Tag: t.Tag, Digest: t.Digest.String(), Stored: t.Stored, Checked: t.Checked,
+		})
+	}
+	slices.SortFunc(list, func(a, b control.Image) int { return cmp.Compare(a.Name(), b.Name()) })
+	return list, nil
+}
+
+// Events implements server.Daemon.
+func (d *Daemon) Events(n int) ([]control.Event, error) { return d.history.tail(n, d.end) }
+
+// Follow implements server.Daemon.
+func (d *Daemon) Follow() (<-chan control.Event, func()) { return d.history.follow() }
