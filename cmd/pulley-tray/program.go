@@ -7,8 +7,10 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -94,8 +96,19 @@ func (p *program) run(showWindow bool) error {
 		bar.Draw(build()) // before the first host asks
 		work.Go(func() error { tray.Pace(ctx, p.changed, build, bar.Draw); return nil })
 	}, nil)
+	hungUp := make(chan os.Signal, 1)
+	signal.Notify(hungUp, syscall.SIGHUP) // the terminal was closed; Fyne itself quits on SIGINT and SIGTERM
+	defer signal.Stop(hungUp)
 	p.app.Lifecycle().SetOnStarted(func() {
 		startTray()
+		work.Go(func() error {
+			select {
+			case <-hungUp:
+				fyne.Do(p.app.Quit)
+			case <-ctx.Done():
+			}
+			return nil
+		})
 		close(p.started)
 		work.Go(func() error { p.watchStatusArea(ctx); return nil })
 		work.Go(func() error { return p.model.Run(ctx) })

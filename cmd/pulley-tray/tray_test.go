@@ -245,6 +245,7 @@ func TestChildEndsWithTheTray(t *testing.T) {
 	for name, end := range map[string]func(*process, *statusIcon){
 		"quit":    func(_ *process, icon *statusIcon) { icon.click(icon.find("Quit")) },
 		"SIGTERM": func(p *process, _ *statusIcon) { _ = p.Process.Signal(syscall.SIGTERM) },
+		"SIGHUP":  func(p *process, _ *statusIcon) { _ = p.Process.Signal(syscall.SIGHUP) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSession(t)
