@@ -114,13 +114,8 @@ func pullRest(address string, layer hubtest.Layer, to io.Writer, off, until int6
 // killHome is a PULLEY_HOME whose address stays the same over restarts and whose names lead to the hub.
 func killHome(t *testing.T, hub *hubtest.Hub) string {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer free.Close()
 	var text strings.Builder
-	fmt.Fprintf(&text, "listen = %q\n[fetch]\nextra_roots = [%q]\n", free.Addr(), hub.RootsFile())
+	fmt.Fprintf(&text, "listen = %q\n[fetch]\nextra_roots = [%q]\n", freeAddress(t), hub.RootsFile())
 	for _, host := range hub.Hosts() {
 		fmt.Fprintf(&text, "[[address]]\nhost = %q\nuse = [%q]\n", host, hub.Addr())
 	}
@@ -129,6 +124,20 @@ func killHome(t *testing.T, hub *hubtest.Hub) string {
 		t.Fatal(err)
 	}
 	return home
+}
+
+// freeAddress is one that stays free between two daemons: below the range that connections take their ports from.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if err == nil {
+			defer ln.Close()
+			return ln.Addr().String()
+		}
+	}
+	t.Fatal("no free port between 20000 and 32000")
+	return ""
 }
 
 func killableDaemon(t *testing.T, binary, home string) (*exec.Cmd, string) {

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"pulley": main})
 }
 
-// TestScripts are what a person types. Each has a PULLEY_HOME and a free port of its own in $ADDRESS.
+// TestScripts are what a person types. Each has a PULLEY_HOME of its own.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -31,13 +31,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Defer(func() { _ = os.RemoveAll(home) })
-			free, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				return err
-			}
-			defer func() { _ = free.Close() }()
 			e.Setenv("PULLEY_HOME", home)
-			e.Vars = append(e.Vars, "ADDRESS="+free.Addr().String())
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -55,11 +49,12 @@ func awaitReady(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(untilAnswers(ctx, socket))
 }
 
-// occupy listens at $ADDRESS for the rest of the script.
+// occupy listens at an address, which it leaves in $TAKEN, for the rest of the script.
 func occupy(ts *testscript.TestScript, _ bool, _ []string) {
-	ln, err := net.Listen("tcp", ts.Getenv("ADDRESS"))
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Defer(func() { _ = ln.Close() })
+	ts.Setenv("TAKEN", ln.Addr().String())
 }
 
 // perm checks a file's mode: `perm 0600 FILE`.
