@@ -244,6 +244,11 @@ func (c *Cache) Put(d digest.Digest, body []byte) error {
 	if c.isClosed() {
 		return ErrClosed
 	}
+	return c.put(k, body)
+}
+
+// put stores a body that hashes to k.
+func (c *Cache) put(k key, body []byte) error {
 	if limit := c.maxSize.Load(); limit > 0 && int64(len(body)) > limit {
 		return &NoSpaceError{}
 	}
@@ -251,7 +256,7 @@ func (c *Cache) Put(d digest.Digest, body []byte) error {
 	if b, err := c.getStamped(k, false); err == nil && b != nil {
 		return b.file.Close()
 	}
-	err = c.writeFile(c.blobPath(k), body)
+	err := c.writeFile(c.blobPath(k), body)
 	if err != nil && isNoSpace(err) && c.makeRoom(int64(len(body))) {
 		err = c.writeFile(c.blobPath(k), body)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/opencontainers/go-digest"
 
 	"pulley/cache"
@@ -130,22 +131,12 @@ func TestLayoutHoldsCompleteImages(t *testing.T) {
 	if !slices.Equal(names(got), want) {
 		t.Fatalf("%q, want %q", names(got), want)
 	}
-	p, err := layout.FromPath(c.Dir())
-	if err != nil {
+	for _, name := range want {
+		checkImage(t, imageIn(t, c, got[name]))
+	}
+	wrapper := blobPath(c, digest.Digest(got[want[0]].Digest.String()))
+	if _, err := os.Stat(wrapper); err != nil {
 		t.Fatal(err)
-	}
-	img, err := p.Image(got[want[0]].Digest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	layersThere, err := img.Layers()
-	if err != nil || len(layersThere) != 3 {
-		t.Fatal(len(layersThere), err)
-	}
-	for _, l := range layersThere {
-		if h, _ := l.Digest(); digest.FromBytes(layerBytes(t, l)).String() != h.String() {
-			t.Fatal("another layer")
-		}
 	}
 	// What is lost leaves the list, what comes joins it.
 	layers, _ := short.Layers()
@@ -158,6 +149,64 @@ func TestLayoutHoldsCompleteImages(t *testing.T) {
 	if got := names(indexed(t, c)); !slices.Equal(got, []string{"docker.io/library/debian:short", "docker.io/library/debian@" + string(loose)}) {
 		t.Fatalf("%q", got)
 	}
+	if _, err := os.Stat(wrapper); err == nil {
+		t.Fatal("the wrapper of an image that has gone is still there")
+	}
+}
+
+// imageIn finds an image as readers of layouts do. One in Docker's format is
+// behind an index that says so; one in the OCI's is its own entry.
+func imageIn(t testing.TB, c *cache.Cache, entry v1.Descriptor) v1.Image {
+	t.Helper()
+	root, err := layout.ImageIndexFromPath(c.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entry.MediaType.IsImage() {
+		img, err := root.Image(entry.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return img
+	}
+	idx, err := root.ImageIndex(entry.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := idx.IndexManifest()
+	if err != nil || len(m.Manifests) != 1 || m.Manifests[0].Digest.String() != entry.Annotations["app.pulley.manifest"] {
+		t.Fatalf("%+v %v", m, err)
+	}
+	img, err := idx.Image(m.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+func checkImage(t testing.TB, img v1.Image) {
+	t.Helper()
+	layers, err := img.Layers()
+	if err != nil || len(layers) != 3 {
+		t.Fatal(len(layers), err)
+	}
+	for _, l := range layers {
+		if h, _ := l.Digest(); digest.FromBytes(layerBytes(t, l)).String() != h.String() {
+			t.Fatal("another layer")
+		}
+	}
+}
+
+func TestOCIImageIsItsOwnEntry(t *testing.T) {
+	c := open(t, cache.Options{})
+	img := mutate.ConfigMediaType(mutate.MediaType(randomImage(t), types.OCIManifestSchema1), types.OCIConfigJSON)
+	d := putImage(t, c, img, false)
+	setTag(t, c, debian, "oci", d)
+	entry := indexed(t, c)["docker.io/library/debian:oci"]
+	if entry.Digest.String() != string(d) || entry.MediaType != types.OCIManifestSchema1 {
+		t.Fatalf("%+v", entry)
+	}
+	checkImage(t, imageIn(t, c, entry))
 }
 
 func layerBytes(t testing.TB, l v1.Layer) []byte {

@@ -3,6 +3,7 @@ package cache
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"io/fs"
 	"os"
@@ -34,21 +35,28 @@ func (c *Cache) writeIndex() error {
 	if !c.index.dirty.CompareAndSwap(true, false) {
 		return nil
 	}
-	body := encodeIndex(c.images())
+	images, err := c.images()
+	if err != nil {
+		c.index.dirty.Store(true)
+		return err
+	}
+	body := encodeIndex(images)
 	name := filepath.Join(c.dir, ocispec.ImageIndexFile)
-	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, body) {
+	old, err := os.ReadFile(name)
+	if err == nil && bytes.Equal(old, body) {
 		return nil
 	}
 	if err := c.writeFile(name, body); err != nil {
 		c.index.dirty.Store(true)
 		return err
 	}
+	c.dropWrappers(old, images)
 	return nil
 }
 
 // images lists the complete images: tags, and manifests pulled by digest that
 // belong to no tag of their repository.
-func (c *Cache) images() []ocispec.Descriptor {
+func (c *Cache) images() ([]ocispec.Descriptor, error) {
 	byName := make(map[Name][]refFile)
 	_ = filepath.WalkDir(filepath.Join(c.dir, "refs"), func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() {
@@ -63,17 +71,21 @@ func (c *Cache) images() []ocispec.Descriptor {
 	out := []ocispec.Descriptor{}
 	sizes := make(map[key]int64)
 	for _, refs := range byName {
-		out = append(out, c.imagesOf(refs, sizes)...)
+		of, err := c.imagesOf(refs, sizes)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, of...)
 	}
 	slices.SortFunc(out, func(a, b ocispec.Descriptor) int {
 		return cmp.Compare(a.Annotations[ocispec.AnnotationRefName], b.Annotations[ocispec.AnnotationRefName])
 	})
 	return slices.CompactFunc(out, func(a, b ocispec.Descriptor) bool {
 		return a.Annotations[ocispec.AnnotationRefName] == b.Annotations[ocispec.AnnotationRefName]
-	})
+	}), nil
 }
 
-func (c *Cache) imagesOf(refs []refFile, sizes map[key]int64) []ocispec.Descriptor {
+func (c *Cache) imagesOf(refs []refFile, sizes map[key]int64) ([]ocispec.Descriptor, error) {
 	inner := c.innerOf(refs)
 	var out []ocispec.Descriptor
 	for _, r := range refs {
@@ -86,12 +98,13 @@ func (c *Cache) imagesOf(refs []refFile, sizes map[key]int64) []ocispec.Descript
 		if !complete {
 			continue
 		}
-		out = append(out, ocispec.Descriptor{
-			MediaType: c.mediaType(k), Digest: digest.Digest(r.Digest), Size: size,
-			Annotations: map[string]string{ocispec.AnnotationRefName: r.Reference},
-		})
+		d, err := c.entryOf(r, k, size)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
 	}
-	return out
+	return out, nil
 }
 
 // innerOf is what tags stand for and what is below any ref: no entry of its own
@@ -115,11 +128,55 @@ func (c *Cache) innerOf(refs []refFile) map[key]struct{} {
 	return inner
 }
 
-func (c *Cache) mediaType(k key) string {
+// annotationWraps names the manifest for which a wrapper stands in index.json.
+const annotationWraps = "app.pulley.manifest"
+
+// entryOf describes a complete image for index.json. Readers of layouts built on
+// containers/image (skopeo, podman) look only at entries of the OCI's two types
+// and take an entry's type for that of the content, so Docker's are listed thus:
+//
+//   - a manifest list as an index: they are the same JSON but for the name;
+//   - a manifest behind an index of its own that says what type it is. That
+//     index is a blob like any other and is written again when it was evicted.
+//
+// The content itself stays as it is, byte for byte.
+func (c *Cache) entryOf(r refFile, k key, size int64) (ocispec.Descriptor, error) {
 	c.refs.reaching.Lock()
-	defer c.refs.reaching.Unlock()
 	l, _ := c.linksOf(k)
-	return l.mediaType
+	c.refs.reaching.Unlock()
+	d := ocispec.Descriptor{
+		MediaType: l.mediaType, Digest: r.Digest, Size: size,
+		Annotations: map[string]string{ocispec.AnnotationRefName: r.Reference},
+	}
+	switch l.mediaType {
+	case dockerList:
+		d.MediaType = ocispec.MediaTypeImageIndex
+	case dockerManifest:
+		body := encodeIndex([]ocispec.Descriptor{{MediaType: dockerManifest, Digest: r.Digest, Size: size}})
+		wrapper := key(sha256.Sum256(body))
+		d.MediaType, d.Digest, d.Size = ocispec.MediaTypeImageIndex, wrapper.digest(), int64(len(body))
+		d.Annotations[annotationWraps] = string(r.Digest)
+		return d, c.put(wrapper, body)
+	}
+	return d, nil
+}
+
+// dropWrappers removes the wrappers that the index before named and the present
+// one does not.
+func (c *Cache) dropWrappers(before []byte, now []ocispec.Descriptor) {
+	var old ocispec.Index
+	if json.Unmarshal(before, &old) != nil {
+		return
+	}
+	keep := make(map[digest.Digest]bool)
+	for _, d := range now {
+		keep[d.Digest] = true
+	}
+	for _, d := range old.Manifests {
+		if d.Annotations[annotationWraps] != "" && !keep[d.Digest] {
+			_ = c.Delete(d.Digest)
+		}
+	}
 }
 
 // complete reports whether an image can be had from here: its manifest with
