@@ -109,6 +109,7 @@ func (h *Hub) handle(rw http.ResponseWriter, r *http.Request) {
 		query: query{hostname(r.Host), r.Method, r.URL.EscapedPath(), t.kind, t.digest},
 	}
 	defer h.record.end(w.entry)
+	r = r.WithContext(r.Context()) // net/http looks at its own request's Body to know whether 100 Continue was sent
 	r.Body = &counted{r.Body, w}
 	w.Header().Set("Date", h.Now().UTC().Format(http.TimeFormat))
 	f, _ := h.faults.match(atRequest, w.query, false)
