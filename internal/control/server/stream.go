@@ -47,6 +47,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			if !send(control.Message{State: &state}) {
 				return
 			}
+			if len(state.Active) > 0 {
+				due = time.After(time.Second) // bytes that arrive tell nobody
+			}
 		}
 	}
 }
