@@ -163,24 +163,65 @@ func (h *Handler) start(d *drive) {
 // run fetches until the fill is committed (nil), given up for want of readers
 // (nil) or failed.
 func (d *drive) run() error {
+	ctx, cancel := context.WithCancelCause(d.h.ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		d.watch(ctx, cancel)
+	}()
+	defer func() {
+		cancel(nil)
+		<-watched
+	}()
 	for {
-		set := d.h.settings().Fetch
-		err := fetch.Run(d.h.ctx, d, sink{d.fill}, fetch.Options{
-			Connections: set.Connections,
+		err := fetch.Run(ctx, d, sink{d.fill}, fetch.Options{
+			Connections: d.h.settings().Fetch.Connections,
 			Received:    func(n int) { d.net.Add(int64(n)) },
 			Log:         d.h.log,
 		})
 		switch {
 		case err == nil:
 			return d.fill.Commit()
+		case errors.Is(context.Cause(ctx), errGivenUp):
+			return nil
 		case !errors.Is(err, fetch.ErrIdle):
 			return err
-		case d.worthFinishing(set.Finish):
-			d.fill.WantAll()
-		case d.fill.EndIdle():
+		case d.leave():
 			return nil
 		}
 	}
+}
+
+// errGivenUp ends a fetch that nobody waits for any more.
+var errGivenUp = errors.New("nobody wants this download any more")
+
+// watch decides what becomes of the fill each time its last client has left,
+// also while a long range is on its way.
+func (d *drive) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+	for {
+		select {
+		case <-d.fill.Idle():
+		case <-ctx.Done():
+			return
+		}
+		if d.leave() {
+			cancel(errGivenUp)
+			return
+		}
+		if d.fill.Readers() == 0 {
+			return // it goes on without any
+		}
+	}
+}
+
+// leave gives the fill up if it has no client and is not worth finishing
+// without one.
+func (d *drive) leave() bool {
+	if d.worthFinishing(d.h.settings().Fetch.Finish) {
+		d.fill.WantAll()
+		return false
+	}
+	return d.fill.EndIdle()
 }
 
 // finishAnyway is up to which size a blob that lost its last client is worth

@@ -259,8 +259,8 @@ func (a answer) code() string {
 func (r *room) do(method, target string, header ...string) answer {
 	r.t.Helper()
 	rsp, err := r.start(context.Background(), method, target, nil, header...)
-	if err != nil {
-		r.t.Fatal(err)
+	if err != nil { // a connection cut before the head of an answer
+		return answer{&http.Response{Header: http.Header{}}, nil, err}
 	}
 	defer func() { _ = rsp.Body.Close() }()
 	body, err := io.ReadAll(rsp.Body)

@@ -26,8 +26,8 @@ type visit struct {
 
 type deed struct {
 	at       time.Time
-	broken   bool // broken off for a wrong digest
-	verified bool // the transfer was of freshly verified bytes
+	broken   bool      // broken off for a wrong digest
+	verified time.Time // when the blob was last hashed on this client's account
 }
 
 const (
@@ -50,17 +50,27 @@ func (x *exchange) visit(d digest.Digest) visit {
 
 // complains says that the client was given the whole blob a moment ago and
 // wants it again. Verifying costs a hash, and layers shared by two images are
-// asked for twice quite properly: a transfer of verified bytes is no reason to
-// verify again.
+// asked for twice quite properly: once hashed, it is not hashed again for as long
+// as a complaint could be about what was served before that.
 func (m *manners) complains(v visit) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	d, ok := m.had[v]
-	return ok && !d.broken && !d.verified && m.now().Sub(d.at) < againWithin
+	now := m.now()
+	return ok && !d.broken && now.Sub(d.at) < againWithin && now.Sub(d.verified) >= againWithin
 }
 
 // served notes a complete transfer.
-func (m *manners) served(v visit, verified bool) { m.put(v, deed{verified: verified}) }
+func (m *manners) served(v visit, verified bool) {
+	m.mu.Lock()
+	d := m.had[v]
+	m.mu.Unlock()
+	d.broken = false
+	if verified {
+		d.verified = m.now()
+	}
+	m.put(v, d)
+}
 
 // broke notes a transfer broken off because the digest did not fit.
 func (m *manners) broke(v visit) { m.put(v, deed{broken: true}) }
