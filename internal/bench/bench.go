@@ -34,7 +34,8 @@ type bench struct {
 	self   string // this program, for the bare servers
 	hub    *hubtest.Hub
 	big    hubtest.Layer // library/big
-	small  string        // path of a blob of a few hundred bytes in library/big
+	config []byte        // the image's config, a few hundred bytes
+	small  string        // the path of that
 
 	pulley *process // the daemon that most measures share; nil until warm
 }
@@ -65,6 +66,7 @@ func (b *bench) publish() error {
 	image := hubtest.RandomImage(1, 1, bigSize)
 	b.hub.Push("library/big", "latest", image)
 	b.big = image.Layers[0]
+	b.config = image.Config
 	b.small = "/v2/library/big/blobs/" + hubtest.DigestOf(hubtest.Bytes(image.Config)).String()
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // bareDir holds a copy of the big blob's file (a hard link to it in Pulley's own cache, so that both
@@ -17,11 +18,16 @@ func (b *bench) bareDir() (string, error) {
 		return "", err
 	}
 	blob := filepath.Join(b.home, "cache", "blobs", "sha256", b.big.Digest.Encoded())
+	for range 300 { // the last reader has its bytes before the blob is synced and in its place
+		if _, err := os.Stat(blob); err == nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 	if err := os.Link(blob, filepath.Join(dir, "big")); err != nil && !os.IsExist(err) {
 		return "", err
 	}
-	small := filepath.Join(b.home, "cache", "blobs", "sha256", filepath.Base(b.small)[len("sha256:"):])
-	if err := os.Link(small, filepath.Join(dir, "small")); err != nil && !os.IsExist(err) {
+	if err := os.WriteFile(filepath.Join(dir, "small"), b.config, 0o600); err != nil {
 		return "", err
 	}
 	return dir, nil
