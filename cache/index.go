@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/json"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,16 +57,7 @@ func (c *Cache) writeIndex() error {
 // belong to no tag of their repository.
 func (c *Cache) images() ([]ocispec.Descriptor, error) {
 	byName := make(map[Name][]refFile)
-	_ = filepath.WalkDir(filepath.Join(c.dir, "refs"), func(path string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() {
-			return nil //nolint:nilerr // what cannot be read is left out
-		}
-		if r, err := readRef(path); err == nil {
-			n, _, _, _ := parseReference(r.Reference)
-			byName[n] = append(byName[n], r)
-		}
-		return nil
-	})
+	c.walkRefs(func(n Name, _ string, r refFile) { byName[n] = append(byName[n], r) })
 	out := []ocispec.Descriptor{}
 	sizes := make(map[key]int64)
 	for _, refs := range byName {

@@ -5,11 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -44,13 +41,6 @@ type store struct {
 	count int64
 }
 
-// record is what is known of a blob.
-type record struct {
-	stamp
-	used    int64 // ns since 1970
-	stamped bool  // false: hash before serving
-}
-
 // change is a record not yet in the file.
 type change struct {
 	record
@@ -67,7 +57,6 @@ var (
 
 const (
 	storeVersion  = 1
-	recordLength  = 5*8 + 1 + 4
 	checkedAtOpen = 4 << 20 // a file up to this size is read through at each start
 )
 
@@ -189,34 +178,6 @@ func guarded(f func() error) (err error) {
 		}
 	}()
 	return f()
-}
-
-func encodeRecord(r record) []byte {
-	b := make([]byte, 0, recordLength)
-	for _, n := range []int64{r.size, r.mtime, r.ctime, int64(r.inode), r.used} {
-		b = binary.BigEndian.AppendUint64(b, uint64(n))
-	}
-	if r.stamped {
-		b = append(b, 1)
-	} else {
-		b = append(b, 0)
-	}
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crcTable))
-}
-
-func decodeRecord(b []byte) (r record, ok bool) {
-	if len(b) != recordLength || binary.BigEndian.Uint32(b[recordLength-4:]) != crc32.Checksum(b[:recordLength-4], crcTable) {
-		return r, false
-	}
-	n := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[8*i:])) }
-	r.stamp = stamp{size: n(0), mtime: n(1), ctime: n(2), inode: uint64(n(3))}
-	r.used = n(4)
-	r.stamped = b[40] == 1
-	return r, true
-}
-
-func usedKey(k key, used int64) []byte {
-	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(k)), uint64(used)), k[:]...)
 }
 
 // get looks a blob up.
@@ -347,160 +308,6 @@ func (s *store) oldestInFile(n int, skip func(key) bool, out *[]use) func(*bbolt
 		}
 		return nil
 	}
-}
-
-// flush writes what changed. It reports whether the database was built again
-// and must be compared with the blobs.
-func (s *store) flush(clean bool) (fresh bool, err error) {
-	s.flushing.Lock()
-	defer s.flushing.Unlock()
-	s.mu.Lock()
-	if s.db == nil {
-		total, count := s.total, s.count
-		fresh = s.open()
-		s.total, s.count = total, count
-	}
-	db, total, count := s.db, s.total, s.count
-	batch := make(map[key]change, len(s.mem))
-	for k, c := range s.mem {
-		batch[k] = c
-	}
-	s.mu.Unlock()
-	if db == nil {
-		return fresh, nil
-	}
-	if len(batch) == 0 && !clean {
-		return fresh, nil
-	}
-	err = guarded(func() error {
-		return db.Update(func(tx *bbolt.Tx) error {
-			if err := applyChanges(tx, batch); err != nil {
-				return err
-			}
-			return s.putState(tx, clean, total, count)
-		})
-	})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if errors.Is(err, errDamaged) {
-		if s.db == db {
-			s.lose(err)
-		}
-		return true, err
-	}
-	if err != nil { // no space, most likely: it stays in memory
-		return fresh, err
-	}
-	for k, c := range batch {
-		if s.mem[k].seq == c.seq {
-			delete(s.mem, k)
-		}
-	}
-	return fresh, nil
-}
-
-func applyChanges(tx *bbolt.Tx, batch map[key]change) error {
-	blobs, used := tx.Bucket(bucketBlobs), tx.Bucket(bucketUsed)
-	for k, c := range batch {
-		if v := blobs.Get(k[:]); v != nil {
-			old, ok := decodeRecord(v)
-			if !ok {
-				return errDamaged
-			}
-			if err := used.Delete(usedKey(k, old.used)); err != nil {
-				return err
-			}
-		}
-		if c.gone {
-			if err := blobs.Delete(k[:]); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := blobs.Put(k[:], encodeRecord(c.record)); err != nil {
-			return err
-		}
-		if err := used.Put(usedKey(k, c.used), []byte{}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// reconcile makes the store agree with the files in dir: blobs it does not know
-// are added without a stamp, those that have gone are forgotten.
-func (s *store) reconcile(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	present := make(map[key]fs.DirEntry, len(entries))
-	for _, e := range entries {
-		if k, ok := parseHex(e.Name()); ok && e.Type().IsRegular() {
-			present[k] = e
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	known := s.all()
-	s.total, s.count = 0, 0
-	for k, r := range known {
-		if _, ok := present[k]; ok || s.exists(dir, k) {
-			s.total += r.size
-			s.count++
-		} else {
-			s.change(k, record{}, true)
-		}
-	}
-	for k, e := range present {
-		if _, ok := known[k]; ok {
-			continue
-		}
-		fi, err := e.Info()
-		if err != nil {
-			continue
-		}
-		s.total += fi.Size()
-		s.count++
-		s.change(k, record{stamp: stamp{size: fi.Size()}, used: fi.ModTime().UnixNano()}, false)
-	}
-	return nil
-}
-
-// exists looks again for a blob that the listing lacked: it may have come since.
-func (s *store) exists(dir string, k key) bool {
-	_, err := os.Lstat(filepath.Join(dir, k.hex()))
-	return err == nil
-}
-
-// all returns every record. Needs mu.
-func (s *store) all() map[key]record {
-	known := make(map[key]record)
-	if s.db != nil {
-		err := guarded(func() error {
-			return s.db.View(func(tx *bbolt.Tx) error {
-				return tx.Bucket(bucketBlobs).ForEach(func(k, v []byte) error {
-					r, ok := decodeRecord(v)
-					if !ok || len(k) != len(key{}) {
-						return errDamaged
-					}
-					known[key(k)] = r
-					return nil
-				})
-			})
-		})
-		if err != nil {
-			s.lose(err)
-		}
-	}
-	for k, c := range s.mem {
-		if c.gone {
-			delete(known, k)
-		} else {
-			known[k] = c.record
-		}
-	}
-	return known
 }
 
 // close writes what is left and closes the file.
