@@ -219,9 +219,3 @@ type oneLine struct{ err error }
 
 func (o *oneLine) Error() string { return strings.ReplaceAll(o.err.Error(), "\n", "; ") }
 func (o *oneLine) Unwrap() error { return o.err }
-
-// Timeout and Temporary keep the error a net.Error for those who ask.
-func (o *oneLine) Timeout() bool {
-	var ne net.Error
-	return errors.As(o.err, &ne) && ne.Timeout()
-}

@@ -1,6 +1,7 @@
 package egress_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -173,22 +174,42 @@ func TestDialEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func FuzzConnectAnswer(f *testing.F) {
+// FuzzProxyAnswer has an HTTP proxy answer anything at all.
+func FuzzProxyAnswer(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\n\r\nhello"))
 	f.Add([]byte("HTTP/1.1 407 No\r\nContent-Length: 5\r\n\r\nhello"))
-	f.Fuzz(func(t *testing.T, answer []byte) {
-		near, far := net.Pipe()
-		go func() {
-			buf := make([]byte, 4096)
-			_, _ = far.Read(buf)
-			_, _ = far.Write(answer)
-			_ = far.Close()
-		}()
-		c, err := egress.Connect(near, "x:1", nil)
-		if err == nil {
-			_, _ = io.Copy(io.Discard, c)
+	f.Add([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"))
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's listener
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = l.Close() })
+	answers := make(chan []byte)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 4096))
+			_, _ = c.Write(<-answers)
+			_ = c.Close()
 		}
-		_ = near.Close()
-		_ = far.Close()
+	}()
+	cfg := config.Default()
+	e := egress.New(egress.Options{
+		Settings: func() *config.Config { return cfg }, Environ: []string{"HTTPS_PROXY=http://" + l.Addr().String()},
+	})
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		go func() { answers <- answer }()
+		c, err := e.DialContext(t.Context(), "tcp", "far.example:443")
+		if err != nil {
+			return
+		}
+		got, _ := io.ReadAll(c)
+		_ = c.Close()
+		if !bytes.HasSuffix(answer, got) {
+			t.Fatalf("%q came through as %q", answer, got)
+		}
 	})
 }

@@ -68,6 +68,10 @@ type Egress struct {
 	mu     sync.Mutex
 	plan   *plan
 	warned map[string]bool // what the log has said once already
+
+	// retired are transports of earlier plans. Bodies that were under way when
+	// the settings changed hand their connections back to these.
+	retired []*http.Transport
 }
 
 // New starts nothing and opens nothing.
@@ -104,6 +108,9 @@ type plan struct {
 	roots      *roots
 }
 
+// maxRetired bounds them; what is forgotten closes by its idle time-out.
+const maxRetired = 64
+
 // current returns the plan of the settings in force.
 func (e *Egress) current() *plan {
 	cfg := e.settings()
@@ -118,6 +125,10 @@ func (e *Egress) current() *plan {
 	}
 	if e.plan != nil {
 		for _, t := range e.plan.transports {
+			e.retired = append(e.retired, t)
+		}
+		e.retired = e.retired[max(0, len(e.retired)-maxRetired):]
+		for _, t := range e.retired {
 			t.CloseIdleConnections()
 		}
 	}
@@ -129,6 +140,9 @@ func (e *Egress) current() *plan {
 func (e *Egress) Close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for _, t := range e.retired {
+		t.CloseIdleConnections()
+	}
 	if e.plan == nil {
 		return
 	}

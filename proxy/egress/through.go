@@ -134,7 +134,7 @@ func (e *Egress) negotiate(ctx context.Context, p *plan, w *way, target string) 
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
-	ready, err := connect(c, target, w.url.User)
+	ready, err := askConnect(c, target, w.url.User)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
@@ -145,8 +145,8 @@ func (e *Egress) negotiate(ctx context.Context, p *plan, w *way, target string) 
 	return ready, nil
 }
 
-// connect speaks CONNECT (RFC 9110, 9.3.6).
-func connect(c net.Conn, target string, user *url.Userinfo) (net.Conn, error) {
+// askConnect speaks CONNECT (RFC 9110, 9.3.6).
+func askConnect(c net.Conn, target string, user *url.Userinfo) (net.Conn, error) {
 	head := "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n"
 	if user != nil {
 		pass, _ := user.Password()

@@ -208,6 +208,9 @@ func (w *worker) copy(r io.Reader, skip int64) error {
 	for {
 		buf := *bp
 		off, end := w.claim.Range()
+		if end < 0 {
+			end = w.sink.Size()
+		}
 		if end >= 0 && off >= end {
 			return nil
 		}

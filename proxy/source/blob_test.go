@@ -267,6 +267,24 @@ func TestStorageIsNoJudge(t *testing.T) {
 	}
 }
 
+// A registry that redirects everything to another one speaks through it.
+func TestRedirectedRegistry(t *testing.T) {
+	elsewhere := httptest.NewServer(http.NotFoundHandler())
+	defer elsewhere.Close()
+	o, _ := lab(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1)+r.URL.Path, http.StatusFound)
+	})
+	for path, definite := range map[string]bool{"/v2/a/manifests/1": true, "/v2/a/blobs/sha256:0": false} {
+		resp, err := o.Do(t.Context(), source.Req{Method: http.MethodGet, Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Fail(resp); err.Definite() != definite || err.Status != 404 {
+			t.Errorf("%s: %v, definite %v", path, err, err.Definite())
+		}
+	}
+}
+
 func FuzzContentRange(f *testing.F) {
 	f.Add("bytes 0-9/100")
 	f.Add("bytes */100")

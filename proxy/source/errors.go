@@ -29,7 +29,7 @@ type StatusError struct {
 	Err        error
 
 	// Elsewhere: the answer is not the registry's but that of the storage it
-	// redirected to.
+	// redirected to, and is no verdict on what was asked for.
 	Elsewhere bool
 	// Size is the size of the blob as a 416 tells it, -1 otherwise.
 	Size int64
@@ -102,7 +102,11 @@ func (o *Origin) Fail(resp *http.Response) *StatusError {
 	e.RetryAfter, _ = token.RetryAfter(resp.Header, o.set.now())
 	if resp.Request != nil && resp.Request.URL != nil {
 		e.Host = resp.Request.URL.Host
-		e.Elsewhere = left(resp.Request)
+		// A registry may redirect all it has to another one (registry.k8s.io
+		// does): what that one does not have is not there. A blob is: storage
+		// that lost it, or a URL that is wrong, is another matter.
+		h := hopOf(resp.Request)
+		e.Elsewhere = h.gone && (h.blob || resp.StatusCode != http.StatusNotFound)
 	}
 	if resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
 		if r, err := ParseContentRange(resp.Header.Get("Content-Range")); err == nil {

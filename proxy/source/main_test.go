@@ -44,24 +44,34 @@ func newRig(t *testing.T, hub *hubtest.Hub) *rig {
 }
 
 func newSet(t *testing.T, cfg *config.Config, names egress.Resolver) *source.Set {
+	set, _ := newSetWithTokens(t, cfg, names)
+	return set
+}
+
+func newSetWithTokens(t *testing.T, cfg *config.Config, names egress.Resolver) (*source.Set, *token.Keeper) {
 	settings := func() *config.Config { return cfg }
 	out := egress.New(egress.Options{Settings: settings, Resolver: names})
 	t.Cleanup(out.Close)
-	return source.NewSet(source.Options{
-		Settings: settings, Network: out,
-		Tokens: token.NewKeeper(token.Options{Settings: settings, Network: out}),
-	})
+	tokens := token.NewKeeper(token.Options{Settings: settings, Network: out})
+	return source.NewSet(source.Options{Settings: settings, Network: out, Tokens: tokens}), tokens
 }
 
 // lab is the origin of an insecure registry that is one handler.
 func lab(t *testing.T, h http.HandlerFunc) (*source.Origin, *httptest.Server) {
+	t.Helper()
+	o, _, srv := labWithTokens(t, h)
+	return o, srv
+}
+
+func labWithTokens(t *testing.T, h http.HandlerFunc) (*source.Origin, *token.Keeper, *httptest.Server) {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
 	cfg := config.Default()
 	cfg.Registries = append(cfg.Registries, config.Registry{Name: "lab", Hosts: []string{strings.TrimPrefix(srv.URL, "http://")}, Insecure: true})
 	reg, _ := cfg.Registry("lab")
-	return newSet(t, cfg, nil).Of(reg), srv
+	set, tokens := newSetWithTokens(t, cfg, nil)
+	return set.Of(reg), tokens, srv
 }
 
 type names map[string]string

@@ -74,7 +74,8 @@ func (o *Origin) Do(ctx context.Context, r Req) (*http.Response, error) {
 		scope = ScopeOf(r.Method, r.Path, r.RawQuery)
 	}
 	creds, exchange := r.Auth.credentials()
-	if exchange && r.Body != nil {
+	once := r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
+	if exchange && once {
 		// A body goes out once: find out beforehand what it needs. A failure
 		// shows again in what follows.
 		_, _ = o.set.tokens.Discover(ctx, o.site())
@@ -91,12 +92,12 @@ func (o *Origin) Do(ctx context.Context, r Req) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		again, err := o.learn(resp, &scope, creds, auth, fresh)
+		again, err := o.learn(r, resp, &scope, creds, auth, fresh)
 		if err != nil && exchange {
 			_ = resp.Body.Close()
 			return nil, o.tokenError(err)
 		}
-		if !again || !exchange || r.Body != nil || asked >= 2 {
+		if !again || !exchange || once || asked >= 2 {
 			return resp, nil
 		}
 		drain(resp)
@@ -105,7 +106,7 @@ func (o *Origin) Do(ctx context.Context, r Req) (*http.Response, error) {
 
 // learn takes from an answer how the registry wants to be spoken to, and says
 // whether asking again can help.
-func (o *Origin) learn(resp *http.Response, scope *string, creds token.Credentials, auth string, fresh bool) (again bool, err error) {
+func (o *Origin) learn(r Req, resp *http.Response, scope *string, creds token.Credentials, auth string, fresh bool) (again bool, err error) {
 	if left(resp.Request) {
 		return false, nil
 	}
@@ -128,7 +129,9 @@ func (o *Origin) learn(resp *http.Response, scope *string, creds token.Credentia
 		}
 		had := o.set.tokens.Forget(o.site(), *scope, creds)
 		return changed || !strings.HasPrefix(auth, "Bearer ") || had && !fresh, nil
-	case resp.StatusCode < 400 && auth == "":
+	case resp.StatusCode == http.StatusOK && auth == "" && r.Path == "/v2/":
+		// Elsewhere a success proves nothing: some registries give public things
+		// to anybody and still have logins.
 		_, err := o.set.tokens.Learn(o.site(), resp.StatusCode, resp.Header)
 		return false, err
 	}

@@ -194,6 +194,34 @@ func TestExpiredTokenIsReplaced(t *testing.T) {
 	}
 }
 
+// What a registry gives to anybody does not say that it has no logins.
+func TestPublicThingsProveNoOpenRegistry(t *testing.T) {
+	var host string
+	o, tokens, srv := labWithTokens(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/token":
+			_, _ = io.WriteString(w, `{"token":"t"}`)
+		case r.URL.Path == "/v2/open/manifests/1" || r.Header.Get("Authorization") == "Bearer t":
+		default:
+			w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+host+`/token"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	})
+	host = strings.TrimPrefix(srv.URL, "http://")
+	for _, path := range []string{"/v2/open/manifests/1", "/v2/closed/manifests/1", "/v2/"} {
+		resp, err := o.Do(t.Context(), source.Req{Method: http.MethodPost, Path: path, Body: http.NoBody})
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%s: %v, %v", path, resp, err)
+		}
+		_ = resp.Body.Close()
+		if path == "/v2/open/manifests/1" {
+			if h := tokens.Hints(); len(h) != 0 {
+				t.Errorf("learned %+v from it", h)
+			}
+		}
+	}
+}
+
 func TestLimitsAreRemembered(t *testing.T) {
 	r := newRig(t, &hubtest.Hub{RateLimit: 100})
 	r.hub.Push(repo, "latest", hubtest.RandomImage(1, 1, 1000))

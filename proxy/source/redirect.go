@@ -22,13 +22,20 @@ const maxHops = 5
 var carried = []string{"Accept", "Accept-Encoding", "If-Range", "Range", "User-Agent"}
 
 // hop is where a chain of redirects stands.
+type hop struct {
+	gone bool // it has left the registry's own host
+	blob bool // it began at a blob
+}
+
 type hopKey struct{}
 
-// left reports whether a request has left the registry's own host.
-func left(r *http.Request) bool {
-	v, _ := r.Context().Value(hopKey{}).(bool)
-	return v
+func hopOf(r *http.Request) hop {
+	h, _ := r.Context().Value(hopKey{}).(hop)
+	return h
 }
+
+// left reports whether a request has left the registry's own host.
+func left(r *http.Request) bool { return hopOf(r).gone }
 
 // send makes one request and follows the redirects of a GET or HEAD. Rules:
 //
@@ -44,7 +51,7 @@ func (o *Origin) send(ctx context.Context, r Req, auth string) (*http.Response, 
 	ctx, cancel := context.WithCancelCause(ctx)
 	follow := r.Method == http.MethodGet || r.Method == http.MethodHead
 	var timer *time.Timer
-	if r.Body == nil {
+	if follow {
 		timer = time.AfterFunc(headerTimeout, func() { cancel(ErrHeaderTimeout) })
 	}
 	fail := func(host string, elsewhere bool, err error) (*http.Response, error) {
@@ -116,7 +123,7 @@ func (o *Origin) next(ctx context.Context, from *http.Request, location string) 
 	}
 	to.Fragment, to.RawFragment = "", ""
 	gone := left(from) || !sameOrigin(from.URL, to)
-	ctx = context.WithValue(o.set.network.Screen(ctx, o.host, to.Host), hopKey{}, gone)
+	ctx = context.WithValue(o.set.network.Screen(ctx, o.host, to.Host), hopKey{}, hop{gone, hopOf(from).blob || strings.Contains(from.URL.Path, "/blobs/")})
 	req, err := http.NewRequestWithContext(ctx, from.Method, to.String(), nil)
 	if err != nil {
 		return nil, errors.New("redirects to something that is no URL")

@@ -1,4 +1,0 @@
-package egress
-
-// Connect is for the fuzzer: it parses what a proxy answers.
-var Connect = connect
