@@ -25,7 +25,7 @@ func (h *Handler) greeting(ctx context.Context, req *Request) token.Hint {
 		return hint
 	}
 	unknown := token.Hint{Scheme: token.Bearer, Service: s.Host}
-	if h.reachable(req) != nil {
+	if h.reachable(req) != nil || h.health.down(req.Registry.Name) {
 		return unknown
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkWait)

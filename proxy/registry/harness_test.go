@@ -92,8 +92,8 @@ func (r *room) open() {
 		r.t.Fatal(err)
 	}
 	r.egress = egress.New(egress.Options{Settings: r.settings})
-	tokens := token.NewKeeper(token.Options{Settings: r.settings, Network: r.egress})
-	sources := source.NewSet(source.Options{Settings: r.settings, Network: r.egress, Tokens: tokens})
+	tokens := token.NewKeeper(token.Options{Settings: r.settings, Network: r.egress, Now: r.now})
+	sources := source.NewSet(source.Options{Settings: r.settings, Network: r.egress, Tokens: tokens, Now: r.now})
 	r.handler, err = registry.New(registry.Options{
 		Settings: r.settings, Cache: r.cache, Sources: sources, Tokens: tokens, Network: r.egress,
 		StateDir: filepath.Join(r.dir, "state"), Now: r.now, Record: r.record,

@@ -51,7 +51,9 @@ func (h *Handler) serveToken(x *exchange, req *Request) {
 	if cause == nil {
 		var answer *token.Answer
 		answer, cause = h.tokens.Forward(req.Context(), req.site(), p.ForwardRequest)
-		h.saveHints()
+		if cause == nil {
+			h.heard(req.Registry.Name, nil)
+		}
 		if cause == nil && (answer.Status < 500 && answer.Status != http.StatusTooManyRequests || !h.known(req, p)) {
 			h.giveAnswer(x, req, p, answer)
 			return

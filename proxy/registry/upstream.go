@@ -96,12 +96,13 @@ func (h *Handler) reachable(req *Request) error {
 
 // worthAsking is reachable for questions that the cache has an answer to as
 // well: a registry that could not be reached a moment ago is left alone, so that
-// a pull without a network does not wait for a time-out at each step.
+// a pull without a network does not wait for a time-out at each step. Somebody
+// who would be turned away without the origin's word is worth another try.
 func (h *Handler) worthAsking(req *Request) error {
 	if err := h.reachable(req); err != nil {
 		return err
 	}
-	if h.health.down(req.Registry.Name) {
+	if h.health.down(req.Registry.Name) && h.admitsOffline(req) {
 		return errDown
 	}
 	return nil
