@@ -205,6 +205,7 @@ func FuzzRequest(f *testing.F) {
 	tr := h.Transport()
 	f.Cleanup(tr.CloseIdleConnections)
 	f.Fuzz(func(t *testing.T, path, ranges string) {
+		h.Reset()
 		req, err := http.NewRequestWithContext(t.Context(), "GET", "https://open.example/", nil)
 		must(t, err)
 		req.URL.Path = "/" + strings.TrimPrefix(path, "/")

@@ -27,7 +27,7 @@ func (d *door) open() (err error) {
 			if d.listener, err = net.Listen("tcp", d.addr); err == nil {
 				break
 			}
-			time.Sleep(20 * time.Millisecond)
+			<-time.After(20 * time.Millisecond)
 		}
 	case d.want != "":
 		d.listener, err = net.Listen("tcp", d.want)
