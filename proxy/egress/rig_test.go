@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/armon/go-socks5"
-
 	"go.uber.org/goleak"
 
 	"pulley/internal/config"

@@ -1,9 +1,12 @@
 package fetch_test
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -19,7 +22,7 @@ type memory struct {
 	mu     sync.Mutex
 	size   int64
 	data   []byte
-	have   []int // times each byte was written
+	spans  [][2]int64 // what was written, in order
 	queue  [][2]int64
 	out    int           // claims not released
 	done   bool          // ErrComplete instead of ErrIdle when the queue is empty
@@ -105,12 +108,9 @@ func (c *claim) Write(p []byte) (int, error) {
 	}
 	if need := int(c.off) + len(p); need > len(c.m.data) {
 		c.m.data = append(c.m.data, make([]byte, need-len(c.m.data))...)
-		c.m.have = append(c.m.have, make([]int, need-len(c.m.have))...)
 	}
 	copy(c.m.data[c.off:], p)
-	for i := range p {
-		c.m.have[int(c.off)+i]++
-	}
+	c.m.spans = append(c.m.spans, [2]int64{c.off, c.off + int64(len(p))})
 	c.off += int64(len(p))
 	if c.m.wrote != nil {
 		c.m.wrote <- struct{}{}
@@ -140,14 +140,24 @@ func (m *memory) check(t *testing.T, want []byte, ranges ...[2]int64) {
 	if m.out != 0 {
 		t.Errorf("%d claims were not released", m.out)
 	}
+	slices.SortFunc(m.spans, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
+	for i := 1; i < len(m.spans); i++ {
+		if m.spans[i][0] < m.spans[i-1][1] {
+			t.Fatalf("%v was written twice", m.spans[i])
+		}
+	}
 	for _, r := range ranges {
-		for i := r[0]; i < r[1]; i++ {
-			if i >= int64(len(m.data)) || m.have[i] != 1 {
-				t.Fatalf("byte %d was not written once (%d bytes there)", i, len(m.data))
+		at := r[0]
+		for _, s := range m.spans {
+			if s[0] <= at {
+				at = max(at, s[1])
 			}
-			if m.data[i] != want[i] {
-				t.Fatalf("byte %d is wrong", i)
-			}
+		}
+		if at < r[1] {
+			t.Fatalf("byte %d is missing", at)
+		}
+		if !bytes.Equal(m.data[r[0]:r[1]], want[r[0]:r[1]]) {
+			t.Fatalf("%v has wrong bytes", r)
 		}
 	}
 }
