@@ -112,11 +112,13 @@ func measureCold(ctx context.Context, b *bench) error {
 			}
 		})
 	}
+	peak := p.watchAnonymous()
 	all.Wait()
 	took := time.Since(begin)
+	most := peak()
 	sent := b.hub.BytesSent(layer.Digest)
-	fmt.Printf("    upstream %.4f × the blob; first bytes %.1f to %.1f ms; all done after %.2f s\n",
-		float64(sent)/float64(layer.Content.Size()), milliseconds(slices.Min(firsts)), milliseconds(slices.Max(firsts)), took.Seconds())
+	fmt.Printf("    upstream %.4f × the blob; first bytes %.1f to %.1f ms; all done after %.2f s; at most %.1f MiB\n",
+		float64(sent)/float64(layer.Content.Size()), milliseconds(slices.Min(firsts)), milliseconds(slices.Max(firsts)), took.Seconds(), most)
 	return errors.Join(errors.Join(failures...), p.stop())
 }
 

@@ -63,3 +63,28 @@ func (p *process) anonymous() (float64, error) {
 	}
 	return 0, errors.New("no RssAnon in /proc: this measure needs Linux")
 }
+
+// watchAnonymous looks at anonymous many times a second until the result is called, which returns the most it saw.
+func (p *process) watchAnonymous() (most func() float64) {
+	end, done := make(chan struct{}), make(chan float64)
+	go func() {
+		peak := 0.0
+		ticks := time.NewTicker(20 * time.Millisecond)
+		defer ticks.Stop()
+		for {
+			if now, err := p.anonymous(); err == nil {
+				peak = max(peak, now)
+			}
+			select {
+			case <-ticks.C:
+			case <-end:
+				done <- peak
+				return
+			}
+		}
+	}()
+	return func() float64 {
+		close(end)
+		return <-done
+	}
+}
