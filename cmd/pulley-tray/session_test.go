@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -161,8 +162,14 @@ func start(t *testing.T, command *exec.Cmd) *process {
 		close(p.done)
 	}()
 	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		<-p.done
+		_ = command.Process.Signal(syscall.SIGTERM) // a tray takes its daemon with it
+		select {
+		case <-p.done:
+		case <-time.After(20 * time.Second):
+			t.Errorf("%s does not end when it is asked to", filepath.Base(command.Path))
+			_ = command.Process.Kill()
+			<-p.done
+		}
 		if t.Failed() {
 			t.Logf("%s printed:\n%s", filepath.Base(command.Path), p.out.String())
 		}

@@ -306,7 +306,10 @@ func TestDaemonOutlivesATrayThatCrashed(t *testing.T) {
 	tray := s.tray(t)
 	a.icon(t).find("On · 127.0.0.1:")
 	before, _ := s.state(t)
-	t.Cleanup(func() { _ = syscall.Kill(before.PID, syscall.SIGTERM) })
+	t.Cleanup(func() {
+		_ = syscall.Kill(before.PID, syscall.SIGTERM)
+		eventually(t, "the daemon was gone", func() bool { return errors.Is(syscall.Kill(before.PID, 0), syscall.ESRCH) })
+	})
 	_ = tray.Process.Kill()
 	tray.ended(t)
 	a.mu.Lock()
