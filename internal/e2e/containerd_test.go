@@ -49,9 +49,10 @@ func openContainerd(t *testing.T, s *sandbox, w wiring, program string, c contai
 	}
 	switch w.mode {
 	case viaHTTP, viaSOCKS:
-		// 1.6 reads `ca` inside [host."https://…"] alone.
+		// 1.6 reads `ca` inside [host."https://…"]. The server is asked next if that one refuses, and needs it as well.
 		s.etc(t, "containerd/pulley.crt", string(w.ca))
 		s.etc(t, "containerd/certs.d/docker.io/hosts.toml", `server = "https://registry-1.docker.io"
+ca = "/etc/containerd/pulley.crt"
 [host."https://registry-1.docker.io"]
   capabilities = ["pull", "resolve", "push"]
   ca = "/etc/containerd/pulley.crt"
@@ -117,7 +118,7 @@ func (c *containerd) pull(t *testing.T, name string, who *login) error {
 
 func (c *containerd) push(t *testing.T, from, to string, who *login) error {
 	t.Helper()
-	if _, err := c.run(t, "images", "tag", from, to); err != nil {
+	if _, err := c.run(t, "images", "tag", "--force", from, to); err != nil {
 		return err
 	}
 	return c.images(t, "push", who, to)

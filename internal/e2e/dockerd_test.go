@@ -43,13 +43,17 @@ func openSystemDockerd(t *testing.T, s *sandbox, w wiring) session {
 	return openDockerd(t, s, w, "dockerd", map[string]any{})
 }
 
-// openNewDockerd gets both where a person would put them today: daemon.json and certs.d.
+// openNewDockerd gets both where a person would put them today: daemon.json and certs.d. With containerd's image store
+// certs.d/docker.io counts for pulls and pushes, but `docker login` still looks into the system's store alone.
 func openNewDockerd(t *testing.T, s *sandbox, w wiring) session {
 	t.Helper()
 	settings := map[string]any{}
 	if proxy := w.proxyURL(); proxy != "" {
 		settings["proxies"] = map[string]string{"http-proxy": proxy, "https-proxy": proxy}
 		s.etc(t, "docker/certs.d/docker.io/ca.crt", string(w.ca))
+		if w.login {
+			s.trust(t, w.ca)
+		}
 	}
 	return openDockerd(t, s, w, engineDir+"/dockerd", settings)
 }

@@ -22,9 +22,10 @@ var modes = []mode{viaHTTP, viaSOCKS, viaMirror, viaName}
 
 // wiring is what an engine is told about Pulley.
 type wiring struct {
-	mode mode
-	addr string // host:port of Pulley's port
-	ca   []byte // PEM of its local CAs
+	mode  mode
+	addr  string // host:port of Pulley's port
+	ca    []byte // PEM of its local CAs
+	login bool   // somebody will log in
 }
 
 // proxyURL is the proxy setting of this mode; "" when it has none.

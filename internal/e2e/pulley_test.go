@@ -105,7 +105,7 @@ func (r *rig) wiring(t *testing.T, m mode) wiring {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wiring{m, r.addr, []byte(ca)}
+	return wiring{mode: m, addr: r.addr, ca: []byte(ca)}
 }
 
 // open starts an engine in a fresh sandbox, so with an empty store.

@@ -26,7 +26,8 @@ func TestPush(t *testing.T) {
 		r.hub.Push("alice/app", "1", before)
 		r.hub.Push("library/new", "1", after)
 		w := r.wiring(t, m)
-		s := r.open(t, e, m)
+		w.login = true
+		s := e.open(t, newSandbox(t), w)
 		if got := r.tag(t, "alice/app", "1"); got != before.Digest() {
 			t.Fatalf("before the push the tag stands for %s, want %s", got, before.Digest())
 		}
@@ -35,6 +36,10 @@ func TestPush(t *testing.T) {
 		}
 		if err := s.push(t, w.name("library/new", "1"), w.name("alice/app", "1"), nil); err == nil {
 			t.Error("a push without login went through")
+		}
+		// dockerd starts each upload over for a minute unless the refusal says that the token is the wrong one.
+		if n := r.hub.Count(http.MethodPost, "/v2/alice/app/blobs/uploads/"); n > 4 {
+			t.Errorf("without login the engine tried %d uploads before it gave up", n)
 		}
 		if err := s.push(t, w.name("library/new", "1"), w.name("alice/app", "1"), alice); err != nil {
 			t.Fatal(err)
@@ -46,7 +51,7 @@ func TestPush(t *testing.T) {
 		if got := r.tag(t, "alice/app", "1"); got != pushed {
 			t.Errorf("after the push Pulley's tag stands for %s, want %s", got, pushed)
 		}
-		fresh := r.open(t, e, m)
+		fresh := e.open(t, newSandbox(t), w)
 		if err := fresh.pull(t, w.name("alice/app", "1"), nil); err != nil {
 			t.Fatal(err)
 		}
