@@ -109,7 +109,12 @@ func (h *Handler) ourChallenge(req *Request, header http.Header) {
 	if s := c.Params["service"]; s != "" {
 		hint.Service = s
 	}
-	ours := req.challenge(hint, quoted(c.Params["error"]))
+	fault := quoted(c.Params["error"])
+	if fault == "" && req.Asker.Own {
+		// The origin saw no token; the client sent ours, and dockerd tries again for 50 s unless told that it is the wrong one.
+		fault = "insufficient_scope"
+	}
+	ours := req.challenge(hint, fault)
 	if scope := quoted(c.Params["scope"]); scope != "" && req.scope() == "" {
 		ours += `,scope="` + scope + `"`
 	}
