@@ -180,6 +180,11 @@ func TestRefusedAnswers(t *testing.T) {
 			if calls.Load() != 1 {
 				t.Errorf("%d calls", calls.Load())
 			}
+			// Nor is a client told to go there with its password.
+			a, err := k.Forward(t.Context(), s, token.ForwardRequest{Method: http.MethodGet, Header: basic("ann", "s3cret")})
+			if err == nil && a.Status/100 == 3 {
+				t.Errorf("handed on a redirect to %s", a.Header.Get("Location"))
+			}
 		})
 	}
 }
