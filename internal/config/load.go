@@ -1,188 +1,129 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"reflect"
-	"slices"
-	"strconv"
 	"strings"
 )
 
-// maxFile bounds what is read as settings; a person's file is some KiB.
-const maxFile = 1 << 20
-
-// Load reads the file at path and the overrides in environ over the defaults, and checks the whole. A missing or
-// empty file is a working setup. The error names the file, the line and the key; everything wrong is in it (Errors).
+// Load reads the settings file at path and lays the PULLEY_ variables of environ over it. A missing or empty file is a
+// working setup. An *Error says what is wrong and where.
 func Load(path string, environ []string) (*Config, error) {
-	doc, err := readFile(path)
-	if err != nil {
-		return nil, err
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("settings: %w", err)
 	}
-	return Parse(path, doc, environ)
+	return load(path, data, environ)
 }
 
-// Parse is Load for a document in memory; file is the name for errors.
-func Parse(file string, doc []byte, environ []string) (*Config, error) {
+func load(path string, data []byte, environ []string) (*Config, error) {
 	c := Default()
-	if err := parse(c, file, doc); err != nil {
+	if err := parse(c, path, data); err != nil {
 		return nil, err
 	}
-	over, err := override(c, environ)
-	if err != nil {
+	if err := override(c, environ); err != nil {
 		return nil, err
 	}
-	if err := validate(c, file, doc, over); err != nil {
+	if err := check(c, path, bytes.TrimPrefix(data, byteOrderMark)); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-func readFile(path string) ([]byte, error) {
-	doc, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("settings cannot be read: %w", err)
-	}
-	if len(doc) > maxFile {
-		return nil, &Error{File: path, Msg: "larger than 1 MiB, so it is no file of settings"}
-	}
-	return doc, nil
-}
-
-// variable is the name of the environment variable that overrides the key at path.
-func variable(path string) string {
-	return "PULLEY_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
-}
-
-// override sets the keys that environ holds and returns them: key path → variable.
-func override(c *Config, environ []string) (map[string]string, error) {
+// Overrides names the keys that environ holds, each with its variable: "cache.dir" → "PULLEY_CACHE_DIR".
+func Overrides(environ []string) map[string]string {
 	env := lookuper(environ)
-	over := map[string]string{}
-	var errs Errors
-	for _, path := range leafPaths(reflect.TypeFor[Config](), "") {
-		name := variable(path)
-		text, ok := env(name)
-		if !ok {
-			continue
+	held := make(map[string]string)
+	eachKey(func(key string) {
+		if _, ok := env(variable(key)); ok {
+			held[key] = variable(key)
 		}
-		over[path] = name
-		v := leafAt(c, path)
-		raw, err := rawFromText(v.Type(), text)
-		if err == nil {
-			err = setLeaf(v, raw)
-		}
-		if err != nil {
-			errs = append(errs, &Error{Key: name, Msg: err.Error()})
-		}
-	}
-	if len(errs) > 0 {
-		return nil, errs
-	}
-	return over, nil
+	})
+	return held
 }
 
-// leafPaths lists the settings outside of arrays of tables, in the order of the file format.
-func leafPaths(t reflect.Type, path string) []string {
-	var paths []string
-	for i := range t.NumField() {
-		f := t.Field(i)
-		at := join(path, f.Tag.Get("toml"))
-		switch {
-		case isLeaf(f.Type):
-			paths = append(paths, at)
-		case f.Type.Kind() == reflect.Struct:
-			paths = append(paths, leafPaths(f.Type, at)...)
+func variable(key string) string {
+	return "PULLEY_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// eachKey calls f for each key that is no table, in the order of the struct.
+func eachKey(f func(key string)) {
+	var walk func(t reflect.Type, path string)
+	walk = func(t reflect.Type, path string) {
+		for i := range t.NumField() {
+			field := t.Field(i)
+			key := join(path, field.Tag.Get("toml"))
+			switch {
+			case field.Type.Kind() == reflect.Struct:
+				walk(field.Type, key)
+			case field.Type.Kind() == reflect.Map:
+			case field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct:
+			default:
+				f(key)
+			}
 		}
 	}
-	return paths
+	walk(reflect.TypeFor[Config](), "")
 }
 
-// leafAt finds the field of a path that leafPaths gave.
-func leafAt(c *Config, path string) reflect.Value {
-	v := reflect.ValueOf(c).Elem()
-	for key := range strings.SplitSeq(path, ".") {
-		v, _ = fieldByKey(v, key)
-	}
-	return v
+// override sets single keys from the environment.
+func override(c *Config, environ []string) error {
+	env := lookuper(environ)
+	var failed error
+	eachKey(func(key string) {
+		text, ok := env(variable(key))
+		if !ok || failed != nil {
+			return
+		}
+		d := decoder{file: variable(key)}
+		failed = d.value(fieldOf(c, key), typed(fieldOf(c, key), text), key)
+	})
+	return failed
 }
 
-// rawFromText reads what a person typed for a setting of type t, without quotes, into what TOML would give.
-func rawFromText(t reflect.Type, text string) (any, error) {
-	switch t.Kind() {
-	case reflect.Bool:
+// typed is text as the file would have given it.
+func typed(field reflect.Value, text string) any {
+	switch field.Addr().Interface().(type) {
+	case *bool:
 		switch strings.ToLower(text) {
 		case "true", "1", "on", "yes":
-			return true, nil
+			return true
 		case "false", "0", "off", "no":
-			return false, nil
+			return false
 		}
-		return text, nil
-	case reflect.Int:
-		if n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 32); err == nil {
-			return n, nil
+	case *int:
+		var n int64
+		if _, err := fmt.Sscanf(text, "%d", &n); err == nil && fmt.Sprint(n) == text {
+			return n
 		}
-		return text, nil
-	case reflect.Slice:
+	case *[]string:
 		list := []any{}
 		for part := range strings.SplitSeq(text, ",") {
 			if part = strings.TrimSpace(part); part != "" {
 				list = append(list, part)
 			}
 		}
-		return list, nil
-	case reflect.Map:
-		table := map[string]any{}
-		for part := range strings.SplitSeq(text, ",") {
-			if part = strings.TrimSpace(part); part == "" {
-				continue
-			}
-			key, value, ok := strings.Cut(part, "=")
-			if !ok {
-				return nil, fmt.Errorf("%s is no name=value", show(part))
-			}
-			table[strings.TrimSpace(key)] = strings.TrimSpace(value)
-		}
-		return table, nil
+		return list
 	}
-	return text, nil
+	return text
 }
 
-// nearest is "; did you mean …?" when a known key is close to what was written.
-func nearest(key string, known []string) string {
-	best, bestDist := "", 3
-	for _, k := range slices.Sorted(slices.Values(known)) {
-		if d := distance(key, k); d < bestDist {
-			best, bestDist = k, d
+// fieldOf is the field of a key that eachKey names; the zero Value for any other.
+func fieldOf(c *Config, key string) reflect.Value {
+	at := reflect.ValueOf(c).Elem()
+	for part := range strings.SplitSeq(key, ".") {
+		if at.Kind() != reflect.Struct {
+			return reflect.Value{}
 		}
-	}
-	if best == "" {
-		return "; known here: " + strings.Join(known, ", ")
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
-}
-
-// distance is the number of single letters to add, drop or change.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diag := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diag
-			if a[i] != b[j] {
-				cost++
-			}
-			diag = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diag+1)
+		index, ok := tagged(at.Type())[part]
+		if !ok {
+			return reflect.Value{}
 		}
+		at = at.Field(index)
 	}
-	return row[len(b)]
+	return at
 }

@@ -1,42 +1,225 @@
 package config
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
 )
 
-// Store is the live file.
+// Store is the live settings file: what is in force, edits, and changes by hand. Its methods may be called concurrently.
 type Store struct {
 	path    string
 	environ []string
+	held    map[string]string // key → the variable that holds it
 	log     *slog.Logger
+
 	current atomic.Pointer[Config]
-	mu      sync.Mutex
-	subs    []func(*Config)
-	problem string
+
+	mu      sync.Mutex // one change at a time; held while subscribers are called
+	read    []byte     // the text that was last looked at
+	problem atomic.Pointer[string]
+	calls   []func(*Config)
 }
 
-// Open loads the file.
+// Open loads the file at path, as Load does. A broken file is an error here: there are no old settings to keep. log may
+// be nil.
 func Open(path string, environ []string, log *slog.Logger) (*Store, error) {
-	c, err := Load(path, environ)
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{path: path, environ: environ, held: Overrides(environ), log: log}
+	data, err := s.text()
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, environ: environ, log: log}
+	c, err := load(path, data, environ)
+	if err != nil {
+		return nil, err
+	}
+	s.read = data
 	s.current.Store(c)
+	s.setProblem("")
 	return s, nil
 }
 
-// Current is the snapshot in force: never nil, shared, not to be changed.
+func (s *Store) text() ([]byte, error) {
+	data, err := os.ReadFile(s.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	return data, nil
+}
+
+// Current is the snapshot in force, never nil.
 func (s *Store) Current() *Config { return s.current.Load() }
 
+// Path is the file's.
+func (s *Store) Path() string { return s.path }
+
 // Problem says why the file on disk is not in force; "" when it is.
-func (s *Store) Problem() string { s.mu.Lock(); defer s.mu.Unlock(); return s.problem }
+func (s *Store) Problem() string { return *s.problem.Load() }
 
-// Subscribe calls fn after each change, in order.
-func (s *Store) Subscribe(fn func(*Config)) { s.mu.Lock(); s.subs = append(s.subs, fn); s.mu.Unlock() }
+func (s *Store) setProblem(text string) { s.problem.Store(&text) }
 
-// Run watches the file until ctx ends.
-func (s *Store) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+// Subscribe has f called after each change, in order, also when only Problem changed. f must not call Set.
+func (s *Store) Subscribe(f func(*Config)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, f)
+}
+
+// Set changes one key in the file and takes it up. Comments, order and white space stay; the previous file is kept as
+// <path>.bak. A key that the environment holds is refused, and so is a value that does not fit: nothing is written then.
+func (s *Store) Set(key, value string) error {
+	if variable, ok := s.held[key]; ok {
+		return fmt.Errorf("%s: held by %s in the daemon's environment; change it there", key, variable)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, err := s.text()
+	if err != nil {
+		return err
+	}
+	if _, err := load(s.path, old, s.environ); err != nil {
+		return fmt.Errorf("%w; mend the file first: pulley config edit", err)
+	}
+	text, err := edited(old, key, value)
+	if err != nil {
+		return err
+	}
+	c, err := load(s.path, text, s.environ)
+	if err != nil {
+		var said *Error
+		if errors.As(err, &said) && said.Key != "" {
+			return fmt.Errorf("%s: %s", key, said.Text)
+		}
+		return fmt.Errorf("%s: cannot be set where it stands (%w); edit the file by hand: pulley config edit", key, err)
+	}
+	if bytes.Equal(old, text) {
+		return nil
+	}
+	if err := s.write(old, text); err != nil {
+		return err
+	}
+	s.take(text, c)
+	return nil
+}
+
+// write replaces the file in one step. A symbolic link stays one.
+func (s *Store) write(old, text []byte) error {
+	target := s.path
+	if real, err := filepath.EvalSymlinks(s.path); err == nil {
+		target = real
+	}
+	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	if old != nil {
+		if err := replace(s.path+".bak", old); err != nil {
+			return err
+		}
+	}
+	return replace(target, text)
+}
+
+func replace(path string, text []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".config-*") // 0600
+	if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+			err = fmt.Errorf("settings: %w", err)
+		}
+	}()
+	if _, err := f.Write(text); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// take puts c in force and tells the subscribers. Needs mu.
+func (s *Store) take(text []byte, c *Config) {
+	s.read = text
+	s.setProblem("")
+	s.current.Store(c)
+	for _, f := range s.calls {
+		f(c)
+	}
+}
+
+// Reload looks at the file now.
+func (s *Store) Reload() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text, err := s.text()
+	if err == nil && bytes.Equal(text, s.read) {
+		return
+	}
+	var c *Config
+	if err == nil {
+		c, err = load(s.path, text, s.environ)
+	}
+	if err == nil {
+		s.log.Info("settings: taken up", "file", s.path)
+		s.take(text, c)
+		return
+	}
+	s.read = text
+	s.log.Warn("settings: the file is not in force, the old settings are", "err", err)
+	s.setProblem(err.Error())
+	for _, f := range s.calls {
+		f(s.current.Load())
+	}
+}
+
+// settle is how long a file is left alone after it changed: editors write in several steps.
+const settle = 100 * time.Millisecond
+
+// Run takes up changes by hand until ctx ends. Where the folder cannot be watched it says so in the log and waits.
+func (s *Store) Run(ctx context.Context) error {
+	watcher, err := fsnotify.NewWatcher()
+	if err == nil {
+		defer func() { _ = watcher.Close() }()
+		err = watcher.Add(filepath.Dir(s.path)) // the folder: editors replace the file
+	}
+	if err != nil {
+		s.log.Warn("settings: changes by hand are not noticed until the next start", "err", err)
+		<-ctx.Done()
+		return nil
+	}
+	s.Reload() // what changed since Open
+	var due <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case event := <-watcher.Events:
+			if filepath.Base(event.Name) == filepath.Base(s.path) && due == nil {
+				due = time.After(settle)
+			}
+		case <-watcher.Errors:
+		case <-due:
+			due = nil
+			s.Reload()
+		}
+	}
+}
