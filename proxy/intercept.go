@@ -201,6 +201,7 @@ func (s *session) Read(p []byte) (int, error) {
 	if n > 0 {
 		s.heard = true
 		s.under.hello.leaf = nil
+		s.under.run.s.rejected.accept(s.under.site.hostport, s.under.run.s.opt.Now())
 	} else if err != nil && s.under.hello.offered && isAlert(err) {
 		s.under.run.s.reject(s.under.site, err)
 	}

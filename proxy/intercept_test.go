@@ -318,6 +318,26 @@ func TestFailOpen(t *testing.T) {
 	}
 }
 
+// A client that fetches in parallel hangs up in the middle of handshakes when it
+// gives up. Where others have just accepted the certificate that is no rejection;
+// an alert always is one.
+func TestHangingUpOnAnAcceptedCertificate(t *testing.T) {
+	p := newPort(t, options{})
+	wantGet(t, p.client(), "https://"+hubHost+"/v2/", "docker.io https://"+hubHost+"/v2/ by http")
+	for range 3 {
+		c := p.tunnel(hubHost+":443", "")
+		fmt.Fprint(c, clientHello(t))
+		wantRead(t, c, "\x16")
+		_ = c.(closeWriter).CloseWrite()
+		_, _ = io.Copy(io.Discard, c) // until the port has noticed
+	}
+	if r := p.s.Rejected(); len(r) != 0 {
+		t.Errorf("rejected: %v", r)
+	}
+	wantUntrusted(t, p, tls.VersionTLS13)
+	p.eventually(func() bool { return len(p.s.Rejected()) == 1 })
+}
+
 func wantUntrusted(t *testing.T, p *port, version uint16) {
 	t.Helper()
 	c := tls.Client(p.tunnel(hubHost+":443", ""), &tls.Config{ServerName: hubHost, MinVersion: version, MaxVersion: version})

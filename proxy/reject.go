@@ -30,13 +30,19 @@ func (s *Server) Rejected() []Rejection { return s.rejected.list(s.opt.Now()) }
 // ForgetRejected ends all rejections, for when the CA has just been trusted.
 func (s *Server) ForgetRejected() { s.rejected.clear() }
 
-// reject notes that a client turned our certificate for st down.
+// reject notes that a client turned our certificate for st down. To hang up
+// without an alert says that only where nobody accepted the certificate lately:
+// clients that fetch many things at once drop their other connections, half
+// through a handshake, when one is refused.
 func (s *Server) reject(st *site, err error) {
+	now := s.opt.Now()
 	reason := "hung up on our certificate"
 	if isAlert(err) {
 		reason = strings.TrimPrefix(err.Error(), "remote error: ")
+	} else if s.rejected.acceptedLately(st.hostport, now) {
+		s.opt.Log.Debug("a client hung up during the handshake", "host", st.hostport, "err", err)
+		return
 	}
-	now := s.opt.Now()
 	x := Rejection{Host: strings.ToLower(st.hostport), Until: now.Add(rejectedFor), Reason: reason}
 	if s.rejected.add(x, now) {
 		s.opt.Log.Warn(st.host+": a client does not trust the local CA; the host is tunnelled for ten minutes; to trust it run: pulley ca trust",
@@ -44,10 +50,30 @@ func (s *Server) reject(st *site, err error) {
 	}
 }
 
-// rejections is the set of rejections by host.
+// rejections is the set of rejections by host, and who did accept our
+// certificate when.
 type rejections struct {
-	mu  sync.RWMutex
-	set map[string]Rejection
+	mu       sync.RWMutex
+	set      map[string]Rejection
+	accepted map[string]time.Time
+}
+
+// accept notes that a client took our certificate for a host and went on.
+func (r *rejections) accept(hostport string, now time.Time) {
+	host := strings.ToLower(hostport)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.accepted == nil {
+		r.accepted = make(map[string]time.Time)
+	}
+	r.accepted[host] = now // only hosts of configured registries come here
+}
+
+func (r *rejections) acceptedLately(hostport string, now time.Time) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	at, ok := r.accepted[strings.ToLower(hostport)]
+	return ok && now.Before(at.Add(rejectedFor))
 }
 
 // add reports whether the host was not rejected already; then it keeps its end.
