@@ -16,7 +16,8 @@ import (
 	"pulley/ui/page"
 )
 
-// Window shows a model. All methods but Changed are for the UI goroutine.
+// Window shows a model. All methods but Changed and Retire are for the
+// UI goroutine.
 type Window struct {
 	fyne.Window
 	model    *model.Model
@@ -24,6 +25,7 @@ type Window struct {
 	now      func() time.Time
 	queued   atomic.Bool
 	open     bool
+	retired  atomic.Bool
 }
 
 // New makes the window, hidden. do gets what a person asks for.
@@ -51,6 +53,10 @@ func (w *Window) Conceal() {
 	w.Hide()
 }
 
+// Retire says that the program is ending: from now on Changed does nothing, as
+// there may be no UI goroutine any more. Any goroutine.
+func (w *Window) Retire() { w.retired.Store(true) }
+
 // Update brings the window to what the model knows.
 func (w *Window) Update() {
 	w.overview.Show(w.model.View(), w.now())
@@ -64,7 +70,7 @@ func (w *Window) Update() {
 // Changed asks for an Update soon and may be called from any goroutine, as
 // often as one likes: calls that come before the update are one.
 func (w *Window) Changed() {
-	if w.queued.Swap(true) {
+	if w.retired.Load() || w.queued.Swap(true) {
 		return
 	}
 	fyne.Do(func() {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -49,6 +50,10 @@ type program struct {
 	icon    atomic.Bool // something shows our icon
 	started chan struct{}
 	changed chan struct{} // holds one signal
+
+	work        *errgroup.Group
+	cancel      context.CancelFunc // ends work
+	ended, left sync.Once
 }
 
 func newProgram(places config.Places, log *slog.Logger) *program {
@@ -90,21 +95,25 @@ func (p *program) run(showWindow bool) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	work, ctx := errgroup.WithContext(ctx)
+	p.work, p.cancel = work, cancel
 	startTray, stopTray := systray.RunWithExternalLoop(func() {
 		bar := tray.NewBar(status{}, p.do)
 		build := func() tray.Menu { return tray.Build(p.model.View(), time.Now()) }
 		bar.Draw(build()) // before the first host asks
 		work.Go(func() error { tray.Pace(ctx, p.changed, build, bar.Draw); return nil })
 	}, nil)
-	hungUp := make(chan os.Signal, 1)
-	signal.Notify(hungUp, syscall.SIGHUP) // the terminal was closed; Fyne itself quits on SIGINT and SIGTERM
-	defer signal.Stop(hungUp)
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(told)
 	p.app.Lifecycle().SetOnStarted(func() {
 		startTray()
 		work.Go(func() error {
 			select {
-			case <-hungUp:
-				fyne.Do(p.app.Quit)
+			case s := <-told:
+				if s == syscall.SIGHUP {
+					p.quit()
+				}
+				p.end() // at the others Fyne leaves its loop by itself
 			case <-ctx.Done():
 			}
 			return nil
@@ -118,9 +127,37 @@ func (p *program) run(showWindow bool) error {
 		}
 	})
 	p.app.Run() // returns when the app quits; its lifecycle hooks are not reliable then
-	cancel()
+	p.end()
 	stopTray()
 	return work.Wait()
+}
+
+// parting is how long Fyne may take to leave its loop when all else has ended.
+const parting = 2 * time.Second
+
+// quit ends the program. Any goroutine.
+func (p *program) quit() {
+	p.end()
+	p.left.Do(func() { fyne.Do(p.app.Quit) })
+}
+
+// end ends all but Fyne's loop. Any goroutine.
+func (p *program) end() {
+	p.ended.Do(func() {
+		p.window.Retire()
+		p.cancel()
+		go func() {
+			// Run may never return: the last lifecycle event can be put into a queue
+			// that is no longer read (fyne-io/fyne#5699 is about the same place). By
+			// then there is nothing left to lose.
+			status := 0
+			if err := p.work.Wait(); err != nil {
+				status = 1
+			}
+			time.Sleep(parting)
+			os.Exit(status)
+		}()
+	})
 }
 
 // do is what a person asked for, in the menu or in the window. Any goroutine.
@@ -131,7 +168,7 @@ func (p *program) do(a model.Action) {
 	case model.Retry:
 		p.keeper.Retry()
 	case model.Quit:
-		fyne.Do(p.app.Quit)
+		p.quit()
 	default:
 		p.model.Do(a)
 	}
@@ -150,7 +187,7 @@ func (p *program) closed() {
 		p.window.Conceal()
 		return
 	}
-	p.app.Quit()
+	p.quit()
 }
 
 // patience is how long a desktop that is just being logged into has to bring

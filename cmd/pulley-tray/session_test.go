@@ -167,7 +167,7 @@ func start(t *testing.T, command *exec.Cmd) *process {
 		case <-p.done:
 		case <-time.After(20 * time.Second):
 			t.Errorf("%s does not end when it is asked to", filepath.Base(command.Path))
-			_ = command.Process.Kill()
+			_ = command.Process.Signal(syscall.SIGQUIT) // a Go program then says where it is stuck
 			<-p.done
 		}
 		if t.Failed() {
