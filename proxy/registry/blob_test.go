@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -495,9 +496,9 @@ func TestCorruptedOnDisk(t *testing.T) {
 // from the middle on, and is told of a wrong one all the same.
 func TestDiskFull(t *testing.T) {
 	r := newRoom(t, nil)
-	full := false
+	var full atomic.Bool
 	r.kept = &cache.Options{Dir: filepath.Join(r.dir, "cache"), Now: r.now, Free: func(string) (int64, error) {
-		if full {
+		if full.Load() {
 			return 0, nil
 		}
 		return 1 << 40, nil
@@ -505,7 +506,7 @@ func TestDiskFull(t *testing.T) {
 	r.restart()
 	img := hubtest.RandomImage(1, 3, 500_000)
 	r.hub.Push("library/a", "1", img)
-	full = true
+	full.Store(true)
 	wantStatus(t, "registry-mirrors", r.pullMirror("", "library/a", "1"), http.StatusOK)
 	wantStatus(t, "intercepted", r.engine("", "").pull("library/a", "1"), http.StatusOK)
 	r.event(func(e registry.Event) bool { return e.What == "blob" && has(e.Note, "not kept") })

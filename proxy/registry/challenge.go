@@ -28,7 +28,7 @@ func (h *Handler) greeting(ctx context.Context, req *Request) token.Hint {
 	if h.reachable(req) != nil || h.health.down(req.Registry.Name) {
 		return unknown
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkWait)
+	ctx, cancel := context.WithTimeout(ctx, h.opt.Waits.Check)
 	defer cancel()
 	hint, err := h.tokens.Discover(ctx, s)
 	if err != nil {

@@ -39,7 +39,8 @@ type Options struct {
 	StateDir string        // rights, keys and what was learned about registries
 	Now      func() time.Time
 	Log      *slog.Logger // nil discards
-	Record   func(Event)  // called once per request, at its end, concurrently; nil: not
+	Waits    Waits
+	Record   func(Event) // called once per request, at its end, concurrently; nil: not
 }
 
 // Handler answers registry requests from all doors. It is safe for concurrent
@@ -81,6 +82,7 @@ func New(o Options) (*Handler, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Waits = o.Waits.withDefaults()
 	h := &Handler{
 		opt: o, settings: o.Settings, cache: o.Cache, tokens: o.Tokens, now: o.Now, log: o.Log,
 		silent: log.New(io.Discard, "", 0), // what ReverseProxy logs is in the event

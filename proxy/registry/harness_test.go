@@ -44,6 +44,7 @@ type room struct {
 	hub  *hubtest.Hub
 	dir  string
 	kept *cache.Options
+	wait registry.Waits
 
 	mu     sync.Mutex
 	cfg    *config.Config
@@ -96,7 +97,7 @@ func (r *room) open() {
 	sources := source.NewSet(source.Options{Settings: r.settings, Network: r.egress, Tokens: tokens, Now: r.now})
 	r.handler, err = registry.New(registry.Options{
 		Settings: r.settings, Cache: r.cache, Sources: sources, Tokens: tokens, Network: r.egress,
-		StateDir: filepath.Join(r.dir, "state"), Now: r.now, Record: r.record,
+		StateDir: filepath.Join(r.dir, "state"), Now: r.now, Record: r.record, Waits: r.wait,
 	})
 	if err != nil {
 		r.t.Fatal(err)

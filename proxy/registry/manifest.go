@@ -94,7 +94,7 @@ func (h *Handler) byDigest(x *exchange, req *Request, e entry) (*found, error) {
 		return nil, err
 	}
 	if req.head() {
-		return h.headManifest(req, e.Digest.String(), askWait)
+		return h.headManifest(req, e.Digest.String(), h.opt.Waits.Ask)
 	}
 	f, err := h.getManifest(req, e.Digest.String())
 	if err != nil && definite(err) {
@@ -145,9 +145,9 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 		}
 		return f, nil
 	}
-	wait := askWait
+	wait := h.opt.Waits.Ask
 	if _, ok := h.shelf.kept(k); ok {
-		wait = checkWait
+		wait = h.opt.Waits.Check
 	}
 	f, err := h.headManifest(req, req.Reference, wait)
 	switch {
@@ -223,7 +223,7 @@ func (h *Handler) headManifest(req *Request, reference string, wait time.Duratio
 func (h *Handler) getManifest(req *Request, reference string) (*found, error) {
 	k := tagKey{req.cacheName(), reference, classOf(req.Header.Values("Accept"))}
 	return h.share("GET", req, k, func(ctx context.Context) (*found, error) {
-		ctx, cancel := context.WithTimeout(ctx, manifestWait)
+		ctx, cancel := context.WithTimeout(ctx, h.opt.Waits.Manifest)
 		defer cancel()
 		rsp, err := h.ask(ctx, req, http.MethodGet, "manifests/"+reference, manifestHeader(req))
 		if err != nil {

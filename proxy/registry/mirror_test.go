@@ -7,6 +7,7 @@ import (
 
 	"pulley/internal/config"
 	"pulley/internal/hubtest"
+	"pulley/proxy/registry"
 )
 
 // TestMirrorIsReadOnly: nothing but GET and HEAD, and local/ has its own words.
@@ -150,4 +151,32 @@ func TestPrivateAtTheMirror(t *testing.T) {
 			t.Errorf("a password went to %s%s", q.Host, q.Path)
 		}
 	}
+}
+
+// TestSilentOrigin: nobody hangs; who can fall back is told to in time, and what
+// is held is served.
+func TestSilentOrigin(t *testing.T) {
+	r := newRoom(t, nil)
+	short := 200 * time.Millisecond
+	r.wait = registry.Waits{Check: short, Ask: short, Manifest: short, First: short}
+	r.restart()
+	img := hubtest.RandomImage(1, 1, 100_000)
+	r.hub.Push("library/a", "1", img)
+	wantStatus(t, "cold", r.pullMirror("", "library/a", "1"), http.StatusOK)
+	r.idle()
+	r.pass(time.Hour)
+	other, _ := bigBlob(r, 7, 1000)
+	r.hub.SetFaults(hubtest.Faults{Kind: hubtest.Manifest, Latency: time.Hour}, hubtest.Faults{Kind: hubtest.Blob, Method: "GET", Latency: time.Hour})
+	for path, want := range map[string]int{
+		"library/a/manifests/1":                           http.StatusOK,
+		"library/a/manifests/2":                           http.StatusNotFound,
+		"docker.io/library/a/manifests/2":                 http.StatusGatewayTimeout,
+		"library/a/blobs/" + string(other):                http.StatusNotFound,
+		"docker.io/library/a/blobs/" + string(other):      http.StatusGatewayTimeout,
+		"library/a/blobs/" + string(img.Layers[0].Digest): http.StatusOK,
+	} {
+		r.pass(time.Minute)
+		wantStatus(t, path, r.mirror("GET", path).StatusCode, want)
+	}
+	r.hub.SetFaults()
 }

@@ -40,9 +40,9 @@ var errSlow = errors.New("nothing came from upstream in time")
 // the origin itself is sent there in time.
 func (s *stream) patience() time.Duration {
 	if s.req.fallsBack() {
-		return firstWait
+		return s.h.opt.Waits.First
 	}
-	return 2 * firstWait
+	return 2 * s.h.opt.Waits.First
 }
 
 // serve answers; false: the fill was over before it began to.

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -16,16 +17,24 @@ import (
 	"pulley/proxy/token"
 )
 
-// How long the origin is waited for. A client that could be served from the
-// cache is not kept waiting as long as one that could not, and none of these
-// comes near the 30 s after which containerd gives up on a mirror
-// (containerd/containerd#10660).
-const (
-	checkWait    = 8 * time.Second
-	askWait      = 20 * time.Second
-	manifestWait = 25 * time.Second
-	firstWait    = 25 * time.Second
-)
+// Waits say how long the origin is waited for; zero means the default. A client
+// that could be served from the cache is not kept waiting as long as one that
+// could not, and one that falls back by itself is told to before the 30 s after
+// which containerd gives up on a mirror (containerd/containerd#10660).
+type Waits struct {
+	Check    time.Duration // for a word about something held: 8s
+	Ask      time.Duration // for a word about anything else: 20s
+	Manifest time.Duration // for a whole manifest: 25s
+	First    time.Duration // for the first byte of a blob; twice that where nobody falls back: 25s
+}
+
+func (w Waits) withDefaults() Waits {
+	w.Check = cmp.Or(w.Check, 8*time.Second)
+	w.Ask = cmp.Or(w.Ask, 20*time.Second)
+	w.Manifest = cmp.Or(w.Manifest, 25*time.Second)
+	w.First = cmp.Or(w.First, 25*time.Second)
+	return w
+}
 
 // errOffline is why nothing is asked upstream under the route "offline".
 var errOffline = errors.New("the registry is switched to offline")
@@ -118,7 +127,7 @@ type health struct {
 }
 
 // downFor is shorter than anybody waits between two tries by hand.
-const downFor = 5 * time.Second
+const downFor = 10 * time.Second
 
 func newHealth(now func() time.Time) *health {
 	return &health{now: now, bad: map[string]time.Time{}}
@@ -225,7 +234,7 @@ func (h *Handler) vouch(req *Request, d digest.Digest) error {
 	}
 	k := tagKey{req.cacheName(), string(d), classOf(req.Header.Values("Accept"))}
 	_, err := h.share("vouch "+path, req, k, func(ctx context.Context) (*found, error) {
-		ctx, cancel := context.WithTimeout(ctx, checkWait)
+		ctx, cancel := context.WithTimeout(ctx, h.opt.Waits.Check)
 		defer cancel()
 		rsp, err := h.ask(ctx, req, http.MethodHead, path+string(d), manifestHeader(req))
 		var status *source.StatusError
@@ -282,7 +291,7 @@ func (h *Handler) answerError(x *exchange, req *Request, err error) {
 		}
 	}
 	code := http.StatusBadGateway
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, source.ErrHeaderTimeout) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, source.ErrHeaderTimeout) || errors.Is(err, errSlow) {
 		code = http.StatusGatewayTimeout
 	}
 	req.unreachable(code, reason(err)).write(x, req.Request)
