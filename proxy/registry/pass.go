@@ -15,7 +15,11 @@ import (
 // Under /v2/ two things are changed on the way back: a challenge leads to our
 // token service, and a Location on the origin's host stays on the host the
 // client sees. A token of ours does not leave.
-func (h *Handler) forward(x *exchange, req *Request) {
+func (h *Handler) forward(x *exchange, req *Request) { h.forwardThen(x, req, func() {}) }
+
+// forwardThen calls settled when the answer says that it was done (2xx), before
+// the client hears of it.
+func (h *Handler) forwardThen(x *exchange, req *Request, settled func()) {
 	if req.offline() {
 		no := refuse(http.StatusServiceUnavailable, Unavailable, req.Registry.Name+" is switched to offline; try: pulley route "+req.Registry.Name+" auto")
 		no.write(x, req.Request)
@@ -30,6 +34,9 @@ func (h *Handler) forward(x *exchange, req *Request) {
 		Rewrite:       func(p *httputil.ProxyRequest) { outward(p, req) },
 		ModifyResponse: func(rsp *http.Response) error {
 			h.homeward(x, req, rsp)
+			if rsp.StatusCode/100 == 2 {
+				settled()
+			}
 			if rsp.StatusCode != http.StatusSwitchingProtocols {
 				counted.ReadCloser, rsp.Body = rsp.Body, counted
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -16,35 +17,34 @@ func (h *Handler) push(x *exchange, req *Request) {
 		h.forward(x, req)
 		return
 	}
-	copied := &teeBody{ReadCloser: req.Body}
+	copied := &teeBody{ReadCloser: req.Body, size: req.ContentLength}
 	if req.Method == http.MethodPut {
 		clone := *req.Request
 		clone.Body = copied
 		req.Request = &clone
 	}
-	h.forward(x, req)
-	if x.event.Status/100 != 2 {
-		return
-	}
-	switch req.Method {
-	case http.MethodPut:
-		h.pushed(req, copied)
-	case http.MethodDelete:
-		h.deleted(req)
-	}
+	// Before the client has its answer: it may ask for the tag at once.
+	h.forwardThen(x, req, func() {
+		switch req.Method {
+		case http.MethodPut:
+			h.pushed(req, copied)
+		case http.MethodDelete:
+			h.deleted(req)
+		}
+	})
 }
 
 // pushed takes a manifest that the origin has accepted.
 func (h *Handler) pushed(req *Request, copied *teeBody) {
 	h.letIn(req, "")
 	name := req.cacheName()
-	if copied.over || copied.err != io.EOF { //nolint:errorlint // set by Read, never wrapped
+	body, whole := copied.all()
+	if !whole {
 		if req.Digest == "" {
 			h.warn(h.shelf.forget(name, req.Reference)) // it stands for something else now
 		}
 		return
 	}
-	body := copied.kept.Bytes()
 	d := digest.FromBytes(body)
 	if req.Digest != "" && req.Digest != d {
 		return
@@ -67,16 +67,22 @@ func (h *Handler) deleted(req *Request) {
 }
 
 // teeBody keeps what is read of a request's body, if it is no larger than a
-// manifest may be.
+// manifest may be. The transport reads it in a goroutine of its own, which may
+// not be done when the answer is there.
 type teeBody struct {
 	io.ReadCloser
+	size int64 // as the client said, -1: it did not
+
+	mu   sync.Mutex
 	kept bytes.Buffer
 	over bool
-	err  error
+	end  bool
 }
 
 func (t *teeBody) Read(p []byte) (int, error) {
 	n, err := t.ReadCloser.Read(p)
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.kept.Len()+n > maxManifest {
 		t.over = true
 		t.kept.Reset()
@@ -84,8 +90,18 @@ func (t *teeBody) Read(p []byte) (int, error) {
 	if !t.over {
 		t.kept.Write(p[:n])
 	}
-	if err != nil {
-		t.err = err
+	if err == io.EOF { //nolint:errorlint // a reader's end is never wrapped
+		t.end = true
 	}
 	return n, err
+}
+
+// all is the body, if all of it was read and kept.
+func (t *teeBody) all() (body []byte, whole bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.over || !t.end && int64(t.kept.Len()) != t.size {
+		return nil, false
+	}
+	return bytes.Clone(t.kept.Bytes()), true
 }
