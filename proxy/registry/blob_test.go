@@ -567,3 +567,84 @@ func TestHeadBlob(t *testing.T) {
 		r.idle()
 	}
 }
+
+// TestCacheBreaksInTheMiddle: the client that was half served gets the rest, and
+// the proof, from upstream.
+func TestCacheBreaksInTheMiddle(t *testing.T) {
+	for _, wrong := range []bool{false, true} {
+		t.Run(strconv.FormatBool(wrong), func(t *testing.T) {
+			r := newRoom(t, nil)
+			d, blob := bigBlob(r, 1, 4*mib)
+			r.hub.SetFaults(hubtest.Faults{Kind: hubtest.CDN, Method: "GET", Stall: hubtest.At(2 * mib)})
+			rsp, err := r.start(context.Background(), "GET", blobURL(d), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = rsp.Body.Close() }()
+			got := make([]byte, mib)
+			if _, err := io.ReadFull(rsp.Body, got); err != nil || !same(got, content(t, blob, 0, mib)) {
+				t.Fatal(err)
+			}
+			closed := make(chan error, 1)
+			go func() { closed <- r.cache.Close() }()
+			r.hub.Release()
+			r.hub.SetFaults()
+			if wrong {
+				r.hub.SetFaults(hubtest.Faults{Kind: hubtest.CDN, WrongByte: hubtest.At(3 * mib)})
+			}
+			rest, err := io.ReadAll(rsp.Body)
+			if wrong {
+				if err == nil {
+					t.Errorf("a wrong blob was complete")
+				}
+			} else if err != nil || !same(rest, content(t, blob, mib, 3*mib)) {
+				t.Errorf("the rest: %d bytes, %v", len(rest), err)
+			}
+			if err := <-closed; err != nil {
+				t.Error(err)
+			}
+			r.hub.SetFaults()
+			if got := r.do("GET", blobURL(d)); got.StatusCode != 200 || digest.FromBytes(got.body) != d {
+				t.Errorf("without a cache: %d, %v", got.StatusCode, got.err)
+			}
+			r.hub.Push("library/a", "1", hubtest.RandomImage(3, 1, 1000))
+			wantStatus(t, "a pull without a cache", r.pullMirror("", "library/a", "1"), http.StatusOK)
+		})
+	}
+}
+
+// TestAnothersRightCounts: the one whose token began a download loses the right;
+// the others still get their bytes.
+func TestAnothersRightCounts(t *testing.T) {
+	r := newRoom(t, &hubtest.Hub{Users: map[string]string{"alice": "secret", "bob": "hunter2"}})
+	img := hubtest.RandomImage(1, 1, 4*mib)
+	d, blob := img.Layers[0].Digest, img.Layers[0].Content
+	for _, name := range []string{"alice", "bob"} {
+		r.hub.Push(name+"/app", "1", img)
+		r.hub.SetPrivate(name+"/app", name)
+	}
+	begin := func(e *engine, repository string) *http.Response {
+		t.Helper()
+		e.login(repository)
+		wantStatus(t, e.user, e.ask("GET", repository+"/manifests/1").StatusCode, http.StatusOK)
+		rsp, err := r.start(context.Background(), "GET", "http://"+hubHost+"/v2/"+repository+"/blobs/"+string(d), nil, "Authorization", "Bearer "+e.token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = rsp.Body.Close() })
+		wantStatus(t, e.user, rsp.StatusCode, http.StatusOK)
+		return rsp
+	}
+	r.hub.SetFaults(hubtest.Faults{Kind: hubtest.CDN, Method: "GET", Stall: hubtest.At(2 * mib), First: 1})
+	_ = begin(r.engine("alice", "secret"), "alice/app")
+	bob := begin(r.engine("bob", "hunter2"), "bob/app")
+	r.hub.SetFaults(hubtest.Faults{Kind: hubtest.Blob, Path: "/v2/alice/app/blobs/**", Status: http.StatusForbidden})
+	r.hub.Down()
+	if err := r.hub.Up(); err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(bob.Body)
+	if err != nil || !same(body, content(t, blob, 0, blob.Size())) {
+		t.Errorf("bob got %d bytes, %v", len(body), err)
+	}
+}
