@@ -99,6 +99,39 @@ func TestPrivate(t *testing.T) {
 	})
 }
 
+// TestPrivateBehindMirror: the mirror door has no private images, so an engine goes on to the registry, here through the
+// proxy, where the person's credentials count.
+func TestPrivateBehindMirror(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, "1ms")
+			secret := another("secret")
+			r.hub.Push("alice/secret", "1", secret)
+			r.hub.SetPrivate("alice/secret", alice.user)
+			w := r.wiring(t, viaMirror)
+			name := w.name("alice/secret", "1")
+			for _, who := range []*login{nil, alice, nil, {alice.user, "wrong"}} {
+				s := newSandbox(t)
+				s.proxy("http://" + r.addr)
+				s.trust(t, w.ca)
+				running := e.open(t, s, w)
+				err := running.pull(t, name, who)
+				if who != alice {
+					if err == nil {
+						t.Error("a private image was given to a stranger")
+					}
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				running.check(t, name, secret)
+			}
+		})
+	}
+}
+
 // each runs a test for every engine in every proxied mode, two at a time, and fails if one did not run.
 func each(t *testing.T, test func(t *testing.T, e engine, m mode)) {
 	t.Helper()
