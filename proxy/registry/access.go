@@ -126,9 +126,6 @@ func (l *ledger) admitsOffline(repository string, who Asker, window time.Duratio
 		!who.anonymous() && l.proven(proof{repository: repository, asker: who.Key})
 }
 
-// public says that the repository is open to everybody.
-func (l *ledger) public(repository string) bool { return l.book.get(repository).openOffline() }
-
 // said remembers for minutes that the origin let who have a digest that no
 // manifest in the cache accounts for.
 func (l *ledger) said(repository string, who Asker, digest string) bool {

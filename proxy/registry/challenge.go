@@ -124,13 +124,14 @@ func (h *Handler) ourChallenge(req *Request, header http.Header) {
 // unauthorized is the answer to an asker that has no right, as its door wants
 // it: a challenge for a client that can answer one, 404 for one that then goes
 // to the origin itself.
-func (h *Handler) unauthorized(req *Request, fault, message string) *refusal {
+func (h *Handler) unauthorized(req *Request, fault, message string) *refusalError {
 	switch req.Named {
 	case ByNS:
 		return refuse(http.StatusNotFound, NameUnknown, message)
 	case Bare, Explicit:
 		// No challenge: credentials for the registry have no business here.
 		return refuse(http.StatusUnauthorized, Unauthorized, message)
+	case NotMirror:
 	}
 	no := refuse(http.StatusUnauthorized, Unauthorized, message)
 	hint, ok := h.tokens.Hint(req.site())

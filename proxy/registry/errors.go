@@ -9,8 +9,8 @@ import (
 // Code is an error code of the OCI distribution specification.
 type Code string
 
-// The codes answered here; "too many requests" and "unavailable" are used by
-// every registry though the specification lists only the former.
+// The codes answered here; UNAVAILABLE is used by every registry though the
+// specification does not list it. What the origin says keeps its own code.
 const (
 	BlobUnknown     Code = "BLOB_UNKNOWN"
 	DigestInvalid   Code = "DIGEST_INVALID"
@@ -21,27 +21,26 @@ const (
 	Unauthorized    Code = "UNAUTHORIZED"
 	Denied          Code = "DENIED"
 	Unsupported     Code = "UNSUPPORTED"
-	TooManyRequests Code = "TOOMANYREQUESTS"
 	Unavailable     Code = "UNAVAILABLE"
 	Unknown         Code = "UNKNOWN"
 )
 
-// refusal is an answer that is an error: what the client is told, and no more.
-type refusal struct {
+// refusalError is an answer that is an error: what the client is told, and no more.
+type refusalError struct {
 	status  int
 	code    Code
 	message string
 	header  http.Header // copied onto the answer; may be nil
 }
 
-func (e *refusal) Error() string { return strconv.Itoa(e.status) + " " + e.message }
+func (e *refusalError) Error() string { return strconv.Itoa(e.status) + " " + e.message }
 
-func refuse(status int, code Code, message string) *refusal {
-	return &refusal{status: status, code: code, message: message}
+func refuse(status int, code Code, message string) *refusalError {
+	return &refusalError{status: status, code: code, message: message}
 }
 
 // write answers a request with the specification's error document.
-func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
+func (e *refusalError) write(w http.ResponseWriter, r *http.Request) {
 	type entry struct {
 		Code    Code   `json:"code"`
 		Message string `json:"message"`

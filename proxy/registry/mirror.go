@@ -84,7 +84,7 @@ func hostOnly(hostport string) string {
 // mirrorRequest finds out which registry and repository are meant. Nothing that
 // it refuses is dialled. The Request comes back with a refusal too when enough
 // of it is known to record.
-func (h *Handler) mirrorRequest(cfg *config.Config, r *http.Request) (*Request, *refusal) {
+func (h *Handler) mirrorRequest(cfg *config.Config, r *http.Request) (*Request, *refusalError) {
 	req := &Request{Door: "mirror", Request: r, Uncached: !cfg.Enabled}
 	path := r.URL.Path
 	ns := r.URL.Query().Get("ns")
@@ -115,7 +115,7 @@ func (h *Handler) mirrorRequest(cfg *config.Config, r *http.Request) (*Request, 
 	return req, h.mirrorRules(cfg, req)
 }
 
-func (h *Handler) mirrorRules(cfg *config.Config, req *Request) *refusal {
+func (h *Handler) mirrorRules(cfg *config.Config, req *Request) *refusalError {
 	if !req.reads() {
 		return notAllowed("the mirror is read-only; push to the registry itself")
 	}
@@ -171,7 +171,7 @@ func firstComponent(path string) (first, rest string) {
 	return first, rest
 }
 
-func notAllowed(message string) *refusal {
+func notAllowed(message string) *refusalError {
 	no := refuse(http.StatusMethodNotAllowed, Unsupported, message)
 	no.header = http.Header{"Allow": {"GET, HEAD"}}
 	return no

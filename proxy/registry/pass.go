@@ -45,7 +45,7 @@ func (h *Handler) forwardThen(x *exchange, req *Request, settled func()) {
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			x.fail(err)
 			if r.Context().Err() != nil {
-				panic(http.ErrAbortHandler)
+				cutOff()
 			}
 			why := req.Target.Host + " cannot be reached: " + reason(err)
 			if req.What == Other && !strings.HasPrefix(r.URL.Path, "/v2/") {

@@ -70,14 +70,15 @@ func (r *Request) originPath() string {
 		return "/v2/" + r.Repository + "/referrers/" + r.Reference
 	case Tags:
 		return "/v2/" + r.Repository + "/tags/list"
+	default: // the mirror door passes nothing else on
+		return "/v2/"
 	}
-	return "/v2/"
 }
 
 // unreachable is the answer when upstream gave none and the cache has none.
 // A client that can go to the origin itself is sent there: containerd does not
 // fall back on 5xx (containerd/containerd#4531).
-func (r *Request) unreachable(status int, why string) *refusal {
+func (r *Request) unreachable(status int, why string) *refusalError {
 	if r.fallsBack() {
 		code := ManifestUnknown
 		if r.What == Blob {

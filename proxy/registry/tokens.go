@@ -62,7 +62,7 @@ func (h *Handler) serveToken(x *exchange, req *Request) {
 	h.tokenFailed(x, req, p, cause)
 }
 
-func (h *Handler) readPlea(w http.ResponseWriter, req *Request) (plea, *refusal) {
+func (h *Handler) readPlea(w http.ResponseWriter, req *Request) (plea, *refusalError) {
 	p := plea{ForwardRequest: token.ForwardRequest{Method: req.Method, Query: req.URL.Query(), Header: req.Header}}
 	value, one := authorization(req.Request)
 	if !one {
@@ -188,7 +188,7 @@ func (h *Handler) tokenFailed(x *exchange, req *Request, p plea, cause error) {
 		refuse(http.StatusBadGateway, Unavailable, cause.Error()).write(x, req.Request)
 		return
 	case req.Context().Err() != nil:
-		panic(http.ErrAbortHandler)
+		cutOff()
 	}
 	var service *token.ServiceError
 	if errors.As(cause, &service) && service.Status == 0 {
@@ -239,7 +239,7 @@ func giveJSON(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 
 // askerOf finds out for whom a request with this Authorization header speaks.
 // The refusal is for a token of ours that does not hold any more.
-func (h *Handler) askerOf(registry, host, value string) (Asker, *refusal) {
+func (h *Handler) askerOf(registry, host, value string) (Asker, *refusalError) {
 	if value == "" {
 		return Asker{}, nil
 	}

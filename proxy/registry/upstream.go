@@ -267,9 +267,9 @@ func (h *Handler) stranger(req *Request, cause error) error {
 func (h *Handler) answerError(x *exchange, req *Request, err error) {
 	x.fail(err)
 	if req.Context().Err() != nil {
-		panic(http.ErrAbortHandler) // the client is gone
+		cutOff() // the client is gone
 	}
-	var no *refusal
+	var no *refusalError
 	if errors.As(err, &no) {
 		no.write(x, req.Request)
 		return
@@ -304,7 +304,7 @@ func unreached(err error) bool {
 }
 
 // saidNo passes the origin's refusal on, in the words it used.
-func (h *Handler) saidNo(req *Request, status *source.StatusError) *refusal {
+func (h *Handler) saidNo(req *Request, status *source.StatusError) *refusalError {
 	code, message := Code(status.Code), status.Message
 	if code == "" {
 		code = req.unknownCode()
@@ -341,6 +341,7 @@ func (r *Request) unknownCode() Code {
 		return BlobUnknown
 	case Manifest:
 		return ManifestUnknown
+	default:
+		return NameUnknown
 	}
-	return NameUnknown
 }
