@@ -51,7 +51,11 @@ func (s *drives) of(h *Handler, f *cache.Fill) *drive {
 	if d == nil {
 		d = &drive{h: h, fill: f, answered: make(chan struct{}), begun: h.now()}
 		d.total.Store(-1)
-		s.by[f] = d
+		select {
+		case <-f.Done(): // its drive has ended and gone: nobody would remove this one
+		default:
+			s.by[f] = d
+		}
 	}
 	return d
 }
