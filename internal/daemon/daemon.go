@@ -179,7 +179,7 @@ func (d *Daemon) join() (err error) {
 	d.totals = newTotals(d.opt.Places.StateDir, d.opt.Now)
 	d.handler, err = registry.New(registry.Options{
 		Settings: settings, Cache: d.cache, Sources: d.sources, Tokens: tokens, Network: d.egress,
-		StateDir: d.opt.Places.StateDir, Now: d.opt.Now, Log: d.opt.Log, Record: d.record,
+		StateDir: d.opt.Places.StateDir, Now: d.opt.Now, Log: d.opt.Log, Record: d.record, Moved: d.changes.tell,
 	})
 	if err != nil {
 		return err

@@ -158,10 +158,19 @@ func (h *Handler) start(d *drive) {
 		d.end(context.Canceled)
 		return
 	}
+	h.moved()
 	go func() {
 		defer h.wg.Done()
 		d.end(d.run())
+		h.moved()
 	}()
+}
+
+// moved says that Active may answer differently now.
+func (h *Handler) moved() {
+	if h.opt.Moved != nil {
+		h.opt.Moved()
+	}
 }
 
 // run fetches until the fill is committed (nil), given up for want of readers

@@ -1,0 +1,248 @@
+package daemon_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"go.uber.org/goleak"
+
+	"pulley/internal/config"
+	"pulley/internal/control"
+	"pulley/internal/daemon"
+	"pulley/internal/hubtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// running is a daemon over a test Hub.
+type running struct {
+	*daemon.Daemon
+	hub    *hubtest.Hub
+	places config.Places
+	client *http.Client
+}
+
+// start runs a daemon in a home that prepare may furnish first.
+func start(t *testing.T, prepare func(config.Places)) *running {
+	t.Helper()
+	hub := hubtest.Start(t)
+	home, err := os.MkdirTemp("", "pulley") // short: a socket's path may not be long
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(home) })
+	places := config.PlacesIn(home)
+	text := fmt.Sprintf("listen = \"127.0.0.1:0\"\n[fetch]\nextra_roots = [%q]\n", hub.RootsFile())
+	for _, host := range hub.Hosts() {
+		text += fmt.Sprintf("[[address]]\nhost = %q\nuse = [%q]\n", host, hub.Addr())
+	}
+	if err := os.WriteFile(places.ConfigFile, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if prepare != nil {
+		prepare(places)
+	}
+	d, err := daemon.New(daemon.Options{Places: places, Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	r := &running{Daemon: d, hub: hub, places: places, client: &http.Client{Transport: &http.Transport{}}}
+	t.Cleanup(func() {
+		r.client.CloseIdleConnections()
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	return r
+}
+
+func (r *running) get(t *testing.T, path string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.Address()+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header["Accept"] = []string{hubtest.DockerManifestList, ocispec.MediaTypeImageIndex, ocispec.MediaTypeImageManifest} // as engines do
+	response, err := r.client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatalf("GET %s: %v", path, err)
+	}
+	return response.StatusCode, string(body)
+}
+
+// pull gets an image's manifest and every blob over the mirror door.
+func (r *running) pull(t *testing.T, repository string, image hubtest.Image) {
+	t.Helper()
+	if status, body := r.get(t, "/v2/"+repository+"/manifests/latest"); status != http.StatusOK || body != string(image.Manifest) {
+		t.Fatalf("manifest: %d %.200s", status, body)
+	}
+	for _, layer := range image.Layers {
+		want := make([]byte, layer.Content.Size())
+		if _, err := layer.Content.ReadAt(want, 0); err != nil && err != io.EOF {
+			t.Fatal(err)
+		}
+		if status, body := r.get(t, "/v2/"+repository+"/blobs/"+layer.Digest.String()); status != http.StatusOK || body != string(want) {
+			t.Fatalf("blob: %d, %d bytes", status, len(body))
+		}
+	}
+}
+
+// settled pulls until everything comes from the cache: a client has its last byte before the blob is synced and in place.
+func (r *running) settled(t *testing.T, repository string, image hubtest.Image) {
+	t.Helper()
+	for range 1000 {
+		r.pull(t, repository, image)
+		events, err := r.Events(1 + len(image.Layers))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(events, func(e control.Event) bool { return e.What == "blob" && e.Source != "cache" }) {
+			return
+		}
+	}
+	t.Fatal("the blobs never came from the cache")
+}
+
+func TestPullsAreCountedAndLogged(t *testing.T) {
+	r := start(t, nil)
+	image := hubtest.RandomImage(1, 2, 200<<10)
+	r.hub.Push("library/app", "latest", image)
+	changed := r.Changed()
+	r.pull(t, "library/app", image)
+	<-changed
+	events, err := r.Events(100)
+	if err != nil || len(events) != 3 {
+		t.Fatalf("%d events, %v", len(events), err)
+	}
+	for i, e := range events {
+		if e.Source != "origin" || e.Status != http.StatusOK || e.Repository != "library/app" || e.FromNet != e.Bytes {
+			t.Errorf("request %d: %+v", i, e)
+		}
+	}
+	r.settled(t, "library/app", image)
+	s := r.State()
+	if today := s.Traffic.Today; today.Requests < 6 || today.FromNet == 0 || today.FromCache < today.FromNet/2 {
+		t.Errorf("traffic %+v", s.Traffic)
+	}
+	for _, registry := range s.Registries {
+		if (registry.LastUsed != nil) != (registry.Name == "docker.io") {
+			t.Errorf("%s: last used %v", registry.Name, registry.LastUsed)
+		}
+	}
+	images, err := r.Images()
+	if err != nil || len(images) != 1 || images[0].Name() != "docker.io/library/app:latest" || images[0].Digest != image.Digest().String() {
+		t.Errorf("images %+v, %v", images, err)
+	}
+	if len(s.Problems) != 0 {
+		t.Errorf("problems %+v", s.Problems)
+	}
+}
+
+// A cache that cannot be used is a problem that is told, and no reason for a pull to fail.
+func TestBrokenCachePassesThrough(t *testing.T) {
+	r := start(t, func(p config.Places) {
+		if err := os.WriteFile(p.CacheDir, []byte("a file where a folder should be"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	image := hubtest.RandomImage(2, 2, 200<<10)
+	r.hub.Push("library/app", "latest", image)
+	r.pull(t, "library/app", image)
+	r.pull(t, "library/app", image)
+	problems := r.State().Problems
+	if len(problems) != 1 || problems[0].Kind != control.ProblemCache || !strings.Contains(problems[0].Text, r.places.CacheDir) {
+		t.Errorf("problems %+v", problems)
+	}
+	if text, err := os.ReadFile(r.places.CacheDir); err != nil || string(text) != "a file where a folder should be" {
+		t.Errorf("what was there is not as it was: %q, %v", text, err)
+	}
+}
+
+// A blob damaged on disk is fetched again, and the log says so.
+func TestDamagedBlobIsHealedAndReported(t *testing.T) {
+	r := start(t, nil)
+	image := hubtest.RandomImage(3, 1, 300<<10)
+	r.hub.Push("library/app", "latest", image)
+	r.settled(t, "library/app", image)
+	path := filepath.Join(r.places.CacheDir, "blobs", "sha256", image.Layers[0].Digest.Encoded())
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := make([]byte, 1)
+	if _, err := f.ReadAt(was, 1000); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte{was[0] ^ 1}, 1000); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.pull(t, "library/app", image)
+	events, err := r.Events(1)
+	if err != nil || len(events) != 1 || !strings.Contains(events[0].Note, "fetched again") {
+		t.Errorf("the log does not tell: %+v, %v", events, err)
+	}
+}
+
+func TestOffLeavesEnginesToThemselves(t *testing.T) {
+	r := start(t, nil)
+	image := hubtest.RandomImage(4, 1, 1000)
+	r.hub.Push("library/app", "latest", image)
+	if err := r.SetEnabled(false); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{
+		"/v2/library/app/manifests/latest":              http.StatusNotFound,
+		"/v2/library/app/manifests/latest?ns=docker.io": http.StatusNotFound,
+		"/v2/docker.io/library/app/manifests/latest":    http.StatusOK,
+	} {
+		if status, _ := r.get(t, path); status != want {
+			t.Errorf("off: GET %s: %d, want %d", path, status, want)
+		}
+	}
+	if images, err := r.Images(); err != nil || len(images) != 0 {
+		t.Errorf("off, and something was cached: %+v, %v", images, err)
+	}
+	if err := r.SetEnabled(true); err != nil {
+		t.Fatal(err)
+	}
+	r.pull(t, "library/app", image)
+}
+
+func TestRouteOfflineDialsNobody(t *testing.T) {
+	r := start(t, nil)
+	image := hubtest.RandomImage(5, 1, 1000)
+	r.hub.Push("library/app", "latest", image)
+	r.hub.Push("library/other", "latest", image)
+	r.pull(t, "library/app", image)
+	if err := r.SetRoute("docker.io", "offline"); err != nil {
+		t.Fatal(err)
+	}
+	r.hub.Reset()
+	r.pull(t, "library/app", image)
+	if status, _ := r.get(t, "/v2/library/other/manifests/latest"); status != http.StatusNotFound {
+		t.Errorf("what is not cached: %d", status)
+	}
+	if asked := r.hub.Requests(); len(asked) != 0 {
+		t.Errorf("offline, and upstream was asked: %+v", asked)
+	}
+}

@@ -1,0 +1,112 @@
+package daemon
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pulley/internal/control"
+)
+
+func TestRequestLogStaysWithinItsSize(t *testing.T) {
+	dir := t.TempDir()
+	const limit = 8 << 10
+	h := newHistory(dir, func() int64 { return limit }, slog.New(slog.DiscardHandler))
+	end, done := make(chan struct{}), make(chan struct{})
+	go func() { defer close(done); h.run(end) }()
+	const n = 300
+	for i := range n {
+		h.record(control.Event{What: "blob", Reference: fmt.Sprint(i)})
+		if i%50 == 49 { // what is asked for is everything recorded before
+			events, err := h.tail(3, end)
+			if err != nil || len(events) != 3 || events[2].Reference != fmt.Sprint(i) {
+				t.Fatalf("tail at %d: %+v, %v", i, events, err)
+			}
+		}
+	}
+	events, err := h.tail(n, end)
+	if err != nil || len(events) < 20 || len(events) >= n || events[len(events)-1].Reference != fmt.Sprint(n-1) {
+		t.Errorf("%d events, %v", len(events), err)
+	}
+	for i := 1; i < len(events); i++ {
+		if events[i].Reference == events[i-1].Reference {
+			t.Errorf("%s comes twice", events[i].Reference)
+		}
+	}
+	close(end)
+	<-done
+	size := int64(0)
+	for _, name := range []string{h.path, h.path + ".1"} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", name, info.Mode())
+		}
+		size += info.Size()
+	}
+	if size > limit {
+		t.Errorf("%d bytes on disk, %d allowed", size, limit)
+	}
+}
+
+func TestTotalsOutliveTheDaemonAndForgetTheOld(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Date(2030, 5, 1, 12, 0, 0, 0, time.Local)
+	clock := func() time.Time { return now }
+	first := newTotals(dir, clock)
+	first.add(control.Event{Registry: "docker.io", FromCache: 3, FromNet: 4})
+	if err := first.flush(); err != nil {
+		t.Fatal(err)
+	}
+	now = now.AddDate(0, 0, 1).Add(time.Minute)
+	second := newTotals(dir, clock)
+	second.add(control.Event{FromNet: 1})
+	if err := second.flush(); err != nil {
+		t.Fatal(err)
+	}
+	traffic := second.traffic()
+	if traffic.Ever != (control.Bytes{Requests: 2, FromCache: 3, FromNet: 5}) || traffic.Today != (control.Bytes{Requests: 1, FromNet: 1}) {
+		t.Errorf("%+v", traffic)
+	}
+	if len(second.sums.Days) != 2 || len(second.sums.Minutes) != 1 {
+		t.Errorf("kept %d days and %d minutes", len(second.sums.Days), len(second.sums.Minutes))
+	}
+	now = now.AddDate(2, 0, 0)
+	second.add(control.Event{})
+	if err := second.flush(); err != nil || len(second.sums.Days) != 1 {
+		t.Errorf("two years later %d days, %v", len(second.sums.Days), err)
+	}
+}
+
+func TestPauseEndsByItselfAlsoOverARestart(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		over := make(chan time.Time, 2)
+		expire := func() { over <- time.Now() }
+		began := time.Now()
+		p := newPause(dir, time.Now, expire)
+		if err := p.set(time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Minute) // the bubble's clock
+		p.close()
+		again := newPause(dir, time.Now, expire)
+		if until := again.ends(); until == nil || !until.Equal(began.Add(time.Hour)) {
+			t.Errorf("after a restart paused until %v", until)
+		}
+		if at := <-over; at.Sub(began) != time.Hour {
+			t.Errorf("over after %v", at.Sub(began))
+		}
+		if again.ends() != nil {
+			t.Error("still paused")
+		}
+		if later := newPause(dir, time.Now, expire); later.ends() != nil {
+			t.Error("a later daemon is paused")
+		}
+	})
+}
