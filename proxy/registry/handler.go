@@ -41,6 +41,7 @@ type Options struct {
 	Log      *slog.Logger // nil discards
 	Waits    Waits
 	Record   func(Event) // called once per request, at its end, concurrently; nil: not
+	Moved    func()      // called when a download begins and when it ends, concurrently; nil: not
 }
 
 // Handler answers registry requests from all doors. It is safe for concurrent
