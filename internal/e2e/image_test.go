@@ -110,12 +110,12 @@ func busyboxLayer() hubtest.Content {
 	if err != nil {
 		panic(err)
 	}
-	body, err := os.ReadFile(path) //nolint:gosec // found on PATH
+	body, err := os.ReadFile(path)
 	if err != nil {
 		panic(err)
 	}
 	l.add(tar.Header{Name: "bin/busybox", Typeflag: tar.TypeReg}, body)
-	names, err := exec.Command(path, "--list").Output() //nolint:gosec,noctx // the same
+	names, err := exec.Command(path, "--list").Output()
 	if err != nil {
 		panic(err)
 	}
@@ -143,7 +143,7 @@ func filesLayer(dir string, paths []string) hubtest.Content {
 	l := newLayer()
 	made := map[string]bool{}
 	for _, path := range paths {
-		body, err := os.ReadFile(path) //nolint:gosec // world-readable files
+		body, err := os.ReadFile(path)
 		if err != nil {
 			panic(err)
 		}
@@ -165,7 +165,7 @@ func filesLayer(dir string, paths []string) hubtest.Content {
 
 // dataFiles is some 4 MiB of small files: Go's own library.
 func dataFiles() []string {
-	root, err := exec.Command("go", "env", "GOROOT").Output() //nolint:noctx // at once
+	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		panic(err)
 	}

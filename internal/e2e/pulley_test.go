@@ -58,7 +58,7 @@ func newRig(t *testing.T, tagTTL string) *rig {
 
 // command runs pulley in a clean environment: no proxy and no certificates of this machine's.
 func (r *rig) command(args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(context.Background(), pulleyBin, args...) //nolint:gosec // the binary under test
+	cmd := exec.CommandContext(context.Background(), pulleyBin, args...)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + r.home, "PULLEY_HOME=" + r.home}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
