@@ -57,16 +57,20 @@ func measureMirror(ctx context.Context, b *bench) error {
 		func() (float64, error) { return download(ctx, client("", nil), "http://"+bare.line+"/big", size) })
 }
 
+// intercepted is warm for a client that goes through the proxy: what it trusts, and its token.
+func (b *bench) intercepted(ctx context.Context) (address string, trust *tls.Config, bearer string, err error) {
+	if address, err = b.warm(ctx); err != nil {
+		return "", nil, "", err
+	}
+	if trust, err = b.trust(); err != nil {
+		return "", nil, "", err
+	}
+	bearer, err = token(ctx, client(address, trust), "library/big")
+	return address, trust, bearer, err
+}
+
 func measureTLS(ctx context.Context, b *bench) error {
-	address, err := b.warm(ctx)
-	if err != nil {
-		return err
-	}
-	trust, err := b.trust()
-	if err != nil {
-		return err
-	}
-	bearer, err := token(ctx, client(address, trust), "library/big")
+	address, trust, bearer, err := b.intercepted(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,15 +91,7 @@ func measureTLS(ctx context.Context, b *bench) error {
 
 func measureConnect(ctx context.Context, b *bench) error {
 	const connections = 400
-	address, err := b.warm(ctx)
-	if err != nil {
-		return err
-	}
-	trust, err := b.trust()
-	if err != nil {
-		return err
-	}
-	bearer, err := token(ctx, client(address, trust), "library/big")
+	address, trust, bearer, err := b.intercepted(ctx)
 	if err != nil {
 		return err
 	}
@@ -127,15 +123,7 @@ func unverified() *tls.Config {
 
 func measureMemory(ctx context.Context, b *bench) error {
 	const transfers = 64
-	address, err := b.warm(ctx)
-	if err != nil {
-		return err
-	}
-	trust, err := b.trust()
-	if err != nil {
-		return err
-	}
-	bearer, err := token(ctx, client(address, trust), "library/big")
+	address, trust, bearer, err := b.intercepted(ctx)
 	if err != nil {
 		return err
 	}
