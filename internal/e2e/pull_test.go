@@ -14,20 +14,16 @@ import (
 // table remembers which step of which engine in which mode was run to its end, and prints it. What is not in it at the
 // end did not run, which is a failure: an engine that is quietly skipped proves nothing.
 type table struct {
-	mu       sync.Mutex
-	versions map[string]string
-	done     map[string]map[string]string // engine → column → how it went
-	columns  []string
+	mu      sync.Mutex
+	done    map[string]map[string]string // engine → column → how it went
+	columns []string
 }
+
+// versions is what each engine said of itself when it was last started.
+var versions sync.Map
 
 func newTable(columns ...string) *table {
-	return &table{versions: map[string]string{}, done: map[string]map[string]string{}, columns: columns}
-}
-
-func (tb *table) version(engine, version string) {
-	tb.mu.Lock()
-	defer tb.mu.Unlock()
-	tb.versions[engine] = version
+	return &table{done: map[string]map[string]string{}, columns: columns}
 }
 
 func (tb *table) ran(engine, column, how string) {
@@ -53,7 +49,8 @@ func (tb *table) complete(t *testing.T) {
 	filtered := flag.Lookup("test.run").Value.String() != ""
 	fmt.Println(row(append([]string{"engine", "version"}, tb.columns...)...))
 	for _, e := range engines {
-		cells := []string{e.name, tb.versions[e.name]}
+		version, _ := versions.LoadOrStore(e.name, "")
+		cells := []string{e.name, version.(string)}
 		for _, column := range tb.columns {
 			how := tb.done[e.name][column]
 			if how == "" {
@@ -82,7 +79,7 @@ func TestPull(t *testing.T) {
 				t.Run(e.name+"/"+string(m), func(t *testing.T) {
 					t.Parallel()
 					began := time.Now()
-					pullThrice(t, e, m, results)
+					pullThrice(t, e, m)
 					if !t.Failed() {
 						results.ran(e.name, string(m), fmt.Sprintf("ok %.1fs", time.Since(began).Seconds()))
 					}
@@ -93,7 +90,7 @@ func TestPull(t *testing.T) {
 	results.complete(t)
 }
 
-func pullThrice(t *testing.T, e engine, m mode, results *table) {
+func pullThrice(t *testing.T, e engine, m mode) {
 	t.Helper()
 	r := newRig(t, "1ms")
 	image := testImage(t)
@@ -107,7 +104,7 @@ func pullThrice(t *testing.T, e engine, m mode, results *table) {
 				r.hub.Down()
 			}
 			s := r.open(t, e, m)
-			results.version(e.name, s.version(t))
+			versions.Store(e.name, s.version(t))
 			if err := s.pull(t, name, nil); err != nil {
 				t.Fatal(err)
 			}
