@@ -378,6 +378,10 @@ func (c *Claim) Release() {
 	for i, other := range f.claims {
 		if other == c {
 			f.claims = append(f.claims[:i], f.claims[i+1:]...)
+			if c.logged < c.pos {
+				f.late = append(f.late, span{c.logged, c.pos})
+				c.logged = c.pos
+			}
 			break
 		}
 	}

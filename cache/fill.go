@@ -51,6 +51,7 @@ type Fill struct {
 	have    ranges
 	resumed int64 // bytes found at the start
 	claims  []*Claim
+	late    []span // what released claims wrote and could not journal any more: the fill was ending
 	readers map[*Reader]struct{}
 	seq     uint64 // orders readers by how long they wait
 	idle    chan struct{}
@@ -360,7 +361,8 @@ func (f *Fill) finish(settle func()) {
 // flushClaims journals what claims have written since their last record.
 func (f *Fill) flushClaims() {
 	f.mu.Lock()
-	var late []span
+	late := f.late
+	f.late = nil
 	for _, c := range f.claims {
 		if c.logged < c.pos {
 			late = append(late, span{c.logged, c.pos})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -337,5 +338,39 @@ func TestCommitTooEarlyAndTwice(t *testing.T) {
 	f.Fail(errors.New("too late"))
 	if f.Err() != nil {
 		t.Fatal(f.Err())
+	}
+}
+
+// A fill that is given up in the moment in which its claim is released forgets nothing of what that claim brought.
+func TestGivenUpWhileReleased(t *testing.T) {
+	c := open(t, cache.Options{})
+	for i := range 200 {
+		body := bytesOf(uint64(i+1), 8192)
+		d := digest.FromBytes(body)
+		f := join(t, c, d)
+		r := reader(t, f, 0, 4096, false)
+		if err := f.SetSize(int64(len(body))); err != nil {
+			t.Fatal(err)
+		}
+		cl := claim(t, f)
+		write(t, cl, body[:4096])
+		_ = r.Close()
+		var both sync.WaitGroup
+		var ready atomic.Int32
+		at := func(do func()) { // as near to one moment as two cores can
+			both.Go(func() {
+				for ready.Add(1); ready.Load() < 2; {
+				}
+				do()
+			})
+		}
+		at(func() { f.EndIdle() })
+		at(cl.Release)
+		both.Wait()
+		again := join(t, c, d)
+		if n := again.Resumed(); n != 4096 {
+			t.Fatalf("round %d: %d bytes are left of 4096", i, n)
+		}
+		again.Fail(nil)
 	}
 }
