@@ -5,10 +5,13 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/crypto/bcrypt"
 )
 
 // checker looks at what single values cannot tell.
@@ -39,7 +42,18 @@ func check(c *Config, file string, body []byte) error {
 		k.address(fmt.Sprintf("address[%d]", i), a)
 	}
 	for i, e := range c.Egresses {
-		k.egress(fmt.Sprintf("egress[%d]", i), e)
+		k.egress(c, fmt.Sprintf("egress[%d]", i), e)
+	}
+	if c.Cache.Dir != "" && !filepath.IsAbs(c.Cache.Dir) {
+		k.fail("cache.dir", "%.60q is not a path from the root", c.Cache.Dir)
+	}
+	if c.Log.MaxSize < leastLog {
+		k.fail("log.max_size", "%s is too small for a log; at least %s", c.Log.MaxSize, Size(leastLog))
+	}
+	for name, hash := range c.Access.Users {
+		if _, err := bcrypt.Cost([]byte(hash)); err != nil {
+			k.fail("access.users", "%.60q: not a bcrypt hash; make one with: htpasswd -nB %.60s", name, name)
+		}
 	}
 	return k.err
 }
@@ -161,13 +175,18 @@ func (k *checker) address(path string, a Address) {
 	}
 }
 
-func (k *checker) egress(path string, e Egress) {
+// leastLog keeps a request log from being rotated away with each request.
+const leastLog = 64 << 10
+
+func (k *checker) egress(c *Config, path string, e Egress) {
+	for _, name := range slices.Concat(e.For, e.Except) {
+		if _, known := c.Registry(name); !known && name != "*" && !validHost(name) {
+			k.fail(path, "%.60q is no registry", name)
+		}
+	}
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "ssh"}, u.Scheme) {
 		k.fail(path+".url", "not an http://, https://, socks5:// or ssh:// URL")
-	}
-	if e.Name == "" {
-		k.fail(path, "a way out needs a name")
 	}
 }
 
@@ -179,6 +198,7 @@ func (c *Config) Notices() (list []string) {
 		}
 	}
 	unused(c.Cache.Shared != "", "cache.shared")
+	unused(c.Cache.SharedPrivate, "cache.shared_private")
 	unused(c.Fetch.DoH != "", "fetch.doh")
 	unused(c.Fetch.MaxRate != 0, "fetch.max_rate")
 	for _, r := range c.Registries {

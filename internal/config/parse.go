@@ -153,9 +153,9 @@ func (d decoder) value(into reflect.Value, value any, path string) error {
 	case *[]Mirror:
 		return elements(d, field, value, path, func(m *Mirror) string { return m.Name })
 	case *[]Address:
-		return elements(d, field, value, path, func(*Address) string { return "" })
+		return elements(d, field, value, path, nil)
 	case *[]Egress:
-		return elements(d, field, value, path, func(*Egress) string { return "" })
+		return elements(d, field, value, path, func(e *Egress) string { return e.Name })
 	default:
 		tree, ok := value.(map[string]any)
 		if !ok {
@@ -220,13 +220,15 @@ func (d decoder) registries(into *[]Registry, value any, path string) error {
 	return elements(d, into, value, path, func(r *Registry) string { return r.Name })
 }
 
-// elements reads an array of tables. One whose name is there already amends that one; else it is a new one.
+// elements reads an array of tables. One whose name is built in amends that one; else it is a new one. name is nil for
+// tables without one.
 func elements[T any](d decoder, into *[]T, value any, path string, name func(*T) string) error {
 	list, ok := value.([]any)
 	if !ok {
 		return d.fail(path, "this is a list of tables: [[%s]]", path)
 	}
 	given := slices.Clone(*into)
+	names := make(map[string]bool)
 	for i, v := range list {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		tree, ok := v.(map[string]any)
@@ -234,13 +236,18 @@ func elements[T any](d decoder, into *[]T, value any, path string, name func(*T)
 			return d.fail(at, "this is a table: [[%s]]", path)
 		}
 		said, _ := tree["name"].(string)
-		index := slices.IndexFunc(given, func(e T) bool { return said != "" && name(&e) == said })
+		unnamed := name != nil && (said == "" || names[said])
+		names[said] = true
+		index := slices.IndexFunc(given, func(e T) bool { return name != nil && name(&e) == said })
 		if index < 0 {
 			index = len(given)
 			given = append(given, fresh[T]())
 		}
 		if err := d.table(reflect.ValueOf(&given[index]).Elem(), tree, at); err != nil {
 			return err
+		}
+		if unnamed {
+			return d.fail(at, "this table needs a name of its own")
 		}
 	}
 	*into = given

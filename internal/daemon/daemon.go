@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -78,7 +79,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if d.settings, err = config.Open(o.Places.ConfigFile, o.Environ, o.Log); err != nil {
 		return nil, err
 	}
-	for _, dir := range []string{o.Places.Home, o.Places.StateDir, o.Places.LogDir} {
+	for _, dir := range []string{o.Places.Home, filepath.Dir(o.Places.ConfigFile), o.Places.StateDir, o.Places.LogDir} {
 		if err := privateDir(dir); err != nil {
 			return nil, err
 		}
@@ -191,10 +192,12 @@ func (d *Daemon) join() (err error) {
 	if err != nil {
 		return err
 	}
-	d.pause = newPause(d.opt.Places.StateDir, d.opt.Now, func() {
-		if err := d.settings.Set("enabled", "true"); err != nil {
-			d.opt.Log.Error("the pause is over, but switching on failed", "err", err)
+	d.pause = newPause(d.opt.Places.StateDir, d.opt.Now, func() error {
+		err := d.settings.Set("enabled", "true")
+		if err != nil {
+			d.opt.Log.Error("the pause is over, but switching on failed; trying again in a minute", "err", err)
 		}
+		return err
 	})
 	return nil
 }
@@ -266,10 +269,17 @@ func (d *Daemon) Run(ctx context.Context) error {
 	part("history", d.keepTotals)
 	<-ctx.Done()
 	d.opt.Log.Info("ending: running transfers are finished first")
-	stop := time.AfterFunc(drainAll, func() { d.opt.Log.Warn("ending: not everything was finished in time") })
-	defer stop.Stop()
 	close(d.end)
-	parts.Wait()
+	ended := make(chan struct{})
+	go func() {
+		parts.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(drainAll):
+		return errors.New("ending: not everything was finished in time")
+	}
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -91,8 +91,12 @@ func refused(err error) error {
 
 // SetEnabled implements server.Daemon.
 func (d *Daemon) SetEnabled(on bool) error {
+	if err := d.settings.Set("enabled", fmt.Sprint(on)); err != nil {
+		return refused(err)
+	}
 	d.pause.clear()
-	return refused(d.settings.Set("enabled", fmt.Sprint(on)))
+	d.changes.tell()
+	return nil
 }
 
 // Pause implements server.Daemon.

@@ -12,7 +12,7 @@ import (
 type pause struct {
 	path   string
 	now    func() time.Time
-	expire func()
+	expire func() error
 
 	mu    sync.Mutex
 	until time.Time // zero: none
@@ -23,8 +23,9 @@ type pauseFile struct {
 	Until time.Time `json:"until"`
 }
 
-// newPause takes up a pause that an earlier daemon began. expire is called when it ends, also if that was meanwhile.
-func newPause(dir string, now func() time.Time, expire func()) *pause {
+// newPause takes up a pause that an earlier daemon began. expire is called when it
+// ends, also if that was meanwhile, and again every minute for as long as it fails.
+func newPause(dir string, now func() time.Time, expire func() error) *pause {
 	p := &pause{path: filepath.Join(dir, "pause.json"), now: now, expire: expire}
 	var saved pauseFile
 	if text, err := os.ReadFile(p.path); err == nil && json.Unmarshal(text, &saved) == nil {
@@ -57,10 +58,23 @@ func (p *pause) arm(until time.Time) {
 		p.timer.Stop()
 	}
 	p.until = until
-	p.timer = time.AfterFunc(max(0, until.Sub(p.now())), func() {
+	p.timer = time.AfterFunc(max(0, until.Sub(p.now())), p.over)
+}
+
+// retryExpire is when switching on is tried again after it failed: somebody is perhaps editing the settings.
+const retryExpire = time.Minute
+
+// over ends the pause when its time has come. Switching on clears it; if that fails the pause stands.
+func (p *pause) over() {
+	if p.expire() == nil {
 		p.clear()
-		p.expire()
-	})
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer != nil {
+		p.timer = time.AfterFunc(retryExpire, p.over)
+	}
 }
 
 // clear ends a pause without switching anything.
