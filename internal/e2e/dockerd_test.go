@@ -64,7 +64,7 @@ func openDockerd(t *testing.T, s *sandbox, w wiring, program string, settings ma
 	socket := s.file("docker.sock")
 	p := startProcess(t, "dockerd", s.command(context.Background(), program,
 		"--host", "unix://"+socket, "--data-root", s.file("data"), "--exec-root", s.file("exec"), "--pidfile", s.file("pid"),
-		"--iptables=false", "--ip6tables=false", "--bridge=none"))
+		"--iptables=false", "--ip6tables=false", "--ip-forward=false", "--bridge=none"))
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)

@@ -39,7 +39,7 @@ func newMachine(t *testing.T) machine {
 // program puts a fake there.
 func (m machine) program(t *testing.T, name, script string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(m.bin, name), []byte("#!/bin/bash\n"+script+"\n"), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(m.bin, name), []byte("#!/bin/bash\n"+script+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 }
