@@ -66,10 +66,13 @@ func (r *rig) command(args ...string) *exec.Cmd {
 
 var hostPort = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
 
-// up starts the daemon and reads its address from the ready line.
+// up starts the daemon, where it was before if it was, and reads its address from the ready line.
 func (r *rig) up(t *testing.T) {
 	t.Helper()
 	cmd := r.command("up")
+	if r.addr != "" {
+		cmd = r.command("up", "--listen", r.addr)
+	}
 	stdout, feed := io.Pipe()
 	cmd.Stdout = feed
 	r.daemon = startProcess(t, "pulley", cmd)
@@ -96,6 +99,15 @@ func (r *rig) up(t *testing.T) {
 	if r.addr == "" {
 		t.Fatal("the ready line has no address")
 	}
+}
+
+// kill ends the daemon as a power cut would.
+func (r *rig) kill(t *testing.T) {
+	t.Helper()
+	if err := r.daemon.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-r.daemon.done
 }
 
 // wiring is what an engine needs to know to be in a mode.
