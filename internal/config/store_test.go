@@ -134,8 +134,19 @@ func FuzzSet(f *testing.F) {
 		if again, err := edited(text, key, value); err != nil || string(again) != string(text) {
 			t.Errorf("editing %q twice: %q, then %q, %v", data, text, again, err)
 		}
-		if _, err := c.Get(key); err != nil && !strings.HasPrefix(key, "registry.") {
-			t.Errorf("%s is not there after %q", key, text)
+		if strings.HasPrefix(key, "registry.") {
+			return
+		}
+		// What the environment makes of the same text is the same value.
+		want, err := load("f", data, []string{variable(key) + "=" + value})
+		if err != nil {
+			t.Fatalf("%s=%q can be set but not given by the environment: %v", key, value, err)
+		}
+		for _, k := range Keys() {
+			got, _ := c.Get(k)
+			if other, _ := want.Get(k); got != other {
+				t.Errorf("after setting %s to %q in %q, %s is %q, not %q", key, value, data, k, got, other)
+			}
 		}
 	})
 }
