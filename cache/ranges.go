@@ -79,6 +79,3 @@ func (r *ranges) cut(end int64) {
 		r.s = r.s[:n-1]
 	}
 }
-
-// spans returns a copy of the set.
-func (r *ranges) spans() []span { return slices.Clone(r.s) }
