@@ -115,7 +115,7 @@ func (s *Server) isOwnHost(hostport string) bool {
 	if h, _, err := net.SplitHostPort(hostport); err == nil {
 		host = h
 	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
+	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
 	if host == "" || isDoorName(host) { // "": HTTP/1.0
 		return true
 	}

@@ -36,7 +36,7 @@ func connected(req *http.Request, client net.Conn, _ *goproxy.ProxyCtx) {
 	c := client.(*conn) // hijackable saw to that
 	hostport := req.URL.Host
 	c.run.crew.start(func() {
-		st, reason := c.run.s.siteOf(hostport, c.door)
+		st, reason := c.run.s.siteOf(c, hostport)
 		if st == nil {
 			c.run.tunnelTo(c, hostport, reason, c.connectReply)
 			return

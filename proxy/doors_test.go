@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,7 +20,6 @@ import (
 
 	"pulley/internal/config"
 	"pulley/proxy/ca"
-	"pulley/proxy/egress"
 	"pulley/proxy/registry"
 )
 
@@ -39,6 +37,10 @@ func TestOwnPort(t *testing.T) {
 		{"GET /metrics HTTP/1.0", 200, "own /metrics"},
 		{"GET / HTTP/1.1\r\nHost: 127.0.0.1", 404, aboutPage + "\n"},
 		{"GET /v2x HTTP/1.1\r\nHost: 127.0.0.1", 404, aboutPage + "\n"},
+		{"GET /v2/ HTTP/1.1\r\nHost: host.orb.internal.:5055", 200, "mirror /v2/"},
+		{"GET /v2/ HTTP/1.1\r\nHost: docker.for.mac.localhost", 200, "mirror /v2/"},
+		{"GET /v2/ HTTP/1.1\r\nHost: 192.168.1.2:5055", 200, "mirror /v2/"},
+		{"GET /v2/ HTTP/1.1\r\nHost: rebind.evil.example", 403, `{"errors":[{"code":"DENIED","message":"this is not rebind.evil.example; use this machine's address"}]}`},
 		{"GET /metrics HTTP/1.1\r\nHost: rebind.evil.example", 403, "pulley: this is not rebind.evil.example; use this machine's address\n"},
 		{"GET /healthz HTTP/1.1\r\nHost: rebind.evil.example", 403, "pulley: this is not rebind.evil.example; use this machine's address\n"},
 		// A client that was not told to leave this machine out of its proxying.
@@ -161,9 +163,11 @@ func TestTLSDoorWithACertificateOfItsOwn(t *testing.T) {
 	cert, key := writePair(t, dir, pair)
 	p := newPort(t, options{config: func(c *config.Config) { c.Access.Cert, c.Access.Key = cert, key }})
 	c := tls.Client(p.connect(), &tls.Config{InsecureSkipVerify: true, ServerName: "cache.office.test"})
-	fmt.Fprint(c, "GET /healthz HTTP/1.1\r\nHost: cache.office.test\r\n\r\n")
-	if _, body := readResponse(t, c); body != "own /healthz" {
-		t.Errorf("got %q", body)
+	for path, want := range map[string]string{"/healthz": "own /healthz", "/v2/": "mirror /v2/"} {
+		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: cache.office.test\r\n\r\n", path)
+		if _, body := readResponse(t, c); body != want {
+			t.Errorf("%s: got %q", path, body)
+		}
 	}
 	if got := c.ConnectionState().PeerCertificates[0]; !got.Equal(pair.Leaf) {
 		t.Errorf("presented %v", got.DNSNames)
@@ -314,44 +318,6 @@ func TestAnyUpgradeInAbsoluteForm(t *testing.T) {
 	if resp, body := readResponse(t, ask("/no")); resp.StatusCode != 409 || body != "busy" {
 		t.Errorf("refused: %s %q", resp.Status, body)
 	}
-}
-
-// Clients elsewhere must not use us to reach what only this machine can.
-func TestNoPivot(t *testing.T) {
-	secret := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "secret") }))
-	defer secret.Close()
-	_, port, _ := net.SplitHostPort(secret.Listener.Addr().String())
-	way := func(p *Options) {
-		e := egress.New(egress.Options{Settings: p.Settings, Self: func() []string { return nil }, Log: slog.New(slog.DiscardHandler)})
-		p.Dial = e.DialContext
-	}
-	near := newPort(t, options{options: way})
-	wantGet(t, near.client(), "http://localhost:"+port+"/", "secret")
-	far := newPort(t, options{options: way, listen: fromElsewhere})
-	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::]", "[::ffff:127.0.0.1]", "169.254.169.254", "[fe80::1]", ownAddress(t)} {
-		for _, form := range []string{"CONNECT " + host + ":" + port, "GET http://" + host + ":" + port + "/"} {
-			c := far.connect()
-			fmt.Fprintf(c, "%s HTTP/1.1\r\nHost: x\r\n\r\n", form)
-			if resp, body := readResponse(t, c); resp.StatusCode != http.StatusForbidden {
-				t.Errorf("%s: %s %q", form, resp.Status, body)
-			}
-		}
-	}
-}
-
-func ownAddress(t *testing.T) string {
-	t.Helper()
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	best := "127.0.0.2"
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() {
-			best = n.IP.String()
-		}
-	}
-	return best
 }
 
 func TestAllow(t *testing.T) {

@@ -31,7 +31,7 @@ func (r *run) serveHTTP(w http.ResponseWriter, req *http.Request) {
 	c := peerOf(req)
 	switch {
 	case c.site != nil:
-		r.serveSite(w, req, c.site)
+		r.serveSite(w, req, c)
 	case req.Method == http.MethodConnect:
 		r.serveConnect(w, req)
 	case req.URL.Scheme != "" && req.URL.Host != "":
@@ -44,10 +44,10 @@ func (r *run) serveHTTP(w http.ResponseWriter, req *http.Request) {
 // serveSite answers a request on an intercepted connection. The settings may
 // have changed since it was opened: then it ends with this request, and the next
 // one finds its way anew.
-func (r *run) serveSite(w http.ResponseWriter, req *http.Request, st *site) {
-	cfg := r.s.opt.Settings()
+func (r *run) serveSite(w http.ResponseWriter, req *http.Request, c *conn) {
+	cfg, st := r.s.opt.Settings(), c.site
 	target := registry.Target{Registry: st.registry, Scheme: st.scheme, Host: st.host, Door: st.door}
-	if reg, ok := cfg.RegistryByHost(st.hostport); ok {
+	if reg, _ := registryFor(cfg, c.client, st.hostport); reg != nil {
 		target.Registry = reg
 		if !cfg.Enabled {
 			w.Header().Set("Connection", "close")
@@ -83,7 +83,11 @@ func (r *run) serveOrigin(w http.ResponseWriter, req *http.Request) {
 		r.s.opt.Own.ServeHTTP(w, req)
 	case !r.s.authorized(w, req, false):
 	case path == "/v2" || strings.HasPrefix(path, "/v2/"):
-		r.s.opt.Registry.ServeMirror(w, req) // refuses browsers and foreign hosts itself, as registries do
+		if !r.s.isOwnHost(req.Host) {
+			registry.RefuseForeign(w, req)
+			return
+		}
+		r.s.opt.Registry.ServeMirror(w, req)
 	case r.refuseForeign(w, req):
 	case path == "/metrics":
 		r.s.opt.Own.ServeHTTP(w, req)
@@ -133,7 +137,7 @@ func (r *run) serveAbsolute(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	c := peerOf(req)
-	if st, _ := r.s.siteOf(hostport, c.door); st != nil && (req.URL.Scheme == "https" || st.registry.Insecure) {
+	if st, _ := r.s.siteOf(c, hostport); st != nil && (req.URL.Scheme == "https" || st.registry.Insecure) {
 		st.setScheme(req.URL.Scheme)
 		toOriginForm(req)
 		r.s.opt.Registry.ServeHost(w, req, registry.Target{Registry: st.registry, Scheme: st.scheme, Host: st.host, Door: st.door})

@@ -196,6 +196,13 @@ func (p *port) dials() []string {
 	return append([]string(nil), p.dialed...)
 }
 
+// targets are what ServeHost was asked on behalf of.
+func (p *port) targets() []registry.Target {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]registry.Target(nil), p.seen...)
+}
+
 // event waits for the n-th tunnel to end, from 1.
 func (p *port) event(n int) TunnelEvent {
 	p.t.Helper()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -24,24 +25,40 @@ type site struct {
 	door     string
 }
 
-// siteOf returns the site of a dialled host:port, or why it is to be tunnelled.
-func (s *Server) siteOf(hostport, door string) (*site, string) {
+// siteOf returns the site of the host:port that c's client wants to be connected
+// to, or why that is to be tunnelled.
+func (s *Server) siteOf(c *conn, hostport string) (*site, string) {
 	cfg := s.opt.Settings()
 	if !cfg.Enabled {
 		return nil, ReasonOff
 	}
-	reg, ok := cfg.RegistryByHost(hostport)
-	if !ok {
-		return nil, ReasonNoRegistry
+	reg, reason := registryFor(cfg, c.client, hostport)
+	if reg == nil {
+		return nil, reason
 	}
 	if s.rejected.active(hostport, s.opt.Now()) {
 		return nil, ReasonRejected
 	}
-	st := &site{registry: reg, hostport: hostport, door: door}
+	st := &site{registry: reg, hostport: hostport, door: c.door}
 	st.name, st.port, _ = net.SplitHostPort(hostport)
 	st.name = strings.ToLower(strings.TrimSuffix(st.name, "."))
 	st.setScheme("https")
 	return st, ""
+}
+
+// registryFor returns the registry that is answered for under host:port, or why
+// there is none. What a registry's requests reach is not guarded: a person
+// configured it. But under "*.domain" it is the client who says which host that
+// is, so one that is not on this machine gets no more of it than a tunnel.
+func registryFor(cfg *config.Config, client netip.Addr, hostport string) (*config.Registry, string) {
+	reg, ok := cfg.RegistryByHost(hostport)
+	switch {
+	case !ok:
+		return nil, ReasonNoRegistry
+	case !isLocal(client) && !reg.Spells(hostport):
+		return nil, ReasonWildcard
+	}
+	return reg, ""
 }
 
 func (st *site) setScheme(scheme string) {

@@ -20,7 +20,8 @@ import (
 // RegistryHandler answers the requests that are meant for registries.
 // Both methods are called concurrently.
 type RegistryHandler interface {
-	// ServeMirror answers an origin-form /v2/ request on our own port.
+	// ServeMirror answers an origin-form /v2/ request on our own port, whose Host
+	// is a name of ours.
 	ServeMirror(w http.ResponseWriter, r *http.Request)
 	// ServeHost answers any request, in origin form, on a connection to a
 	// registry's host; upgrades are its business too.
@@ -90,6 +91,7 @@ const (
 	ReasonName       = "names another host in TLS"
 	ReasonLeaf       = "no certificate for it"
 	ReasonUpgrade    = "protocol upgrade"
+	ReasonWildcard   = "a registry by a wildcard, for a client elsewhere"
 )
 
 // Server is the port. It may serve several listeners, also at once.

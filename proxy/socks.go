@@ -75,7 +75,7 @@ func (r *run) socksDial(c *conn, addr string) (net.Conn, error) {
 		return nil, errors.New(addr + " is pulley itself: connection refused") // go-socks5 looks for "refused"
 	}
 	t := &socksTarget{hostport: addr, begin: r.s.opt.Now(), local: &net.TCPAddr{IP: net.IPv4zero}, taken: make(chan struct{})}
-	if t.site, t.reason = r.s.siteOf(addr, c.door); t.site != nil {
+	if t.site, t.reason = r.s.siteOf(c, addr); t.site != nil {
 		return t, nil
 	}
 	_ = c.SetDeadline(time.Time{}) // dialling has its own time-out

@@ -124,5 +124,8 @@ func TestRegistryByHost(t *testing.T) {
 		if ok != (want != "") || ok && r.Name != want {
 			t.Errorf("%s: %v %v, want %q", host, r, ok, want)
 		}
+		if ok && r.Spells(host) != (host != "a.corp.example") {
+			t.Errorf("%s: spelt out: %v", host, r.Spells(host))
+		}
 	}
 }

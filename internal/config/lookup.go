@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -38,6 +39,15 @@ func (c *Config) RegistryByHost(hostport string) (*Registry, bool) {
 		}
 	}
 	return best, best != nil
+}
+
+// Spells reports whether hostport stands in r's hosts as it is, and not under a "*.domain" whose rest whoever asks
+// has chosen.
+func (r *Registry) Spells(hostport string) bool {
+	host := stripDefaultPort(strings.ToLower(strings.TrimSuffix(hostport, ".")), r.Insecure)
+	return slices.ContainsFunc(r.Hosts, func(pattern string) bool {
+		return !strings.HasPrefix(pattern, "*") && stripDefaultPort(pattern, r.Insecure) == host
+	})
 }
 
 func stripDefaultPort(hostport string, insecure bool) string {

@@ -49,6 +49,7 @@ type room struct {
 	mu     sync.Mutex
 	cfg    *config.Config
 	ahead  time.Duration // how much our clock is ahead
+	from   string        // where all clients are; "": here
 	events []registry.Event
 	news   chan struct{}
 
@@ -136,6 +137,11 @@ func (r *room) restart() { r.close(); r.open() }
 // serve does what the port does: a configured host is a registry, everything
 // else is the mirror.
 func (r *room) serve(w http.ResponseWriter, q *http.Request) {
+	r.mu.Lock()
+	if r.from != "" {
+		q.RemoteAddr = r.from
+	}
+	r.mu.Unlock()
 	if reg, ok := r.settings().RegistryByHost(q.Host); ok {
 		r.handler.ServeHost(w, q, registry.Target{Registry: reg, Scheme: "http", Host: q.Host, Door: "http"})
 		return
@@ -165,6 +171,13 @@ func (r *room) route(name, route string) {
 		reg, _ := c.Registry(name)
 		reg.Route = route
 	})
+}
+
+// elsewhere makes every client one that is not on this machine.
+func (r *room) elsewhere() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.from = "192.0.2.7:40000"
 }
 
 func (r *room) now() time.Time {

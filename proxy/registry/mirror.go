@@ -1,10 +1,8 @@
 package registry
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 
 	"pulley/internal/config"
@@ -18,21 +16,14 @@ const (
 	ownName  = "local" // the person's own images
 )
 
-// vmNames are what virtual machines and container networks call their host; a
-// page in a browser cannot be served from them.
-var vmNames = [...]string{
-	"localhost", "host.docker.internal", "gateway.docker.internal", "docker.for.mac.localhost",
-	"docker.for.mac.host.internal", "docker.for.win.localhost", "host.containers.internal", "host.lima.internal",
-	"host.orb.internal", "host.rancher-desktop.internal", "host.minikube.internal", "host.k3d.internal",
-}
-
 // ServeMirror answers origin-form requests on our own port: the registry mirror
-// that engines are configured with, and explicit names.
+// that engines are configured with, and explicit names. The caller has made sure
+// that Host is a name of ours.
 func (h *Handler) ServeMirror(w http.ResponseWriter, r *http.Request) {
 	x := h.begin(w, r, "mirror")
 	defer x.end()
 	cfg := h.settings()
-	if isBrowser(r) || !ownHost(r.Host, cfg.Listen) {
+	if isBrowser(r) {
 		refuse(http.StatusForbidden, Denied, "this is a registry for container engines, not for browsers").write(x, r)
 		return
 	}
@@ -51,34 +42,10 @@ func (h *Handler) ServeMirror(w http.ResponseWriter, r *http.Request) {
 	h.serve(x, req)
 }
 
-// ownHost says whether a Host header is a name of ours: an address, or a name
-// that no DNS server of somebody else's answers for (DNS rebinding).
-func ownHost(hostport, listen string) bool {
-	host := hostOnly(hostport)
-	if host == "" {
-		return true // HTTP/1.0
-	}
-	if _, err := netip.ParseAddr(host); err == nil {
-		return true
-	}
-	if strings.HasSuffix(host, ".localhost") || host == hostOnly(listen) {
-		return true
-	}
-	for _, name := range vmNames {
-		if host == name {
-			return true
-		}
-	}
-	own, err := os.Hostname()
-	return err == nil && strings.EqualFold(host, own)
-}
-
-func hostOnly(hostport string) string {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = strings.Trim(hostport, "[]")
-	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
+// RefuseForeign answers a request for the mirror that names a host which is none
+// of ours (DNS rebinding).
+func RefuseForeign(w http.ResponseWriter, r *http.Request) {
+	refuse(http.StatusForbidden, Denied, "this is not "+strings.ToValidUTF8(r.Host, "?")+"; use this machine's address").write(w, r)
 }
 
 // mirrorRequest finds out which registry and repository are meant. Nothing that
@@ -90,12 +57,12 @@ func (h *Handler) mirrorRequest(cfg *config.Config, r *http.Request) (*Request, 
 	ns := r.URL.Query().Get("ns")
 	switch first, rest := firstComponent(path); {
 	case ns != "":
-		req.Named, req.Registry = ByNS, lookup(cfg, ns)
+		req.Named, req.Registry = ByNS, lookup(cfg, ns, isHere(r))
 		if req.Registry == nil {
 			return nil, refuse(http.StatusNotFound, NameUnknown, ns+" is not a configured registry")
 		}
 	case strings.ContainsAny(first, ".:"):
-		req.Named, req.Registry, req.Prefix = Explicit, lookup(cfg, first), first+"/"
+		req.Named, req.Registry, req.Prefix = Explicit, lookup(cfg, first, isHere(r)), first+"/"
 		if req.Registry == nil {
 			return nil, refuse(http.StatusNotFound, NameUnknown, first+" is not a configured registry; add it to config.toml")
 		}
@@ -106,7 +73,7 @@ func (h *Handler) mirrorRequest(cfg *config.Config, r *http.Request) (*Request, 
 		}
 		return nil, refuse(http.StatusNotFound, NameUnknown, "there are no own images under local/ here")
 	default:
-		req.Named, req.Registry = Bare, lookup(cfg, hub)
+		req.Named, req.Registry = Bare, lookup(cfg, hub, true)
 	}
 	req.Path = ParsePath(path)
 	if req.Registry == nil && req.What != Ping {
@@ -151,14 +118,23 @@ var problemText = map[Code]string{
 	DigestInvalid: "a digest is sha256: and 64 hexadecimal digits",
 }
 
-func lookup(cfg *config.Config, name string) *config.Registry {
+// lookup finds a registry by its name or one of its hosts. What "*" stands for is
+// for clients on this machine alone to say: which host is asked may follow from it.
+func lookup(cfg *config.Config, name string, here bool) *config.Registry {
 	if r, ok := cfg.Registry(name); ok {
 		return r
 	}
-	if r, ok := cfg.RegistryByHost(name); ok {
+	if r, ok := cfg.RegistryByHost(name); ok && (here || r.Spells(name)) {
 		return r
 	}
 	return nil
+}
+
+// isHere reports whether a request's client is on this machine. One without an
+// IP address, as over a pipe, can be nowhere else.
+func isHere(r *http.Request) bool {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err != nil || a.Addr().Unmap().IsLoopback()
 }
 
 // firstComponent splits the component behind /v2/ from what follows it.

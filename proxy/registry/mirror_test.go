@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,6 +45,36 @@ func TestUnknownRegistryIsNeverDialled(t *testing.T) {
 	}
 }
 
+// TestWildcardFromElsewhere: what "*" stands for is not for somebody on another
+// machine to say.
+func TestWildcardFromElsewhere(t *testing.T) {
+	r := newRoom(t, nil)
+	r.hub.Push("library/a", "1", hubtest.RandomImage(1, 1, 1000))
+	r.set(func(c *config.Config) {
+		reg, _ := c.Registry("docker.io")
+		reg.Hosts = append(slices.Clone(reg.Hosts), "*.wild.test")
+	})
+	wild := []string{"library/a/manifests/1?ns=x.wild.test", "x.wild.test/library/a/manifests/1"}
+	exact := []string{"library/a/manifests/1?ns=docker.io", "library/a/manifests/1?ns=" + hubHost, hubHost + "/library/a/manifests/1", "library/a/manifests/1"}
+	for _, path := range slices.Concat(wild, exact) {
+		wantStatus(t, "from here: "+path, r.mirror("GET", path).StatusCode, http.StatusOK)
+	}
+	r.elsewhere()
+	r.pass(time.Hour)
+	r.hub.Reset()
+	for _, path := range wild {
+		if got := r.mirror("GET", path); got.StatusCode != http.StatusNotFound || got.code() != "NAME_UNKNOWN" {
+			t.Errorf("%s: %d %s", path, got.StatusCode, got.body)
+		}
+	}
+	if n := len(r.hub.Requests()); n != 0 {
+		t.Errorf("%d requests went upstream", n)
+	}
+	for _, path := range exact {
+		wantStatus(t, "from elsewhere: "+path, r.mirror("GET", path).StatusCode, http.StatusOK)
+	}
+}
+
 // TestNonsenseAtTheMirror is told what is wrong with it in one line.
 func TestNonsenseAtTheMirror(t *testing.T) {
 	r := newRoom(t, nil)
@@ -70,10 +101,6 @@ func TestBrowsersAreRefused(t *testing.T) {
 	r.hub.Push("library/a", "1", hubtest.RandomImage(1, 1, 1000))
 	for _, header := range [][]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "none"}} {
 		wantStatus(t, header[0], r.mirror("GET", "library/a/manifests/1", header...).StatusCode, http.StatusForbidden)
-	}
-	wantStatus(t, "DNS rebinding", r.do("GET", "http://evil.example/v2/").StatusCode, http.StatusForbidden)
-	for _, host := range []string{"localhost:5055", "[::1]:5055", "192.168.1.2:5055", "host.docker.internal:5055", "host.lima.internal"} {
-		wantStatus(t, host, r.do("GET", "http://"+host+"/v2/").StatusCode, http.StatusOK)
 	}
 }
 
