@@ -4,70 +4,18 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"math/rand/v2"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
-	"time"
 )
-
-// door is one listening port that can be closed and opened again. Its fields are guarded by Hub.mu.
-type door struct {
-	want     string // "" : choose
-	addr     string // once chosen, kept
-	listener net.Listener
-}
-
-func (d *door) open() (err error) {
-	switch {
-	case d.addr != "":
-		// The port may be in use for a moment by a connection somebody else made out of it.
-		for range 100 {
-			if d.listener, err = net.Listen("tcp", d.addr); err == nil {
-				break
-			}
-			<-time.After(20 * time.Millisecond)
-		}
-	case d.want != "":
-		d.listener, err = net.Listen("tcp", d.want)
-	default:
-		d.listener, err = listenLow()
-	}
-	if err != nil {
-		return err
-	}
-	if d.addr == "" {
-		d.addr = d.listener.Addr().String()
-	}
-	return nil
-}
-
-func (d *door) close() {
-	if d != nil && d.listener != nil {
-		_ = d.listener.Close()
-		d.listener = nil
-	}
-}
-
-// listenLow takes a free port below the ranges that systems give to outgoing connections (32768 on Linux, 49152
-// elsewhere): while a hub is down nobody gets its port by chance, and no client that dials it connects to itself.
-func listenLow() (net.Listener, error) {
-	for range 200 {
-		port := 18000 + rand.IntN(14000)
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err == nil {
-			return l, nil
-		}
-	}
-	return net.Listen("tcp", "127.0.0.1:0")
-}
 
 // conn is an accepted connection. It embeds *net.TCPConn so that the plain path keeps ReadFrom, hence sendfile.
 type conn struct {
 	*net.TCPConn
 	hub   *Hub
 	id    int64
+	addr  string // where it arrived
+	host  string // whom it is for, once that is known; guarded by Hub.mu
 	pace  pacer
 	first []byte // read to tell TLS from HTTP, not yet handed on
 	once  sync.Once
@@ -85,8 +33,9 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) Close() error {
 	c.once.Do(func() {
 		c.hub.mu.Lock()
+		defer c.hub.mu.Unlock()
 		delete(c.hub.conns, c)
-		c.hub.mu.Unlock()
+		c.hub.crowd.leave(c.host)
 	})
 	return c.TCPConn.Close()
 }
@@ -117,7 +66,7 @@ func (h *Hub) accept(d *door, l net.Listener) {
 		if h.SendBuffer > 0 {
 			_ = tc.SetWriteBuffer(h.SendBuffer)
 		}
-		c := &conn{TCPConn: tc, hub: h}
+		c := &conn{TCPConn: tc, hub: h, addr: d.addr}
 		h.mu.Lock()
 		if d.listener != l { // Down came between
 			h.mu.Unlock()
@@ -127,6 +76,7 @@ func (h *Hub) accept(d *door, l net.Listener) {
 		h.lastConn++
 		c.id = h.lastConn
 		h.conns[c] = struct{}{}
+		h.crowd.enter("")
 		h.mu.Unlock()
 		h.wg.Go(func() { h.greet(c) })
 	}
@@ -134,8 +84,8 @@ func (h *Hub) accept(d *door, l net.Listener) {
 
 // greet looks at the first byte and queues the connection for the server.
 func (h *Hub) greet(c *conn) {
-	f := h.faults.connect(atAccept, "", false)
-	if f.Refuse || f.Silent && !h.hold(atAccept, "") {
+	f := h.faults.connect(atAccept, c, "", false)
+	if f.Refuse || f.Silent && !h.hold(atAccept, c, "") {
 		c.reset()
 		_ = c.Close()
 		return
@@ -159,14 +109,14 @@ func (h *Hub) greet(c *conn) {
 }
 
 // hold waits until no rule without a count asks for silence any more; false: the hub closed.
-func (h *Hub) hold(s stage, host string) bool {
+func (h *Hub) hold(s stage, c *conn, host string) bool {
 	for {
 		select {
 		case <-h.faults.changed():
 		case <-h.done:
 			return false
 		}
-		if !h.faults.connect(s, host, true).Silent {
+		if !h.faults.connect(s, c, host, true).Silent {
 			return true
 		}
 	}
@@ -214,15 +164,18 @@ func (h *Hub) tlsConfig() *tls.Config {
 	}
 	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		c := hello.Conn.(*conn)
-		f := h.faults.connect(atHello, hello.ServerName, false)
+		h.meet(c, hello.ServerName)
+		f := h.faults.connect(atHello, c, hello.ServerName, false)
 		switch {
 		case f.ResetHandshake, f.Refuse:
 			c.reset()
 			return nil, errors.New("hub: handshake reset")
-		case f.Silent && !h.hold(atHello, hello.ServerName):
+		case f.Silent && !h.hold(atHello, c, hello.ServerName):
 			return nil, errors.New("hub: closed")
 		case f.WrongCert:
 			return h.strangerCert()
+		case f.WrongName:
+			return h.misnamedCert()
 		}
 		return h.leaf, nil
 	}
@@ -242,4 +195,16 @@ func (h *Hub) strangerCert() (*tls.Certificate, error) {
 	}
 	h.stranger, err = ca.leaf([]string{"stranger.example"})
 	return h.stranger, err
+}
+
+// misnamedCert is what an address shows that belongs to somebody else: all right, but for another name.
+func (h *Hub) misnamedCert() (*tls.Certificate, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.misnamed != nil {
+		return h.misnamed, nil
+	}
+	var err error
+	h.misnamed, err = h.ca.leaf([]string{"somebody-else.example"})
+	return h.misnamed, err
 }

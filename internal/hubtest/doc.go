@@ -26,7 +26,8 @@
 // URLs that the hub hands out (realms, redirects) carry the scheme and the port the client used.
 //
 // [Hub.Addr] speaks TLS and plain HTTP, told apart by the first byte; [Hub.PlainAddr] is a second port that is usually
-// given to clients as an insecure registry.
+// given to clients as an insecure registry. With [Hub.Also] the first port is open at several addresses ([Hub.Addrs]), as a
+// name is that resolves to several; [Faults.Addr] and [Hub.Down] make one of them fail in its own way.
 //
 // # Access
 //
@@ -36,8 +37,8 @@
 //
 // # Faults
 //
-// [Hub.SetFaults] takes rules, in force at once, also for transfers that run. Each has a matcher (host, method, path,
-// kind, digest, the first N) and effects: latency, bandwidth, a cut, a stall, wrong bytes and lengths, statuses, resets.
+// [Hub.SetFaults] takes rules, in force at once, also for transfers that run. Each has a matcher (address, host, method,
+// path, kind, digest, the first N) and effects: latency, bandwidth, a cut, a stall, wrong bytes and lengths, statuses, resets.
 // [Hub.Down] refuses connections and cuts open ones, [Hub.Up] serves again on the same port.
 //
 // # The record
@@ -45,4 +46,5 @@
 // Every request is in [Hub.Requests] from the moment its header was read, with the body bytes sent so far. Bytes are
 // counted before they are handed to the kernel (and taken back if it does not want them), so a client that has seen the
 // last byte finds it counted. What a client that hung up left in socket buffers counts as sent: it did cross the wire.
+// [Hub.Peak] and [Hub.Concurrent] say how many connections and requests there were at once.
 package hubtest

@@ -30,6 +30,7 @@ func At(n int64) *int64 { return &n }
 // several rules match, each effect comes from the first rule that has it.
 type Faults struct {
 	// Matcher.
+	Addr   string        // where the client connected: one of the hub's IP addresses, or host:port
 	Host   string        // host name without port
 	Method string        // GET …
 	Path   string        // pattern as for Count
@@ -40,6 +41,7 @@ type Faults struct {
 
 	// Before anything is answered.
 	Latency     time.Duration // wait, then go on
+	Reset       bool          // reset the connection: the request's header was read, nothing is answered
 	Status      int           // answer this instead, with an OCI error; 401 carries a challenge
 	StatusAfter int64         // so many bytes of the request's body are read before Status is answered
 	Header      http.Header   // further headers for Status (Retry-After, Location)
@@ -57,11 +59,12 @@ type Faults struct {
 	NoRange      bool   // 200 and the whole body to a request for a range
 	ContentRange string // sent in place of the right one; "-": none
 
-	// The connection. Only Host, Skip and First can match here; a Host is known from the TLS client hello on.
+	// The connection. Only Addr, Host, Skip and First can match here; a Host is known from the TLS client hello on.
 	Refuse         bool // reset at once (Down refuses for real)
 	ResetHandshake bool // reset after the client hello
 	Silent         bool // accept, and never answer
-	WrongCert      bool // the certificate of a stranger
+	WrongCert      bool // the certificate of a stranger: another authority, another name
+	WrongName      bool // the same authority's for another name, as where a resolver lies
 }
 
 // Abuse is Docker Hub's answer to a client that asks too often, which is not the one to a spent pull limit: no JSON, and
@@ -90,9 +93,9 @@ func (f *Faults) acts(s stage, kind Kind) bool {
 	case atAccept:
 		return f.Host == "" && (f.Refuse || f.Silent)
 	case atHello:
-		return f.ResetHandshake || f.WrongCert || f.Host != "" && (f.Refuse || f.Silent)
+		return f.ResetHandshake || f.WrongCert || f.WrongName || f.Host != "" && (f.Refuse || f.Silent)
 	case atRequest:
-		return f.Latency > 0 || f.Status > 0
+		return f.Latency > 0 || f.Reset || f.Status > 0
 	default:
 		if f.Bandwidth > 0 {
 			return true
@@ -189,13 +192,14 @@ func (b *faultBook) match(s stage, q query, again bool) (f Faults, gen uint64) {
 
 // query is what rules are matched against.
 type query struct {
+	addr               string // where the connection arrived
 	host, method, path string
 	kind               Kind
 	digest             digest.Digest
 }
 
 func (f *Faults) matches(s stage, q query) bool {
-	if f.Host != "" && f.Host != q.host {
+	if f.Host != "" && f.Host != q.host || f.Addr != "" && !isAt(q.addr, []string{f.Addr}) {
 		return false
 	}
 	return s <= atHello || (f.Method == "" || f.Method == q.method) &&
@@ -218,8 +222,10 @@ func (f *Faults) merge(r *Faults, s stage, kind Kind) {
 		f.ResetHandshake = f.ResetHandshake || r.ResetHandshake
 		f.Silent = f.Silent || r.Silent
 		f.WrongCert = f.WrongCert || r.WrongCert
+		f.WrongName = f.WrongName || r.WrongName
 	case atRequest:
 		first(&f.Latency, r.Latency)
+		f.Reset = f.Reset || r.Reset
 		if f.Status == 0 {
 			f.Status, f.StatusAfter, f.Header, f.Body = r.Status, r.StatusAfter, r.Header, r.Body
 		}
@@ -241,7 +247,7 @@ func (f *Faults) merge(r *Faults, s stage, kind Kind) {
 }
 
 // connect matches a connection at accept or at its client hello.
-func (b *faultBook) connect(s stage, host string, again bool) Faults {
-	f, _ := b.match(s, query{host: host}, again)
+func (b *faultBook) connect(s stage, c *conn, host string, again bool) Faults {
+	f, _ := b.match(s, query{addr: c.addr, host: host}, again)
 	return f
 }

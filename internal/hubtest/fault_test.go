@@ -297,9 +297,6 @@ func TestConnectionFaults(t *testing.T) {
 		}
 		return res.Body.Close()
 	}
-	reset := func(err error) bool {
-		return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) || err != nil && strings.Contains(err.Error(), "forcibly closed")
-	}
 	for name, f := range map[string]hubtest.Faults{
 		"refuse":    {Refuse: true},
 		"handshake": {ResetHandshake: true},
@@ -310,7 +307,7 @@ func TestConnectionFaults(t *testing.T) {
 		if f.Host != "" {
 			must(t, try("auth.docker.io"))
 		}
-		if err := try("open.example"); !reset(err) {
+		if err := try("open.example"); !wasReset(err) {
 			t.Errorf("%s: %v", name, err)
 		}
 		must(t, try("open.example"))
@@ -334,6 +331,10 @@ func TestConnectionFaults(t *testing.T) {
 		d.SetFaults()
 		must(t, <-done)
 	}
+}
+
+func wasReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) || err != nil && strings.Contains(err.Error(), "forcibly closed")
 }
 
 func TestDownAndUp(t *testing.T) {

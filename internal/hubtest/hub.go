@@ -33,9 +33,10 @@ type Hub struct {
 
 	Users map[string]string // name → password, for all sites that have none of their own
 
-	Listen      string // default: a free port of 127.0.0.1 outside the ephemeral range
-	ListenPlain string // the same
-	HTTP2       bool   // offer h2 as the real one does; off because engines speak HTTP/1.1 to registries
+	Listen      string   // default: a free port of 127.0.0.1 outside the ephemeral range
+	ListenPlain string   // the same
+	Also        []string // further IP addresses (127.0.0.2 …) that have Listen's port open; see Faults.Addr
+	HTTP2       bool     // offer h2 as the real one does; off because engines speak HTTP/1.1 to registries
 
 	TokenTTL    time.Duration // default 300s
 	URLTTL      time.Duration // of signed CDN URLs; default 20 minutes
@@ -62,9 +63,11 @@ type Hub struct {
 	ca       *authority
 	leaf     *tls.Certificate
 	stranger *tls.Certificate
+	misnamed *tls.Certificate
 	server   *http.Server
-	doors    [2]*door // TLS, plain
+	doors    []*door // TLS, plain, Also
 	conns    map[*conn]struct{}
+	crowd    crowd
 	lastConn int64
 	redirect Redirect
 	users    map[string]string
@@ -129,6 +132,7 @@ func (h *Hub) init() {
 			h.users[name] = password
 		}
 		h.conns = map[*conn]struct{}{}
+		h.crowd = crowd{}
 		h.uploads = map[string]*upload{}
 		h.done = make(chan struct{})
 		h.incoming = make(chan net.Conn)
@@ -162,20 +166,14 @@ func (h *Hub) Start() (err error) {
 	if h.ca, err = newAuthority("hubtest root"); err != nil {
 		return fmt.Errorf("hub: certificate authority: %w", err)
 	}
-	if h.leaf, err = h.ca.leaf(append(h.Hosts(), "localhost", "127.0.0.1", "::1")); err != nil {
+	if h.leaf, err = h.ca.leaf(slices.Concat(h.Hosts(), []string{"localhost", "127.0.0.1", "::1"}, h.Also)); err != nil {
 		return fmt.Errorf("hub: certificate: %w", err)
 	}
 	if err = os.WriteFile(filepath.Join(h.dir, "roots.pem"), h.ca.pem, 0o644); err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
-	for i, addr := range []string{h.Listen, h.ListenPlain} {
-		h.doors[i] = &door{want: addr}
-		if err = h.doors[i].open(); err != nil {
-			for _, d := range h.doors[:i] {
-				d.close()
-			}
-			return fmt.Errorf("hub: %w", err)
-		}
+	if err = h.listen(); err != nil {
+		return fmt.Errorf("hub: %w", err)
 	}
 	h.serve()
 	h.started = true
@@ -211,7 +209,7 @@ func (h *Hub) Close() {
 	}
 	h.closed = true
 	close(h.done)
-	h.shut()
+	h.shut(true, nil)
 	h.mu.Unlock()
 	_ = h.server.Close()
 	h.wg.Wait()
@@ -222,47 +220,6 @@ func (h *Hub) Close() {
 	}
 	os.RemoveAll(h.dir)
 }
-
-// Down closes the ports, so that connections are refused, and resets those that are open. Content stays.
-func (h *Hub) Down() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.shut()
-}
-
-func (h *Hub) shut() {
-	for _, d := range h.doors {
-		d.close()
-	}
-	for c := range h.conns {
-		c.reset()
-	}
-}
-
-// Up listens again on the ports that Down closed. On a hub that is up it does nothing.
-func (h *Hub) Up() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.started || h.closed {
-		return errors.New("hub: not running")
-	}
-	for _, d := range h.doors {
-		if d.listener != nil {
-			continue
-		}
-		if err := d.open(); err != nil {
-			return fmt.Errorf("hub: %w", err)
-		}
-		h.admit(d)
-	}
-	return nil
-}
-
-// Addr is host:port of the port that speaks TLS (and plain HTTP) for all host names. It stays the same over Down and Up.
-func (h *Hub) Addr() string { return h.doors[0].addr }
-
-// PlainAddr is host:port of the plain HTTP twin.
-func (h *Hub) PlainAddr() string { return h.doors[1].addr }
 
 // Hosts lists every host name the hub answers for: registry, token service, CDN, then aliases and further sites'.
 func (h *Hub) Hosts() []string {
@@ -289,13 +246,6 @@ func (h *Hub) Roots() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(h.ca.cert)
 	return pool
-}
-
-// Connections counts connections: accepted since Start, and open now.
-func (h *Hub) Connections() (accepted, open int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return int(h.lastConn), len(h.conns)
 }
 
 // DialContext connects to the hub whatever the address says, as a hosts file would. Port 80 leads to the same port.

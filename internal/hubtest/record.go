@@ -1,6 +1,7 @@
 package hubtest
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"regexp"
@@ -14,8 +15,9 @@ import (
 
 // Request is one request as the hub saw it.
 type Request struct {
-	ID    int   // counts from 1 since the hub started
-	Conn  int64 // the connection it came on
+	ID    int    // counts from 1 since the hub started
+	Conn  int64  // the connection it came on
+	Addr  string // host:port of the hub's that the client connected to
 	TLS   bool
 	Proto string // HTTP/1.1, HTTP/2.0
 	Start time.Time
@@ -58,7 +60,7 @@ type record struct {
 
 func (h *Hub) begin(r *http.Request, t target) *Request {
 	e := &Request{
-		Conn: connOf(r).id, TLS: r.TLS != nil, Proto: r.Proto, Start: time.Now(),
+		Conn: connOf(r).id, Addr: connOf(r).addr, TLS: r.TLS != nil, Proto: r.Proto, Start: time.Now(),
 		Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
 		Range: r.Header.Get("Range"), Referer: r.Header.Get("Referer"), UserAgent: r.Header.Get("User-Agent"),
 		Accept: accepts(r), Header: r.Header.Clone(),
@@ -103,11 +105,14 @@ func (h *Hub) Requests() []Request {
 	return all
 }
 
-// Reset forgets the record. Requests that are being answered are forgotten too.
+// Reset forgets the record and the peaks. Requests that are being answered are forgotten too.
 func (h *Hub) Reset() {
 	h.record.mu.Lock()
-	defer h.record.mu.Unlock()
 	h.record.entries = nil
+	h.record.mu.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.crowd.restart()
 }
 
 // Quiet waits until no request is being answered.
@@ -136,11 +141,39 @@ func (h *Hub) Quiet(ctx context.Context) error {
 func (h *Hub) Count(method, pathPattern string) int {
 	n := 0
 	for _, r := range h.Requests() {
-		if (method == "" || method == r.Method) && (pathPattern == "" || matchPath(pathPattern, hostname(r.Host), r.Path)) {
+		if r.is(method, pathPattern) {
 			n++
 		}
 	}
 	return n
+}
+
+// Concurrent is how many of the requests that Count counts were being answered at once, at most.
+func (h *Hub) Concurrent(method, pathPattern string) int {
+	type edge struct {
+		at   time.Time
+		step int
+	}
+	var edges []edge
+	for _, r := range h.Requests() {
+		if r.is(method, pathPattern) {
+			if edges = append(edges, edge{r.Start, 1}); r.Done() {
+				edges = append(edges, edge{r.End, -1})
+			}
+		}
+	}
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(a.at.Compare(b.at), a.step-b.step) })
+	open, peak := 0, 0
+	for _, e := range edges {
+		open += e.step
+		peak = max(peak, open)
+	}
+	return peak
+}
+
+// is reports whether a request has the method and path, as in Count.
+func (r Request) is(method, pathPattern string) bool {
+	return (method == "" || method == r.Method) && (pathPattern == "" || matchPath(pathPattern, hostname(r.Host), r.Path))
 }
 
 // BytesSent is the sum of body bytes sent of a blob or manifest, by whatever host, in whatever ranges.

@@ -102,11 +102,12 @@ func (t *target) api(path string) {
 
 // handle serves one request: record, faults, then the noun.
 func (h *Hub) handle(rw http.ResponseWriter, r *http.Request) {
-	t := h.route(r)
+	t, c := h.route(r), connOf(r)
+	h.meet(c, hostname(r.Host))
 	w := &response{
-		ResponseWriter: rw, rc: http.NewResponseController(rw), hub: h, req: r, conn: connOf(r), target: t,
+		ResponseWriter: rw, rc: http.NewResponseController(rw), hub: h, req: r, conn: c, target: t,
 		entry: h.begin(r, t), limit: -1,
-		query: query{hostname(r.Host), r.Method, r.URL.EscapedPath(), t.kind, t.digest},
+		query: query{c.addr, hostname(r.Host), r.Method, r.URL.EscapedPath(), t.kind, t.digest},
 	}
 	defer h.record.end(w.entry)
 	r = r.WithContext(r.Context()) // net/http looks at its own request's Body to know whether 100 Continue was sent
@@ -116,6 +117,11 @@ func (h *Hub) handle(rw http.ResponseWriter, r *http.Request) {
 	if f.Latency > 0 {
 		w.note("latency")
 		w.wait(f.Latency)
+	}
+	if f.Reset {
+		w.note("reset")
+		c.reset()
+		panic(http.ErrAbortHandler)
 	}
 	if f.Status > 0 {
 		w.note("status")
