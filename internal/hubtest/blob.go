@@ -46,7 +46,7 @@ func (h *Hub) serveBlob(w *response, r *http.Request, t target) {
 		fail(w, http.StatusBadRequest, "DIGEST_INVALID", "provided digest did not match uploaded content")
 		return
 	}
-	c := t.site.Blob(t.repo, t.digest)
+	c := t.site.Blob(t.key, t.digest)
 	if c == nil {
 		fail(w, http.StatusNotFound, "BLOB_UNKNOWN", "blob unknown to registry")
 		return
@@ -78,7 +78,7 @@ func (h *Hub) redirectTo(w *response, r *http.Request, t target, how Redirect) {
 	if how.Hops > 1 {
 		prefix = hopPrefix
 	}
-	location := h.signedPath(prefix, t.site.Host, t.repo, t.digest)
+	location := h.signedPath(prefix, t.site.Host, t.key, t.digest)
 	if !how.Relative {
 		location = h.cdnBase(r, t.site, how) + location
 	}
@@ -140,7 +140,7 @@ func (h *Hub) serveCDN(w *response, r *http.Request, t target) {
 		how := h.redirect
 		h.mu.Unlock()
 		how.Relative, how.Hops = false, 1
-		t.repo = q.Get("repo")
+		t.key = q.Get("repo")
 		h.redirectTo(w, r, t, how)
 	default:
 		c := t.site.Blob(q.Get("repo"), t.digest)

@@ -29,6 +29,12 @@
 // given to clients as an insecure registry. With [Hub.Also] the first port is open at several addresses ([Hub.Addrs]), as a
 // name is that resolves to several; [Faults.Addr] and [Hub.Down] make one of them fail in its own way.
 //
+// # Mirrors
+//
+// [MirrorOf] starts a second hub that has, by reference, whatever is public in the first, and is asked in one of the three
+// styles of config.toml. It fails, limits and records on its own; what is put into it itself comes first, so that its tags
+// may disagree and its blobs lie.
+//
 // # Access
 //
 // A repository is public once something was put into it, until [Hub.SetPrivate] says who may see it. Anonymous tokens

@@ -25,10 +25,13 @@ import (
 // (there is a Set method for whatever may). All methods may be called concurrently, and those that put content into
 // repositories also before Start.
 type Hub struct {
-	RegistryHost string   // default registry-1.docker.io
-	AuthHost     string   // default auth.docker.io
-	CDNHost      string   // default production.cloudflare.docker.com
+	RegistryHost string   // default registry-1.docker.io; of a mirror mirror-1.example and so on
+	AuthHost     string   // default auth.docker.io; of a mirror RegistryHost
+	CDNHost      string   // default production.cloudflare.docker.com; of a mirror none
 	Aliases      []string // further names of the registry; default index.docker.io, docker.io
+	Auth         Scheme   // of the registry
+	Of           *Hub     // the registry is a mirror of that hub, which must run; see MirrorOf
+	Style        Style    // of the mirror; default StyleHost
 	Sites        []*Site  // further registries on the same port
 
 	Users map[string]string // name → password, for all sites that have none of their own
@@ -69,6 +72,7 @@ type Hub struct {
 	conns    map[*conn]struct{}
 	crowd    crowd
 	lastConn int64
+	copies   int // mirrors of this hub
 	redirect Redirect
 	users    map[string]string
 	uploads  map[string]*upload
@@ -101,9 +105,15 @@ func (h *Hub) init() {
 				*s = v
 			}
 		}
+		if h.Of != nil {
+			def(&h.RegistryHost, h.Of.nameMirror())
+			def(&h.AuthHost, h.RegistryHost)
+			def((*string)(&h.Style), string(StyleHost))
+		} else {
+			def(&h.CDNHost, "production.cloudflare.docker.com")
+		}
 		def(&h.RegistryHost, "registry-1.docker.io")
 		def(&h.AuthHost, "auth.docker.io")
-		def(&h.CDNHost, "production.cloudflare.docker.com")
 		if h.Aliases == nil && h.RegistryHost == "registry-1.docker.io" {
 			h.Aliases = []string{"index.docker.io", "docker.io"}
 		}
@@ -138,7 +148,10 @@ func (h *Hub) init() {
 		h.incoming = make(chan net.Conn)
 		h.primary = &Site{
 			Host: h.RegistryHost, Aliases: h.Aliases, TokenHost: h.AuthHost, CDN: h.CDNHost,
-			Service: "registry.docker.io", NoReferrers: h.NoReferrers, limited: true,
+			Auth: h.Auth, NoReferrers: h.NoReferrers, limited: true, of: h.Of, style: h.Style,
+		}
+		if h.Of == nil {
+			h.primary.Service = "registry.docker.io"
 		}
 		h.sites = append([]*Site{h.primary}, h.Sites...)
 		for _, s := range h.sites {
@@ -163,7 +176,7 @@ func (h *Hub) Start() (err error) {
 			os.RemoveAll(h.dir)
 		}
 	}()
-	if h.ca, err = newAuthority("hubtest root"); err != nil {
+	if h.ca, err = h.authority(); err != nil {
 		return fmt.Errorf("hub: certificate authority: %w", err)
 	}
 	if h.leaf, err = h.ca.leaf(slices.Concat(h.Hosts(), []string{"localhost", "127.0.0.1", "::1"}, h.Also)); err != nil {
@@ -178,6 +191,19 @@ func (h *Hub) Start() (err error) {
 	h.serve()
 	h.started = true
 	return nil
+}
+
+// authority is a new one, or that of the hub this is a mirror of.
+func (h *Hub) authority() (*authority, error) {
+	if h.Of == nil {
+		return newAuthority("hubtest root")
+	}
+	h.Of.mu.Lock()
+	defer h.Of.mu.Unlock()
+	if !h.Of.started {
+		return nil, errors.New("the hub it is a mirror of is not started")
+	}
+	return h.Of.ca, nil
 }
 
 // serve starts the HTTP server and the accept loops. h.mu is held.
@@ -224,7 +250,7 @@ func (h *Hub) Close() {
 // Hosts lists every host name the hub answers for: registry, token service, CDN, then aliases and further sites'.
 func (h *Hub) Hosts() []string {
 	h.init()
-	hosts := []string{h.RegistryHost, h.AuthHost, h.CDNHost}
+	var hosts []string
 	for _, s := range h.sites {
 		for _, name := range append([]string{s.Host, s.TokenHost, s.CDN}, s.Aliases...) {
 			if name = hostname(name); name != "" && !slices.Contains(hosts, name) {
@@ -283,12 +309,19 @@ func (h *Hub) Site(host string) *Site {
 	if host == "" {
 		return h.primary
 	}
+	if s := h.find(host); s != nil {
+		return s
+	}
+	panic("hubtest: no registry " + host)
+}
+
+func (h *Hub) find(host string) *Site {
 	for _, s := range h.sites {
 		if s.Host == host || slices.Contains(s.Aliases, host) {
 			return s
 		}
 	}
-	panic("hubtest: no registry " + host)
+	return nil
 }
 
 // Push puts an image (all its children too) into a repository of the first registry. An empty tag sets none.

@@ -47,7 +47,7 @@ func (h *Hub) getManifest(w *response, r *http.Request, t target) {
 	if !ok {
 		return
 	}
-	d, m, ok := t.site.negotiate(t.repo, t.ref, accepts(r))
+	d, m, ok := t.site.negotiate(t.key, t.ref, accepts(r))
 	if !ok {
 		manifestUnknown(w)
 		return
@@ -75,13 +75,7 @@ func (h *Hub) getManifest(w *response, r *http.Request, t target) {
 // negotiate resolves a reference. A client that asks for a tag and does not accept the index there gets the manifest for
 // linux/amd64, as from Docker Hub; by digest everybody gets what has that digest.
 func (s *Site) negotiate(repo, ref string, accept []string) (digest.Digest, manifest, bool) {
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	r := s.repos[repo]
-	if r == nil {
-		return "", manifest{}, false
-	}
-	d, m, ok := r.resolve(ref)
+	d, m, ok := s.resolve(repo, ref)
 	if !ok || !isIndex(m.mediaType) || string(d) == ref {
 		return d, m, ok
 	}
@@ -97,7 +91,7 @@ func (s *Site) negotiate(repo, ref string, accept []string) (digest.Digest, mani
 	}
 	for _, child := range idx.Manifests {
 		if p := child.Platform; p != nil && p.OS == "linux" && p.Architecture == "amd64" {
-			return r.resolve(child.Digest.String())
+			return s.resolve(repo, child.Digest.String())
 		}
 	}
 	return "", manifest{}, false
@@ -172,7 +166,7 @@ func (h *Hub) serveTags(w *response, r *http.Request, t target) {
 	if _, ok := h.authorize(w, r, t, "pull"); !ok {
 		return
 	}
-	tags := t.site.Tags(t.repo)
+	tags := t.site.Tags(t.key)
 	if tags == nil {
 		fail(w, http.StatusNotFound, "NAME_UNKNOWN", "repository name not known to registry")
 		return
@@ -211,15 +205,18 @@ func (h *Hub) serveReferrers(w *response, r *http.Request, t target) {
 	if filter != "" {
 		w.Header().Set("OCI-Filters-Applied", "artifactType")
 	}
-	idx := ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Manifests: t.site.referrers(t.repo, t.digest, filter)}
+	idx := ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Manifests: t.site.referrers(t.key, t.digest, filter)}
 	idx.SchemaVersion = 2
 	reply(w, http.StatusOK, ocispec.MediaTypeImageIndex, mustJSON(idx))
 }
 
 func (s *Site) referrers(repo string, subject digest.Digest, artifactType string) []ocispec.Descriptor {
+	found := []ocispec.Descriptor{}
+	if up, name := s.upstream(repo); up != nil {
+		found = up.referrers(name, subject, artifactType)
+	}
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
-	found := []ocispec.Descriptor{}
 	r := s.repos[repo]
 	if r == nil {
 		return found

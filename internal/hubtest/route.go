@@ -18,6 +18,7 @@ type target struct {
 	site   *Site
 	kind   Kind
 	repo   string
+	key    string // what the site calls that repository
 	ref    string // tag, digest, or an upload's id
 	digest digest.Digest
 	cdn    bool // it came to the CDN's own host, which takes no Authorization
@@ -61,6 +62,7 @@ func (h *Hub) route(r *http.Request) target {
 		t.kind = Ping
 	case strings.HasPrefix(path, "/v2/"):
 		t.api(strings.TrimPrefix(path, "/v2/"))
+		t.key = t.site.key(t.repo, r.URL.Query().Get("ns"))
 	}
 	return t
 }
@@ -136,6 +138,10 @@ func (h *Hub) dispatch(w *response, r *http.Request, t target) {
 		w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
 		if t.kind != Ping && !h.names.MatchString(t.repo) {
 			fail(w, http.StatusBadRequest, "NAME_INVALID", "invalid repository name")
+			return
+		}
+		if t.site.of != nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
+			fail(w, http.StatusMethodNotAllowed, "UNSUPPORTED", "a mirror takes no pushes")
 			return
 		}
 	}

@@ -1,9 +1,9 @@
 package hubtest
 
 import (
+	"maps"
 	"net"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -33,7 +33,9 @@ type Site struct {
 	DenyToken   bool              // the token service answers 403 instead of a token without access, as GHCR
 
 	hub     *Hub
-	limited bool   // the hub's RateLimit counts here
+	limited bool // the hub's RateLimit counts here
+	of      *Hub // this is a mirror of that hub
+	style   Style
 	realm   string // see SetRealm; guarded by hub.mu, as is repos
 	repos   map[string]*repository
 }
@@ -196,51 +198,70 @@ func (r *repository) delete(ref string) bool {
 	return isManifest || isBlob
 }
 
-// Manifest returns what a tag or digest stands for; ok is false when there is none.
+// Manifest returns what a tag or digest stands for; ok is false when there is none. Of a mirror it is what it answers, as
+// with Blob and Tags.
 func (s *Site) Manifest(repo, ref string) (d digest.Digest, mediaType string, body []byte, ok bool) {
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	r := s.repos[repo]
-	if r == nil {
-		return "", "", nil, false
-	}
-	d, m, ok := r.resolve(ref)
+	d, m, ok := s.resolve(repo, ref)
 	return d, m.mediaType, m.body, ok
 }
 
-func (r *repository) resolve(ref string) (digest.Digest, manifest, bool) {
+func (s *Site) resolve(repo, ref string) (digest.Digest, manifest, bool) {
 	d := digest.Digest(ref)
 	if !strings.Contains(ref, ":") {
-		d = r.tags[ref]
+		d = s.tag(repo, ref)
 	}
-	m, ok := r.manifests[d]
+	m, ok := s.manifest(repo, d)
 	return d, m, ok
+}
+
+func (s *Site) tag(repo, tag string) digest.Digest {
+	d, ok := own(s, repo, func(r *repository) map[string]digest.Digest { return r.tags }, tag)
+	if up, name := s.upstream(repo); !ok && up != nil {
+		return up.tag(name, tag)
+	}
+	return d
+}
+
+func (s *Site) manifest(repo string, d digest.Digest) (manifest, bool) {
+	m, ok := own(s, repo, func(r *repository) map[digest.Digest]manifest { return r.manifests }, d)
+	if up, name := s.upstream(repo); !ok && up != nil {
+		return up.manifest(name, d)
+	}
+	return m, ok
 }
 
 // Blob returns a repository's blob, nil when it has none such.
 func (s *Site) Blob(repo string, d digest.Digest) Content {
+	c, ok := own(s, repo, func(r *repository) map[digest.Digest]Content { return r.blobs }, d)
+	if up, name := s.upstream(repo); !ok && up != nil {
+		return up.Blob(name, d)
+	}
+	return c
+}
+
+// own looks something up in a repository of the site itself.
+func own[K comparable, V any](s *Site, repo string, in func(*repository) map[K]V, key K) (v V, ok bool) {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
 	if r := s.repos[repo]; r != nil {
-		return r.blobs[d]
+		v, ok = in(r)[key]
 	}
-	return nil
+	return v, ok
 }
 
-// Tags lists a repository's tags in order.
+// Tags lists a repository's tags in order; nil when there is no such repository.
 func (s *Site) Tags(repo string) []string {
+	var tags []string
+	if up, name := s.upstream(repo); up != nil {
+		tags = up.Tags(name)
+	}
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
-	r := s.repos[repo]
-	if r == nil {
-		return nil
+	if r := s.repos[repo]; r != nil {
+		tags = slices.AppendSeq(append([]string{}, tags...), maps.Keys(r.tags))
 	}
-	tags := make([]string, 0, len(r.tags))
-	for tag := range r.tags {
-		tags = append(tags, tag)
-	}
-	sort.Strings(tags)
-	return tags
+	slices.Sort(tags)
+	return slices.Compact(tags)
 }
 
 // password returns the password a user must give. hub.mu is held.
@@ -263,6 +284,7 @@ func (s *Site) login(user, password string) bool {
 
 // grants returns which of the actions a user ("" is nobody in particular) has in a repository.
 func (s *Site) grants(user, repo string, actions []string) []string {
+	mirrored := s.mirrors(repo)
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
 	r := s.repos[repo]
@@ -275,7 +297,7 @@ func (s *Site) grants(user, repo string, actions []string) []string {
 		case user != "":
 			ok = r == nil || !r.private || slices.Contains(r.members, user)
 		default:
-			ok = a == "pull" && r != nil && !r.private
+			ok = a == "pull" && (r == nil && mirrored || r != nil && !r.private)
 		}
 		if ok && !slices.Contains(got, a) {
 			got = append(got, a)
