@@ -4,7 +4,8 @@ package assets
 
 import _ "embed"
 
-// Registries is registries.toml: the built-in registries, in the form of a config.toml with [[registry]] tables alone.
+// Registries is registries.toml: the built-in registries and mirrors, in the form of a config.toml with [[registry]]
+// tables alone, and with what is known about them.
 //
 //go:embed registries.toml
 var Registries []byte

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -118,7 +119,7 @@ func (k *checker) registries(c *Config) {
 			k.fail(path+".route", "%.60q is not one of %s", r.Route, strings.Join(r.Routes(), ", "))
 		}
 		for j, m := range r.Mirrors {
-			k.mirror(fmt.Sprintf("%s.mirror[%d]", path, j), m)
+			k.mirror(c, fmt.Sprintf("%s.mirror[%d]", path, j), m)
 		}
 	}
 }
@@ -146,11 +147,14 @@ func validHost(host string) bool {
 
 var hostPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
 
-func (k *checker) mirror(path string, m Mirror) {
+func (k *checker) mirror(c *Config, path string, m Mirror) {
 	if !namePattern.MatchString(m.Name) || m.Name == RouteAuto || m.Name == RouteDirect || m.Name == RouteOffline {
 		k.fail(path, "%.60q cannot be the name of a mirror", m.Name)
 	}
-	if u, err := url.Parse(m.URL); err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
+	if _, taken := c.Registry(m.Name); taken { // [[egress]] tells them apart by name
+		k.fail(path, "%.60q is a registry's name; give the mirror one of its own", m.Name)
+	}
+	if u, err := url.Parse(idPattern.ReplaceAllString(m.URL, "id")); err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
 		k.fail(path+".url", "not an http:// or https:// URL without a password")
 	}
 	k.oneOf(path+".style", m.Style, StyleHost, StylePrefix, StyleNS)
@@ -158,6 +162,9 @@ func (k *checker) mirror(path string, m Mirror) {
 		k.fail(path+".auth", `not "env:NAME", "docker" or "file:PATH"; a secret does not belong in this file`)
 	}
 }
+
+// idPattern is a place in a built-in URL that a person fills in.
+var idPattern = regexp.MustCompile(`\{[a-z]+\}`)
 
 func (k *checker) address(path string, a Address) {
 	if !hostPattern.MatchString(strings.ToLower(a.Host)) {
@@ -190,7 +197,7 @@ func (k *checker) egress(c *Config, path string, e Egress) {
 	}
 }
 
-// Notices are settings that this version understands and does not use.
+// Notices are settings that are understood and do nothing, each with the reason.
 func (c *Config) Notices() (list []string) {
 	unused := func(given bool, what string) {
 		if given {
@@ -202,10 +209,25 @@ func (c *Config) Notices() (list []string) {
 	unused(c.Fetch.DoH != "", "fetch.doh")
 	unused(c.Fetch.MaxRate != 0, "fetch.max_rate")
 	for _, r := range c.Registries {
-		unused(len(r.Mirrors) > 0, r.Name+": registry.mirror")
+		list = append(list, r.notices()...)
 	}
 	for _, e := range c.Egresses {
 		unused(strings.HasPrefix(e.URL, "ssh:"), e.Name+": an ssh:// egress")
+	}
+	return list
+}
+
+func (r *Registry) notices() (list []string) {
+	for i := range r.Mirrors {
+		m := &r.Mirrors[i]
+		switch {
+		case m.Enabled && m.Incomplete():
+			list = append(list, fmt.Sprintf("%s: mirror %s: %s needs %s in its url before it can be used", r.Name, m.Name, m.URL, cmp.Or(m.Needs, "something filled in")))
+		case m.Enabled && m.Closed != "":
+			list = append(list, fmt.Sprintf("%s: mirror %s: closed to the public since %s; try: pulley mirror off %s", r.Name, m.Name, m.Closed, m.Name))
+		case !m.Enabled && r.Route == m.Name:
+			list = append(list, fmt.Sprintf("%s: route: mirror %s is switched off; try: pulley mirror on %s", r.Name, m.Name, m.Name))
+		}
 	}
 	return list
 }

@@ -4,7 +4,10 @@
 // The format of config.toml is a promise; docs/design.md holds it.
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Config is one snapshot of all settings. A snapshot handed out by a Store is shared and must not be changed.
 type Config struct {
@@ -57,12 +60,18 @@ type Access struct {
 }
 
 // Registry is one registry: a name, the hosts clients know it by, and where its bytes come from.
+// Fields tagged from:"catalogue" are set by the built-in registries.toml alone.
 type Registry struct {
 	Name     string   `toml:"name"`
 	Hosts    []string `toml:"hosts"` // "host", "host:port" or "*.domain", lower case
 	Route    string   `toml:"route"` // RouteAuto, RouteDirect, RouteOffline or the name of one of Mirrors
 	Insecure bool     `toml:"insecure"`
 	Mirrors  []Mirror `toml:"mirror"`
+
+	// What is known about a built-in registry; no setting.
+	Public     []string `toml:"public" from:"catalogue"`      // repositories that anybody may know of: "library/*", "*"
+	AnsweredBy string   `toml:"answered_by" from:"catalogue"` // host that answers in its stead; "" itself
+	Sample     string   `toml:"sample" from:"catalogue"`      // a public image to try a mirror with: "library/alpine:latest"
 }
 
 // The values of Registry.Route besides the names of mirrors.
@@ -81,7 +90,20 @@ type Mirror struct {
 	Quota     Quota  `toml:"quota"`
 	Auth      string `toml:"auth"` // "", "docker", "env:NAME", "file:PATH"
 	TrustTags bool   `toml:"trust_tags"`
+	Private   bool   `toml:"private"` // it may be told names of repositories that are not known to be public
+
+	// What is known about a built-in mirror; no settings.
+	About       string   `toml:"about" from:"catalogue"`       // whose it is
+	Needs       string   `toml:"needs" from:"catalogue"`       // an id, an account, a place; "" nothing
+	Limits      string   `toml:"limits" from:"catalogue"`      // what its operator allows, for a person
+	Closed      string   `toml:"closed" from:"catalogue"`      // since when it serves the public no more, "2022-08"; "" open
+	Connections int      `toml:"connections" from:"catalogue"` // at once at most, over everything its operator runs; 0 unknown
+	PerMinute   int      `toml:"per_minute" from:"catalogue"`  // requests, likewise
+	Only        []string `toml:"only" from:"catalogue"`        // repositories it has: "library/*"; none: all
 }
+
+// Incomplete reports whether the URL holds a place that a person must fill in, as https://{id}.mirror.aliyuncs.com does.
+func (m *Mirror) Incomplete() bool { return strings.Contains(m.URL, "{") }
 
 // Address pins a host name to addresses, each "ip" or "ip:port", tried in turn.
 type Address struct {

@@ -7,7 +7,7 @@ import (
 	"pulley/assets"
 )
 
-// Default returns the settings of an empty file: the built-in registries and the defaults of docs/design.md.
+// Default returns the settings of an empty file: the built-in registries, their mirrors (switched off) and the defaults of docs/design.md.
 // Each call returns a value of its own.
 func Default() *Config {
 	c := &Config{
@@ -19,7 +19,7 @@ func Default() *Config {
 		Log:     Log{MaxSize: 64 << 20},
 		Tray:    Tray{Language: "auto", Theme: "auto", Notify: true},
 	}
-	if err := parse(c, "registries.toml", assets.Registries); err != nil {
+	if err := parseCatalogue(c, "registries.toml", assets.Registries); err != nil {
 		panic(fmt.Sprintf("config: built-in registries: %v", err)) // compiled in; a test loads them
 	}
 	return c

@@ -45,7 +45,8 @@ func TestContractLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 	hub, _ := c.Registry("docker.io")
-	if len(c.Registries) != 9 || len(hub.Mirrors) != 1 || hub.Mirrors[0].Style != StyleHost || len(c.Addresses) != 1 || len(c.Egresses) != 1 {
+	mirror, known := hub.Mirror("daocloud")
+	if len(c.Registries) != 9 || !known || mirror.Style != StyleHost || !mirror.Enabled || len(c.Addresses) != 1 || len(c.Egresses) != 1 {
 		t.Errorf("%+v", c)
 	}
 	if c.Access.PrivateOffline != 7*24*time.Hour {

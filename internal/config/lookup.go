@@ -16,6 +16,27 @@ func (c *Config) Registry(name string) (*Registry, bool) {
 	return nil, false
 }
 
+// Mirror finds a mirror of the registry by its name.
+func (r *Registry) Mirror(name string) (*Mirror, bool) {
+	for i := range r.Mirrors {
+		if r.Mirrors[i].Name == name {
+			return &r.Mirrors[i], true
+		}
+	}
+	return nil, false
+}
+
+// Matches reports whether a repository is one of those that patterns name: "library/debian" exactly, "library/*" for
+// whatever is below, "*" for all.
+func Matches(patterns []string, repository string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		if below, ok := strings.CutSuffix(p, "*"); ok {
+			return strings.HasPrefix(repository, below)
+		}
+		return p == repository
+	})
+}
+
 // RegistryByHost finds the registry that a client means by hostport, as in a Host header or a CONNECT target.
 // The default port (443; 80 too for an insecure registry) counts as none. An exact name wins over "*.domain",
 // a longer domain over a shorter one.

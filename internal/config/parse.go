@@ -37,6 +37,16 @@ func (e *Error) Error() string {
 
 // parse lays the file's settings over c. file is for messages.
 func parse(c *Config, file string, data []byte) error {
+	return decode(c, decoder{file: file}, data)
+}
+
+// parseCatalogue does the same for the built-in file, which may hold more.
+func parseCatalogue(c *Config, file string, data []byte) error {
+	return decode(c, decoder{file: file, catalogue: true}, data)
+}
+
+func decode(c *Config, d decoder, data []byte) error {
+	file := d.file
 	data = bytes.TrimPrefix(data, byteOrderMark)
 	var tree map[string]any
 	if err := toml.Unmarshal(data, &tree); err != nil {
@@ -48,14 +58,15 @@ func parse(c *Config, file string, data []byte) error {
 		}
 		return &Error{File: file, Text: strings.TrimPrefix(err.Error(), "toml: ")}
 	}
-	d := decoder{file: file, lines: keyLines(data)}
+	d.lines = keyLines(data)
 	return d.table(reflect.ValueOf(c).Elem(), tree, "")
 }
 
 // decoder lays a parsed file over the structs, by their toml tags.
 type decoder struct {
-	file  string
-	lines map[string]int // path of each key → line
+	file      string
+	catalogue bool           // the file is the built-in one
+	lines     map[string]int // path of each key → line
 }
 
 func (d decoder) fail(path, format string, args ...any) error {
@@ -64,6 +75,9 @@ func (d decoder) fail(path, format string, args ...any) error {
 
 func (d decoder) table(into reflect.Value, tree map[string]any, path string) error {
 	fields := tagged(into.Type())
+	if d.catalogue {
+		fields = taggedAll(into.Type())
+	}
 	keys := make([]string, 0, len(tree))
 	for key := range tree {
 		keys = append(keys, key)
@@ -83,7 +97,19 @@ func (d decoder) table(into reflect.Value, tree map[string]any, path string) err
 	return nil
 }
 
+// tagged are the fields that a settings file may set, by their keys.
 func tagged(t reflect.Type) map[string]int {
+	fields := taggedAll(t)
+	for key, i := range fields {
+		if t.Field(i).Tag.Get("from") != "" {
+			delete(fields, key)
+		}
+	}
+	return fields
+}
+
+// taggedAll are those, and what only the catalogue says.
+func taggedAll(t reflect.Type) map[string]int {
 	fields := make(map[string]int, t.NumField())
 	for i := range t.NumField() {
 		fields[t.Field(i).Tag.Get("toml")] = i
@@ -151,7 +177,7 @@ func (d decoder) value(into reflect.Value, value any, path string) error {
 	case *[]Registry:
 		return d.registries(field, value, path)
 	case *[]Mirror:
-		return elements(d, field, value, path, func(m *Mirror) string { return m.Name })
+		return d.mirrors(field, value, path)
 	case *[]Address:
 		return elements(d, field, value, path, nil)
 	case *[]Egress:
@@ -217,7 +243,36 @@ func (d decoder) users(into *map[string]string, value any, path string) error {
 
 // registries adds registries, and amends those whose name is known: only the keys that are given change.
 func (d decoder) registries(into *[]Registry, value any, path string) error {
-	return elements(d, into, value, path, func(r *Registry) string { return r.Name })
+	old := *into
+	if err := elements(d, into, value, path, func(r *Registry) string { return r.Name }); err != nil {
+		return err
+	}
+	for i := range old { // they keep their places
+		(*into)[i].disown(&old[i])
+	}
+	return nil
+}
+
+// disown forgets what is known about a registry that stands for another place now: what is public at Docker's says
+// nothing about a host that a person has given the same name.
+func (r *Registry) disown(was *Registry) {
+	if len(was.Hosts) > 0 && !slices.Contains(r.Hosts, was.Hosts[0]) {
+		r.Public, r.AnsweredBy, r.Sample = nil, "", ""
+	}
+}
+
+// mirrors does the same for those of one registry.
+func (d decoder) mirrors(into *[]Mirror, value any, path string) error {
+	old := *into
+	if err := elements(d, into, value, path, func(m *Mirror) string { return m.Name }); err != nil {
+		return err
+	}
+	for i := range old {
+		if m := &(*into)[i]; m.URL != old[i].URL { // known of the address, not of the name
+			m.Closed, m.Only = "", nil
+		}
+	}
+	return nil
 }
 
 // elements reads an array of tables. One whose name is built in amends that one; else it is a new one. name is nil for
