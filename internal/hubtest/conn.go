@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // conn is an accepted connection. It embeds *net.TCPConn so that the plain path keeps ReadFrom, hence sendfile.
@@ -19,6 +20,7 @@ type conn struct {
 	pace  pacer
 	first []byte // read to tell TLS from HTTP, not yet handed on
 	once  sync.Once
+	cut   atomic.Bool // by Down: what is written to it goes nowhere
 }
 
 func (c *conn) Read(p []byte) (int, error) {

@@ -44,8 +44,10 @@
 // # Faults
 //
 // [Hub.SetFaults] takes rules, in force at once, also for transfers that run. Each has a matcher (address, host, method,
-// path, kind, digest, the first N) and effects: latency, bandwidth, a cut, a stall, wrong bytes and lengths, statuses, resets.
-// [Hub.Down] refuses connections and cuts open ones, [Hub.Up] serves again on the same port.
+// path, kind, digest, the first N, all beyond N a minute) and effects: latency, bandwidth of each connection or of all
+// together, a cut, a stall, wrong bytes and lengths, statuses, resets at every step, the hub's death at byte N. [PullLimit]
+// and [Abuse] are Docker Hub's two refusals. [Hub.Down] refuses connections and cuts open ones, [Hub.Up] serves again on the
+// same port.
 //
 // # The record
 //

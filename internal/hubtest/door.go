@@ -128,11 +128,13 @@ func (h *Hub) shut(reset bool, addrs []string) {
 		}
 	}
 	for c := range h.conns {
-		switch {
-		case !isAt(c.addr, addrs):
-		case reset:
+		if !isAt(c.addr, addrs) {
+			continue
+		}
+		c.cut.Store(true)
+		if reset {
 			c.reset()
-		default:
+		} else {
 			_ = c.TCPConn.Close()
 		}
 	}

@@ -230,38 +230,6 @@ func TestLatency(t *testing.T) {
 	must(t, d.Quiet(t.Context()))
 }
 
-func TestBandwidth(t *testing.T) {
-	h := start(t, &hubtest.Hub{Sites: []*hubtest.Site{{Host: "open.example", Auth: hubtest.Open}}})
-	c := client(t, h)
-	for _, one := range []struct{ rate, size int64 }{{1 << 20, 1 << 19}, {100 << 20, 32 << 20}} {
-		d := h.Site("open.example").AddBlob("r", make([]byte, one.size))
-		get := func(rate int64) float64 {
-			t.Helper()
-			h.SetFaults(hubtest.Faults{Bandwidth: rate})
-			begin := time.Now()
-			a := do(t, c, "GET", "http://open.example/v2/r/blobs/"+d.String(), "")
-			must(t, a.err)
-			return time.Since(begin).Seconds()
-		}
-		want := float64(one.size) / float64(one.rate)
-		var seen []float64
-		for len(seen) < 10 {
-			// Never may it be faster. Slower is a fault only while this machine has time for more than twice the rate.
-			free := get(0) < want/2
-			ratio := get(one.rate) / want
-			if ratio < 0.97 {
-				t.Fatalf("%d bytes/s: took %.3f of the time it should", one.rate, ratio)
-			}
-			if seen = append(seen, ratio); ratio < 1.03 || !free {
-				break
-			}
-		}
-		if len(seen) == 10 {
-			t.Errorf("%d bytes/s: times as a share of what they should be: %.3f", one.rate, seen)
-		}
-	}
-}
-
 // Changing the bandwidth changes a transfer that runs: this one would take ten seconds.
 func TestFaultsChangeAtOnce(t *testing.T) {
 	d := newDirect(t, &hubtest.Hub{})

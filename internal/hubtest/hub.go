@@ -132,6 +132,7 @@ func (h *Hub) init() {
 		if h.Log == nil {
 			h.Log = slog.New(slog.DiscardHandler)
 		}
+		h.faults.now = h.Now
 		h.key = make([]byte, 32)
 		rand.Read(h.key) //nolint:errcheck // crypto/rand.Read never fails
 		h.names = regexp.MustCompile(repoName)

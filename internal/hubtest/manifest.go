@@ -1,6 +1,7 @@
 package hubtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -43,7 +44,7 @@ func manifestUnknown(w http.ResponseWriter) {
 }
 
 func (h *Hub) getManifest(w *response, r *http.Request, t target) {
-	identity, ok := h.authorize(w, r, t, "pull")
+	user, ok := h.authorize(w, r, t, "pull")
 	if !ok {
 		return
 	}
@@ -53,12 +54,9 @@ func (h *Hub) getManifest(w *response, r *http.Request, t target) {
 		return
 	}
 	if t.site.limited {
-		if identity == "" {
-			identity = hostname(r.RemoteAddr)
-		}
+		identity := cmp.Or(user, hostname(r.RemoteAddr))
 		if !h.pull(w, r.Method, identity) {
-			fail(w, http.StatusTooManyRequests, "TOOMANYREQUESTS", "You have reached your pull rate limit. "+
-				"You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit")
+			fail(w, http.StatusTooManyRequests, "TOOMANYREQUESTS", pullLimitMessage(user))
 			return
 		}
 	}

@@ -24,13 +24,14 @@ type response struct {
 	entry  *Request
 
 	begun    bool
-	spoil    bool   // the answer is one that body faults act on
-	fault    Faults // those in force
+	spoil    bool    // the answer is one that body faults act on
+	fault    effects // of the rules in force
 	gen      uint64
-	released bool  // from its stall
-	whole    int64 // length of the body as the handler knows it, -1 unknown
-	limit    int64 // send no more than this, -1: all
-	wrote    int64 // body bytes so far
+	released bool     // from its stall
+	whole    int64    // length of the body as the handler knows it, -1 unknown
+	limit    int64    // send no more than this, -1: all
+	wrote    int64    // body bytes so far
+	paces    []*pacer // it shares
 }
 
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -144,17 +145,13 @@ func (w *response) Write(p []byte) (int, error) {
 	for n < len(p) {
 		w.refresh()
 		w.halt()
-		piece := p[n : n+int(min(w.room(), int64(len(p)-n)))]
-		if w.fault.Bandwidth > 0 {
-			w.conn.pace.wait(w, int64(len(piece)), w.fault.Bandwidth)
-		}
+		piece := p[n:][:w.room(int64(len(p)-n))]
+		w.pace(int64(len(piece)))
 		k, err := w.send(w.corrupt(piece))
 		n += k
+		w.age(int64(len(piece)), int64(k))
 		if err != nil {
 			return n, err
-		}
-		if w.fault.Bandwidth > 0 {
-			_ = w.rc.Flush()
 		}
 	}
 	if w.limit >= 0 && w.wrote >= w.limit {
@@ -178,11 +175,13 @@ func (w *response) send(p []byte) (int, error) {
 
 func (w *response) count(n int64) { w.hub.record.update(func() { w.entry.Sent += n }) }
 
-// room is how many bytes may go before something happens.
-func (w *response) room() int64 {
-	f, room := &w.fault, int64(1<<62)
-	if f.Bandwidth > 0 {
-		room = min(max(f.Bandwidth/200, 512), 128<<10)
+// room is how many of n bytes, at least one, may go before something happens.
+func (w *response) room(n int64) int64 {
+	f, room := &w.fault, n
+	for _, rate := range []int64{f.Bandwidth, f.Total} {
+		if rate > 0 {
+			room = min(room, max(rate/200, 512), 128<<10)
+		}
 	}
 	if f.Cut != nil {
 		room = min(room, *f.Cut-w.wrote)
@@ -190,11 +189,58 @@ func (w *response) room() int64 {
 	if f.Stall != nil && !w.released {
 		room = min(room, *f.Stall-w.wrote)
 	}
-	return max(1, room)
+	room = max(1, room)
+	if f.life == nil {
+		return room
+	}
+	room, last := f.life.take(room)
+	if last {
+		w.die()
+	}
+	if room == 0 {
+		panic(http.ErrAbortHandler)
+	}
+	return room
+}
+
+// pace waits until the link has had time for n bytes.
+func (w *response) pace(n int64) {
+	f := &w.fault
+	if f.Total > 0 {
+		f.pace.wait(w, n, f.Total)
+	}
+	if f.Bandwidth > 0 {
+		w.conn.pace.wait(w, n, f.Bandwidth)
+	}
+}
+
+// age counts what was sent of what room allowed.
+func (w *response) age(allowed, sent int64) {
+	f := &w.fault
+	if f.Total > 0 || f.Bandwidth > 0 {
+		_ = w.rc.Flush()
+	}
+	if f.life != nil && f.life.spend(allowed, sent) {
+		w.die()
+	}
+}
+
+// die takes the hub down.
+func (w *response) die() {
+	w.note("die")
+	_ = w.rc.Flush()
+	w.hub.mu.Lock()
+	w.hub.shut(w.fault.life.reset, nil)
+	w.hub.mu.Unlock()
+	w.fault.life.end()
+	panic(http.ErrAbortHandler)
 }
 
 // halt stalls or cuts where a rule says so.
 func (w *response) halt() {
+	if w.conn.cut.Load() {
+		panic(http.ErrAbortHandler)
+	}
 	for w.fault.Stall != nil && !w.released && w.wrote >= *w.fault.Stall {
 		w.stall()
 	}
@@ -232,18 +278,21 @@ func (w *response) stall() {
 	w.refresh()
 }
 
-// corrupt returns p, or a copy of it with the wrong byte.
+// corrupt returns p, or a copy of it with wrong bytes.
 func (w *response) corrupt(p []byte) []byte {
-	if w.fault.WrongByte == nil {
+	if !w.spoil {
 		return p
 	}
-	i := *w.fault.WrongByte - w.entry.Off - w.wrote
-	if i < 0 || i >= int64(len(p)) {
+	from := w.entry.Off + w.wrote
+	wrong := w.hub.faults.wrongBytes(w.query, from, from+int64(len(p)))
+	if len(wrong) == 0 {
 		return p
 	}
 	w.note("wrong-byte")
 	p = slices.Clone(p)
-	p[i] ^= 0xff
+	for _, at := range wrong {
+		p[at-from] ^= 0xff
+	}
 	return p
 }
 
@@ -271,7 +320,7 @@ func (w *response) sendContent(c Content, off, n int64) {
 // plain reports whether nothing stands between a file and the socket. Rules that come later act from the next piece on.
 func (w *response) plain() bool {
 	f := &w.fault
-	return f.Bandwidth == 0 && f.Cut == nil && f.Stall == nil && f.WrongByte == nil && w.limit < 0
+	return f.Bandwidth == 0 && f.Total == 0 && f.Cut == nil && f.Stall == nil && f.Die == nil && w.limit < 0 && !w.hub.faults.mayLie()
 }
 
 // sendFile lets net/http find sendfile, in pieces small enough to count them as they go.

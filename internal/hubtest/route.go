@@ -1,14 +1,13 @@
 package hubtest
 
 import (
+	"cmp"
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -112,6 +111,7 @@ func (h *Hub) handle(rw http.ResponseWriter, r *http.Request) {
 		query: query{c.addr, hostname(r.Host), r.Method, r.URL.EscapedPath(), t.kind, t.digest},
 	}
 	defer h.record.end(w.entry)
+	defer w.leavePaces()
 	r = r.WithContext(r.Context()) // net/http looks at its own request's Body to know whether 100 Continue was sent
 	r.Body = &counted{r.Body, w}
 	w.Header().Set("Date", h.Now().UTC().Format(http.TimeFormat))
@@ -127,7 +127,7 @@ func (h *Hub) handle(rw http.ResponseWriter, r *http.Request) {
 	}
 	if f.Status > 0 {
 		w.note("status")
-		h.faulty(w, r, t, f)
+		h.faulty(w, r, t, &f.Faults)
 		return
 	}
 	h.dispatch(w, r, t)
@@ -175,7 +175,7 @@ func (h *Hub) dispatch(w *response, r *http.Request, t target) {
 const repoName = `^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`
 
 // faulty answers with a rule's status.
-func (h *Hub) faulty(w *response, r *http.Request, t target, f Faults) {
+func (h *Hub) faulty(w *response, r *http.Request, t target, f *Faults) {
 	if f.StatusAfter > 0 {
 		_, _ = copyN(r.Body, f.StatusAfter)
 	}
@@ -193,7 +193,7 @@ func (h *Hub) faulty(w *response, r *http.Request, t target, f Faults) {
 	if code == "" {
 		code = "UNKNOWN"
 	}
-	fail(w, f.Status, code, strings.ToLower(http.StatusText(f.Status)))
+	fail(w, f.Status, code, cmp.Or(f.Message, strings.ToLower(http.StatusText(f.Status))))
 }
 
 // fail answers with an error in the form of the OCI distribution specification, "Error codes".
@@ -234,50 +234,4 @@ func (h *Hub) servePing(w *response, r *http.Request, t target) {
 		return
 	}
 	reply(w, http.StatusOK, "application/json", []byte("{}\n"))
-}
-
-// limits counts manifest GETs per identity. Guarded by Hub.mu.
-type limits struct {
-	limit int
-	used  map[string]*window
-}
-
-type window struct {
-	since time.Time
-	n     int
-}
-
-// SetRateLimit changes the limit (0: none) and forgets what was counted.
-func (h *Hub) SetRateLimit(limit int) {
-	h.init()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.limits = limits{limit: limit}
-}
-
-// pull counts one manifest request, sets the headers, and reports whether there was one left. A HEAD is free.
-func (h *Hub) pull(w http.ResponseWriter, method, identity string) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	l := &h.limits
-	if l.limit == 0 {
-		return true
-	}
-	if l.used == nil {
-		l.used = map[string]*window{}
-	}
-	win := l.used[identity]
-	if now := h.Now(); win == nil || now.Sub(win.since) >= h.RateWindow {
-		win = &window{since: now}
-		l.used[identity] = win
-	}
-	ok := win.n < l.limit || method == http.MethodHead
-	if ok && method == http.MethodGet {
-		win.n++
-	}
-	seconds := int(h.RateWindow.Seconds())
-	w.Header()["ratelimit-limit"] = []string{fmt.Sprintf("%d;w=%d", l.limit, seconds)}
-	w.Header()["ratelimit-remaining"] = []string{fmt.Sprintf("%d;w=%d", max(0, l.limit-win.n), seconds)}
-	w.Header()["docker-ratelimit-source"] = []string{identity}
-	return ok
 }

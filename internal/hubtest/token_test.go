@@ -1,6 +1,7 @@
 package hubtest_test
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"net/url"
@@ -172,18 +173,32 @@ func TestRateLimit(t *testing.T) {
 	ask("GET", 200, "1")
 	ask("GET", 200, "0")
 	ask("HEAD", 200, "0")
-	if res := ask("GET", 429, "0"); !strings.Contains(string(res.body), "TOOMANYREQUESTS") {
-		t.Errorf("body %s", res.body)
+	spent := ask("GET", 429, "0")
+	e := decode[struct{ Errors []struct{ Code, Message string } }](t, spent.body).Errors
+	if len(e) != 1 || e[0].Code != "TOOMANYREQUESTS" || !strings.HasPrefix(e[0].Message, "You have reached your unauthenticated pull rate limit.") {
+		t.Errorf("body %s", spent.body)
 	}
 	anonymous := token
 	form := url.Values{"grant_type": {"password"}, "username": {"alice"}, "password": {"a"}, "scope": {"repository:library/alpine:pull"}}
 	token = decode[tokens](t, post(t, c, "https://auth.docker.io/token", form).body).AccessToken
 	ask("GET", 200, "1")
+	ask("GET", 200, "0")
+	if res := ask("GET", 429, "0"); !strings.Contains(string(res.body), "pull rate limit as 'alice'") {
+		t.Errorf("body %s", res.body)
+	}
 	token = anonymous
 	cl.forward(6 * time.Hour)
 	ask("GET", 200, "1")
 	h.SetRateLimit(0)
 	if res := do(t, c, "GET", registry+"/v2/library/alpine/manifests/1", token); res.Header.Get("ratelimit-limit") != "" {
 		t.Error("a limit where there is none")
+	}
+	h.SetFaults(hubtest.PullLimit("", "60"))
+	res := do(t, c, "GET", registry+"/v2/library/alpine/manifests/1", token)
+	if res.StatusCode != 429 || !bytes.Equal(res.body, spent.body) || res.Header.Get("Retry-After") != "60" {
+		t.Errorf("by a rule: %s %s, counted: %s", res.Status, res.body, spent.body)
+	}
+	if res := do(t, c, "HEAD", registry+"/v2/library/alpine/manifests/1", token); res.StatusCode != 200 {
+		t.Errorf("HEAD is free: %s", res.Status)
 	}
 }
