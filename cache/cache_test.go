@@ -133,7 +133,11 @@ func drive(f *cache.Fill, body []byte) error {
 		c, err := f.Claim(context.Background())
 		switch {
 		case errors.Is(err, cache.ErrComplete):
-			return f.Commit()
+			err := f.Commit()
+			if err != nil {
+				f.Fail(err)
+			}
+			return err
 		case errors.Is(err, cache.ErrIdle):
 			if f.EndIdle() {
 				return nil

@@ -27,6 +27,8 @@ type Claim struct {
 	Off, End int64
 
 	f      *Fill
+	source string
+	hold   bool  // readers wait for the digest
 	pos    int64 // next byte to write
 	floor  int64 // end of the write under way: no cut goes below
 	lim    int64 // forever when the end is not known
@@ -101,7 +103,7 @@ func (f *Fill) pick() (p, end int64, ok bool) {
 			p = min(p, free)
 		}
 	}
-	all := f.whole || f.wantAll
+	all := f.wantedWhole()
 	switch {
 	case urgent != nil:
 		p = urgent.pos
@@ -119,6 +121,24 @@ func (f *Fill) pick() (p, end int64, ok bool) {
 		p = gap
 	}
 	return p, f.end(), true
+}
+
+// wantedWhole reports whether every byte is wanted: somebody said so, or wants
+// a byte that is withheld, which only the digest of the whole can release.
+// Needs mu.
+func (f *Fill) wantedWhole() bool {
+	if f.whole || f.wantAll {
+		return true
+	}
+	if len(f.held.s) == 0 {
+		return false
+	}
+	for r := range f.readers {
+		if f.held.next(r.pos) < r.limit() {
+			return true
+		}
+	}
+	return false
 }
 
 // urgent reports whether r waits for a byte that nobody brings soon. Needs mu.
@@ -189,7 +209,7 @@ func (f *Fill) wantedFrom(off int64) int64 {
 // cutUnwanted stops claims that no reader wants any more. With no reader left
 // at all the driver decides, not we. Needs mu.
 func (f *Fill) cutUnwanted() {
-	if f.whole || f.wantAll || len(f.readers) == 0 {
+	if len(f.readers) == 0 || f.wantedWhole() {
 		return
 	}
 	for _, c := range f.claims {
@@ -248,25 +268,30 @@ func (c *Claim) Limit(n int64) {
 	}
 }
 
+// From says who brings the bytes that this claim writes from now on, and whether
+// readers must wait for them until the digest fits: withhold is for a source that
+// nobody knows yet. Without it they are nobody's in particular and go out at
+// once. Like Write, for one goroutine at a time.
+func (c *Claim) From(source string, withhold bool) {
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
+	c.source, c.hold = source, withhold
+}
+
 // SetSize is the fill's.
 func (c *Claim) SetSize(n int64) error { return c.f.SetSize(n) }
 
-// Write appends p to what this claim has written; readers have it at once. It
-// writes less than p, with ErrStop, when the claim was cut short or p is longer
-// than the claim. *NoSpaceError or *DiskError: the fill is over, Fail is next.
-// p is not kept.
+// Write appends p to what this claim has written; readers have it at once,
+// unless it is withheld. It writes less than p, with ErrStop, when the claim was
+// cut short or p is longer than the claim. *NoSpaceError or *DiskError: the fill
+// is over, Fail is next. p is not kept.
 func (c *Claim) Write(p []byte) (int, error) {
 	f := c.f
 	off, n, err := c.begin(len(p))
 	if err != nil {
 		return 0, err
 	}
-	m, werr := f.w.WriteAt(p[:n], off)
-	if werr != nil && isNoSpace(werr) && f.c.makeRoom(int64(len(p))) {
-		var more int
-		more, werr = f.w.WriteAt(p[m:n], off+int64(m))
-		m += more
-	}
+	m, werr := f.writeAt(p[:n], off)
 	c.written(int64(m), werr)
 	f.hashFront(p[:m], off)
 	c.log(false)
@@ -275,6 +300,18 @@ func (c *Claim) Write(p []byte) (int, error) {
 		err = ErrStop
 	}
 	return m, err
+}
+
+// writeAt writes to the file; if the disk is full of what nobody uses, it makes
+// room and goes on.
+func (f *Fill) writeAt(p []byte, off int64) (int, error) {
+	n, err := f.w.WriteAt(p, off)
+	if err != nil && isNoSpace(err) && f.c.makeRoom(int64(len(p))) {
+		var more int
+		more, err = f.w.WriteAt(p[n:], off+int64(n))
+		n += more
+	}
+	return n, err
 }
 
 // begin reserves the next n bytes, at most want.
@@ -300,6 +337,13 @@ func (c *Claim) written(n int64, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.have.add(c.pos, c.pos+n)
+	f.parts.set(Part{c.pos, c.pos + n, c.source, c.hold})
+	if c.hold {
+		f.held.add(c.pos, c.pos+n)
+		if !f.whole && !f.wantAll && f.wantedWhole() {
+			f.announce()
+		}
+	}
 	c.pos += n
 	c.floor = c.pos
 	if err != nil {
@@ -343,8 +387,19 @@ func (c *Claim) log(now bool) {
 	if !due {
 		return
 	}
-	_ = f.journal.record(kindRange, from, to)
+	f.logParts(from, to)
 	f.c.grew(f, grown)
+}
+
+// logParts journals who brought what is there of [from,to). Needs mu not.
+func (f *Fill) logParts(from, to int64) {
+	var few [4]Part
+	f.mu.Lock()
+	some := f.parts.within(few[:0], from, to)
+	f.mu.Unlock()
+	for _, p := range some {
+		_ = f.journal.part(p)
+	}
 }
 
 // EOF says that the source ended here. It sets the size of a blob whose size was

@@ -7,7 +7,8 @@
 //	refs/<registry>/<repository>/<tag>    one small JSON file per tag
 //	refs/<registry>/<repository>/@sha256-<hex>   a manifest pulled by digest
 //	partial/sha256/<hex>[.journal]        a download in flight: a file with holes and
-//	                                      the list of ranges that are in it
+//	                                      the list of ranges that are in it, with who
+//	                                      brought them
 //
 // and everything else derives from that and may be deleted while no process
 // holds the cache: index.json (complete images), cache.db (stamps and last

@@ -21,6 +21,9 @@ var (
 	ErrEnded = errors.New("the download has ended")
 	// ErrStored is what Join answers when the blob is in the cache: ask Get.
 	ErrStored = errors.New("the blob is stored already")
+	// ErrNotWrong is what Amend answers when no Commit has found the digest not
+	// to fit: bytes that may be right are not changed.
+	ErrNotWrong = errors.New("the bytes are not known to be wrong")
 	// ErrClosed is what everything answers after Close.
 	ErrClosed = errors.New("the cache is closed")
 	// ErrUnsupported is for digests that are no sha256 and names that are not
@@ -61,7 +64,7 @@ func (e *MissError) Error() string {
 func (e *MissError) Unwrap() error { return e.Err }
 
 // DigestError says that content does not hash to its digest. Nothing of it is
-// kept.
+// kept, unless the driver of its Fill puts it right.
 type DigestError struct {
 	Want, Got digest.Digest
 	// Resumed is how many of the bytes came from an earlier run of this

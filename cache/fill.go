@@ -26,8 +26,9 @@ const syncEvery = 64 << 20
 // everybody Joins it.
 //
 // The one for whom Join said first drives it, after registering a Reader:
-// Claim, fetch, Write, Release, again; ErrComplete → Commit; ErrIdle → WantAll
-// or EndIdle; a source that cannot be had → Fail. To serve somebody's range
+// Claim, fetch, Write, Release, again; ErrComplete → Commit; *DigestError from
+// that → Amend and Commit again, or Fail; ErrIdle → WantAll or EndIdle; a source
+// that cannot be had → Fail. To serve somebody's range
 // while a slow claim is far away from it, call Claim again while other claims
 // are being fetched: it blocks until there is something to do.
 //
@@ -49,7 +50,10 @@ type Fill struct {
 	news    chan struct{} // closed at the next change of demand; made when somebody waits
 	size    int64         // -1 unknown
 	have    ranges
-	resumed int64 // bytes found at the start
+	parts   parts  // who brought what have has
+	held    ranges // of them, what readers get only when the digest fits
+	given   ranges // what closed readers were given
+	resumed int64  // bytes found at the start
 	claims  []*Claim
 	late    []span // what released claims wrote and could not journal any more: the fill was ending
 	readers map[*Reader]struct{}
@@ -68,9 +72,12 @@ type Fill struct {
 	refs      int   // of r
 	failure   error // set: readers and claims get it
 	suspect   bool  // what is on disk is not worth keeping
+	proving   bool  // a Commit is looking at the digest
+	wrong     error // *DigestError: it did not fit; nobody gets a byte until it does
+	amended   bool  // something was changed since
 	verified  bool
 	committed error // what Commit answered
-	ending    bool  // Commit or Fail has taken over
+	ending    bool  // a Commit that succeeded, or Fail, has taken over
 	ended     bool
 }
 
@@ -78,7 +85,8 @@ func newFill(c *Cache, k key, d digest.Digest, p progress, w file, r *os.File, j
 	f := &Fill{
 		c: c, key: k, digest: d, done: make(chan struct{}),
 		w: w, r: r, journal: j,
-		size: p.size, have: p.have, resumed: p.have.total, counted: p.have.total,
+		size: p.size, have: p.have, parts: p.parts, held: p.parts.withheld(),
+		resumed: p.have.total, counted: p.have.total,
 		readers: make(map[*Reader]struct{}),
 		idle:    make(chan struct{}),
 		hash:    sha256.New(),
@@ -248,7 +256,7 @@ func (f *Fill) announce() {
 // wake tells the readers for whom there is something new. Needs mu.
 func (f *Fill) wake() {
 	for r := range f.readers {
-		if r.waiting && (f.failure != nil || r.ready() != 0) {
+		if r.waiting && (f.failure != nil || r.broken != nil || r.ready() != 0) {
 			r.waiting = false
 			select {
 			case r.bell <- struct{}{}:
@@ -286,7 +294,9 @@ func (f *Fill) breakOff(err error, drop bool) {
 
 // Fail ends the fill: readers drain what is there and get err (nil: ErrEnded).
 // The bytes stay for a later Join, unless they cannot be trusted or the disk is
-// full. It returns when the files are closed; after a Commit it does nothing.
+// full. After a Commit that said *DigestError the bytes go, and that error is
+// what readers get. It returns when the files are closed; after a Commit that
+// succeeded it does nothing.
 func (f *Fill) Fail(err error) {
 	if err == nil {
 		err = ErrEnded
@@ -301,20 +311,31 @@ func (f *Fill) Fail(err error) {
 func (f *Fill) EndIdle() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.readers) > 0 && f.failure == nil {
-		return false
+	for {
+		if len(f.readers) > 0 && f.failure == nil {
+			return false
+		}
+		if !f.proving {
+			f.fail(ErrEnded)
+			return true
+		}
+		f.cond.Wait()
 	}
-	f.fail(ErrEnded)
-	return true
 }
 
 // fail needs mu, lets it go and returns with it held.
 func (f *Fill) fail(err error) {
+	for f.proving {
+		f.cond.Wait()
+	}
 	if f.ending {
 		for !f.ended {
 			f.cond.Wait()
 		}
 		return
+	}
+	if f.wrong != nil {
+		err = f.wrong
 	}
 	f.ending = true
 	f.breakOff(err, isSuspect(err))
@@ -371,7 +392,7 @@ func (f *Fill) flushClaims() {
 	}
 	f.mu.Unlock()
 	for _, s := range late {
-		_ = f.journal.record(kindRange, s.off, s.end)
+		f.logParts(s.off, s.end)
 	}
 }
 
@@ -383,7 +404,7 @@ func (f *Fill) closeFiles() {
 // sync makes what is there durable, if enough came together since the last time.
 func (f *Fill) sync() {
 	f.mu.Lock()
-	if f.ending || f.unsynced < syncEvery {
+	if f.ending || f.proving || f.unsynced < syncEvery {
 		f.mu.Unlock()
 		return
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -80,81 +79,6 @@ func (f *Fill) catchUp() {
 	f.cond.Broadcast()
 	f.announce()
 	f.unref()
-}
-
-// Commit checks the digest, releases the readers that hold back the end, and
-// makes the blob part of the cache: synced, renamed, stamped. On *DigestError
-// every byte is dropped and the readers fail with it. Any other error means that
-// the readers have their right bytes and only the cache has nothing. It may be
-// called more than once and answers the same.
-func (f *Fill) Commit() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.ending {
-		for !f.ended {
-			f.cond.Wait()
-		}
-		if f.failure != nil {
-			return f.failure
-		}
-		return f.committed
-	}
-	if f.failure == nil && !f.complete() {
-		return fmt.Errorf("cache: %s: %d bytes of %d are there: %w", f.digest, f.have.total, f.size, io.ErrUnexpectedEOF)
-	}
-	f.ending = true
-	f.startCatchUp()
-	for f.failure == nil && (f.hashed < f.size || f.hashing || f.writing > 0) {
-		f.cond.Wait()
-	}
-	if f.failure == nil {
-		if got := key(f.hash.Sum(nil)); got != f.key {
-			f.breakOff(&DigestError{Want: f.digest, Got: got.digest(), Resumed: f.resumed}, true)
-		}
-	}
-	if f.failure != nil {
-		err := f.failure
-		f.finish(func() { f.c.dropPartial(f) })
-		return err
-	}
-	f.verified = true
-	f.wake()
-	f.announce()
-	var err error
-	f.finish(func() { err = f.c.commit(f) })
-	f.committed = err
-	return err
-}
-
-// commit moves a verified fill into place.
-func (c *Cache) commit(f *Fill) error {
-	defer c.settle(f.key)()
-	err := func() error {
-		if err := f.w.Sync(); err != nil {
-			return err
-		}
-		// Closed first: some systems write the last times when a file is closed.
-		if err := f.w.Close(); err != nil {
-			return err
-		}
-		blob := c.blobPath(f.key)
-		err := c.disk.rename(c.partialPath(f.key), blob)
-		if err != nil && c.disk.mkdir(filepath.Dir(blob)) == nil {
-			err = c.disk.rename(c.partialPath(f.key), blob)
-		}
-		if err != nil {
-			return err
-		}
-		return c.disk.syncDir(filepath.Dir(blob))
-	}()
-	if err == nil {
-		err = c.adopt(f.key, f.r)
-	}
-	c.dropPartial(f) // the journal; the file too if it was not moved
-	if err != nil {
-		return diskFault("store "+f.key.hex(), err)
-	}
-	return nil
 }
 
 // hashFile reads f to its end.

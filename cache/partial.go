@@ -73,7 +73,7 @@ func (c *Cache) readPartial(k key) (progress, bool) {
 	if err != nil || !fi.Mode().IsRegular() {
 		return p, false
 	}
-	p.have.cut(fi.Size())
+	p.cut(fi.Size())
 	return p, true
 }
 
@@ -108,12 +108,13 @@ func (c *Cache) openPartial(k key) (p progress, w file, j *journal, err error) {
 }
 
 func (c *Cache) newJournal(k key, p progress) (*journal, error) {
+	j := &journal{key: k, names: make(map[string]uint16)}
 	b := appendHeader(nil, k, c.boot)
 	if p.size >= 0 {
 		b = appendRecord(b, k, kindSize, p.size, 0)
 	}
-	for _, s := range p.have.s {
-		b = appendRecord(b, k, kindRange, s.off, s.end)
+	for _, part := range p.parts {
+		b = j.appendPart(b, part)
 	}
 	if none := ([16]byte{}); p.boot != c.boot && p.boot != none { // what is left of another start had been synced
 		b = appendRecord(b, k, kindSync, int64(len(b)), 0)
@@ -132,7 +133,8 @@ func (c *Cache) newJournal(k key, p progress) (*journal, error) {
 		_ = c.disk.remove(tmp)
 		return nil, err
 	}
-	return &journal{key: k, f: f, length: int64(len(b))}, nil
+	j.f, j.length = f, int64(len(b))
+	return j, nil
 }
 
 // keepPartial puts a fill that was given up to rest. What it has is made durable

@@ -14,13 +14,16 @@ import (
 type Reader struct {
 	f       *Fill
 	ctx     context.Context //nolint:containedctx // io.Reader has no place for it
-	pos     int64           // of f.mu, as are the others
-	end     int64           // forever: to the end
+	start   int64           // of f.mu, as are the others
+	pos     int64
+	out     int64 // end of what is being handed out
+	end     int64 // forever: to the end
 	whole   bool
 	since   uint64 // when it began to wait
 	starved bool
 	waiting bool
 	closed  bool
+	broken  error         // *DigestError: it was given bytes that were wrong
 	bell    chan struct{} // one token: look again
 	own     *os.File      // for sendfile
 }
@@ -44,7 +47,7 @@ func (f *Fill) Reader(ctx context.Context, off, n int64, whole bool) (*Reader, e
 	case f.ended:
 		return nil, ErrStored
 	}
-	r := &Reader{f: f, ctx: ctx, pos: off, end: forever, whole: whole, bell: make(chan struct{}, 1)}
+	r := &Reader{f: f, ctx: ctx, start: off, pos: off, out: off, end: forever, whole: whole, bell: make(chan struct{}, 1)}
 	if n >= 0 && n < forever-off {
 		r.end = off + n
 	}
@@ -64,9 +67,13 @@ func (f *Fill) Reader(ctx context.Context, off, n int64, whole bool) (*Reader, e
 // limit is where this reader's bytes end, as far as is known. Needs mu.
 func (r *Reader) limit() int64 { return min(r.end, r.f.end()) }
 
-// ready is how many bytes can be read now; -1 at the end. Needs mu.
+// ready is how many bytes can be read now; -1 at the end. Only unbroken runs of
+// bytes that are there and not withheld can. Needs mu.
 func (r *Reader) ready() int64 {
 	f := r.f
+	if f.suspectNow() {
+		return 0
+	}
 	unproved := r.whole && !f.verified
 	if r.pos >= r.limit() && !unproved {
 		return -1
@@ -77,12 +84,15 @@ func (r *Reader) ready() int64 {
 	} else if unproved { // any byte may be the last
 		lim -= HoldBack
 	}
+	if !f.verified {
+		lim = min(lim, f.held.next(r.pos))
+	}
 	return max(0, lim-r.pos)
 }
 
-// next waits for bytes at the reader's position. With poll it returns 0 instead
-// of waiting.
-func (r *Reader) next(poll bool) (off, n int64, err error) {
+// next waits for bytes at the reader's position, and marks at most most of them
+// as given. With poll it returns 0 instead of waiting.
+func (r *Reader) next(most int64, poll bool) (off, n int64, err error) {
 	f := r.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -91,11 +101,17 @@ func (r *Reader) next(poll bool) (off, n int64, err error) {
 		switch {
 		case r.closed:
 			return 0, 0, os.ErrClosed
-		case n > 0 && !f.suspectNow():
+		case r.broken != nil:
+			return 0, 0, r.broken
+		case n > 0:
 			r.starved = false
+			n = min(n, most)
+			r.out = r.pos + n
 			return r.pos, n, nil
 		case n < 0:
 			return 0, 0, io.EOF
+		case f.failure != nil && f.wrong != nil && r.pos > r.start: // what it was given may be wrong
+			return 0, 0, f.wrong
 		case f.failure != nil:
 			return 0, 0, f.failure
 		case poll:
@@ -116,9 +132,13 @@ func (r *Reader) next(poll bool) (off, n int64, err error) {
 }
 
 // suspectNow reports whether the bytes turned out wrong: then not one more is
-// handed out. After a full disk or a lost source they are still right as far
-// as anybody knows. Needs mu.
+// handed out, nor does a range end well, until somebody put them right. After a
+// full disk or a lost source they are still right as far as anybody knows. Needs
+// mu.
 func (f *Fill) suspectNow() bool {
+	if f.wrong != nil {
+		return true
+	}
 	_, wrong := f.failure.(*DigestError) //nolint:errorlint // set by us, never wrapped
 	return wrong
 }
@@ -139,6 +159,7 @@ func (r *Reader) wait() error {
 func (r *Reader) advance(n int64) {
 	r.f.mu.Lock()
 	r.pos += n
+	r.out = r.pos
 	r.f.mu.Unlock()
 }
 
@@ -156,11 +177,11 @@ func (r *Reader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	off, n, err := r.next(false)
+	off, n, err := r.next(int64(len(p)), false)
 	if err != nil {
 		return 0, err
 	}
-	m, err := r.f.r.ReadAt(p[:min(n, int64(len(p)))], off)
+	m, err := r.f.r.ReadAt(p[:n], off)
 	r.advance(int64(m))
 	if m > 0 || err == nil {
 		return m, nil
@@ -179,8 +200,12 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 	total := int64(0)
 	flusher, _ := w.(interface{ Flush() })
 	from, _ := w.(io.ReaderFrom)
+	most := int64(bufSize)
+	if from != nil {
+		most = sendAtMost
+	}
 	for dirty := false; ; {
-		off, n, err := r.next(dirty && flusher != nil)
+		off, n, err := r.next(most, dirty && flusher != nil)
 		if err == nil && n == 0 {
 			flusher.Flush()
 			dirty = false
@@ -207,7 +232,7 @@ func (r *Reader) send(w io.Writer, from io.ReaderFrom, off, n int64) (int64, err
 		if _, err := r.own.Seek(off, io.SeekStart); err != nil {
 			return 0, diskFault("read "+r.f.key.hex(), err)
 		}
-		m, err := from.ReadFrom(&io.LimitedReader{R: r.own, N: min(n, sendAtMost)})
+		m, err := from.ReadFrom(&io.LimitedReader{R: r.own, N: n})
 		if err == nil && m == 0 {
 			err = &DiskError{Op: "read " + r.f.key.hex(), Err: io.ErrUnexpectedEOF}
 		}
@@ -286,6 +311,7 @@ func (r *Reader) Close() error {
 	}
 	r.closed = true
 	delete(f.readers, r)
+	f.given.add(r.start, r.out)
 	if r.own != nil {
 		_ = r.own.Close()
 	}

@@ -116,9 +116,15 @@ func wrongBlob(t *testing.T, size int) {
 	cl.Release()
 	synctest.Wait() // everybody has what there is to have
 	var de *cache.DigestError
-	if err := f.Commit(); !errors.As(err, &de) || de.Want != d || de.Got != digest.FromBytes(bad) {
+	err := f.Commit()
+	if !errors.As(err, &de) || de.Want != d || de.Got != digest.FromBytes(bad) {
 		t.Fatal(err)
 	}
+	synctest.Wait()
+	if len(results) != 0 || f.Err() != nil {
+		t.Fatal("ended before the driver gave it up")
+	}
+	f.Fail(err)
 	for range 8 {
 		if err := <-results; !errors.As(err, &de) {
 			t.Fatal(err)
