@@ -40,6 +40,7 @@
 // A repository is public once something was put into it, until [Hub.SetPrivate] says who may see it. Anonymous tokens
 // carry pull for public repositories alone; users (name to password in [Hub.Users]) may pull and push whatever is not
 // private to others. A repository that does not exist looks to strangers as a private one does.
+// [Site.Password] makes passwords that end, as ECR's do after twelve hours.
 //
 // # Faults
 //

@@ -36,8 +36,9 @@ type Site struct {
 	limited bool // the hub's RateLimit counts here
 	of      *Hub // this is a mirror of that hub
 	style   Style
-	realm   string // see SetRealm; guarded by hub.mu, as is repos
+	realm   string // see SetRealm; guarded by hub.mu, as is what follows
 	repos   map[string]*repository
+	issued  map[string]pass // password → whose and until when
 }
 
 type repository struct {
@@ -56,6 +57,7 @@ type manifest struct {
 func (s *Site) attach(h *Hub) {
 	s.hub = h
 	s.repos = map[string]*repository{}
+	s.issued = map[string]pass{}
 	if s.TokenHost == "" {
 		s.TokenHost = s.Host
 	}
@@ -262,24 +264,6 @@ func (s *Site) Tags(repo string) []string {
 	}
 	slices.Sort(tags)
 	return slices.Compact(tags)
-}
-
-// password returns the password a user must give. hub.mu is held.
-func (s *Site) password(user string) (string, bool) {
-	if s.Users != nil {
-		p, ok := s.Users[user]
-		return p, ok
-	}
-	p, ok := s.hub.users[user]
-	return p, ok
-}
-
-// login reports whether the password is the user's.
-func (s *Site) login(user, password string) bool {
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	want, ok := s.password(user)
-	return ok && want == password
 }
 
 // grants returns which of the actions a user ("" is nobody in particular) has in a repository.

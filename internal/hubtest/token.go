@@ -136,7 +136,7 @@ func (h *Hub) tokenGet(w *response, r *http.Request, s *Site) (user, refresh str
 	if !has {
 		return "", "", true
 	}
-	if !s.login(user, password) {
+	if ok, _ := s.login(user, password); !ok {
 		reply(w, http.StatusUnauthorized, "application/json", []byte(`{"details":"incorrect username or password"}`+"\n"))
 		return "", "", false
 	}
@@ -159,7 +159,7 @@ func (h *Hub) tokenPost(w *response, r *http.Request, s *Site) (user, refresh st
 	switch form.Get("grant_type") {
 	case "password":
 		user = form.Get("username")
-		if !s.login(user, form.Get("password")) {
+		if ok, _ := s.login(user, form.Get("password")); !ok {
 			return refuse(http.StatusUnauthorized, "invalid_grant")
 		}
 		if form.Get("access_type") == "offline" {
@@ -229,8 +229,13 @@ func (h *Hub) authorize(w *response, r *http.Request, t target, action string) (
 	case Open:
 		return "", true
 	case Basic:
-		user, password, has := r.BasicAuth()
-		if has && s.login(user, password) && (action == "" || len(s.grants(user, t.repo, []string{action})) > 0) {
+		user, password, _ := r.BasicAuth()
+		right, ended := s.login(user, password)
+		if ended {
+			fail(w, http.StatusForbidden, "DENIED", expired)
+			return "", false
+		}
+		if right && (action == "" || len(s.grants(user, t.repo, []string{action})) > 0) {
 			w.user(user)
 			return user, true
 		}

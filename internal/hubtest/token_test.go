@@ -154,6 +154,83 @@ func TestGrants(t *testing.T) {
 	}
 }
 
+// ECR: Basic for everything, with a password for twelve hours.
+func TestPasswordsThatEnd(t *testing.T) {
+	var cl clock
+	const host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+	h := start(t, &hubtest.Hub{Now: cl.now, Sites: []*hubtest.Site{{Host: host, Auth: hubtest.Basic, Service: "ecr.amazonaws.com"}}})
+	img := hubtest.RandomImage(1, 1, 10)
+	h.Site(host).Push("app", "1", img)
+	c := client(t, h)
+	ask := func(user, password string) answer {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), "GET", "https://"+host+"/v2/app/manifests/1", nil)
+		must(t, err)
+		if user != "" {
+			req.SetBasicAuth(user, password)
+		}
+		res, err := c.Do(req)
+		must(t, err)
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		return answer{res, body, err}
+	}
+	if a := ask("", ""); a.StatusCode != 401 || a.Header.Get("WWW-Authenticate") != `Basic realm="ecr.amazonaws.com"` {
+		t.Errorf("nobody: %s %v", a.Status, a.Header)
+	}
+	password := h.Site(host).Password("AWS", 12*time.Hour)
+	for _, wrong := range [][2]string{{"AWS", "guess"}, {"AWS", ""}, {"other", password}} {
+		if a := ask(wrong[0], wrong[1]); a.StatusCode != 401 {
+			t.Errorf("%q: %s", wrong, a.Status)
+		}
+	}
+	cl.forward(12*time.Hour - time.Minute)
+	if a := ask("AWS", password); !bytes.Equal(a.body, img.Manifest) {
+		t.Errorf("within its hours: %s", a.Status)
+	}
+	next := h.Site(host).Password("AWS", 12*time.Hour)
+	cl.forward(time.Minute)
+	if a := ask("AWS", password); a.StatusCode != 403 || !strings.Contains(string(a.body), "Reauthenticate") {
+		t.Errorf("after them: %s %s", a.Status, a.body)
+	}
+	if a := ask("AWS", next); !bytes.Equal(a.body, img.Manifest) {
+		t.Errorf("the next one: %s", a.Status)
+	}
+}
+
+// The token service may be down while its registry works, on a host of its own or on the registry's.
+func TestTokenServiceDown(t *testing.T) {
+	h := start(t, &hubtest.Hub{Sites: []*hubtest.Site{{Host: "ghcr.io"}}})
+	img := hubtest.RandomImage(1, 1, 10)
+	for registry, down := range map[string][]hubtest.Faults{
+		"registry-1.docker.io": {{Host: "auth.docker.io", ResetHandshake: true}, {Host: "auth.docker.io", Reset: true}, {Host: "auth.docker.io", Status: 503}},
+		"ghcr.io":              {{Host: "ghcr.io", Kind: hubtest.Token, Reset: true}, {Host: "ghcr.io", Kind: hubtest.Token, Status: 503}},
+	} {
+		h.Site(registry).Push("org/app", "1", img)
+		c := client(t, h)
+		service := h.Site(registry).TokenHost
+		at := "https://" + service + "/token?service=" + h.Site(registry).Service + "&scope=repository:org/app:pull"
+		token := decode[tokens](t, do(t, c, "GET", at, "").body).Token
+		for _, fault := range down {
+			h.SetFaults(fault)
+			req, err := http.NewRequestWithContext(t.Context(), "GET", at, nil)
+			must(t, err)
+			fresh := client(t, h)
+			if res, err := fresh.Do(req); err == nil {
+				if res.Body.Close(); res.StatusCode != fault.Status {
+					t.Errorf("%s: %s", service, res.Status)
+				}
+			} else if fault.Status > 0 || !wasReset(err) {
+				t.Errorf("%s: %v", service, err)
+			}
+			if a := do(t, fresh, "GET", "https://"+registry+"/v2/org/app/manifests/1", token); !bytes.Equal(a.body, img.Manifest) {
+				t.Errorf("%s while %s is down: %s", registry, service, a.Status)
+			}
+		}
+		h.SetFaults()
+	}
+}
+
 func TestRateLimit(t *testing.T) {
 	var cl clock
 	h := start(t, &hubtest.Hub{Now: cl.now, RateLimit: 2, TokenTTL: 24 * time.Hour, Users: map[string]string{"alice": "a"}})
@@ -174,7 +251,9 @@ func TestRateLimit(t *testing.T) {
 	ask("GET", 200, "0")
 	ask("HEAD", 200, "0")
 	spent := ask("GET", 429, "0")
-	e := decode[struct{ Errors []struct{ Code, Message string } }](t, spent.body).Errors
+	e := decode[struct {
+		Errors []struct{ Code, Message string }
+	}](t, spent.body).Errors
 	if len(e) != 1 || e[0].Code != "TOOMANYREQUESTS" || !strings.HasPrefix(e[0].Message, "You have reached your unauthenticated pull rate limit.") {
 		t.Errorf("body %s", spent.body)
 	}
