@@ -120,37 +120,6 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-func TestScreen(t *testing.T) {
-	live := echo(t, "127.0.0.1:0", "live")
-	port := portOf(live)
-	e := newRig(t, egress.Options{Resolver: names{
-		"far.example": {"203.0.113.7"}, "near.example": {"127.0.0.9"}, "cdn.example": {"127.0.0.1"}, "meta.example": {"169.254.169.254"}, "zero.example": {"0.0.0.0"},
-	}}, pins("pinned.example", live))
-	for _, tt := range []struct {
-		home, target string
-		ok           bool
-	}{
-		{"far.example", "cdn.example", false},
-		{"far.example:443", "meta.example", false},
-		{"far.example", "zero.example", false},
-		{"far.example", "127.0.0.1", false},
-		{"far.example", "pinned.example", true},
-		{"near.example:5000", "cdn.example", true},
-		{"near.example:5000", "127.0.0.1", true},
-		{"near.example", "meta.example", false},
-		{"near.example", "zero.example", false},
-	} {
-		c, err := e.DialContext(e.Screen(t.Context(), tt.home, tt.target), "tcp", tt.target+":"+port)
-		if tt.ok {
-			if got := hello(t, c, err); got != "live" {
-				t.Errorf("%s → %s: %s", tt.home, tt.target, got)
-			}
-		} else if err == nil || !strings.Contains(err.Error(), "[[address]]") {
-			t.Errorf("%s → %s: %v", tt.home, tt.target, err)
-		}
-	}
-}
-
 func TestDirectIsPlainTCP(t *testing.T) {
 	live := echo(t, "127.0.0.1:0", "live")
 	e := newRig(t, egress.Options{})

@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 )
 
 // guard is a policy on addresses, chained to the one that was there before.
 type guard struct {
 	check  func(netip.Addr) error
-	screen bool // says nothing about pinned addresses nor about names a proxy resolves
+	screen bool // says nothing about pinned addresses nor about what only a proxy's resolver knows
 	prev   *guard
 }
 
@@ -60,6 +61,24 @@ func (g *guard) strict() bool {
 	return false
 }
 
+// sees reports whether host must be checked here though a proxy is to resolve
+// it: under a strict guard always, under a screen when no resolver is needed to
+// know what it stands for.
+func (g *guard) sees(host string) bool {
+	if g == nil || g.strict() {
+		return g != nil
+	}
+	_, err := netip.ParseAddr(host)
+	return err == nil || isLocalhost(host)
+}
+
+// isLocalhost reports whether a name is loopback whoever is asked (RFC 6761,
+// section 6.3).
+func isLocalhost(name string) bool {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	return name == "localhost" || strings.HasSuffix(name, ".localhost")
+}
+
 // A RefusedError says that a guard refused an address.
 type RefusedError struct {
 	Host string     // as asked for
@@ -79,11 +98,11 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 // Screen returns a context for a request to target, a host that another host
 // (home, "host[:port]", a registry) named in a redirect or a token realm. Such
 // a request may not be used to reach what only this machine can reach: loopback,
-// link-local (cloud metadata services live there), unspecified and multicast
-// addresses are refused, unless home itself is on an address of that kind or an
-// [[address]] entry says where target is. Private ranges are allowed: inside a
-// company registry, storage and token service live there, with names that a
-// public resolver may know as well.
+// this machine's own, link-local (cloud metadata services live there),
+// unspecified and multicast addresses are refused, unless home itself is on an
+// address of that kind or an [[address]] entry says where target is. Other
+// private addresses are allowed: inside a company registry, storage and token
+// service live there, with names that a public resolver may know as well.
 func (e *Egress) Screen(ctx context.Context, home, target string) context.Context {
 	if hostOnly(home) == hostOnly(target) {
 		return ctx
@@ -97,7 +116,7 @@ func (e *Egress) Screen(ctx context.Context, home, target string) context.Contex
 		list, err := e.candidates(ctx, e.current(), "tcp", host, port)
 		if err == nil && k != nowhere {
 			for _, c := range list {
-				if kindOf(c.Addr().Unmap()) == k {
+				if h := kindOf(c.Addr().Unmap()); h == k || h.here() && k.here() {
 					return nil
 				}
 			}
@@ -112,9 +131,13 @@ type kind string
 const (
 	ordinary  kind = ""
 	loopback  kind = "loopback"
+	own       kind = "local" // of one of this machine's interfaces
 	linkLocal kind = "link-local"
 	nowhere   kind = "unspecified or multicast"
 )
+
+// here says that it is this machine which has the address.
+func (k kind) here() bool { return k == loopback || k == own }
 
 // kindOf classifies an unmapped address.
 func kindOf(a netip.Addr) kind {
@@ -127,6 +150,8 @@ func kindOf(a netip.Addr) kind {
 		return nowhere
 	case a.Is4() && a.As4()[0] == 0: // 0.0.0.0/8 reaches this host on Linux
 		return nowhere
+	case isOwn(a):
+		return own
 	}
 	return ordinary
 }

@@ -57,12 +57,12 @@ func (e *Egress) targets(ctx context.Context, p *plan, w *way, network, host, po
 	list := p.pinned(host, n)
 	_, notIP := netip.ParseAddr(host)
 	g := guardOf(ctx)
-	if len(list) == 0 && (g == nil || notIP != nil && !g.strict()) {
+	if len(list) == 0 && !g.sees(host) {
 		return byName, nil
 	}
 	asName := false
 	if len(list) == 0 {
-		asName = notIP != nil && !e.onThisHost(ctx, p, w)
+		asName = notIP != nil && !isLocalhost(host) && !e.onThisHost(ctx, p, w)
 		if list, err = e.resolve(ctx, host, n); err != nil {
 			if asName {
 				return byName, nil

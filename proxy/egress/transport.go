@@ -89,7 +89,7 @@ type outlet struct {
 // else, where a client could ask for that name too. So it is given a name that
 // nobody can guess.
 func (o *outlet) proxy(r *http.Request) (*url.URL, error) {
-	if r.URL.Scheme != "http" || guardOf(r.Context()).strict() {
+	if r.URL.Scheme != "http" || guardOf(r.Context()).sees(r.URL.Hostname()) {
 		return nil, nil
 	}
 	addr := r.URL.Host
