@@ -135,8 +135,9 @@ func (e *Egress) connect(ctx context.Context, list []candidate, limit time.Durat
 		next++
 		flying++
 		go func() {
-			d := net.Dialer{Timeout: limit, KeepAlive: keepAlive}
-			conn, err := d.DialContext(dialCtx, "tcp", c.String())
+			ctx, cancel := context.WithTimeout(dialCtx, limit)
+			defer cancel()
+			conn, err := e.tcp(ctx, "tcp", c.String())
 			results <- attempt{conn, err, c}
 		}()
 	}

@@ -46,8 +46,10 @@ type Options struct {
 	Environ []string
 	// Resolver resolves names without an [[address]]; nil is the system's.
 	Resolver Resolver
-	Log      *slog.Logger // nil discards
-	Now      func() time.Time
+	// Dial connects to "ip:port"; nil is the system's TCP.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	Log  *slog.Logger // nil discards
+	Now  func() time.Time
 }
 
 // A Resolver resolves host names; *net.Resolver is one.
@@ -61,6 +63,7 @@ type Egress struct {
 	self     func() []string
 	env      map[string]string
 	resolver Resolver
+	tcp      func(ctx context.Context, network, addr string) (net.Conn, error)
 	log      *slog.Logger
 	nonce    string // makes the host names that stand for a proxy unguessable
 	sick     sickList
@@ -77,13 +80,16 @@ type Egress struct {
 // New starts nothing and opens nothing.
 func New(o Options) *Egress {
 	e := &Egress{
-		settings: o.Settings, self: o.Self, env: environ(o.Environ), resolver: o.Resolver, log: o.Log,
+		settings: o.Settings, self: o.Self, env: environ(o.Environ), resolver: o.Resolver, tcp: o.Dial, log: o.Log,
 		nonce:  strings.ToLower(rand.Text()),
 		warned: map[string]bool{},
 	}
 	e.sick.now = o.Now
 	if e.sick.now == nil {
 		e.sick.now = time.Now
+	}
+	if e.tcp == nil {
+		e.tcp = (&net.Dialer{KeepAlive: keepAlive}).DialContext
 	}
 	if e.resolver == nil {
 		e.resolver = net.DefaultResolver
