@@ -19,8 +19,8 @@ import (
 type checker struct {
 	file  string
 	lines map[string]int
-	body  []byte // the file
-	err   error  // the first
+	has   *inventory // what the file has
+	err   error      // the first
 }
 
 func (k *checker) fail(path, format string, args ...any) {
@@ -30,7 +30,7 @@ func (k *checker) fail(path, format string, args ...any) {
 }
 
 func check(c *Config, file string, body []byte) error {
-	k := &checker{file: file, lines: keyLines(body), body: body}
+	k := &checker{file: file, lines: keyLines(body), has: inventoryOf(body)}
 	k.listen(c)
 	k.oneOf("fetch.finish", c.Fetch.Finish, FinishAuto, FinishAlways, FinishNever)
 	k.oneOf("tray.language", c.Tray.Language, "auto", "en", "zh-CN")
@@ -118,18 +118,27 @@ func (k *checker) registries(c *Config) {
 		if !slices.Contains(r.Routes(), r.Route) {
 			k.fail(path+".route", "%.60q is not one of %s", r.Route, strings.Join(r.Routes(), ", "))
 		}
-		for j, m := range r.Mirrors {
-			k.mirror(c, fmt.Sprintf("%s.mirror[%d]", path, j), m)
+		for _, m := range r.Mirrors {
+			k.mirror(c, k.mirrorPath(r.Name, m.Name), m)
 		}
 	}
 }
 
 // registryPath is where the file speaks of a registry; a built-in one may not be in it.
 func (k *checker) registryPath(name string) string {
-	if i, err := registryIndex(k.body, name); err == nil && i >= 0 {
+	if i := k.has.registry(name); i >= 0 {
 		return fmt.Sprintf("registry[%d]", i)
 	}
 	return "registry." + name
+}
+
+// mirrorPath is where it speaks of a mirror: the built-in ones count among the registry's, but are not in the file.
+func (k *checker) mirrorPath(registry, name string) string {
+	i := k.has.registry(registry)
+	if j := k.has.mirror(i, name); j >= 0 {
+		return fmt.Sprintf("registry[%d].mirror[%d]", i, j)
+	}
+	return k.registryPath(registry) + ".mirror." + name
 }
 
 func validHost(host string) bool {

@@ -75,9 +75,10 @@ func TestMistakesNameFileLineAndKey(t *testing.T) {
 		"[[egress]]\nname=\"j\"\nurl=\"ftp://x\"":                {":3", "url"},
 		"[[registry]]\nhosts=[\"a.b\"]":                          {":1", "registry", "name"},
 		"[[registry]]\nname=\"a.b\"\n[[registry]]\nname=\"a.b\"": {":3", "name of its own"},
-		"[access]\nusers = { bob = \"hunter2\" }":                {":2", "bob", "bcrypt"},
-		"[cache]\ndir = \"here\"":                                {":2", "cache.dir", "here"},
-		"[log]\nmax_size = \"0\"":                                {":2", "log.max_size"},
+		"[[registry]]\nname=\"docker.io\"\n[[registry.mirror]]\nname=\"m\"\nurl=\"ftp://x\"":     {":5", "registry[0].mirror[0].url", "http://"},
+		"[access]\nusers = { bob = \"hunter2\" }":                                                {":2", "bob", "bcrypt"},
+		"[cache]\ndir = \"here\"":                                                                {":2", "cache.dir", "here"},
+		"[log]\nmax_size = \"0\"":                                                                {":2", "log.max_size"},
 		"[[egress]]\nname=\"a\"\nurl=\"http://x:1\"\n[[egress]]\nname=\"a\"\nurl=\"http://x:1\"": {":4", "name of its own"},
 		"cache = 3": {":1", "cache", "table"},
 	} {

@@ -16,7 +16,7 @@ func TestSetKeepsEverythingElse(t *testing.T) {
 	for _, test := range []struct{ key, value, old, new string }{
 		{"enabled", "false", "enabled = true ", "enabled = false "},
 		{"cache.max_size", "7GiB", "'5GiB'", `"7GiB"`},
-		{"cache.tag_ttl", "5m", "# small\n", "# small\ntag_ttl = \"5m\"\n"},
+		{"cache.tag_ttl", "5m", "# small\n", "# small\n  tag_ttl = \"5m\"\n"},
 		{"registry.docker.io.route", "offline", "name = \"docker.io\"\n", "name = \"docker.io\"\nroute = \"offline\"\n"},
 		{"registry.ghcr.io.route", "direct", "m.example\"\n", "m.example\"\n\n[[registry]]\nname = \"ghcr.io\"\nroute = \"direct\"\n"},
 		{"tray.language", "zh-CN", "m.example\"\n", "m.example\"\n\n[tray]\nlanguage = \"zh-CN\"\n"},
