@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // errLocked is what lockFile answers when another process has the lock.
@@ -35,14 +36,17 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// holder reads who has the lock. One that has just taken it may not have written its number yet, hence a few looks.
 func holder(name string) int {
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return 0
+	for range 20 {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return 0
+		}
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
+			return pid
+		}
+		<-time.After(5 * time.Millisecond)
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	if err != nil {
-		return 0
-	}
-	return pid
+	return 0
 }

@@ -62,7 +62,8 @@ type Daemon struct {
 }
 
 // New loads the settings, opens what is on disk and binds the port and the socket, in this order; it serves nothing yet.
-// Its errors are one line each. A Daemon that is not Run must be closed.
+// The cache's lock goes first: of two daemons that start at once the second must not take the first one's socket for a
+// leftover. Its errors are one line each. A Daemon that is not Run must be closed.
 func New(o Options) (_ *Daemon, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -84,13 +85,13 @@ func New(o Options) (_ *Daemon, err error) {
 			return nil, err
 		}
 	}
-	if d.control, err = listenControl(o.Places.ControlSocket); err != nil {
+	if err := d.openDisk(); err != nil {
 		return nil, err
 	}
 	if d.listener, err = listenPort(d.settings.Current().Listen); err != nil {
 		return nil, err
 	}
-	if err := d.openDisk(); err != nil {
+	if d.control, err = listenControl(o.Places.ControlSocket); err != nil {
 		return nil, err
 	}
 	if err := d.join(); err != nil {
@@ -134,7 +135,7 @@ func (d *Daemon) openDisk() error {
 	var held *cache.HeldError
 	d.cache, d.cacheErr = cache.Open(cache.Options{Dir: dir, MaxSize: int64(c.Cache.MaxSize), Now: d.opt.Now, Log: d.opt.Log})
 	if errors.As(d.cacheErr, &held) {
-		return fmt.Errorf("%w; see: pulley status", d.cacheErr)
+		return runsHere(held)
 	}
 	var err error
 	if d.cacheErr != nil {
@@ -147,6 +148,15 @@ func (d *Daemon) openDisk() error {
 		return err
 	}
 	return d.ca.Cover(CAHosts(c))
+}
+
+// runsHere says who holds the cache.
+func runsHere(held *cache.HeldError) error {
+	who := "another daemon runs here"
+	if held.PID > 0 {
+		who += fmt.Sprintf(" (process %d)", held.PID)
+	}
+	return fmt.Errorf("%s: it holds %s; see: pulley status", who, held.Dir)
 }
 
 // openThrowaway opens a cache in which nothing fits, so that pulls pass through.

@@ -21,6 +21,7 @@ func listenControl(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
+	//nolint:noctx // a second at the most, at start
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("another daemon answers at %s; see: pulley status", path)
