@@ -154,7 +154,7 @@ func TestUnknownSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	readN(t, r, body[len(body)-cache.HoldBack:])
-	if _, err := r.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 }

@@ -154,8 +154,8 @@ func (p *program) end() {
 			if err := p.work.Wait(); err != nil {
 				status = 1
 			}
-			time.Sleep(parting)
-			os.Exit(status)
+			<-time.After(parting)
+			os.Exit(status) //nolint:forbidigo // main waits for a loop that may never be left
 		}()
 	})
 }

@@ -26,8 +26,7 @@ func run(args []string) (err error) {
 		fmt.Println("pulley-tray [--window]   the desktop app; --window opens its window at once")
 		return nil
 	} else if err != nil || flags.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "pulley-tray: unknown arguments; try: pulley-tray --help")
-		os.Exit(2)
+		return errUsage
 	}
 	if err := desktop.Display(os.Getenv); err != nil {
 		return fmt.Errorf("%w; %s", err, instead)

@@ -386,6 +386,20 @@ func TestStatusAreaComesLater(t *testing.T) {
 	}
 }
 
+func TestWrongUsage(t *testing.T) {
+	for _, args := range [][]string{{"--bogus"}, {"up"}} {
+		command := exec.Command(filepath.Join(programs, "pulley-tray"), args...)
+		command.Env = []string{"PATH=" + os.Getenv("PATH")}
+		tray := start(t, command)
+		if code := tray.ended(t); code != 2 {
+			t.Errorf("%q: exit status %d", args, code)
+		}
+		if out := tray.out.String(); out != "pulley-tray: unknown arguments; try: pulley-tray --help\n" {
+			t.Errorf("%q: it says %q", args, out)
+		}
+	}
+}
+
 func TestNoDisplay(t *testing.T) {
 	for name, display := range map[string]string{"none": "", "gone": ":4711"} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -105,7 +106,7 @@ func pullRest(address string, layer hubtest.Layer, to io.Writer, off, until int6
 		return 0, fmt.Errorf("status %s", response.Status)
 	}
 	n, err := io.CopyN(to, response.Body, until-off)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err

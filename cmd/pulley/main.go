@@ -21,7 +21,7 @@ func main() {
 
 // run is one invocation with its arguments.
 func run(ctx context.Context, args []string) error {
-	root := newRoot()
+	root := newRoot() //nolint:contextcheck // ExecuteContext hands it to each command
 	root.SetArgs(args)
 	return root.ExecuteContext(ctx)
 }

@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -95,7 +96,7 @@ func (r *running) pull(t *testing.T, repository string, image hubtest.Image) {
 	}
 	for _, layer := range image.Layers {
 		want := make([]byte, layer.Content.Size())
-		if _, err := layer.Content.ReadAt(want, 0); err != nil && err != io.EOF {
+		if _, err := layer.Content.ReadAt(want, 0); err != nil && !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}
 		if status, body := r.get(t, "/v2/"+repository+"/blobs/"+layer.Digest.String()); status != http.StatusOK || body != string(want) {

@@ -33,7 +33,7 @@ func StartChild(output, program string, args ...string) (*Child, error) {
 	}
 	defer func() { _ = file.Close() }() // the child has its own
 	c := &Child{output: output, done: make(chan struct{})}
-	c.command = exec.Command(program, args...)
+	c.command = exec.Command(program, args...) //nolint:noctx // it outlives us if we die, and Stop ends it
 	c.command.Stdout, c.command.Stderr = file, file
 	apart(c.command)
 	if err := c.command.Start(); err != nil {

@@ -58,7 +58,7 @@ func x11Answers(display string) bool {
 }
 
 func answers(network, address string) bool {
-	conn, err := net.DialTimeout(network, address, 2*time.Second)
+	conn, err := net.DialTimeout(network, address, 2*time.Second) //nolint:noctx // before there is anything to cancel
 	if err != nil {
 		return false
 	}

@@ -40,6 +40,7 @@ func Claim(dir string, show func()) (*Instance, error) {
 	if err := tryLock(lock); err != nil {
 		_ = lock.Close()
 		if errors.Is(err, errLocked) {
+			//nolint:noctx // a second at the most, and nobody is there yet who could change their mind
 			if conn, err := net.DialTimeout("unix", socket, time.Second); err == nil {
 				_ = conn.Close()
 			}
@@ -50,7 +51,7 @@ func Claim(dir string, show func()) (*Instance, error) {
 	i := &Instance{lock: lock}
 	_ = os.Remove(socket) // of a process that died; the lock says that nobody listens
 	if i.listener, err = net.Listen("unix", socket); err != nil {
-		return i, nil
+		return i, nil //nolint:nilerr // see above: being the only one works without
 	}
 	_ = os.Chmod(socket, 0o600)
 	i.done.Go(func() {

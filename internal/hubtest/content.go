@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"hash/crc32"
 	"io"
 	"os"
@@ -201,7 +200,7 @@ const (
 func newStored(inner Content) (*stored, digest.Digest) {
 	crc, sum := crc32.NewIEEE(), sha256.New()
 	copyInto(io.MultiWriter(crc, sum), inner)
-	return &stored{inner, crc.Sum32()}, digest.NewDigest(digest.SHA256, hash.Hash(sum))
+	return &stored{inner, crc.Sum32()}, digest.NewDigest(digest.SHA256, sum)
 }
 
 func (c *stored) blocks() int64 { return max(1, (c.inner.Size()+storedBlock-1)/storedBlock) }

@@ -2,7 +2,6 @@ package page
 
 import (
 	"strings"
-	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -39,7 +38,7 @@ func newAlert(do func(model.Action), dismiss func()) *alert {
 	return a
 }
 
-func (a *alert) show(v model.View, now time.Time) {
+func (a *alert) show(v model.View) {
 	text := strings.Join(wrong(v), "\n")
 	if a.text.Text != text {
 		a.text.SetText(text)

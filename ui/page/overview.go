@@ -43,7 +43,7 @@ func (o *Overview) Root() fyne.CanvasObject { return o.root }
 // Show brings the page to what v says.
 func (o *Overview) Show(v model.View, now time.Time) {
 	o.head.show(v, now)
-	o.alert.show(v, now)
+	o.alert.show(v)
 	known := v.State.Listen != ""
 	for _, section := range []fyne.CanvasObject{o.bytes.root, o.flight.root, o.registries.root} {
 		show(section, known)

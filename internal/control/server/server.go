@@ -128,7 +128,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	if err := server.Shutdown(deadline); err != nil {
 		_ = server.Close()
 	}
-	<-failed
+	_ = <-failed // http.ErrServerClosed
 	return nil
 }
 
