@@ -24,6 +24,7 @@ type pin struct {
 type candidate struct {
 	netip.AddrPort
 	pinned bool // from an [[address]] entry
+	doh    bool // from fetch.doh, because the system's answer did not serve
 }
 
 // compilePins leaves out what does not parse: the settings were validated when
@@ -55,7 +56,7 @@ func (p *plan) pinned(host string, port uint16) []candidate {
 		if pn.port == 0 {
 			pn.port = port
 		}
-		out = append(out, candidate{netip.AddrPortFrom(pn.addr, pn.port), true})
+		out = append(out, candidate{AddrPort: netip.AddrPortFrom(pn.addr, pn.port), pinned: true})
 	}
 	return out
 }
@@ -68,7 +69,8 @@ func (e *Egress) Pinned(host string) bool {
 }
 
 // candidates returns what host stands for, best first: in the order given or
-// resolved, families interleaved (RFC 8305, 4), those that failed lately last.
+// resolved, families interleaved (RFC 8305, 4), those that failed lately last,
+// those that the request in ctx has tried already not at all.
 func (e *Egress) candidates(ctx context.Context, p *plan, network, host, port string) ([]candidate, error) {
 	n, err := parsePort(ctx, network, port)
 	if err != nil {
@@ -76,7 +78,8 @@ func (e *Egress) candidates(ctx context.Context, p *plan, network, host, port st
 	}
 	list := p.pinned(host, n)
 	if len(list) == 0 {
-		if list, err = e.resolve(ctx, host, n); err != nil {
+		list, err = e.resolve(ctx, host, n)
+		if list = e.poison.order(host, n, list); len(list) == 0 {
 			return nil, err
 		}
 	}
@@ -86,20 +89,33 @@ func (e *Egress) candidates(ctx context.Context, p *plan, network, host, port st
 	if len(list) == 0 {
 		return nil, &net.DNSError{Err: "no suitable address", Name: host, IsNotFound: true}
 	}
-	return e.sick.last(list), nil
+	list = e.sick.last(list)
+	if t := triesOf(ctx); t != nil {
+		list = slices.DeleteFunc(list, func(c candidate) bool { return t.has(c.String()) })
+		if len(list) == 0 {
+			return nil, errNoneLeft
+		}
+	}
+	return list, nil
 }
 
 func (e *Egress) resolve(ctx context.Context, host string, port uint16) ([]candidate, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
-		return []candidate{{netip.AddrPortFrom(ip.Unmap(), port), false}}, nil
+		return []candidate{{AddrPort: netip.AddrPortFrom(ip.Unmap(), port)}}, nil
 	}
 	ips, err := e.resolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		return nil, err
 	}
+	return interleave(ips, port), nil
+}
+
+// interleave makes candidates of addresses: the first one's family first, then
+// the families in turn.
+func interleave(ips []netip.Addr, port uint16) []candidate {
 	var first, second []candidate
 	for _, ip := range ips {
-		c := candidate{netip.AddrPortFrom(ip.Unmap(), port), false}
+		c := candidate{AddrPort: netip.AddrPortFrom(ip.Unmap(), port)}
 		if len(first) == 0 || c.Addr().Is4() == first[0].Addr().Is4() {
 			first = append(first, c)
 		} else {
@@ -115,7 +131,7 @@ func (e *Egress) resolve(ctx context.Context, host string, port uint16) ([]candi
 			out = append(out, second[i])
 		}
 	}
-	return out, nil
+	return out
 }
 
 func parsePort(ctx context.Context, network, port string) (uint16, error) {
@@ -162,6 +178,12 @@ func (s *sickList) add(a netip.AddrPort) {
 func (s *sickList) remove(a netip.AddrPort) {
 	s.mu.Lock()
 	delete(s.until, a)
+	s.mu.Unlock()
+}
+
+func (s *sickList) clear() {
+	s.mu.Lock()
+	clear(s.until)
 	s.mu.Unlock()
 }
 

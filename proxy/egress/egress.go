@@ -17,6 +17,12 @@
 // A name with an [[address]] entry stands for those addresses, also behind a
 // proxy. Every other name is resolved by the system, hosts file included, and
 // behind a proxy by that proxy.
+//
+// Every address that a name stands for is a candidate. One that fails at
+// connect, in the handshake or, for a request that can be repeated, before the
+// first byte of the answer is passed over for the next and tried last for a
+// while (see [Egress.Transport]). A name that leads to somebody else's
+// certificate is poisoned: see [Egress.Poisoned] for what is tried then.
 package egress
 
 import (
@@ -48,8 +54,11 @@ type Options struct {
 	Resolver Resolver
 	// Dial connects to "ip:port"; nil is the system's TCP.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	Log  *slog.Logger // nil discards
-	Now  func() time.Time
+	// Silence is how long an address may keep a request waiting for the first
+	// byte of its answer while another one is left to try; 0 is 10 s.
+	Silence time.Duration
+	Log     *slog.Logger // nil discards
+	Now     func() time.Time
 }
 
 // A Resolver resolves host names; *net.Resolver is one.
@@ -65,8 +74,11 @@ type Egress struct {
 	resolver Resolver
 	tcp      func(ctx context.Context, network, addr string) (net.Conn, error)
 	log      *slog.Logger
+	silence  time.Duration
+	now      func() time.Time
 	nonce    string // makes the host names that stand for a proxy unguessable
 	sick     sickList
+	poison   poisonBook
 
 	mu     sync.Mutex
 	plan   *plan
@@ -81,13 +93,17 @@ type Egress struct {
 func New(o Options) *Egress {
 	e := &Egress{
 		settings: o.Settings, self: o.Self, env: environ(o.Environ), resolver: o.Resolver, tcp: o.Dial, log: o.Log,
+		silence: o.Silence, now: o.Now,
 		nonce:  strings.ToLower(rand.Text()),
 		warned: map[string]bool{},
 	}
-	e.sick.now = o.Now
-	if e.sick.now == nil {
-		e.sick.now = time.Now
+	if e.now == nil {
+		e.now = time.Now
 	}
+	if e.silence == 0 {
+		e.silence = silentFor
+	}
+	e.sick.now, e.poison.now = e.now, e.now
 	if e.tcp == nil {
 		e.tcp = (&net.Dialer{KeepAlive: keepAlive}).DialContext
 	}
@@ -110,8 +126,19 @@ type plan struct {
 	pins       map[string][]pin // by host and by host:port, lower case
 	ways       []*way           // the [[egress]] entries, in order
 	env        func(scheme, hostport string) *way
-	transports map[string]*http.Transport // guarded by Egress.mu
+	transports map[string]*transport // guarded by Egress.mu
+	doh        *doh                  // nil without fetch.doh
 	roots      *roots
+}
+
+// each calls f for every pool of connections; guarded by Egress.mu.
+func (p *plan) each(f func(*http.Transport)) {
+	for _, t := range p.transports {
+		f(t.pool)
+	}
+	if p.doh != nil {
+		f(p.doh.pool)
+	}
 }
 
 // maxRetired bounds them; what is forgotten closes by its idle time-out.
@@ -127,12 +154,11 @@ func (e *Egress) current() *plan {
 	}
 	p := &plan{
 		cfg: cfg, pins: compilePins(cfg.Addresses), ways: compileWays(cfg.Egresses), env: e.environWays(),
-		transports: map[string]*http.Transport{}, roots: &roots{},
+		transports: map[string]*transport{}, roots: &roots{},
 	}
+	p.doh = e.newDoH(p)
 	if e.plan != nil {
-		for _, t := range e.plan.transports {
-			e.retired = append(e.retired, t)
-		}
+		e.plan.each(func(t *http.Transport) { e.retired = append(e.retired, t) })
 		e.retired = e.retired[max(0, len(e.retired)-maxRetired):]
 		for _, t := range e.retired {
 			t.CloseIdleConnections()
@@ -149,12 +175,18 @@ func (e *Egress) Close() {
 	for _, t := range e.retired {
 		t.CloseIdleConnections()
 	}
-	if e.plan == nil {
-		return
+	if e.plan != nil {
+		e.plan.each((*http.Transport).CloseIdleConnections)
 	}
-	for _, t := range e.plan.transports {
-		t.CloseIdleConnections()
-	}
+}
+
+// NetworkChanged says that this machine has woken up, or is on another network:
+// what was learned about addresses is forgotten, and connections that nobody
+// uses are dropped, which may have died without a word.
+func (e *Egress) NetworkChanged() {
+	e.sick.clear()
+	e.poison.clear()
+	e.Close()
 }
 
 // once logs a warning the first time its key is seen.

@@ -126,6 +126,7 @@ type httpProxy struct {
 	asked []string
 	to    string
 	auth  string // Proxy-Authorization demanded, if any
+	quiet bool   // the far side does not speak first
 }
 
 func newProxy(t *testing.T, to string, tls bool) *httpProxy {
@@ -173,7 +174,10 @@ func (p *httpProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The answer and the first bytes of the far side in one packet, as a fast
 	// server's greeting arrives.
 	first := make([]byte, 64<<10)
-	n, _ := far.Read(first)
+	n := 0
+	if !p.quiet {
+		n, _ = far.Read(first)
+	}
 	_, _ = c.Write(append([]byte("HTTP/1.1 200 OK\r\n\r\n"), first[:n]...))
 	go func() { _, _ = io.Copy(far, c); _ = far.Close() }()
 	_, _ = io.Copy(c, far)

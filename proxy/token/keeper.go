@@ -20,7 +20,7 @@ import (
 // A Network is what token calls go out through; *egress.Egress is one.
 type Network interface {
 	// Transport returns the transport for a registry's requests.
-	Transport(registry string) *http.Transport
+	Transport(registry string) http.RoundTripper
 	// Screen returns a context for a request to target, a host that home named.
 	Screen(ctx context.Context, home, target string) context.Context
 }
