@@ -265,7 +265,10 @@ func TestTheEnvironmentMakesNoLoop(t *testing.T) {
 func TestWebSocketInAbsoluteForm(t *testing.T) {
 	p := newPort(t, options{})
 	p.lead("ws.test:80", webSocketServer(t))
-	ws, resp, err := websocket.NewClient(&absoluteConn{Conn: p.connect(), host: "ws.test"}, mustURL("ws://ws.test/chat"), nil, 0, 0)
+	d := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) {
+		return &absoluteConn{Conn: p.connect(), host: "ws.test"}, nil
+	}}
+	ws, resp, err := d.Dial("ws://ws.test/chat", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -158,9 +158,9 @@ func withPeer(ctx context.Context, c net.Conn) context.Context {
 
 func peerOf(r *http.Request) *conn { return r.Context().Value(peerKey{}).(*conn) }
 
-// dial opens a connection on behalf of client.
-func (r *run) dial(client netip.Addr, hostport string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(r.base, r.s.opt.Timeouts.Dial)
+// dial opens a connection on behalf of client; ctx is r.base or made of it.
+func (r *run) dial(ctx context.Context, client netip.Addr, hostport string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.s.opt.Timeouts.Dial)
 	defer cancel()
 	return r.s.dial(ctx, client, hostport)
 }

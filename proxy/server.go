@@ -139,7 +139,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	r.drain(context.WithoutCancel(ctx))
 	s.plain.closeIdle()
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // the listener was closed because ctx ended
 	}
 	return err
 }

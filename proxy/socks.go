@@ -79,7 +79,7 @@ func (r *run) socksDial(c *conn, addr string) (net.Conn, error) {
 		return t, nil
 	}
 	_ = c.SetDeadline(time.Time{}) // dialling has its own time-out
-	up, err := r.dial(c.client, addr)
+	up, err := r.dial(r.base, c.client, addr)
 	if err != nil {
 		r.record(c, addr, t.reason, t.begin, traffic{err: err})
 		return nil, err

@@ -14,7 +14,7 @@ import (
 func (r *run) tunnelTo(c *conn, hostport, reason string, reply func(error) error) {
 	begin := r.s.opt.Now()
 	defer r.crew.tunnel(c)()
-	up, err := r.dial(c.client, hostport)
+	up, err := r.dial(r.base, c.client, hostport)
 	if reply != nil {
 		err = errors.Join(err, reply(err))
 	}

@@ -30,7 +30,7 @@ func isUpgrade(h http.Header) bool {
 // its own, which becomes a tunnel if the server agrees.
 func (r *run) upgrade(w http.ResponseWriter, req *http.Request, c *conn, hostport string) {
 	begin := r.s.opt.Now()
-	up, err := r.dial(c.client, hostport)
+	up, err := r.dial(req.Context(), c.client, hostport)
 	if err != nil {
 		status, text := dialStatus(err)
 		http.Error(w, strings.TrimSpace(text), status)

@@ -79,17 +79,12 @@ func (w *way) serves(registry, host string) bool {
 	if !w.all && (registry == "" || !slices.Contains(w.only, registry)) {
 		return false
 	}
-	return !w.excepts(registry, host)
-}
-
-// excepts reports whether a destination must not go this way.
-func (w *way) excepts(registry, host string) bool {
 	for _, x := range w.except {
-		if x != "" && x == registry || matchHost(x, host) {
-			return true
+		if x == registry || matchHost(x, host) {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // matchHost matches "host" exactly and "*.domain" below domain.
@@ -115,7 +110,7 @@ func (e *Egress) wayFor(ctx context.Context, p *plan, d destination) (w, fallbac
 		}
 	}
 	w = p.env(d.scheme, d.addr)
-	if w == nil || e.pinnedAside(p, d) || e.isUs(ctx, p, w) {
+	if w == nil || e.pinnedAside(ctx, p, d) || e.isUs(ctx, p, w) {
 		return nil, nil
 	}
 	if !p.cfg.Enabled {
@@ -127,9 +122,9 @@ func (e *Egress) wayFor(ctx context.Context, p *plan, d destination) (w, fallbac
 // pinnedAside reports whether an [[address]] puts the destination where the
 // environment's proxy is not asked: NO_PROXY holds for addresses too, and
 // loopback is never proxied.
-func (e *Egress) pinnedAside(p *plan, d destination) bool {
+func (e *Egress) pinnedAside(ctx context.Context, p *plan, d destination) bool {
 	host, port := splitHostPort(d.addr, "443")
-	n, err := parsePort(context.Background(), "tcp", port)
+	n, err := parsePort(ctx, "tcp", port)
 	if err != nil {
 		return false
 	}

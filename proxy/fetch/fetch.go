@@ -103,7 +103,7 @@ func Run(ctx context.Context, src Source, sink Sink, o Options) error {
 	r := &run{src: src, sink: sink, Options: o.withDefaults()}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	defer r.cancel(nil)
-	err := r.serve()
+	err := r.serve() //nolint:contextcheck // r.ctx is made of ctx
 	if err != nil {
 		r.cancel(err)
 	}

@@ -128,7 +128,7 @@ func (d *drive) Open(ctx context.Context, off, end int64) (*source.Body, error) 
 	d.mu.Lock()
 	askers := append([]asking(nil), d.askers...)
 	d.mu.Unlock()
-	err := error(errDown)
+	err := errDown
 	for _, a := range askers {
 		var b *source.Body
 		b, err = a.ref.Open(ctx, off, end)

@@ -136,12 +136,12 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 		may = h.worthAsking
 	}
 	if err := may(req); err != nil {
-		return h.lastKnown(x, req, k, err)
+		return h.lastKnown(req, k, err)
 	}
 	if !held && !req.head() {
 		f, err := h.getManifest(req, req.Reference)
 		if err != nil {
-			return h.lastKnown(x, req, k, err)
+			return h.lastKnown(req, k, err)
 		}
 		return f, nil
 	}
@@ -152,7 +152,7 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 	f, err := h.headManifest(req, req.Reference, wait)
 	switch {
 	case err != nil:
-		return h.lastKnown(x, req, k, err)
+		return h.lastKnown(req, k, err)
 	case req.head():
 		return f, nil
 	case f.Digest == "":
@@ -163,7 +163,7 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 
 // lastKnown is what is served when the origin gave no answer: the last one it
 // gave, marked as such. An answer, however unwelcome, is passed on.
-func (h *Handler) lastKnown(x *exchange, req *Request, k tagKey, cause error) (*found, error) {
+func (h *Handler) lastKnown(req *Request, k tagKey, cause error) (*found, error) {
 	if definite(cause) {
 		_, held := h.shelf.kept(k)
 		h.turnedAway(req, cause, held)
@@ -205,7 +205,7 @@ func (h *Handler) headManifest(req *Request, reference string, wait time.Duratio
 			MediaType: rsp.Header.Get("Content-Type"),
 			Size:      rsp.ContentLength,
 		}}
-		if f.Digest.Validate() != nil || f.Size < 0 {
+		if !valid(f.Digest) || f.Size < 0 {
 			f.Digest = ""
 			h.letIn(req, "")
 			return f, nil
@@ -262,10 +262,10 @@ func prove(reference string, rsp *http.Response, body []byte) (*found, error) {
 		}
 	}
 	named := digest.Digest(rsp.Header.Get("Docker-Content-Digest"))
-	if asked := digest.Digest(reference); asked.Validate() == nil {
+	if asked := digest.Digest(reference); valid(asked) {
 		named = asked
 	}
-	if named.Validate() != nil || named == f.Digest {
+	if !valid(named) || named == f.Digest {
 		return f, nil
 	}
 	if strings.HasPrefix(f.MediaType, schema1) {
@@ -278,6 +278,8 @@ func prove(reference string, rsp *http.Response, body []byte) (*found, error) {
 	}
 	return nil, &cache.DigestError{Want: named, Got: f.Digest}
 }
+
+func valid(d digest.Digest) bool { return d.Validate() == nil }
 
 // keepManifest stores what was proved. That it cannot is no reason not to serve
 // it.

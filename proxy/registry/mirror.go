@@ -39,7 +39,7 @@ func (h *Handler) ServeMirror(w http.ResponseWriter, r *http.Request) {
 		ping(x, r)
 		return
 	}
-	h.serve(x, req)
+	h.serve(x, req) //nolint:contextcheck // req holds r, and with it the context
 }
 
 // RefuseForeign answers a request for the mirror that names a host which is none

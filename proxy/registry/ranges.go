@@ -94,10 +94,10 @@ func parsePosition(s string) (int64, error) {
 		}
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n > math.MaxInt64-1 {
-		return math.MaxInt64 - 1, nil
+	if err != nil {
+		n = math.MaxInt64 // digits alone: it is too large
 	}
-	return n, nil
+	return min(n, math.MaxInt64-1), nil
 }
 
 // resolve fits specs to a body of size bytes. Elements beyond the end are

@@ -35,7 +35,7 @@ func (h *Handler) passThrough(x *exchange, req *Request) {
 		h.answerError(x, req, err)
 		return
 	}
-	rsp, err := h.through(req)
+	rsp, err := h.through(req) //nolint:bodyclose // give closes it
 	if err != nil {
 		h.passError(x, req, err)
 		return
@@ -255,7 +255,7 @@ func (f flushing) Write(p []byte) (int, error) {
 func (h *Handler) serveTags(x *exchange, req *Request) {
 	cause := h.reachable(req)
 	if cause == nil {
-		rsp, err := h.through(req)
+		rsp, err := h.through(req) //nolint:bodyclose // give closes it
 		if err == nil {
 			h.give(x, req, rsp)
 			return
