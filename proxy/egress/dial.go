@@ -39,30 +39,38 @@ type destination struct {
 	scheme   string // "http" or "https": which of the environment's proxies counts
 	network  string
 	addr     string // host:port
+	legs     bool   // for a transport: the connection can be asked where it leads
 }
 
 func (e *Egress) dial(ctx context.Context, p *plan, d destination, ready handshake) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(d.addr)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(d.addr); err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
 	}
 	w, fallback := e.wayFor(ctx, p, d)
 	if fallback != nil {
-		c, err := e.direct(ctx, p, d.network, host, port, offTimeout, ready)
+		c, err := e.direct(ctx, p, d, offTimeout, ready)
 		if err == nil || isRefused(err) || ctx.Err() != nil {
 			return c, err
 		}
 		w = fallback
 	}
-	if w == nil {
-		return e.direct(ctx, p, d.network, host, port, connectTimeout, ready)
+	if w != nil {
+		return e.through(ctx, p, w, d, ready)
 	}
-	return e.through(ctx, p, w, d.network, host, port, ready)
+	c, err := e.aside(ctx, p, d, ready)
+	if c != nil || err != nil {
+		return c, err
+	}
+	if c, err = e.direct(ctx, p, d, connectTimeout, ready); err == nil {
+		return c, nil
+	}
+	return e.around(ctx, p, d, ready, err)
 }
 
-// direct tries every address of host until one is ready.
-func (e *Egress) direct(ctx context.Context, p *plan, network, host, port string, limit time.Duration, ready handshake) (net.Conn, error) {
-	list, err := e.candidates(ctx, p, network, host, port)
+// direct tries every address of a destination until one is ready.
+func (e *Egress) direct(ctx context.Context, p *plan, d destination, limit time.Duration, ready handshake) (net.Conn, error) {
+	host, port := splitHostPort(d.addr, "")
+	list, err := e.candidates(ctx, p, d.network, host, port)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +87,7 @@ func (e *Egress) direct(ctx context.Context, p *plan, network, host, port string
 	if len(allowed) == 0 {
 		return nil, refused
 	}
-	return e.race(ctx, host, allowed, limit, ready)
+	return e.race(ctx, d, allowed, limit, ready)
 }
 
 type attempt struct {
@@ -92,7 +100,9 @@ type attempt struct {
 // failed or has been silent for raceAfter (RFC 8305, 5), and takes the first
 // that connects. A handshake that breaks for a reason that another address may
 // not share goes on with the addresses that are left.
-func (e *Egress) race(ctx context.Context, host string, list []candidate, limit time.Duration, ready handshake) (net.Conn, error) {
+func (e *Egress) race(ctx context.Context, d destination, list []candidate, limit time.Duration, ready handshake) (net.Conn, error) {
+	host, port := splitHostPort(d.addr, "")
+	trail, all := trailOf(ctx), keys(list)
 	var errs []error
 	for len(list) > 0 {
 		won, rest, err := e.connect(ctx, list, limit)
@@ -101,24 +111,44 @@ func (e *Egress) race(ctx context.Context, host string, list []candidate, limit 
 			break
 		}
 		list = rest
-		if ready == nil {
-			return won.conn, nil
+		conn := won.conn
+		if d.legs {
+			conn = &leg{Conn: conn, at: won.at.AddrPort, key: won.at.String(), all: all, way: won.at.way(port)}
 		}
-		c, err := e.finish(ctx, won.conn, ready)
+		if ready != nil {
+			conn, err = e.finish(ctx, conn, ready, len(list) > 0)
+		}
 		if err == nil {
-			return c, nil
+			e.poison.fits(host, won.at, ready != nil)
+			trail.took(won.at.way(port))
+			return conn, nil
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", won.at, err))
 		if ctx.Err() != nil {
 			break
 		}
-		e.sick.add(won.at.AddrPort)
+		trail.gaveUp(host, won.at.way(port), err)
+		e.failed(ctx, won.at)
+		e.suspect(host, won.at, err)
 	}
 	return nil, joined(host, errs)
 }
 
-func (e *Egress) finish(ctx context.Context, c net.Conn, ready handshake) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+// failed remembers that an address is not to be tried first, nor again by the
+// request that this was for.
+func (e *Egress) failed(ctx context.Context, c candidate) {
+	e.sick.add(c.AddrPort)
+	triesOf(ctx).add(c.String())
+}
+
+// finish completes the handshake. While other addresses are left, one may not
+// be silent for as long as the last one may.
+func (e *Egress) finish(ctx context.Context, c net.Conn, ready handshake, others bool) (net.Conn, error) {
+	limit := handshakeTimeout
+	if others {
+		limit = min(limit, e.silence)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return ready(ctx, c)
 }
@@ -162,7 +192,8 @@ func (e *Egress) connect(ctx context.Context, list []candidate, limit time.Durat
 				return a, remaining(list, a.at, failed), nil
 			}
 			if ctx.Err() == nil {
-				e.sick.add(a.at.AddrPort)
+				e.failed(ctx, a.at)
+				trailOf(ctx).gaveUp(a.at.Addr().String(), "direct "+a.at.String(), a.err)
 			}
 			failed[a.at] = true
 			errs = append(errs, a.err)

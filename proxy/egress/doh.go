@@ -198,7 +198,7 @@ func (e *Egress) byDoH(ctx context.Context, p *plan, d destination, ready handsh
 	}
 	addrs, ttl, err := p.doh.lookup(ctx, host, e.now())
 	if err != nil {
-		e.once("doh "+host, "fetch.doh does not help", "host", host, "err", &oneLine{err})
+		e.once("doh "+host, "fetch.doh does not help", "host", host, "err", &oneLineError{err})
 		return fail(err)
 	}
 	known, _ := e.resolve(ctx, host, n)
@@ -221,7 +221,7 @@ func (e *Egress) byDoH(ctx context.Context, p *plan, d destination, ready handsh
 		good = append(good, c.Addr())
 	}
 	e.poison.cured(host, good, "", ttl)
-	e.once("doh "+host, "the system's addresses of a name do not serve; using those that fetch.doh knows", "host", host, "err", &oneLine{why})
+	e.once("doh "+host, "the system's addresses of a name do not serve; using those that fetch.doh knows", "host", host, "err", &oneLineError{why})
 	return c, nil
 }
 

@@ -55,7 +55,7 @@ func (r *roots) load(e *Egress, extra []string) error {
 		}
 		// A file that is gone takes nothing from what the others prove.
 		if err := errors.Join(errs...); err != nil {
-			e.once("extra_roots "+err.Error(), "some extra roots are not used", "err", &oneLine{err})
+			e.once("extra_roots "+err.Error(), "some extra roots are not used", "err", &oneLineError{err})
 		}
 	})
 	return r.err

@@ -20,29 +20,45 @@ import (
 // maxProxyHead caps what a proxy may answer to CONNECT before it is cut off.
 const maxProxyHead = 64 << 10
 
-// through opens a connection to host:port by way of a proxy. An address of an
-// [[address]] entry is asked for as an address, in turn; any other name goes to
-// the proxy as a name.
-func (e *Egress) through(ctx context.Context, p *plan, w *way, network, host, port string, ready handshake) (net.Conn, error) {
+// through opens a connection to a destination by way of a proxy. An address of
+// an [[address]] entry is asked for as an address, in turn; any other name goes
+// to the proxy as a name.
+func (e *Egress) through(ctx context.Context, p *plan, w *way, d destination, ready handshake) (net.Conn, error) {
 	if w.err != nil {
 		return nil, w.err
 	}
-	targets, err := e.targets(ctx, p, w, network, host, port)
+	host, port := splitHostPort(d.addr, "")
+	targets, err := e.targets(ctx, p, w, d.network, host, port)
 	if err != nil {
 		return nil, err
 	}
-	var errs []error
-	for _, t := range targets {
+	tried, trail := triesOf(ctx), trailOf(ctx)
+	errs := []error{}
+	for i, t := range targets {
+		key := w.String() + " " + t
+		if tried.has(key) {
+			continue
+		}
 		c, err := e.negotiate(ctx, p, w, t)
+		if err == nil && d.legs {
+			c = &leg{Conn: c, key: key, all: prefixed(w.String()+" ", targets), way: w.String()}
+		}
 		if err == nil && ready != nil {
-			c, err = e.finish(ctx, c, ready)
+			c, err = e.finish(ctx, c, ready, i+1 < len(targets))
 		}
 		if err == nil {
+			trail.took(w.String())
 			return c, nil
 		}
-		if errs = append(errs, err); ctx.Err() != nil {
+		errs = append(errs, err)
+		if ctx.Err() != nil {
 			break
 		}
+		tried.add(key)
+		trail.gaveUp(host, w.String(), err)
+	}
+	if len(errs) == 0 {
+		return nil, errNoneLeft
 	}
 	return nil, fmt.Errorf("%s: through %s: %w", host, w, &oneLineError{errors.Join(errs...)})
 }
@@ -109,8 +125,8 @@ func (e *Egress) onThisHost(ctx context.Context, p *plan, w *way) bool {
 // reach connects to the proxy itself. No guard holds here: the proxy's address
 // is a setting, not a client's wish.
 func (e *Egress) reach(ctx context.Context, p *plan, w *way) (net.Conn, error) {
-	ctx = context.WithValue(ctx, guardKey{}, (*guard)(nil))
-	host, port := splitHostPort(w.address(), "")
+	ctx = withTries(context.WithValue(ctx, guardKey{}, (*guard)(nil)), nil)
+	host, _ := splitHostPort(w.address(), "")
 	var ready handshake
 	if w.url.Scheme == "https" {
 		cfg, err := e.tlsConfig(p, host)
@@ -119,7 +135,7 @@ func (e *Egress) reach(ctx context.Context, p *plan, w *way) (net.Conn, error) {
 		}
 		ready = tlsHandshake(cfg)
 	}
-	return e.direct(ctx, p, "tcp", host, port, connectTimeout, ready)
+	return e.direct(ctx, p, destination{network: "tcp", addr: w.address()}, connectTimeout, ready)
 }
 
 // negotiate asks the proxy for a connection to target.

@@ -40,19 +40,26 @@ const (
 // decompresses, never follows the environment behind our back, and has no
 // response-header time-out, since an upload's last request may be silent for
 // minutes: callers bound their own requests.
-func (e *Egress) Transport(registry string) *http.Transport {
-	p := e.current()
+//
+// A GET or HEAD without a body that is reset, cut off or kept waiting (for
+// Options.Silence, while another address is left) before the first byte of its
+// answer is sent again to the next address of the name, to each once.
+func (e *Egress) Transport(registry string) http.RoundTripper {
+	return e.transport(e.current(), registry)
+}
+
+func (e *Egress) transport(p *plan, registry string) *transport {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	t := p.transports[registry]
 	if t == nil {
-		t = e.newTransport(p, registry)
+		t = &transport{e: e, pool: e.newPool(p, registry)}
 		p.transports[registry] = t
 	}
 	return t
 }
 
-func (e *Egress) newTransport(p *plan, registry string) *http.Transport {
+func (e *Egress) newPool(p *plan, registry string) *http.Transport {
 	o := &outlet{e: e, p: p, registry: registry, chosen: map[string]*way{}}
 	return &http.Transport{
 		Proxy:                  o.proxy,
@@ -96,7 +103,7 @@ func (o *outlet) proxy(r *http.Request) (*url.URL, error) {
 	if r.URL.Port() == "" {
 		addr = net.JoinHostPort(r.URL.Hostname(), "80")
 	}
-	w, _ := o.e.wayFor(r.Context(), o.p, destination{o.registry, "http", "tcp", addr})
+	w, _ := o.e.wayFor(r.Context(), o.p, destination{registry: o.registry, scheme: "http", network: "tcp", addr: addr})
 	if w == nil || w.err != nil || w.url.Scheme != "http" && w.url.Scheme != "https" {
 		return nil, nil //nolint:nilerr // dialPlain goes the same way, and fails with w.err
 	}
@@ -121,7 +128,7 @@ func (o *outlet) dialTLS(ctx context.Context, network, addr string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	return o.e.dial(ctx, o.p, destination{o.registry, "https", network, addr}, tlsHandshake(cfg))
+	return o.e.dial(ctx, o.p, destination{o.registry, "https", network, addr, true}, tlsHandshake(cfg))
 }
 
 // dialPlain dials for http:// requests: their host, or the proxy that proxy
@@ -131,11 +138,11 @@ func (o *outlet) dialPlain(ctx context.Context, network, addr string) (net.Conn,
 	w := o.chosen[hostOnly(addr)]
 	o.mu.Unlock()
 	if w == nil {
-		return o.e.dial(ctx, o.p, destination{o.registry, "http", network, addr}, nil)
+		return o.e.dial(ctx, o.p, destination{o.registry, "http", network, addr, true}, nil)
 	}
 	c, err := o.e.reach(ctx, o.p, w)
 	if err != nil {
 		return nil, fmt.Errorf("through %s: %w", w, err)
 	}
-	return c, nil
+	return &leg{Conn: c, key: w.String(), way: w.String()}, nil
 }

@@ -79,12 +79,17 @@ func (w *way) serves(registry, host string) bool {
 	if !w.all && (registry == "" || !slices.Contains(w.only, registry)) {
 		return false
 	}
+	return !w.excepts(registry, host)
+}
+
+// excepts reports whether a destination must not go this way.
+func (w *way) excepts(registry, host string) bool {
 	for _, x := range w.except {
-		if x == registry || matchHost(x, host) {
-			return false
+		if x != "" && x == registry || matchHost(x, host) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // matchHost matches "host" exactly and "*.domain" below domain.
