@@ -128,7 +128,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	if err := server.Shutdown(deadline); err != nil {
 		_ = server.Close()
 	}
-	_ = <-failed // http.ErrServerClosed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }
 
