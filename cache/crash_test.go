@@ -91,10 +91,29 @@ func killAfter(t *testing.T, dir string, seed uint64, had int64, pieces int) (wr
 	return 0, false
 }
 
-// copyDir copies a cache directory as it is at this moment.
+// copyDir copies a cache directory as a kill at this moment would leave it,
+// while it is at work. A journal names only what has been written, so journals
+// are read before the files they speak of, and a download that ended or began
+// meanwhile is left out: its journal and its file would not belong together.
 func copyDir(t testing.TB, from string) string {
 	t.Helper()
 	to := t.TempDir()
+	type journal struct {
+		f    *os.File // open, so that its inode is not used again
+		text []byte
+	}
+	journals := map[string]journal{}
+	names, _ := filepath.Glob(filepath.Join(from, "partial", "sha256", "*.journal"))
+	for _, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			continue
+		}
+		defer func() { _ = f.Close() }()
+		if text, err := io.ReadAll(f); err == nil {
+			journals[name] = journal{f, text}
+		}
+	}
 	err := filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return nil //nolint:nilerr // it went away meanwhile
@@ -104,12 +123,25 @@ func copyDir(t testing.TB, from string) string {
 		if e.IsDir() {
 			return os.MkdirAll(target, 0o700)
 		}
+		if strings.HasSuffix(path, ".journal") {
+			return nil
+		}
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return nil //nolint:nilerr // the same
 		}
 		return os.WriteFile(target, b, 0o600)
 	})
+	for name, j := range journals {
+		was, _ := j.f.Stat()
+		if now, err := os.Stat(name); err == nil && os.SameFile(was, now) {
+			rel, _ := filepath.Rel(from, name)
+			err = os.WriteFile(filepath.Join(to, rel), j.text, 0o600)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
