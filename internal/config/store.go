@@ -2,18 +2,13 @@ package config
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	"github.com/fsnotify/fsnotify"
 )
 
 // Store is the live settings file: what is in force, edits, and changes by hand. Its methods may be called concurrently.
@@ -115,47 +110,6 @@ func (s *Store) Set(key, value string) error {
 	return nil
 }
 
-// write replaces the file in one step. A symbolic link stays one.
-func (s *Store) write(old, text []byte) error {
-	target := s.path
-	if real, err := filepath.EvalSymlinks(s.path); err == nil {
-		target = real
-	}
-	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
-		return fmt.Errorf("settings: %w", err)
-	}
-	if old != nil {
-		if err := replace(s.path+".bak", old); err != nil {
-			return err
-		}
-	}
-	return replace(target, text)
-}
-
-func replace(path string, text []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".config-*") // 0600
-	if err != nil {
-		return fmt.Errorf("settings: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-			err = fmt.Errorf("settings: %w", err)
-		}
-	}()
-	if _, err := f.Write(text); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
-
 // take puts c in force and tells the subscribers. Needs mu.
 func (s *Store) take(text []byte, c *Config) {
 	s.read = text
@@ -188,38 +142,5 @@ func (s *Store) Reload() {
 	s.setProblem(err.Error())
 	for _, f := range s.calls {
 		f(s.current.Load())
-	}
-}
-
-// settle is how long a file is left alone after it changed: editors write in several steps.
-const settle = 100 * time.Millisecond
-
-// Run takes up changes by hand until ctx ends. Where the folder cannot be watched it says so in the log and waits.
-func (s *Store) Run(ctx context.Context) error {
-	watcher, err := fsnotify.NewWatcher()
-	if err == nil {
-		defer func() { _ = watcher.Close() }()
-		err = watcher.Add(filepath.Dir(s.path)) // the folder: editors replace the file
-	}
-	if err != nil {
-		s.log.Warn("settings: changes by hand are not noticed until the next start", "err", err)
-		<-ctx.Done()
-		return nil
-	}
-	s.Reload() // what changed since Open
-	var due <-chan time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case event := <-watcher.Events:
-			if filepath.Base(event.Name) == filepath.Base(s.path) && due == nil {
-				due = time.After(settle)
-			}
-		case <-watcher.Errors:
-		case <-due:
-			due = nil
-			s.Reload()
-		}
 	}
 }
