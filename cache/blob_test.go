@@ -13,36 +13,8 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"pulley/cache"
+	"pulley/internal/bitrot"
 )
-
-// flip changes one byte of a file and puts its times back if asked to.
-func flip(t testing.TB, name string, at int64, keepTimes bool) {
-	t.Helper()
-	fi, err := os.Stat(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b [1]byte
-	if _, err := f.ReadAt(b[:], at); err != nil {
-		t.Fatal(err)
-	}
-	b[0] ^= 1
-	if _, err := f.WriteAt(b[:], at); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if keepTimes {
-		if err := os.Chtimes(name, fi.ModTime(), fi.ModTime()); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 func TestPutAndGet(t *testing.T) {
 	c := open(t, cache.Options{})
@@ -97,9 +69,9 @@ func TestDamageOnDisk(t *testing.T) {
 		opt    []cache.GetOption
 		why    cache.Reason
 	}{
-		"flipped":                {damage: func(t *testing.T, p string) { flip(t, p, 5000, false) }, why: cache.Damaged},
-		"flipped, times kept":    {damage: func(t *testing.T, p string) { flip(t, p, 5000, true) }, why: cache.Damaged},
-		"flipped, asked to hash": {damage: func(t *testing.T, p string) { flip(t, p, 5000, true) }, opt: []cache.GetOption{cache.Verified()}, why: cache.Damaged},
+		"flipped":                {damage: func(t *testing.T, p string) { bitrot.Flip(t, p, 5000, false) }, why: cache.Damaged},
+		"flipped, times kept":    {damage: func(t *testing.T, p string) { bitrot.Flip(t, p, 5000, true) }, why: cache.Damaged},
+		"flipped, asked to hash": {damage: func(t *testing.T, p string) { bitrot.Flip(t, p, 5000, true) }, opt: []cache.GetOption{cache.Verified()}, why: cache.Damaged},
 		"gone":                   {damage: func(t *testing.T, p string) { _ = os.Remove(p) }, why: cache.Absent},
 		"short":                  {damage: func(t *testing.T, p string) { _ = os.Truncate(p, 99<<10) }, why: cache.Damaged},
 		"empty":                  {damage: func(t *testing.T, p string) { _ = os.Truncate(p, 0) }, why: cache.Damaged},
@@ -169,7 +141,7 @@ func TestManyVerifiedReadsAtOnce(t *testing.T) {
 	d := put(t, c, body)
 	flipped := digest.FromBytes(bytesOf(24, 1<<20))
 	put(t, c, bytesOf(24, 1<<20))
-	flip(t, blobPath(c, flipped), 9, true)
+	bitrot.Flip(t, blobPath(c, flipped), 9, true)
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {

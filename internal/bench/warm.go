@@ -41,79 +41,86 @@ func (b *bench) bare(ctx context.Context, kind string) (*process, error) {
 	return start(ctx, nil, b.self, kind, dir)
 }
 
-func measureMirror(ctx context.Context, b *bench) error {
-	address, err := b.warm(ctx)
-	if err != nil {
-		return err
-	}
-	bare, err := b.bare(ctx, bareFiles)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = bare.stop() }()
-	size := b.big.Content.Size()
-	return pair(b.runs, "MiB/s", [2]string{"pulley", "bare"},
-		func() (float64, error) { return download(ctx, client("", nil), b.mirrorURL(address), size) },
-		func() (float64, error) { return download(ctx, client("", nil), "http://"+bare.line+"/big", size) })
+// warmed is Pulley with the big blob in its cache, and what a client that goes through the proxy needs: whom to trust, and
+// a token.
+type warmed struct {
+	address string
+	trust   *tls.Config
+	bearer  string
 }
 
-// intercepted is warm for a client that goes through the proxy: what it trusts, and its token.
-func (b *bench) intercepted(ctx context.Context) (address string, trust *tls.Config, bearer string, err error) {
-	if address, err = b.warm(ctx); err != nil {
-		return "", nil, "", err
+func (b *bench) intercepted(ctx context.Context) (w warmed, err error) {
+	if w.address, err = b.warm(ctx); err != nil {
+		return w, err
 	}
-	if trust, err = b.trust(); err != nil {
-		return "", nil, "", err
+	if w.trust, err = b.trust(); err != nil {
+		return w, err
 	}
-	bearer, err = token(ctx, client(address, trust), "library/big")
-	return address, trust, bearer, err
+	w.bearer, err = token(ctx, client(w.address, w.trust), "library/big")
+	return w, err
+}
+
+// header is what a client sends that has its token.
+func (w warmed) header() http.Header { return http.Header{"Authorization": {"Bearer " + w.bearer}} }
+
+// bigURL is the big blob at the registry.
+func (b *bench) bigURL() string {
+	return "https://" + registry + "/v2/library/big/blobs/" + b.big.Digest.String()
+}
+
+// against measures Pulley beside bare servers of the kinds given, which run at the addresses that measure gets.
+func (b *bench) against(ctx context.Context, kinds []string, measure func(w warmed, bare []string) error) error {
+	w, err := b.intercepted(ctx)
+	if err != nil {
+		return err
+	}
+	var addresses []string
+	for _, kind := range kinds {
+		p, err := b.bare(ctx, kind)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = p.stop() }()
+		addresses = append(addresses, p.line)
+	}
+	return measure(w, addresses)
+}
+
+func measureMirror(ctx context.Context, b *bench) error {
+	size := b.big.Content.Size()
+	return b.against(ctx, []string{bareFiles}, func(w warmed, bare []string) error {
+		return pair(b.runs, "MiB/s", [2]string{"pulley", "bare"},
+			func() (float64, error) { return download(ctx, client("", nil), b.mirrorURL(w.address), size) },
+			func() (float64, error) { return download(ctx, client("", nil), "http://"+bare[0]+"/big", size) })
+	})
 }
 
 func measureTLS(ctx context.Context, b *bench) error {
-	address, trust, bearer, err := b.intercepted(ctx)
-	if err != nil {
-		return err
-	}
-	bare, err := b.bare(ctx, bareTLS)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = bare.stop() }()
 	size := b.big.Content.Size()
-	url := "https://" + registry + "/v2/library/big/blobs/" + b.big.Digest.String()
-	header := http.Header{"Authorization": {"Bearer " + bearer}}
-	return pair(b.runs, "MiB/s", [2]string{"pulley", "bare"},
-		func() (float64, error) { return downloadAs(ctx, client(address, trust), url, header, size) },
-		func() (float64, error) {
-			return download(ctx, client("", unverified()), "https://"+bare.line+"/big", size)
-		})
+	return b.against(ctx, []string{bareTLS}, func(w warmed, bare []string) error {
+		return pair(b.runs, "MiB/s", [2]string{"pulley", "bare"},
+			func() (float64, error) {
+				return downloadAs(ctx, client(w.address, w.trust), b.bigURL(), w.header(), size)
+			},
+			func() (float64, error) {
+				return download(ctx, client("", unverified()), "https://"+bare[0]+"/big", size)
+			})
+	})
 }
 
 func measureConnect(ctx context.Context, b *bench) error {
 	const connections = 400
-	address, trust, bearer, err := b.intercepted(ctx)
-	if err != nil {
-		return err
-	}
-	bare, err := b.bare(ctx, bareTLS)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = bare.stop() }()
-	through, err := b.bare(ctx, bareTunnel)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = through.stop() }()
-	return pair(b.runs, "conn/s", [2]string{"pulley", "bare"},
-		func() (float64, error) {
-			return connects(connections, func() error { return connectOnce(ctx, address, registry+":443", trust, b.small, bearer) })
-		},
-		func() (float64, error) {
-			return connects(connections, func() error {
-				return connectOnce(ctx, through.line, bare.line, unverified(), "/small", bearer)
+	return b.against(ctx, []string{bareTLS, bareTunnel}, func(w warmed, bare []string) error {
+		return pair(b.runs, "conn/s", [2]string{"pulley", "bare"},
+			func() (float64, error) {
+				return connects(connections, func() error { return connectOnce(ctx, w.address, registry+":443", w.trust, b.small, w.bearer) })
+			},
+			func() (float64, error) {
+				return connects(connections, func() error {
+					return connectOnce(ctx, bare[1], bare[0], unverified(), "/small", w.bearer)
+				})
 			})
-		})
+	})
 }
 
 // unverified is for the bare server alone, whose certificate nobody signed; like trust it resumes no session.
@@ -123,19 +130,17 @@ func unverified() *tls.Config {
 
 func measureMemory(ctx context.Context, b *bench) error {
 	const transfers = 64
-	address, trust, bearer, err := b.intercepted(ctx)
+	w, err := b.intercepted(ctx)
 	if err != nil {
 		return err
 	}
 	// Half over the mirror door, half intercepted; each stops reading after the first MiB and stays open.
-	url := "https://" + registry + "/v2/library/big/blobs/" + b.big.Digest.String()
-	header := http.Header{"Authorization": {"Bearer " + bearer}}
 	for i := range transfers {
 		var response *http.Response
 		if i%2 == 0 {
-			response, err = get(ctx, client("", nil), b.mirrorURL(address), nil)
+			response, err = get(ctx, client("", nil), b.mirrorURL(w.address), nil)
 		} else {
-			response, err = get(ctx, client(address, trust), url, header.Clone())
+			response, err = get(ctx, client(w.address, w.trust), b.bigURL(), w.header())
 		}
 		if err != nil {
 			return err

@@ -145,30 +145,25 @@ func (h *Hub) dispatch(w *response, r *http.Request, t target) {
 			return
 		}
 	}
-	switch t.kind {
-	case Ping:
-		h.servePing(w, r, t)
-	case Token:
-		h.serveToken(w, r, t)
-	case Manifest:
-		h.serveManifest(w, r, t)
-	case Blob:
-		h.serveBlob(w, r, t)
-	case CDN:
-		h.serveCDN(w, r, t)
-	case Tags:
-		h.serveTags(w, r, t)
-	case Referrers:
-		h.serveReferrers(w, r, t)
-	case Upload:
-		h.serveUpload(w, r, t)
+	switch serve := handlers[t.kind]; {
+	case serve != nil:
+		serve(h, w, r, t)
+	case h.Other != nil:
+		h.Other.ServeHTTP(w, r)
 	default:
-		if h.Other != nil {
-			h.Other.ServeHTTP(w, r)
-			return
-		}
 		http.NotFound(w, r)
 	}
+}
+
+var handlers = map[Kind]func(*Hub, *response, *http.Request, target){
+	Ping:      (*Hub).servePing,
+	Token:     (*Hub).serveToken,
+	Manifest:  (*Hub).serveManifest,
+	Blob:      (*Hub).serveBlob,
+	CDN:       (*Hub).serveCDN,
+	Tags:      (*Hub).serveTags,
+	Referrers: (*Hub).serveReferrers,
+	Upload:    (*Hub).serveUpload,
 }
 
 // repoName is <name> of the OCI distribution specification, "Pulling manifests".
