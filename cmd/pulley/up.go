@@ -36,7 +36,7 @@ func (a *app) up() *cobra.Command {
 			}
 			environ := os.Environ()
 			if listen != "" {
-				environ = append(environ, "PULLEY_LISTEN="+listen)
+				environ = append(environ, config.Flag("listen", listen))
 			}
 			limitMemory()
 			level := slog.LevelWarn

@@ -10,7 +10,7 @@ import (
 // Every mirror that ships is off, is one that can be spoken to, and says what a person needs to know.
 func TestCatalogue(t *testing.T) {
 	c := Default()
-	if err := check(c, "", nil); err != nil {
+	if err := check(c, nil, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range c.Registries {

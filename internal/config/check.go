@@ -19,18 +19,24 @@ import (
 type checker struct {
 	file  string
 	lines map[string]int
-	has   *inventory // what the file has
-	err   error      // the first
+	has   *inventory        // what the file has
+	held  map[string]string // what was not taken from the file
+	err   error             // the first
 }
 
 func (k *checker) fail(path, format string, args ...any) {
-	if k.err == nil {
-		k.err = &Error{File: k.file, Line: k.lines[path], Key: path, Text: fmt.Sprintf(format, args...)}
+	if k.err != nil {
+		return
 	}
+	e := &Error{File: k.file, Line: k.lines[path], Key: path, Text: fmt.Sprintf(format, args...)}
+	if by := k.held[path]; by != "" {
+		e.File, e.Line = by, 0
+	}
+	k.err = e
 }
 
-func check(c *Config, file string, body []byte) error {
-	k := &checker{file: file, lines: keyLines(body), has: inventoryOf(body)}
+func check(c *Config, held map[string]string, file string, body []byte) error {
+	k := &checker{held: held, file: file, lines: keyLines(body), has: inventoryOf(body)}
 	k.listen(c)
 	k.oneOf("fetch.finish", c.Fetch.Finish, FinishAuto, FinishAlways, FinishNever)
 	k.oneOf("tray.language", c.Tray.Language, "auto", "en", "zh-CN")

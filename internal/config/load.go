@@ -25,22 +25,29 @@ func load(path string, data []byte, environ []string) (*Config, error) {
 	if err := parse(c, path, data); err != nil {
 		return nil, err
 	}
-	if err := override(c, environ); err != nil {
+	held := Overrides(environ)
+	if err := override(c, environ, held); err != nil {
 		return nil, err
 	}
-	if err := check(c, path, bytes.TrimPrefix(data, byteOrderMark)); err != nil {
+	if err := check(c, held, path, bytes.TrimPrefix(data, byteOrderMark)); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// Overrides names the keys that environ holds, each with its variable: "cache.dir" → "PULLEY_CACHE_DIR".
+// Flag is an entry for environ that stands for a flag of the command line: it holds key, and goes before the variable.
+func Flag(key, value string) string { return flag(key) + "=" + value }
+
+// Overrides names the keys that environ holds, each with its variable or flag: "cache.dir" → "PULLEY_CACHE_DIR",
+// "listen" → "--listen".
 func Overrides(environ []string) map[string]string {
 	env := lookuper(environ)
 	held := make(map[string]string)
 	eachKey(func(key string) {
-		if _, ok := env(variable(key)); ok {
-			held[key] = variable(key)
+		for _, name := range []string{variable(key), flag(key)} {
+			if _, ok := env(name); ok {
+				held[key] = name
+			}
 		}
 	})
 	return held
@@ -48,6 +55,10 @@ func Overrides(environ []string) map[string]string {
 
 func variable(key string) string {
 	return "PULLEY_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+func flag(key string) string {
+	return "--" + strings.NewReplacer(".", "-", "_", "-").Replace(key)
 }
 
 // eachKey calls f for each key that is no table, in the order of the struct.
@@ -71,15 +82,15 @@ func eachKey(f func(key string)) {
 }
 
 // override sets single keys from the environment.
-func override(c *Config, environ []string) error {
+func override(c *Config, environ []string, held map[string]string) error {
 	env := lookuper(environ)
 	var failed error
 	eachKey(func(key string) {
-		text, ok := env(variable(key))
+		text, ok := env(held[key])
 		if !ok || failed != nil {
 			return
 		}
-		d := decoder{file: variable(key)}
+		d := decoder{file: held[key]}
 		failed = d.value(fieldOf(c, key), typed(fieldOf(c, key), text), key)
 	})
 	return failed

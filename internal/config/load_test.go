@@ -113,6 +113,29 @@ func TestEnvironmentOverrides(t *testing.T) {
 	}
 }
 
+// What a flag of the command line or a variable got wrong is not blamed on the file.
+func TestMistakesOutsideTheFileNameTheirPlace(t *testing.T) {
+	path := write(t, "listen = \"127.0.0.1:1\"\n")
+	for entry, want := range map[string]string{
+		"PULLEY_LISTEN=here":          "PULLEY_LISTEN: ",
+		"PULLEY_CACHE_MAX_SIZE=big":   "PULLEY_CACHE_MAX_SIZE: ",
+		Flag("listen", "here"):        "--listen: ",
+		Flag("cache.tag_ttl", "soon"): "--cache-tag-ttl: ",
+	} {
+		_, err := Load(path, []string{entry})
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", entry, err)
+		}
+	}
+}
+
+func TestAFlagGoesBeforeTheVariable(t *testing.T) {
+	c, err := Load(write(t, ""), []string{Flag("listen", "127.0.0.1:2"), "PULLEY_LISTEN=127.0.0.1:3"})
+	if err != nil || c.Listen != "127.0.0.1:2" {
+		t.Errorf("%v %v", c, err)
+	}
+}
+
 func TestRegistryByHost(t *testing.T) {
 	c, err := Load(write(t, "[[registry]]\nname=\"own\"\nhosts=[\"*.corp.example\",\"reg.corp.example:5000\"]\n"), nil)
 	if err != nil {

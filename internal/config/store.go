@@ -7,8 +7,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
+
+	"pulley/internal/config/document"
 )
 
 // Store is the live settings file: what is in force, edits, and changes by hand. Its methods may be called concurrently.
@@ -74,40 +77,61 @@ func (s *Store) Subscribe(f func(*Config)) {
 }
 
 // Set changes one key in the file and takes it up. Comments, order and white space stay; the previous file is kept as
-// <path>.bak. A key that the environment holds is refused, and so is a value that does not fit: nothing is written then.
+// <path>.bak. A key that the environment or a flag holds is refused, and so is a value that does not fit: nothing is
+// written then.
 func (s *Store) Set(key, value string) error {
-	if variable, ok := s.held[key]; ok {
-		return fmt.Errorf("%s: held by %s in the daemon's environment; change it there", key, variable)
+	if by := s.held[key]; strings.HasPrefix(by, "--") {
+		return fmt.Errorf("%s: held by %s, which the daemon was started with; start it without", key, by)
+	} else if by != "" {
+		return fmt.Errorf("%s: held by %s in the daemon's environment; change it there", key, by)
 	}
+	return s.change(key, func(text []byte, _ *Config) ([]byte, error) { return edited(text, key, value) })
+}
+
+// change writes and takes up what edit makes of the file; edit is given its text and what that means. what names the
+// thing in errors. Unless the new text loads, nothing is written.
+func (s *Store) change(what string, edit func(text []byte, c *Config) ([]byte, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, err := s.text()
 	if err != nil {
 		return err
 	}
-	if _, err := load(s.path, old, s.environ); err != nil {
+	c, err := load(s.path, old, s.environ)
+	if err != nil {
 		return fmt.Errorf("%w; mend the file first: pulley config edit", err)
 	}
-	text, err := edited(old, key, value)
+	text, err := edit(old, c)
+	if errors.Is(err, document.ErrShape) {
+		return fmt.Errorf("%w; edit the file by hand: pulley config edit", err)
+	}
 	if err != nil {
 		return err
 	}
-	c, err := load(s.path, text, s.environ)
-	if err != nil {
-		var said *Error
-		if errors.As(err, &said) && said.Key != "" {
-			return fmt.Errorf("%s: %s", key, said.Text)
-		}
-		return fmt.Errorf("%s: cannot be set where it stands (%w); edit the file by hand: pulley config edit", key, err)
-	}
 	if bytes.Equal(old, text) {
 		return nil
+	}
+	if c, err = load(s.path, text, s.environ); err != nil {
+		return refusal(what, err)
 	}
 	if err := s.write(old, text); err != nil {
 		return err
 	}
 	s.take(text, c)
 	return nil
+}
+
+// refusal says why a file that was not written would not load: in terms of what was asked for, as nobody will see it.
+func refusal(what string, err error) error {
+	var said *Error
+	if !errors.As(err, &said) || said.Key == "" {
+		return fmt.Errorf("%s: %w (%w); edit the file by hand: pulley config edit", what, document.ErrShape, err)
+	}
+	key := said.Key[strings.LastIndexByte(said.Key, '.')+1:]
+	if strings.HasSuffix(what, key) || strings.HasSuffix(key, "]") {
+		return fmt.Errorf("%s: %s", what, said.Text)
+	}
+	return fmt.Errorf("%s: %s: %s", what, key, said.Text)
 }
 
 // take puts c in force and tells the subscribers. Needs mu.

@@ -82,6 +82,20 @@ func TestSetRefuses(t *testing.T) {
 	}
 }
 
+// What holds a key is named as the person gave it.
+func TestSetNamesWhatHoldsAKey(t *testing.T) {
+	for entry, name := range map[string]string{"PULLEY_LISTEN=127.0.0.1:2": "PULLEY_LISTEN", Flag("listen", "127.0.0.1:2"): "--listen"} {
+		s, err := Open(write(t, ""), []string{entry}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.Set("listen", "127.0.0.1:3")
+		if err == nil || !strings.Contains(err.Error(), name) || name == "--listen" && strings.Contains(err.Error(), "PULLEY_LISTEN") {
+			t.Errorf("%s: %v", entry, err)
+		}
+	}
+}
+
 func TestChangesByHandAreTakenUpAndBrokenOnesAreNot(t *testing.T) {
 	path := write(t, "")
 	s, err := Open(path, nil, nil)
