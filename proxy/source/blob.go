@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
+	"net/url"
 	"strings"
+	"time"
 )
 
 // Body is the bytes of a blob from Start on; whoever got it closes it.
@@ -18,6 +19,9 @@ type Body struct {
 	Total  int64 // size of the blob, -1 if not said
 	Ranged bool  // the source can send ranges. False: it was asked for one and sent all
 	Host   string
+
+	target *url.URL      // where a redirect led, off the registry's own host; nil if none did
+	took   time.Duration // from the request to the answer's header
 }
 
 // A LieError says that an answer is not one to what was asked: a range that does
@@ -37,26 +41,48 @@ func (e *LieError) Error() string {
 // Errors are *StatusError (a 416's with the blob's size), *LieError or the
 // context's.
 func (o *Origin) Blob(ctx context.Context, repo, digest string, off, end int64, id Identity) (*Body, error) {
+	return o.blob(ctx, "/v2/"+repo+"/blobs/"+digest, "", off, end, id)
+}
+
+// blob is Blob at a path.
+func (o *Origin) blob(ctx context.Context, path, query string, off, end int64, id Identity) (*Body, error) {
 	h := http.Header{}
-	asked := off > 0 || end >= 0
-	if asked {
-		last := ""
-		if end >= 0 {
-			last = strconv.FormatInt(end-1, 10)
-		}
-		h.Set("Range", "bytes="+strconv.FormatInt(off, 10)+"-"+last)
+	if v := rangeOf(off, end); v != "" {
+		h.Set("Range", v)
 	}
-	resp, err := o.Do(ctx, Req{
-		Method: http.MethodGet, Path: "/v2/" + repo + "/blobs/" + digest, Header: h, Auth: id,
-		Scope: "repository:" + repo + ":pull",
-	})
+	resp, err := o.Do(ctx, Req{Method: http.MethodGet, Path: path, RawQuery: query, Header: h, Auth: id})
 	if err != nil {
 		return nil, err
 	}
+	return o.body(resp, off, end)
+}
+
+// blobAt asks for a part of a blob where an earlier request for it was
+// redirected to, with nobody's credentials.
+func (o *Origin) blobAt(ctx context.Context, to *url.URL, off, end int64) (*Body, error) {
+	h := http.Header{"User-Agent": {userAgent}}
+	if v := rangeOf(off, end); v != "" {
+		h.Set("Range", v)
+	}
+	resp, err := o.sendTo(ctx, to, h)
+	if err != nil {
+		return nil, err
+	}
+	return o.body(resp, off, end)
+}
+
+// body makes a Body of the answer to a request for a part of a blob.
+func (o *Origin) body(resp *http.Response, off, end int64) (*Body, error) {
 	b := &Body{ReadCloser: resp.Body, Total: -1, Length: resp.ContentLength, Host: resp.Request.URL.Host}
+	if inner, ok := resp.Body.(*body); ok {
+		b.took = inner.took
+	}
+	if left(resp.Request) {
+		b.target = resp.Request.URL
+	}
 	switch resp.StatusCode {
 	case http.StatusOK:
-		b.Total, b.Ranged = resp.ContentLength, !asked
+		b.Total, b.Ranged = resp.ContentLength, rangeOf(off, end) == ""
 		return b, nil
 	case http.StatusPartialContent:
 		if err := b.fit(resp, off, end); err != nil {

@@ -7,7 +7,10 @@ import (
 )
 
 // Identity is on whose behalf a request is made. The zero value is nobody's.
-type Identity struct{ authorization string }
+type Identity struct {
+	authorization string
+	refresh       string // a mirror's identity token from docker's login
+}
 
 // Anonymous is nobody's identity: public things, by an anonymous token.
 func Anonymous() Identity { return Identity{} }
@@ -21,11 +24,23 @@ func Client(authorization string) Identity {
 	if authorization == "" || token.IsOwn(authorization) {
 		return Identity{}
 	}
-	return Identity{authorization}
+	return Identity{authorization: authorization}
 }
 
 // Anonymous reports whether the identity is nobody's.
-func (id Identity) Anonymous() bool { return id.authorization == "" }
+func (id Identity) Anonymous() bool { return id == Identity{} }
+
+// Name is who that is for a person: "anonymous", the user's name, or "token" for
+// a client that brought its own and did not say whose it is.
+func (id Identity) Name() string {
+	if id.Anonymous() {
+		return "anonymous"
+	}
+	if c, ok := token.FromBasic(id.authorization); ok && c.Username != "" {
+		return c.Username
+	}
+	return "token"
+}
 
 // String never shows what is in it.
 func (id Identity) String() string {
@@ -33,6 +48,9 @@ func (id Identity) String() string {
 		return "anonymous"
 	}
 	scheme, _, _ := strings.Cut(id.authorization, " ")
+	if scheme == "" {
+		scheme = "refresh"
+	}
 	return strings.ToLower(scheme) + " credentials"
 }
 
@@ -41,6 +59,9 @@ func (id Identity) String() string {
 func (id Identity) credentials() (token.Credentials, bool) {
 	if id.Anonymous() {
 		return token.Credentials{}, true
+	}
+	if id.refresh != "" {
+		return token.Credentials{RefreshToken: id.refresh}, true
 	}
 	return token.FromBasic(id.authorization)
 }

@@ -1,15 +1,22 @@
 package source
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// RateLimit is a registry's pull limit as its headers tell it; nothing is
-// assumed where they are silent.
+// RateLimit is a registry's pull limit as its headers tell it, for one identity:
+// registries count each user, and each address that asks anonymously. Nothing is
+// assumed where the headers are silent.
 type RateLimit struct {
+	Registry string // name
+	Identity string // "anonymous", or the user as far as known: see [Identity.Name]
+
 	Known     bool
 	Limit     int           // pulls per Window
 	Remaining int           // at At; -1 if it was not said
@@ -49,18 +56,63 @@ func parseQuota(v string) (n int, window time.Duration, ok bool) {
 	return n, window, true
 }
 
+type limitKey struct{ registry, identity string }
+
+// maxLimits bounds the identities remembered.
+const maxLimits = 256
+
 // observe remembers the limit that an answer of the origin carries.
-func (o *Origin) observe(h http.Header) {
-	if l, ok := parseLimit(h, o.set.now()); ok {
-		o.set.mu.Lock()
-		o.set.limits[o.reg.Name] = l
-		o.set.mu.Unlock()
+func (o *Origin) observe(h http.Header, id Identity) {
+	l, ok := parseLimit(h, o.set.now())
+	if !ok || o.mirror {
+		return
 	}
+	l.Registry, l.Identity = o.reg.Name, o.set.nameOf(id)
+	s := o.set
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := limitKey{l.Registry, l.Identity}
+	if _, known := s.limits[key]; !known && len(s.limits) >= maxLimits {
+		for old := range s.limits {
+			delete(s.limits, old)
+			break
+		}
+	}
+	s.limits[key] = l
 }
 
-// Limits returns the last seen pull limit of the registry.
-func (o *Origin) Limits() RateLimit {
-	o.set.mu.Lock()
-	defer o.set.mu.Unlock()
-	return o.set.limits[o.reg.Name]
+// nameOf names an identity; a token that was fetched here with a password is
+// that user's.
+func (s *Set) nameOf(id Identity) string {
+	if user := s.tokens.UserOf(id.authorization); user != "" {
+		return user
+	}
+	return id.Name()
+}
+
+// Limits returns the last seen pull limit of the registry, whoever's it was.
+func (o *Origin) Limits() RateLimit { return o.set.Limits()[o.reg.Name] }
+
+// Limits returns the last seen pull limit of each registry that has one,
+// whoever's it was.
+func (s *Set) Limits() map[string]RateLimit {
+	out := map[string]RateLimit{}
+	for _, l := range s.LimitList() {
+		if have, ok := out[l.Registry]; !ok || !l.At.Before(have.At) {
+			out[l.Registry] = l
+		}
+	}
+	return out
+}
+
+// LimitList returns the last seen pull limit of each registry and identity, in
+// order.
+func (s *Set) LimitList() []RateLimit {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := slices.Collect(maps.Values(s.limits))
+	slices.SortFunc(list, func(a, b RateLimit) int {
+		return cmp.Or(strings.Compare(a.Registry, b.Registry), strings.Compare(a.Identity, b.Identity))
+	})
+	return list
 }

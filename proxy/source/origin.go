@@ -24,11 +24,20 @@ var ErrHeaderTimeout = fmt.Errorf("no answer within %v", headerTimeout)
 
 const userAgent = "pulley"
 
-// Origin is a registry itself, at one of its hosts.
+// Origin is a registry itself, at one of its hosts; within this package also a
+// mirror, which is a registry like any other, under its own name.
 type Origin struct {
-	set  *Set
-	reg  *config.Registry
-	host string
+	set    *Set
+	reg    *config.Registry
+	host   string
+	mirror bool
+}
+
+// repeats tells that the host is asked once more than the caller knows of.
+func (o *Origin) repeats() {
+	if o.mirror {
+		o.set.manners.charge("mirror " + o.reg.Name)
+	}
 }
 
 // Registry returns the registry's name.
@@ -49,6 +58,7 @@ type Req struct {
 	RawQuery string      // without "?"
 	Header   http.Header // end-to-end headers; Authorization in it is ignored. May be nil, is not changed
 	Auth     Identity
+	Public   bool   // the repository is known to be public: a mirror may be told its name
 	Scope    string // of the token needed; "" derives it from method and path
 
 	// Body is streamed as it is, once. ContentLength -1 means unknown. A
@@ -73,6 +83,7 @@ func (o *Origin) Do(ctx context.Context, r Req) (*http.Response, error) {
 	if scope == "" {
 		scope = ScopeOf(r.Method, r.Path, r.RawQuery)
 	}
+	r.Auth = o.own(r.Auth)
 	creds, exchange := r.Auth.credentials()
 	once := r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
 	if exchange && once {
@@ -101,7 +112,17 @@ func (o *Origin) Do(ctx context.Context, r Req) (*http.Response, error) {
 			return resp, nil
 		}
 		drain(resp)
+		o.repeats()
 	}
+}
+
+// own is an identity as far as it was meant for this host: credentials for a
+// retired registry are not shown to the one that answers in its stead.
+func (o *Origin) own(id Identity) Identity {
+	if o.reg.AnsweredBy != "" && o.host == o.reg.AnsweredBy {
+		return Anonymous()
+	}
+	return id
 }
 
 // learn takes from an answer how the registry wants to be spoken to, and says
@@ -116,11 +137,12 @@ func (o *Origin) learn(r Req, resp *http.Response, scope *string, creds token.Cr
 		if err != nil {
 			return false, err
 		}
-		if *scope == "" {
-			if list, err := token.ParseChallenges(resp.Header); err == nil {
-				if c, ok := token.Find(list, token.Bearer); ok {
-					*scope = c.Params["scope"]
-				}
+		renamed := false
+		if *scope == "" || o.mirror {
+			// A mirror may call what it is asked for in its tokens by another
+			// name than in its paths.
+			if asks := scopeAsked(resp.Header); asks != *scope && (!o.mirror || strings.HasSuffix(asks, ":pull")) {
+				*scope, renamed = asks, o.mirror
 			}
 		}
 		h, known := o.set.tokens.Hint(o.site())
@@ -128,7 +150,7 @@ func (o *Origin) learn(r Req, resp *http.Response, scope *string, creds token.Cr
 			return changed && auth == "" && !creds.Anonymous(), nil
 		}
 		had := o.set.tokens.Forget(o.site(), *scope, creds)
-		return changed || !strings.HasPrefix(auth, "Bearer ") || had && !fresh, nil
+		return changed || renamed || !strings.HasPrefix(auth, "Bearer ") || had && !fresh, nil
 	case resp.StatusCode == http.StatusOK && auth == "" && r.Path == "/v2/":
 		// Elsewhere a success proves nothing: some registries give public things
 		// to anybody and still have logins.
@@ -138,11 +160,21 @@ func (o *Origin) learn(r Req, resp *http.Response, scope *string, creds token.Cr
 	return false, nil
 }
 
+// scopeAsked is the scope of a Bearer challenge, "" if there is none.
+func scopeAsked(h http.Header) string {
+	list, err := token.ParseChallenges(h)
+	if err != nil {
+		return ""
+	}
+	c, _ := token.Find(list, token.Bearer)
+	return c.Params["scope"]
+}
+
 // Pass sends a request that is none of the registry API's business: no token is
 // fetched, no redirect followed, upgrades are possible (a 101 answer's Body is an
 // io.ReadWriteCloser). The identity's Authorization goes along as it is.
 func (o *Origin) Pass(ctx context.Context, r Req) (*http.Response, error) {
-	req, err := o.request(ctx, r, r.Auth.authorization)
+	req, err := o.request(ctx, r, o.own(r.Auth).authorization)
 	if err != nil {
 		return nil, o.unreached(o.host, false, err)
 	}

@@ -46,10 +46,30 @@ func left(r *http.Request) bool { return hopOf(r).gone }
 //     headers of `carried` alone, also if it comes back;
 //   - another host may not lead to where only this machine gets (see
 //     egress.Screen);
-//   - nothing of a redirect is kept: a signed URL runs out.
+//   - nothing of a redirect is kept here: a signed URL runs out. (A [BlobRef]
+//     asks its target again for the next ranges of the same blob.)
 func (o *Origin) send(ctx context.Context, r Req, auth string) (*http.Response, error) {
+	return o.follow(ctx, r.Method, r.Auth, func(ctx context.Context) (*http.Request, error) { return o.request(ctx, r, auth) })
+}
+
+// sendTo makes a GET for what an earlier request was redirected to, by the same
+// rules as if it were redirected there again.
+func (o *Origin) sendTo(ctx context.Context, to *url.URL, header http.Header) (*http.Response, error) {
+	return o.follow(ctx, http.MethodGet, Anonymous(), func(ctx context.Context) (*http.Request, error) {
+		ctx = context.WithValue(o.set.network.Screen(ctx, o.host, to.Host), hopKey{}, hop{gone: true, blob: true})
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
+		if err != nil {
+			return nil, errors.New("redirects to something that is no URL")
+		}
+		req.Header = header
+		return req, nil
+	})
+}
+
+// follow sends what first makes, and what that is redirected to.
+func (o *Origin) follow(ctx context.Context, method string, id Identity, first func(context.Context) (*http.Request, error)) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	follow := r.Method == http.MethodGet || r.Method == http.MethodHead
+	follow := method == http.MethodGet || method == http.MethodHead
 	var timer *time.Timer
 	if follow {
 		timer = time.AfterFunc(headerTimeout, func() { cancel(ErrHeaderTimeout) })
@@ -64,23 +84,24 @@ func (o *Origin) send(ctx context.Context, r Req, auth string) (*http.Response, 
 		cancel(nil)
 		return nil, o.unreached(host, elsewhere, err)
 	}
-	req, err := o.request(ctx, r, auth)
+	req, err := first(ctx)
 	if err != nil {
 		return fail(o.host, false, err)
 	}
+	asked := o.set.now()
 	for hops := 0; ; hops++ {
 		resp, err := o.set.network.Transport(o.reg.Name).RoundTrip(req)
 		if err != nil {
 			return fail(req.URL.Host, left(req), err)
 		}
 		if !left(req) {
-			o.observe(resp.Header)
+			o.observe(resp.Header, id)
 		}
 		if !follow || !redirects(resp) {
 			if timer != nil {
 				timer.Stop()
 			}
-			resp.Body = &body{ReadCloser: resp.Body, cancel: cancel}
+			resp.Body = &body{ReadCloser: resp.Body, cancel: cancel, took: o.set.now().Sub(asked)}
 			return resp, nil
 		}
 		drain(resp)
@@ -91,7 +112,9 @@ func (o *Origin) send(ctx context.Context, r Req, auth string) (*http.Response, 
 		if err != nil {
 			return fail(req.URL.Host, left(req), err)
 		}
-		req = next
+		if req = next; !left(req) {
+			o.repeats()
+		}
 		if timer != nil {
 			timer.Reset(headerTimeout)
 		}
@@ -159,6 +182,7 @@ type body struct {
 	io.ReadCloser
 	cancel context.CancelCauseFunc
 	once   sync.Once
+	took   time.Duration // from the request to the header, redirects included
 }
 
 func (b *body) Close() error {

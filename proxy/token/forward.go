@@ -29,7 +29,7 @@ type ForwardRequest struct {
 // Forward hands a client's token request to the registry's own token service,
 // and its answer back as it is: status, headers, body. The service named is
 // always the registry's own, whatever the client was told. Nothing of it is
-// kept: the token is the client's.
+// kept but whose token it is: the token is the client's.
 //
 // Errors: ErrNoRealm, ErrForm, *RealmError, *ServiceError with Status 0 (not
 // reached, or an answer that cannot be passed on), or the context's.
@@ -56,20 +56,27 @@ func (k *Keeper) Forward(ctx context.Context, s Site, r ForwardRequest) (*Answer
 		}
 		header.Set("Authorization", a)
 	}
+	var a *Answer
+	var form url.Values
 	switch r.Method {
 	case http.MethodGet:
-		return k.call(ctx, s, h, withService(r.Query, h.Service), nil, header)
+		a, err = k.call(ctx, s, h, withService(r.Query, h.Service), nil, header)
 	case http.MethodPost:
 		if len(r.Body) > maxForm {
 			return nil, ErrForm
 		}
-		form, err := url.ParseQuery(string(r.Body))
-		if err != nil {
+		if form, err = url.ParseQuery(string(r.Body)); err != nil {
 			return nil, ErrForm
 		}
-		return k.call(ctx, s, h, nil, withService(form, h.Service), header)
+		a, err = k.call(ctx, s, h, nil, withService(form, h.Service), header)
+	default:
+		return nil, ErrForm
 	}
-	return nil, ErrForm
+	if err != nil {
+		return nil, err
+	}
+	k.owned(s, a, header.Get("Authorization"), form)
+	return a, nil
 }
 
 func withService(v url.Values, service string) url.Values {

@@ -87,6 +87,7 @@ type Keeper struct {
 	mu     sync.Mutex
 	hints  map[string]Hint // by registry and host
 	tokens map[string]held // by registry, host, realm, service, scope and identity
+	owners map[[sha256.Size]byte]owner
 }
 
 // held is a token and when it must not be used any more.
@@ -102,7 +103,7 @@ const maxTokens = 4096
 func NewKeeper(o Options) *Keeper {
 	k := &Keeper{
 		settings: o.Settings, network: o.Network, log: o.Log, now: o.Now,
-		salt: make([]byte, 32), hints: map[string]Hint{}, tokens: map[string]held{},
+		salt: make([]byte, 32), hints: map[string]Hint{}, tokens: map[string]held{}, owners: map[[sha256.Size]byte]owner{},
 	}
 	_, _ = rand.Read(k.salt) // never fails (crypto/rand)
 	if k.log == nil {
