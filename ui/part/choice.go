@@ -5,7 +5,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -19,17 +18,18 @@ type Option struct{ Value, Label string }
 // an arrow. Tapped, it opens the others.
 type Choice struct {
 	widget.BaseWidget
+	attention
 	Chosen func(value string) // nil: nobody listens
 
-	options          []Option
-	value            string
-	hovered, focused bool
-	word             *Text
+	options []Option
+	value   string
+	word    *Text
 }
 
 // NewChoice makes one without options.
 func NewChoice(chosen func(value string)) *Choice {
 	c := &Choice{Chosen: chosen, word: NewText("")}
+	c.noticed = c.Refresh
 	c.ExtendBaseWidget(c)
 	return c
 }
@@ -92,12 +92,12 @@ func (c *Choice) Tapped(*fyne.PointEvent) {
 // TypedKey opens the options on space and return, and steps through them with
 // the arrows.
 func (c *Choice) TypedKey(e *fyne.KeyEvent) {
-	switch e.Name {
-	case fyne.KeySpace, fyne.KeyReturn, fyne.KeyEnter:
+	switch {
+	case presses(e):
 		c.Tapped(nil)
-	case fyne.KeyUp, fyne.KeyLeft:
+	case e.Name == fyne.KeyUp || e.Name == fyne.KeyLeft:
 		c.step(-1)
-	case fyne.KeyDown, fyne.KeyRight:
+	case e.Name == fyne.KeyDown || e.Name == fyne.KeyRight:
 		c.step(1)
 	}
 }
@@ -109,43 +109,14 @@ func (c *Choice) step(by int) {
 	}
 }
 
-// TypedRune ignores text.
-func (c *Choice) TypedRune(rune) {}
-
-// FocusGained draws the ring.
-func (c *Choice) FocusGained() { c.focused = true; c.Refresh() }
-
-// FocusLost takes it away.
-func (c *Choice) FocusLost() { c.focused = false; c.Refresh() }
-
-// MouseIn lightens it.
-func (c *Choice) MouseIn(*desktop.MouseEvent) { c.hovered = true; c.Refresh() }
-
-// MouseMoved is of no interest.
-func (c *Choice) MouseMoved(*desktop.MouseEvent) {}
-
-// MouseOut takes the lightening away.
-func (c *Choice) MouseOut() { c.hovered = false; c.Refresh() }
-
-// Cursor is a hand.
-func (c *Choice) Cursor() desktop.Cursor { return desktop.PointerCursor }
-
 // CreateRenderer is called by Fyne.
 func (c *Choice) CreateRenderer() fyne.WidgetRenderer {
-	ground := &canvas.Rectangle{CornerRadius: 5}
+	ground := &canvas.Rectangle{}
 	arrow := canvas.NewImageFromResource(fynetheme.NewColoredResource(fynetheme.MenuDropDownIcon(), theme.Muted))
 	arrow.FillMode = canvas.ImageFillContain
 	const side, arrowSide, above = 8, 15, 3
 	d := &drawing{objects: []fyne.CanvasObject{ground, c.word, arrow}}
-	d.paint = func() {
-		ground.FillColor, ground.StrokeColor, ground.StrokeWidth = nil, nil, 0
-		if c.hovered {
-			ground.FillColor = hue(c, fynetheme.ColorNameHover)
-		}
-		if c.focused {
-			ground.StrokeColor, ground.StrokeWidth = hue(c, fynetheme.ColorNamePrimary), 1
-		}
-	}
+	d.paint = func() { c.ground(c, ground) }
 	d.layout = func(size fyne.Size) {
 		ground.Resize(size)
 		arrow.Resize(fyne.NewSquareSize(arrowSide))

@@ -3,7 +3,6 @@ package part
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -13,17 +12,18 @@ import (
 // Press is a small drawing that can be pressed.
 type Press struct {
 	widget.BaseWidget
+	attention
 	Pressed func() // nil: nobody listens
 
-	icon             fyne.Resource
-	picture          *canvas.Image
-	hovered, focused bool
-	confirmed        bool
+	icon      fyne.Resource
+	picture   *canvas.Image
+	confirmed bool
 }
 
 // NewPress makes one with a themed icon.
 func NewPress(icon fyne.Resource, pressed func()) *Press {
 	p := &Press{Pressed: pressed, icon: icon}
+	p.noticed = p.Refresh
 	p.ExtendBaseWidget(p)
 	return p
 }
@@ -43,35 +43,20 @@ func (p *Press) Tapped(*fyne.PointEvent) {
 
 // TypedKey says so on space and return.
 func (p *Press) TypedKey(e *fyne.KeyEvent) {
-	if e.Name == fyne.KeySpace || e.Name == fyne.KeyReturn || e.Name == fyne.KeyEnter {
+	if presses(e) {
 		p.Tapped(nil)
 	}
 }
 
-// TypedRune ignores text.
-func (p *Press) TypedRune(rune) {}
+// FocusLost forgets the confirmation too.
+func (p *Press) FocusLost() { p.confirmed = false; p.attention.FocusLost() }
 
-// FocusGained draws the ring.
-func (p *Press) FocusGained() { p.focused = true; p.Refresh() }
-
-// FocusLost takes it away.
-func (p *Press) FocusLost() { p.focused, p.confirmed = false, false; p.Refresh() }
-
-// MouseIn lightens it.
-func (p *Press) MouseIn(*desktop.MouseEvent) { p.hovered = true; p.Refresh() }
-
-// MouseMoved is of no interest.
-func (p *Press) MouseMoved(*desktop.MouseEvent) {}
-
-// MouseOut takes the lightening away.
-func (p *Press) MouseOut() { p.hovered, p.confirmed = false, false; p.Refresh() }
-
-// Cursor is a hand.
-func (p *Press) Cursor() desktop.Cursor { return desktop.PointerCursor }
+// MouseOut does the same.
+func (p *Press) MouseOut() { p.confirmed = false; p.attention.MouseOut() }
 
 // CreateRenderer is called by Fyne.
 func (p *Press) CreateRenderer() fyne.WidgetRenderer {
-	ground := &canvas.Rectangle{CornerRadius: 5}
+	ground := &canvas.Rectangle{}
 	p.picture = canvas.NewImageFromResource(nil)
 	p.picture.FillMode = canvas.ImageFillContain
 	const side, padding = 15, 4
@@ -81,13 +66,7 @@ func (p *Press) CreateRenderer() fyne.WidgetRenderer {
 		if p.confirmed {
 			p.picture.Resource = fynetheme.NewColoredResource(fynetheme.ConfirmIcon(), fynetheme.ColorNamePrimary)
 		}
-		ground.FillColor, ground.StrokeColor, ground.StrokeWidth = nil, nil, 0
-		if p.hovered {
-			ground.FillColor = hue(p, fynetheme.ColorNameHover)
-		}
-		if p.focused {
-			ground.StrokeColor, ground.StrokeWidth = hue(p, fynetheme.ColorNamePrimary), 1
-		}
+		p.ground(p, ground)
 	}
 	d.layout = func(size fyne.Size) {
 		ground.Resize(size)

@@ -14,14 +14,16 @@ import (
 // on it, and then says so.
 type Switch struct {
 	widget.DisableableWidget
+	attention
 	Flipped func(on bool) // nil: nobody listens
 
-	on, hovered, focused bool
+	on bool
 }
 
 // NewSwitch makes one that is off.
 func NewSwitch(flipped func(on bool)) *Switch {
 	s := &Switch{Flipped: flipped}
+	s.noticed = s.Refresh
 	s.ExtendBaseWidget(s)
 	return s
 }
@@ -63,35 +65,17 @@ func (s *Switch) Tapped(*fyne.PointEvent) { s.flip() }
 
 // TypedKey flips it on space and return.
 func (s *Switch) TypedKey(e *fyne.KeyEvent) {
-	if e.Name == fyne.KeySpace || e.Name == fyne.KeyReturn || e.Name == fyne.KeyEnter {
+	if presses(e) {
 		s.flip()
 	}
 }
-
-// TypedRune ignores text.
-func (s *Switch) TypedRune(rune) {}
-
-// FocusGained draws the ring.
-func (s *Switch) FocusGained() { s.focused = true; s.Refresh() }
-
-// FocusLost takes it away.
-func (s *Switch) FocusLost() { s.focused = false; s.Refresh() }
-
-// MouseIn lightens it.
-func (s *Switch) MouseIn(*desktop.MouseEvent) { s.hovered = true; s.Refresh() }
-
-// MouseMoved is of no interest.
-func (s *Switch) MouseMoved(*desktop.MouseEvent) {}
-
-// MouseOut takes the lightening away.
-func (s *Switch) MouseOut() { s.hovered = false; s.Refresh() }
 
 // Cursor is a hand where it can be tapped.
 func (s *Switch) Cursor() desktop.Cursor {
 	if s.Disabled() {
 		return desktop.DefaultCursor
 	}
-	return desktop.PointerCursor
+	return s.attention.Cursor()
 }
 
 const (
