@@ -26,7 +26,17 @@ import (
 
 const repo = "library/debian"
 
-func hub(t *testing.T, h *hubtest.Hub) (*hubtest.Hub, func(digest.Digest) source.Ref) {
+// real is the origin of a hub.
+type real struct{ source.Ref }
+
+func (real) Name() string     { return "origin" }
+func (real) Origin() bool     { return true }
+func (real) Proven() bool     { return true }
+func (real) Rate() float64    { return 0 }
+func (real) Connections() int { return 100 }
+func (real) Tier() int        { return 0 }
+
+func hub(t *testing.T, h *hubtest.Hub) (*hubtest.Hub, func(digest.Digest) fetch.Sources) {
 	t.Helper()
 	if err := h.Start(); err != nil {
 		t.Fatal(err)
@@ -45,16 +55,9 @@ func hub(t *testing.T, h *hubtest.Hub) (*hubtest.Hub, func(digest.Digest) source
 		Tokens: token.NewKeeper(token.Options{Settings: settings, Network: out}),
 	})
 	reg, _ := cfg.Registry("docker.io")
-	return h, func(d digest.Digest) source.Ref {
-		return source.Ref{Origin: set.Of(reg), Repository: repo, Digest: d.String(), As: source.Anonymous()}
+	return h, func(d digest.Digest) fetch.Sources {
+		return these(real{source.Ref{Origin: set.Of(reg), Repository: repo, Digest: d.String(), As: source.Anonymous()}})
 	}
-}
-
-func blob(n int) []byte {
-	b := make([]byte, n)
-	r := rand.NewChaCha8([32]byte{1})
-	_, _ = r.Read(b)
-	return b
 }
 
 const size = 3 << 20
@@ -63,12 +66,12 @@ func TestWholeBlobInOneRequest(t *testing.T) {
 	h, ref := hub(t, &hubtest.Hub{})
 	data := blob(size)
 	d := h.AddBlob(repo, data)
-	m := newMemory([2]int64{0, -1})
+	m := newMemory(data)
 	var received atomic.Int64
-	if err := fetch.Run(t.Context(), ref(d), m, fetch.Options{Received: func(n int) { received.Add(int64(n)) }}); !errors.Is(err, fetch.ErrIdle) {
+	if err := fetch.Run(t.Context(), ref(d), m, fetch.Options{Received: func(_ fetch.Source, n int) { received.Add(int64(n)) }}); err != nil {
 		t.Fatal(err)
 	}
-	m.check(t, data, [2]int64{0, size})
+	m.verify(t)
 	if m.Size() != size || received.Load() != size {
 		t.Errorf("size %d, received %d", m.Size(), received.Load())
 	}
@@ -86,12 +89,12 @@ func TestRangesAtOnce(t *testing.T) {
 	h, ref := hub(t, &hubtest.Hub{})
 	data := blob(size)
 	d := h.AddBlob(repo, data)
-	m := newMemory([2]int64{size - 1000, -1}, [2]int64{0, 1 << 20}, [2]int64{1 << 20, 2 << 20}, [2]int64{2 << 20, size - 1000})
-	m.done = true
+	m := newMemory(data, [2]int64{size - 1000, -1}, [2]int64{0, 1 << 20}, [2]int64{1 << 20, 2 << 20}, [2]int64{2 << 20, size - 1000})
+	m.told = true
 	if err := fetch.Run(t.Context(), ref(d), m, fetch.Options{Connections: 3}); err != nil {
 		t.Fatal(err)
 	}
-	m.check(t, data, [2]int64{0, size})
+	m.verify(t)
 	if !h.Ranges(d).Once(size) {
 		t.Errorf("sent %v", h.Ranges(d))
 	}
@@ -124,12 +127,11 @@ func TestBreaks(t *testing.T) {
 			h, ref := hub(t, &hubtest.Hub{})
 			d := h.AddBlob(repo, data)
 			h.SetFaults(tt.faults...)
-			m := newMemory([2]int64{0, -1})
-			m.done = true
+			m := newMemory(data)
 			if err := fetch.Run(t.Context(), ref(d), m, fetch.Options{StallTimeout: 300 * time.Millisecond}); err != nil {
 				t.Fatal(err)
 			}
-			m.check(t, data, [2]int64{0, size})
+			m.verify(t)
 			if m.Size() != size {
 				t.Errorf("size %d", m.Size())
 			}
@@ -153,23 +155,12 @@ func TestSignedURLRunsOut(t *testing.T) {
 	data := blob(size)
 	d := h.AddBlob(repo, data)
 	h.SetFaults(hubtest.Faults{Cut: hubtest.At(1_000_000), First: 1})
-	m := newMemory([2]int64{0, -1})
-	m.wrote = make(chan struct{})
-	result := make(chan error, 1)
-	go func() { result <- fetch.Run(t.Context(), ref(d), m, fetch.Options{}) }()
-	<-m.wrote
-	now.Store(int64(time.Minute)) // the URL has long run out when the body breaks
-	for done := false; !done; {
-		select {
-		case <-m.wrote:
-		case err := <-result:
-			if !errors.Is(err, fetch.ErrIdle) {
-				t.Fatal(err)
-			}
-			done = true
-		}
+	m := newMemory(data)
+	m.wrote = func(*claim) { now.Store(int64(time.Minute)) } // the URL has long run out when the body breaks
+	if err := fetch.Run(t.Context(), ref(d), m, fetch.Options{}); err != nil {
+		t.Fatal(err)
 	}
-	m.check(t, data, [2]int64{0, size})
+	m.verify(t)
 	if n := h.Count("GET", "/v2/*/*/blobs/*"); n < 2 {
 		t.Errorf("the registry was asked %d times", n)
 	}
@@ -180,18 +171,18 @@ func TestVerdictsEndIt(t *testing.T) {
 		h, ref := hub(t, &hubtest.Hub{})
 		d := h.AddBlob(repo, blob(size))
 		h.SetFaults(hubtest.Faults{Kind: hubtest.Blob, Status: status})
-		m := newMemory([2]int64{0, 1000}, [2]int64{1000, -1})
+		m := newMemory(blob(size), [2]int64{0, 1000}, [2]int64{1000, -1})
 		err := fetch.Run(t.Context(), ref(d), m, fetch.Options{})
 		var s *source.StatusError
 		if !errors.As(err, &s) || !s.Definite() || s.Status != status {
 			t.Errorf("%d: %v", status, err)
 		}
-		m.check(t, nil)
+		m.verify(t, nothing)
 	}
 	h, ref := hub(t, &hubtest.Hub{})
 	d := h.AddBlob(repo, blob(size))
 	h.SetFaults(hubtest.Faults{Kind: hubtest.Blob, Status: 429, Header: http.Header{"Retry-After": {"3600"}}})
-	err := fetch.Run(t.Context(), ref(d), newMemory([2]int64{0, -1}), fetch.Options{})
+	err := fetch.Run(t.Context(), ref(d), newMemory(blob(size)), fetch.Options{})
 	var s *source.StatusError
 	if !errors.As(err, &s) || s.RetryAfter != time.Hour {
 		t.Errorf("an hour's wait: %v", err)
@@ -206,7 +197,7 @@ func TestHopelessSourceEnds(t *testing.T) {
 	data := blob(size)
 	d := h.AddBlob(repo, data)
 	h.SetFaults(hubtest.Faults{Cut: hubtest.At(0)})
-	m := newMemory([2]int64{0, -1})
+	m := newMemory(data)
 	err := fetch.Run(t.Context(), ref(d), m, fetch.Options{Attempts: 3})
 	if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) && err == nil {
 		t.Errorf("got %v", err)
@@ -220,18 +211,19 @@ func TestHopelessSourceEnds(t *testing.T) {
 	// A source that is gone is given up, and what came stays.
 	h.SetFaults()
 	h.Down()
-	if err := fetch.Run(t.Context(), ref(d), m2(), fetch.Options{Attempts: 2}); err == nil || !source.Unknown(err) {
+	if err := fetch.Run(t.Context(), ref(d), newMemory(data), fetch.Options{Attempts: 2}); err == nil || !source.Unknown(err) {
 		t.Errorf("with the hub down: %v", err)
 	}
 }
 
-func m2() *memory { return newMemory([2]int64{0, -1}) }
+// nothing is the range that no test misses.
+var nothing = [2]int64{}
 
 func TestUntrustedIsNotRetried(t *testing.T) {
 	h, ref := hub(t, &hubtest.Hub{})
 	d := h.AddBlob(repo, blob(10))
 	h.SetFaults(hubtest.Faults{WrongCert: true})
-	err := fetch.Run(t.Context(), ref(d), m2(), fetch.Options{})
+	err := fetch.Run(t.Context(), ref(d), newMemory(blob(10)), fetch.Options{})
 	if err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("got %v", err)
 	}
@@ -243,14 +235,14 @@ func TestUntrustedIsNotRetried(t *testing.T) {
 func TestSizeContradiction(t *testing.T) {
 	h, ref := hub(t, &hubtest.Hub{})
 	d := h.AddBlob(repo, blob(1000))
-	m := m2()
+	m := newMemory(blob(1000))
 	m.size = 999
 	err := fetch.Run(t.Context(), ref(d), m, fetch.Options{})
 	var s *fetch.SizeError
 	if !errors.As(err, &s) || s.Size != 1000 {
 		t.Errorf("got %v", err)
 	}
-	m.check(t, nil)
+	m.verify(t, nothing)
 }
 
 // A body that announces more than there is: what is missing is asked for and
@@ -261,7 +253,7 @@ func TestWrongLength(t *testing.T) {
 	d := h.AddBlob(repo, data)
 	for _, delta := range []int64{-10, 10} {
 		h.SetFaults(hubtest.Faults{Length: delta})
-		m := m2()
+		m := newMemory(blob(1000))
 		m.size = 1000
 		err := fetch.Run(t.Context(), ref(d), m, fetch.Options{Attempts: 2})
 		var s *fetch.SizeError
@@ -275,34 +267,32 @@ func TestStopAndFailureOfTheSink(t *testing.T) {
 	h, ref := hub(t, &hubtest.Hub{})
 	data := blob(size)
 	d := h.AddBlob(repo, data)
-	m := newMemory([2]int64{0, -1}, [2]int64{size - 10, -1})
+	m := newMemory(data, [2]int64{0, -1}, [2]int64{size - 10, -1})
 	m.stopAt = 1 << 20
 	if err := fetch.Run(t.Context(), ref(d), m, fetch.Options{Connections: 1}); !errors.Is(err, fetch.ErrIdle) {
 		t.Fatal(err)
 	}
-	m.check(t, data, [2]int64{0, 1 << 20}, [2]int64{size - 10, size})
-	full := errors.New("disk full")
-	m = newMemory([2]int64{0, -1})
+	m.verify(t, [2]int64{0, 1 << 20})
+	full := errFull
+	m = newMemory(data)
 	m.broken = full
 	if err := fetch.Run(t.Context(), ref(d), m, fetch.Options{}); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
-	m.check(t, nil)
+	m.verify(t, nothing)
 }
 
 func TestEndsWithItsContext(t *testing.T) {
 	h, ref := hub(t, &hubtest.Hub{})
 	d := h.AddBlob(repo, blob(size))
 	h.SetFaults(hubtest.Faults{Stall: hubtest.At(1000)})
-	m := newMemory([2]int64{0, -1}, [2]int64{2000, 3000})
-	m.wrote = make(chan struct{}, 100)
-	m.linger = true
+	m := newMemory(blob(size), [2]int64{2000, 3000}, [2]int64{0, -1})
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-m.wrote; cancel() }()
+	m.wrote = func(*claim) { cancel() }
 	if err := fetch.Run(ctx, ref(d), m, fetch.Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	m.check(t, nil)
+	m.verify(t, nothing)
 }
 
 // Random breaks at random places. N sets how many blobs, SEED repeats a run.
@@ -336,18 +326,18 @@ func TestRandomBreaks(t *testing.T) {
 			faults = append(faults, f)
 		}
 		h.SetFaults(faults...)
-		m := newMemory()
+		m := newMemory(data, nothing)
 		for at := int64(0); at < int64(len(data)); {
 			next := min(at+1+r.Int64N(int64(len(data))), int64(len(data)))
-			m.queue = append(m.queue, [2]int64{at, next})
+			m.wants = append(m.wants, [2]int64{at, next})
 			at = next
 		}
-		if last := &m.queue[len(m.queue)-1]; r.IntN(2) == 0 {
+		if last := &m.wants[len(m.wants)-1]; r.IntN(2) == 0 {
 			last[1] = -1
 		}
 		if err := fetch.Run(t.Context(), ref(d), m, fetch.Options{StallTimeout: 200 * time.Millisecond, Connections: 1 + r.IntN(4)}); !errors.Is(err, fetch.ErrIdle) {
 			t.Fatalf("%v with %+v", err, faults)
 		}
-		m.check(t, data, [2]int64{0, int64(len(data))})
+		m.verify(t, [2]int64{0, int64(len(data))})
 	}
 }

@@ -2,7 +2,6 @@ package fetch_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,24 +16,48 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// memory is a sink that wants certain ranges, handed out in order.
+// memory is a sink that knows which bytes are right. It wants certain ranges, the
+// first most, and holds its user to the contract: a byte is written once, by the
+// claim that has it.
 type memory struct {
-	mu     sync.Mutex
-	size   int64
-	data   []byte
-	spans  [][2]int64 // what was written, in order
-	queue  [][2]int64
-	out    int           // claims not released
-	done   bool          // ErrComplete instead of ErrIdle when the queue is empty
-	stopAt int64         // Write answers ErrStop once a claim gets here; 0: never
-	broken error         // what Write fails with
-	wrote  chan struct{} // if set, told after each write
-	linger bool          // with an empty queue wait for the claims that are out
-	freed  chan struct{}
+	truth []byte
+	told  bool // whole: not ErrIdle but ErrComplete at the end
+
+	mu      sync.Mutex
+	news    chan struct{}
+	size    int64
+	data    []byte
+	parts   []fetch.Part // by offset, not joined
+	wants   [][2]int64
+	claims  []*claim
+	out     int // claims not released
+	handed  int
+	frozen  bool // a Commit has failed
+	commits int
+	amended int64
+	faults  []string
+
+	stopAt int64          // Write answers ErrStop once a claim gets here; 0: never
+	broken error          // what Write fails with
+	wrote  func(c *claim) // called after each write
 }
 
-func newMemory(ranges ...[2]int64) *memory {
-	return &memory{size: -1, queue: ranges, freed: make(chan struct{}, 100)}
+// newMemory wants the whole blob, or the ranges (end -1: the blob's).
+func newMemory(truth []byte, ranges ...[2]int64) *memory {
+	m := &memory{truth: truth, size: -1, wants: ranges, news: make(chan struct{}), data: make([]byte, len(truth))}
+	if len(ranges) == 0 {
+		m.told, m.wants = true, [][2]int64{{0, -1}}
+	}
+	return m
+}
+
+func (m *memory) fault(format string, args ...any) {
+	m.faults = append(m.faults, fmt.Sprintf(format, args...))
+}
+
+func (m *memory) stir() {
+	close(m.news)
+	m.news = make(chan struct{})
 }
 
 func (m *memory) Size() int64 {
@@ -49,115 +72,331 @@ func (m *memory) SetSize(n int64) error {
 	if m.size >= 0 && m.size != n {
 		return fmt.Errorf("it has %d", m.size)
 	}
+	for _, p := range m.parts {
+		if p.End > n {
+			return fmt.Errorf("there are bytes up to %d", p.End)
+		}
+	}
 	m.size = n
+	for _, c := range m.claims {
+		c.cut(n)
+	}
+	m.stir()
 	return nil
 }
 
+const forever = 1 << 62
+
+func (m *memory) end() int64 {
+	if m.size < 0 {
+		return forever
+	}
+	return m.size
+}
+
+// free is the first byte of [off,end) that nobody has or brings, and where that
+// run ends.
+func (m *memory) free(off, end int64) (int64, int64) {
+	for again := true; again; {
+		again = false
+		for _, p := range m.parts {
+			if p.Off <= off && off < p.End {
+				off, again = p.End, true
+			}
+		}
+		for _, c := range m.claims {
+			if c.pos <= off && off < c.lim {
+				off, again = c.lim, true
+			}
+		}
+	}
+	for _, p := range m.parts {
+		if p.Off > off {
+			end = min(end, p.Off)
+		}
+	}
+	for _, c := range m.claims {
+		if c.pos > off {
+			end = min(end, c.pos)
+		}
+	}
+	return off, end
+}
+
 func (m *memory) Claim(ctx context.Context) (fetch.Claim, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for {
-		m.mu.Lock()
-		if len(m.queue) > 0 {
-			r := m.queue[0]
-			m.queue = m.queue[1:]
-			m.out++
-			m.mu.Unlock()
-			return &claim{m: m, off: r[0], end: r[1]}, nil
+		open := false
+		for _, w := range m.wants {
+			if w[1] < 0 || w[1] > m.end() {
+				w[1] = m.end()
+			}
+			if off, end := m.free(w[0], w[1]); off < end {
+				c := &claim{m: m, pos: off, lim: end, done: make(chan struct{})}
+				m.claims = append(m.claims, c)
+				m.out++
+				m.handed++
+				return c, nil
+			}
+			open = open || m.missing(w[0], w[1])
 		}
-		wait := m.linger && m.out > 0
+		switch {
+		case !open && m.told:
+			return nil, fetch.ErrComplete
+		case !open:
+			return nil, fetch.ErrIdle
+		}
+		news := m.news
 		m.mu.Unlock()
-		if !wait {
-			break
-		}
 		select {
-		case <-m.freed:
+		case <-news:
 		case <-ctx.Done():
+		}
+		m.mu.Lock()
+		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 	}
-	if m.done {
-		return nil, fetch.ErrComplete
+}
+
+func (m *memory) missing(off, end int64) bool {
+	for _, p := range m.parts {
+		if p.Off <= off && off < p.End {
+			off = p.End
+		}
 	}
-	return nil, fetch.ErrIdle
+	return off < end
+}
+
+// want asks for a range before all others, as a reader does that waits for it:
+// nobody else shall bring it later.
+func (m *memory) want(off, end int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.wants = slices.Insert(m.wants, 0, [2]int64{off, end})
+	for _, c := range m.claims {
+		if c.pos+1<<20 < off && off < c.lim {
+			c.cut(off)
+		}
+	}
+	m.stir()
+}
+
+func (m *memory) Provenance() []fetch.Part {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var joined []fetch.Part
+	for _, p := range m.parts {
+		if n := len(joined) - 1; n >= 0 && joined[n].End == p.Off && joined[n].Source == p.Source && joined[n].Withheld == p.Withheld {
+			joined[n].End = p.End
+			continue
+		}
+		joined = append(joined, p)
+	}
+	return joined
+}
+
+func (m *memory) Commit() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.commits++
+	if m.out != 0 {
+		m.fault("Commit with %d claims out", m.out)
+	}
+	if !bytes.Equal(m.data, m.truth) {
+		m.frozen = true
+		return fmt.Errorf("commit %d: %w", m.commits, fetch.ErrDigest)
+	}
+	m.frozen = false
+	return nil
+}
+
+func (m *memory) Amend(p []byte, off int64, src string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.frozen {
+		m.fault("Amend before a Commit failed")
+	}
+	differs := !bytes.Equal(m.data[off:off+int64(len(p))], p)
+	copy(m.data[off:], p)
+	m.amended += int64(len(p))
+	end := off + int64(len(p))
+	var parts []fetch.Part
+	for _, o := range m.parts {
+		if o.Off < off {
+			parts = append(parts, fetch.Part{Off: o.Off, End: min(o.End, off), Source: o.Source, Withheld: o.Withheld})
+		}
+		if o.End > end {
+			parts = append(parts, fetch.Part{Off: max(o.Off, end), End: o.End, Source: o.Source, Withheld: o.Withheld})
+		}
+	}
+	m.parts = parts
+	m.insert(fetch.Part{Off: off, End: end, Source: src})
+	return differs, nil
+}
+
+func (m *memory) insert(p fetch.Part) {
+	i, _ := slices.BinarySearchFunc(m.parts, p.Off, func(a fetch.Part, off int64) int { return int(a.Off - off) })
+	if i > 0 && m.parts[i-1].End == p.Off && m.parts[i-1].Source == p.Source && m.parts[i-1].Withheld == p.Withheld {
+		m.parts[i-1].End = p.End
+		return
+	}
+	m.parts = slices.Insert(m.parts, i, p)
 }
 
 // claim is a range of memory.
 type claim struct {
 	m        *memory
-	off, end int64
+	pos, lim int64
+	src      string
+	withhold bool
+	said     bool
 	released bool
+	done     chan struct{}
+	over     bool
+}
+
+// cut needs mu.
+func (c *claim) cut(n int64) {
+	if n >= c.lim {
+		return
+	}
+	if c.lim = max(n, c.pos); c.lim == c.pos {
+		c.stop()
+	}
+}
+
+func (c *claim) stop() {
+	if !c.over {
+		c.over = true
+		close(c.done)
+	}
 }
 
 func (c *claim) Range() (int64, int64) {
 	c.m.mu.Lock()
 	defer c.m.mu.Unlock()
-	end := c.end
-	if end < 0 {
-		end = c.m.size
+	if c.lim == forever {
+		return c.pos, -1
 	}
-	return c.off, end
+	return c.pos, c.lim
+}
+
+func (c *claim) From(src string, withhold bool) {
+	c.m.mu.Lock()
+	defer c.m.mu.Unlock()
+	c.src, c.withhold, c.said = src, withhold, true
+}
+
+func (c *claim) Done() <-chan struct{} { return c.done }
+
+func (c *claim) Limit(n int64) {
+	c.m.mu.Lock()
+	defer c.m.mu.Unlock()
+	if n < 0 {
+		c.m.fault("Limit(%d)", n)
+	}
+	c.cut(c.pos + n)
+	c.m.stir()
 }
 
 func (c *claim) Write(p []byte) (int, error) {
-	c.m.mu.Lock()
-	defer c.m.mu.Unlock()
-	if c.m.broken != nil {
-		return 0, c.m.broken
-	}
-	if c.end >= 0 && c.off+int64(len(p)) > c.end {
-		return 0, errors.New("written past the claim")
-	}
-	if need := int(c.off) + len(p); need > len(c.m.data) {
-		c.m.data = append(c.m.data, make([]byte, need-len(c.m.data))...)
-	}
-	copy(c.m.data[c.off:], p)
-	c.m.spans = append(c.m.spans, [2]int64{c.off, c.off + int64(len(p))})
-	c.off += int64(len(p))
+	n, err := c.write(p)
 	if c.m.wrote != nil {
-		c.m.wrote <- struct{}{}
+		c.m.wrote(c)
 	}
-	if c.m.stopAt > 0 && c.off >= c.m.stopAt {
-		return len(p), fetch.ErrStop
+	return n, err
+}
+
+func (c *claim) write(p []byte) (int, error) {
+	m := c.m
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken != nil {
+		return 0, m.broken
 	}
-	return len(p), nil
+	if !c.said || c.released {
+		m.fault("written at %d: said from whom: %v, released: %v", c.pos, c.said, c.released)
+	}
+	n := min(int64(len(p)), c.lim-c.pos)
+	if c.pos+n > int64(len(m.truth)) {
+		m.fault("written up to %d of %d", c.pos+n, len(m.truth))
+		return 0, fetch.ErrStop
+	}
+	copy(m.data[c.pos:], p[:n])
+	if n > 0 {
+		m.insert(fetch.Part{Off: c.pos, End: c.pos + n, Source: c.src, Withheld: c.withhold})
+	}
+	c.pos += n
+	if m.size >= 0 && c.pos == c.lim || m.told {
+		m.stir()
+	}
+	if n < int64(len(p)) || m.stopAt > 0 && c.pos >= m.stopAt && c.pos < m.stopAt+1<<20 {
+		return int(n), fetch.ErrStop
+	}
+	return int(n), nil
 }
 
 func (c *claim) Release() {
-	c.m.mu.Lock()
-	defer c.m.mu.Unlock()
+	m := c.m
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if c.released {
-		panic("released twice")
+		m.fault("released twice at %d", c.pos)
+		return
 	}
 	c.released = true
-	c.m.out--
-	c.m.freed <- struct{}{}
+	m.out--
+	m.claims = slices.DeleteFunc(m.claims, func(o *claim) bool { return o == c })
+	if m.stopAt > 0 && c.pos >= m.stopAt {
+		m.wants = [][2]int64{{0, m.stopAt}}
+	}
+	c.stop()
+	m.stir()
 }
 
-// check compares what was written, each byte once, in the given ranges.
-func (m *memory) check(t *testing.T, want []byte, ranges ...[2]int64) {
+// verify compares what was written in the given ranges, or everywhere.
+func (m *memory) verify(t *testing.T, ranges ...[2]int64) {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for _, f := range m.faults {
+		t.Error(f)
+	}
 	if m.out != 0 {
 		t.Errorf("%d claims were not released", m.out)
 	}
-	slices.SortFunc(m.spans, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
-	for i := 1; i < len(m.spans); i++ {
-		if m.spans[i][0] < m.spans[i-1][1] {
-			t.Fatalf("%v was written twice", m.spans[i])
+	for i := 1; i < len(m.parts); i++ {
+		if m.parts[i].Off < m.parts[i-1].End {
+			t.Fatalf("%v was written twice", m.parts[i])
+		}
+	}
+	if ranges == nil {
+		ranges = [][2]int64{{0, int64(len(m.truth))}}
+		if m.size != int64(len(m.truth)) {
+			t.Errorf("size %d instead of %d", m.size, len(m.truth))
 		}
 	}
 	for _, r := range ranges {
-		at := r[0]
-		for _, s := range m.spans {
-			if s[0] <= at {
-				at = max(at, s[1])
-			}
+		if m.missing(r[0], r[1]) {
+			t.Fatalf("%v is not all there: %v", r, m.parts)
 		}
-		if at < r[1] {
-			t.Fatalf("byte %d is missing", at)
-		}
-		if !bytes.Equal(m.data[r[0]:r[1]], want[r[0]:r[1]]) {
+		if !bytes.Equal(m.data[r[0]:r[1]], m.truth[r[0]:r[1]]) {
 			t.Fatalf("%v has wrong bytes", r)
 		}
 	}
 }
+
+// by is how many bytes a source brought.
+func (m *memory) by(name string) (n int64) {
+	for _, p := range m.Provenance() {
+		if p.Source == name {
+			n += p.End - p.Off
+		}
+	}
+	return n
+}
+
+// over is an error of a sink, of no particular kind.
+var errFull = errors.New("disk full")

@@ -2,11 +2,9 @@ package fetch
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -14,258 +12,281 @@ import (
 	"pulley/proxy/source"
 )
 
-// bufferSize is what is read at most before it is written: enough that a write
-// costs little beside its bytes, little enough that 64 transfers hold 16 MiB.
-const bufferSize = 256 << 10
-
-var buffers = sync.Pool{New: func() any { b := make([]byte, bufferSize); return &b }}
-
-// Waits between attempts that bring nothing: 100 ms, doubled, at most 5 s, and a
-// random part taken off so that what broke together does not come back together.
-const (
-	firstWait = 100 * time.Millisecond
-	maxWait   = 5 * time.Second
-)
-
-// ErrStalled is the cause of a connection given up because it was silent.
-var ErrStalled = errors.New("the connection is silent")
-
-// A worker serves one claim.
+// A worker is one connection to one source. It serves one claim, and those that
+// follow if its source sends no ranges.
 type worker struct {
 	*run
-	claim    Claim
-	unranged bool // the source does not serve ranges properly: ask for all, throw away the front
+	peer   *peer
+	ctx    context.Context //nolint:containedctx // the connection's
+	cancel context.CancelCauseFunc
+	meter  meter
+	loose  bool // its claim goes as far as it can
+
+	watchers sync.WaitGroup
+	freed    chan struct{} // closed when the claim is let go
+	next     chan Claim    // see offer
+
+	// Guarded by mu.
+	claim    Claim // nil while it waits for another
+	offered  bool  // it waits
+	at       int64 // … for a claim from that byte on
+	squeezed bool  // its claim was cut for the sake of another
 }
 
-// sinkError marks what a claim's Write failed with.
+// sinkError marks what a sink failed with.
 type sinkError struct{ error }
 
 func (e *sinkError) Unwrap() error { return e.error }
 
-// work fetches until the claim is written or given up.
-func (w *worker) work() error {
-	for barren := 0; ; {
-		off, end := w.claim.Range()
-		if end >= 0 && off >= end {
-			return nil
-		}
-		err := w.attempt(off, end)
-		if err == nil || errors.Is(err, ErrStop) {
-			return nil
-		}
-		if w.ctx.Err() != nil {
-			return context.Cause(w.ctx)
-		}
-		var se *sinkError
-		if errors.As(err, &se) {
-			return se.error
-		}
-		if now, _ := w.claim.Range(); now > off {
-			barren = 0
-		} else {
-			barren++
-		}
-		wait, giveUp := w.judge(err, barren)
-		if giveUp {
-			return err
-		}
-		w.Log.Debug("fetch goes on", "offset", off, "err", err, "wait", wait)
-		if err := w.sleep(wait); err != nil {
-			return err
-		}
-	}
+// Why a connection is given up.
+var (
+	errUnwanted = errors.New("the claim is not wanted any more")
+	errRanges   = errors.New("it sends no ranges, and others do")
+	errSlow     = errors.New("another one is faster")
+)
+
+// start opens a connection for a claim.
+func (r *run) start(c choice, claim Claim) {
+	now := time.Now()
+	w := &worker{run: r, peer: c.peer, loose: r.portion(c, claim), next: make(chan Claim, 1)}
+	w.ctx, w.cancel = context.WithCancelCause(r.ctx)
+	w.meter.begun = now
+	w.meter.wait(now)
+	r.mu.Lock()
+	w.hold(claim)
+	c.peer.conns++
+	r.workers[w] = struct{}{}
+	r.opened = now
+	r.mu.Unlock()
+	r.wg.Go(w.work)
 }
 
-// judge says how long to wait after a failure, or that it is final.
-func (w *worker) judge(err error, barren int) (wait time.Duration, giveUp bool) {
-	var status *source.StatusError
-	var size *SizeError
-	var lie *source.LieError
-	var cert *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &size), errors.As(err, &cert):
-		return 0, true
-	case errors.As(err, &lie):
-		if w.unranged {
-			return 0, true
+// hold makes the claim the worker's: it is given up when it is not wanted any
+// more. Needs mu.
+func (w *worker) hold(claim Claim) {
+	freed := make(chan struct{})
+	w.claim, w.freed = claim, freed
+	w.watchers.Go(func() {
+		select {
+		case <-claim.Done():
+		case <-freed:
+		case <-w.ctx.Done():
 		}
-		w.unranged = true // its whole blob may be right where its ranges are not
-		return 0, false
-	case errors.As(err, &status):
-		if !status.Unknown() {
-			return 0, true
+		select {
+		case <-freed: // which closes Done too
+		default:
+			w.cancel(errUnwanted)
 		}
-	}
+	})
+}
+
+// letGo gives the claim back.
+func (w *worker) letGo() {
 	w.mu.Lock()
-	limit := 4
-	if w.came {
-		limit = 10
-	}
+	claim, freed := w.claim, w.freed
+	w.claim, w.freed = nil, nil
 	w.mu.Unlock()
-	if w.Attempts > 0 {
-		limit = w.Attempts
-	}
-	if barren >= limit {
-		return 0, true
-	}
-	if status != nil && status.RetryAfter > 0 {
-		return status.RetryAfter, status.RetryAfter > w.MaxWait
-	}
-	if barren == 0 { // it was getting somewhere: no wait
-		return 0, false
-	}
-	wait = min(firstWait<<(barren-1), maxWait)
-	return wait - rand.N(wait/2), false //nolint:gosec // no secret
-}
-
-func (w *worker) sleep(d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-w.ctx.Done():
-		return context.Cause(w.ctx)
+	if claim != nil {
+		close(freed)
+		claim.Release()
 	}
 }
 
-// attempt opens the source at off and writes what comes. It returns nil when the
-// claim is written to its end.
-func (w *worker) attempt(off, end int64) error {
-	ctx, cancel := context.WithCancelCause(w.ctx)
-	defer cancel(nil)
-	from, to := off, end
-	if size := w.sink.Size(); to >= 0 && to == size {
-		to = -1 // "to the end" needs no number, and from 0 on no Range at all
+// work serves what the worker was made for.
+func (w *worker) work() {
+	err := w.fetch()
+	cause := context.Cause(w.ctx)
+	w.cancel(nil)
+	w.watchers.Wait()
+	failed, fatal := w.settle(err, cause)
+	if failed != nil {
+		w.Log.Debug("a connection failed", "source", w.peer.src.Name(), "err", failed)
+		w.sources.Failed(w.peer.src, failed)
 	}
-	if w.unranged {
-		from, to = 0, -1
+	if fatal != nil {
+		w.fail(fatal)
 	}
-	b, err := w.src.Open(ctx, from, to)
+	w.letGo()
+	w.mu.Lock()
+	w.stir()
+	w.mu.Unlock()
+}
+
+// settle notes what the connection has ended with, and says what is its source's
+// failure and what ends the run.
+func (w *worker) settle(err, cause error) (failed, fatal error) {
+	now := time.Now()
+	p, n := w.peer, w.meter.bytes.Load()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.workers, w)
+	p.conns--
+	if rate, ok := w.meter.end(now); ok {
+		p.observed(rate)
+	}
+	switch {
+	case err == nil, errors.Is(err, ErrStop):
+		p.served(n)
+		return nil, nil
+	case w.run.ctx.Err() != nil, errors.Is(err, errRanges),
+		errors.Is(cause, errRerouted), errors.Is(cause, errUnwanted):
+		return nil, nil
+	case errors.Is(cause, errSlow):
+		p.shun = now.Add(firstShun)
+		return nil, nil
+	case errors.Is(cause, ErrStalled):
+		err = fmt.Errorf("%s: %w", p.src.Name(), ErrStalled)
+	}
+	var sink *sinkError
+	if errors.As(err, &sink) {
+		return nil, sink.error
+	}
+	v := judge(p, err)
+	w.lost(p, v, err, w.meter.begun, n > 0)
+	if v == ending {
+		fatal = err
+	}
+	return err, fatal
+}
+
+// fetch opens the source and writes what comes. Nil: the claim is written to its
+// end, or what is left of it is wanted from somebody else.
+func (w *worker) fetch() error {
+	p, claim := w.peer, w.claim
+	off, end := claim.Range()
+	if end >= 0 && off >= end {
+		return nil
+	}
+	withhold := !p.src.Proven() && !p.src.Origin()
+	claim.From(p.src.Name(), withhold)
+	b, err := p.src.Open(w.ask(off, end))
 	if err != nil {
-		return w.opened(err, off, end)
+		return w.refused(err, off, end)
 	}
 	defer func() { _ = b.Close() }()
-	if b.Total >= 0 {
-		if err := w.sink.SetSize(b.Total); err != nil {
-			return &SizeError{b.Host, b.Total, err}
-		}
+	if err := w.begins(b, off); err != nil {
+		return err
 	}
-	if b.Start > off {
-		return &source.LieError{Host: b.Host, Why: fmt.Sprintf("it begins at %d instead of %d", b.Start, off)}
-	}
-	s := &stallReader{r: b, limit: w.StallTimeout, stop: func() { cancel(ErrStalled) }, got: w.Received}
+	s := w.reader(w.ctx, b, p.src, func() { w.cancel(ErrStalled) })
+	s.meter = &w.meter
 	defer s.close()
-	err = w.copy(s, off-b.Start)
-	if cause := context.Cause(ctx); errors.Is(cause, ErrStalled) && !errors.Is(err, ErrStop) {
-		err = fmt.Errorf("%s: %w", b.Host, ErrStalled)
-	}
-	if errors.Is(err, io.EOF) {
-		return w.ended(b, end)
-	}
-	return err
-}
-
-// opened looks at an error that says more than itself: a 416 at the very end of
-// a blob whose size nobody had told.
-func (w *worker) opened(err error, off, end int64) error {
-	var status *source.StatusError
-	if errors.As(err, &status) && status.Status == http.StatusRequestedRangeNotSatisfiable && end < 0 && status.Size == off && off > 0 {
-		if err := w.sink.SetSize(off); err != nil {
-			return &SizeError{status.Host, off, err}
-		}
-		return nil
-	}
-	return err
-}
-
-// ended judges a body that came to its end in good order.
-func (w *worker) ended(b *source.Body, end int64) error {
-	now, _ := w.claim.Range()
-	if end < 0 {
-		end = w.sink.Size()
-	}
-	switch {
-	case end >= 0 && now >= end:
-		return nil
-	case end < 0: // nobody said how long it is, so this is how long
-		if err := w.sink.SetSize(now); err != nil {
-			return &SizeError{b.Host, now, err}
-		}
-		return nil
-	}
-	return fmt.Errorf("%s: ends at %d instead of %d: %w", b.Host, now, end, io.ErrUnexpectedEOF)
-}
-
-// copy throws away skip bytes and writes the rest into the claim, until an
-// error: io.EOF for a body that ended, nil when the claim has all it wants.
-func (w *worker) copy(r io.Reader, skip int64) error {
-	bp := buffers.Get().(*[]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
-	defer buffers.Put(bp)
-	for {
-		buf := *bp
-		off, end := w.claim.Range()
-		if end < 0 {
-			end = w.sink.Size()
-		}
-		if end >= 0 && off >= end {
-			return nil
-		}
-		if want := skip + end - off; end >= 0 && want < int64(len(buf)) {
-			buf = buf[:want]
-		}
-		n, err := r.Read(buf)
-		p := buf[:n]
-		if d := min(skip, int64(n)); d > 0 {
-			skip -= d
-			p = p[d:]
-		}
-		if len(p) > 0 {
-			w.mu.Lock()
-			w.came = true
-			w.mu.Unlock()
-			if _, werr := w.claim.Write(p); werr != nil {
-				if errors.Is(werr, ErrStop) {
-					return ErrStop
-				}
-				return &sinkError{werr}
-			}
+	for at := b.Start; ; {
+		err = w.copy(s, claim, off-at)
+		if errors.Is(err, io.EOF) {
+			err = w.ends(b, claim)
 		}
 		if err != nil {
 			return err
 		}
+		at, _ = claim.Range()
+		if claim = w.another(b, at); claim == nil {
+			return nil
+		}
+		claim.From(p.src.Name(), withhold)
+		off, _ = claim.Range()
 	}
 }
 
-// stallReader gives up a connection that stays silent while it is read; the time
-// a sink takes to write does not count.
-type stallReader struct {
-	r     io.Reader
-	limit time.Duration
-	stop  func()
-	got   func(int)
-	timer *time.Timer
+// ask says which bytes to open: all from off on where no end needs to be named,
+// so that from 0 on no Range is sent, and everything where ranges are not served.
+func (w *worker) ask(off, end int64) (ctx context.Context, from, to int64) {
+	w.mu.Lock()
+	whole := w.peer.whole
+	w.mu.Unlock()
+	switch {
+	case whole:
+		return w.ctx, 0, -1
+	case end >= 0 && end == w.sink.Size():
+		return w.ctx, off, -1
+	}
+	return w.ctx, off, end
 }
 
-func (s *stallReader) Read(p []byte) (int, error) {
-	if s.timer == nil {
-		s.timer = time.AfterFunc(s.limit, s.stop)
-	} else {
-		s.timer.Reset(s.limit)
+// begins looks at an answer.
+func (w *worker) begins(b *source.Body, off int64) error {
+	p := w.peer
+	if b.Start > off {
+		return &source.LieError{Host: b.Host, Why: fmt.Sprintf("it begins at %d instead of %d", b.Start, off)}
 	}
-	n, err := s.r.Read(p)
-	s.timer.Stop()
-	if n > 0 {
-		s.got(n)
+	if b.Total >= 0 {
+		if err := w.sized(b.Total, b.Host); err != nil {
+			return err
+		}
 	}
-	return n, err
+	others := false
+	if !b.Ranged && off > b.Start {
+		for _, o := range w.look() {
+			others = others || o.peer != p && !o.whole && o.able()
+		}
+	}
+	w.mu.Lock()
+	d := time.Since(w.meter.begun)
+	if p.first > 0 {
+		d = (3*p.first + d) / 4
+	}
+	p.first = max(d, 1)
+	p.whole = p.whole || !b.Ranged
+	w.answered = true
+	w.mu.Unlock()
+	if others {
+		return errRanges
+	}
+	w.widen(w)
+	w.mu.Lock()
+	w.stir()
+	w.mu.Unlock()
+	return nil
 }
 
-func (s *stallReader) close() {
-	if s.timer != nil {
-		s.timer.Stop()
+// sized tells the sink the size that the source says.
+func (w *worker) sized(n int64, host string) error {
+	origin := w.peer.src.Origin()
+	known := w.sink.Size()
+	if known < 0 && w.Hint > 0 && n != w.Hint && !origin {
+		return &SizeError{host, n, fmt.Errorf("its manifest says %d", w.Hint)}
 	}
+	if err := w.sink.SetSize(n); err != nil {
+		if w.sink.Size() == n {
+			return &sinkError{err}
+		}
+		w.mu.Lock()
+		by := w.sizedBy
+		w.mu.Unlock()
+		if origin && by != nil && !by.src.Origin() {
+			w.sources.Lied(by.src, 0, w.sink.Size())
+		}
+		return &SizeError{host, n, err}
+	}
+	if known < 0 {
+		w.mu.Lock()
+		w.sizedBy = w.peer
+		w.mu.Unlock()
+	}
+	return nil
+}
+
+// refused looks at an error that says more than itself: a 416 at the very end of
+// a blob whose size nobody had told.
+func (w *worker) refused(err error, off, end int64) error {
+	var status *source.StatusError
+	if errors.As(err, &status) && status.Status == http.StatusRequestedRangeNotSatisfiable && end < 0 && status.Size == off && off > 0 {
+		return w.sized(off, status.Host)
+	}
+	return err
+}
+
+// ends judges a body that came to its end in good order. One that was announced as
+// shorter than asked for, as where a quota ends, has done its part.
+func (w *worker) ends(b *source.Body, claim Claim) error {
+	now, end := claim.Range()
+	if end < 0 {
+		end = w.sink.Size()
+	}
+	switch {
+	case end >= 0 && now >= end, b.Ranged && b.Length > 0 && now == b.Start+b.Length && now < end:
+		return nil
+	case end < 0: // nobody said how long it is, so this is how long
+		return w.sized(now, b.Host)
+	}
+	return fmt.Errorf("%s: ends at %d instead of %d: %w", b.Host, now, end, io.ErrUnexpectedEOF)
 }

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -123,7 +124,7 @@ func (d *drive) join(req *Request) {
 	}
 }
 
-// Open implements fetch.Source.
+// Open opens the blob with one of the askers' rights.
 func (d *drive) Open(ctx context.Context, off, end int64) (*source.Body, error) {
 	d.mu.Lock()
 	askers := append([]asking(nil), d.askers...)
@@ -187,14 +188,15 @@ func (d *drive) run() error {
 		<-watched
 	}()
 	for {
-		err := fetch.Run(ctx, d, sink{d.fill}, fetch.Options{
+		err := fetch.Run(ctx, origin{d}, sink{d.fill}, fetch.Options{
 			Connections: d.h.settings().Fetch.Connections,
-			Received:    func(n int) { d.net.Add(int64(n)) },
+			RangeMin:    int64(d.h.settings().Fetch.RangeMin),
+			Received:    func(_ fetch.Source, n int) { d.net.Add(int64(n)) },
 			Log:         d.h.log,
 		})
 		switch {
 		case err == nil:
-			return d.fill.Commit()
+			return nil
 		case errors.Is(context.Cause(ctx), errGivenUp):
 			return nil
 		case !errors.Is(err, fetch.ErrIdle):
@@ -305,6 +307,26 @@ func (d *drive) transfer() (Transfer, bool) {
 	}, true
 }
 
+// origin is the one source of a drive: the registry itself.
+type origin struct{ *drive }
+
+// Name implements fetch.Source, like the methods that follow.
+func (origin) Name() string { return fromOrigin }
+
+func (origin) Origin() bool     { return true }
+func (origin) Proven() bool     { return true }
+func (origin) Rate() float64    { return 0 }
+func (origin) Tier() int        { return 0 }
+func (origin) Connections() int { return math.MaxInt16 }
+
+// List implements fetch.Sources, like the methods that follow.
+func (o origin) List() []fetch.Source { return []fetch.Source{o} }
+
+func (origin) Changed() <-chan struct{}              { return nil }
+func (origin) Proved(fetch.Source)                   {}
+func (origin) Lied(_ fetch.Source, _, _ int64)       {}
+func (origin) Failed(src fetch.Source, reason error) {}
+
 // sink lets a fetch write into a fill; neither package knows the other.
 type sink struct{ *cache.Fill }
 
@@ -320,6 +342,28 @@ func (s sink) Claim(ctx context.Context) (fetch.Claim, error) {
 	}
 	return claim{c}, nil
 }
+
+func (s sink) Provenance() []fetch.Part {
+	var list []fetch.Part
+	for _, p := range s.Fill.Provenance() {
+		list = append(list, fetch.Part(p))
+	}
+	return list
+}
+
+func (s sink) Commit() error {
+	err := s.Fill.Commit()
+	var wrong *cache.DigestError
+	if errors.As(err, &wrong) {
+		return wrongDigest{wrong}
+	}
+	return err
+}
+
+// wrongDigest is the cache's error for a fetch.
+type wrongDigest struct{ *cache.DigestError }
+
+func (e wrongDigest) Unwrap() []error { return []error{e.DigestError, fetch.ErrDigest} }
 
 type claim struct{ *cache.Claim }
 

@@ -1,0 +1,84 @@
+package fetch
+
+import "time"
+
+// How much of the blob one connection is given at a time: what it brings in about
+// chunkTime, so that the front of the blob is never far behind and a source that
+// turns slow holds up little, but no less than a request is worth and no more than
+// may be lost with a connection.
+const (
+	chunkTime = 3500 * time.Millisecond
+	minChunk  = 1 << 20
+	maxChunk  = 64 << 20
+	// growth is how much longer a claim may be than any before it at that source:
+	// a burst out of some buffer says little about the rate.
+	growth = 8
+	// lastChunk is the least that is asked for near the end, where a claim must be
+	// short enough to end with the others …
+	lastChunk = 256 << 10
+	// … but not shorter than this, or than four times what it takes a source to
+	// begin.
+	lastTime = 500 * time.Millisecond
+)
+
+// portion cuts a claim to what one connection to the chosen peer should bring, and
+// reports whether it would cut it if the blob were large.
+func (r *run) portion(c choice, claim Claim) (loose bool) {
+	r.mu.Lock()
+	whole, largest, firstByte := c.peer.whole, c.peer.largest, c.peer.first
+	r.mu.Unlock()
+	if whole || !r.wide() {
+		return true
+	}
+	off, end := claim.Range()
+	left := end - off
+	if end < 0 {
+		left = max(r.size()-off, minChunk) // by the hint
+	}
+	n := chunk(c.rate, largest)
+	least := max(int64(c.rate*max(lastTime, 4*firstByte).Seconds()), lastChunk)
+	n = min(n, max(int64(float64(left)*c.share*endgame), least))
+	if end < 0 || n+n/4 < left { // no crumbs
+		claim.Limit(n)
+	}
+	return false
+}
+
+// endgame is which part of what is left by fair shares is given out at once: the
+// rest makes up for rates that change.
+const endgame = 0.9
+
+// chunk is how many bytes a connection of that rate is given while there is much
+// left. Largest is the longest claim that its source has served, 0 none.
+func chunk(rate float64, largest int64) int64 {
+	if rate <= 0 {
+		return minChunk
+	}
+	n := min(max(int64(rate*chunkTime.Seconds()), minChunk), maxChunk)
+	if largest > 0 {
+		n = min(n, max(growth*largest, minChunk))
+	}
+	return n
+}
+
+// widen cuts the first claim, which goes to the end of a blob that turns out to be
+// large, to a share of it.
+func (r *run) widen(w *worker) {
+	if !w.loose || !r.wide() || w.peer.whole {
+		return
+	}
+	w.claim.Limit(min(max(r.size()/int64(r.Connections), minChunk), maxChunk))
+}
+
+// squeeze cuts claims that go on for long while another one waits: somebody wants
+// a part that is far away. Needs mu.
+func (r *run) squeeze() {
+	for w := range r.workers {
+		off, end := w.claim.Range()
+		n := max(chunk(w.peer.rate, 0), minChunk)
+		if !w.peer.whole && !w.squeezed && (end < 0 || end-off > maxChunk) {
+			w.squeezed = true
+			w.claim.Limit(n)
+		}
+	}
+}

@@ -1,0 +1,178 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"pulley/proxy/source"
+)
+
+// piece is how much of what is doubted is asked for at a time.
+const piece = 8 << 20
+
+// inquiry fetches from the origin what somebody else has brought, and puts it in
+// place of that.
+type inquiry struct {
+	*run
+	origin Source
+	parts  []Part // in doubt
+
+	mu       sync.Mutex // one Amend at a time
+	off, end int64      // where the two differ
+}
+
+// hold replaces all parts.
+func (q *inquiry) hold() error {
+	g, ctx := errgroup.WithContext(q.ctx)
+	g.SetLimit(max(min(q.Connections, q.origin.Connections()), 1))
+	for _, p := range q.parts {
+		for off := p.Off; off < p.End; off += piece {
+			g.Go(func() error { return q.bring(ctx, off, min(off+piece, p.End), false) })
+		}
+	}
+	err := g.Wait()
+	if errors.Is(err, errRanges) {
+		err = q.bring(q.ctx, 0, q.sink.Size(), true)
+	}
+	return err
+}
+
+// bring fetches [off,end), through failures as the origin's claims are.
+func (q *inquiry) bring(ctx context.Context, off, end int64, whole bool) error {
+	limit := 4
+	if q.Attempts > 0 {
+		limit = q.Attempts
+	}
+	for barren := 0; ; {
+		at, err := q.attempt(ctx, off, end, whole)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.Is(err, errRanges):
+			return err
+		}
+		p := &peer{src: q.origin, whole: true}
+		if v := judge(p, err); v != again {
+			return err
+		}
+		q.sources.Failed(q.origin, err)
+		if barren++; at > off {
+			off, barren = at, 0
+		}
+		var status *source.StatusError
+		wait := time.Duration(0)
+		if barren > 0 {
+			wait = backoff(barren)
+		}
+		if errors.As(err, &status) && status.RetryAfter > 0 {
+			wait = status.RetryAfter
+		}
+		if barren >= limit || wait > q.MaxWait {
+			return err
+		}
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// attempt is one connection. It returns how far it came.
+func (q *inquiry) attempt(ctx context.Context, off, end int64, whole bool) (at int64, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer func() {
+		if errors.Is(context.Cause(ctx), ErrStalled) {
+			err = fmt.Errorf("%s: %w", q.origin.Name(), ErrStalled)
+		}
+	}()
+	stop := func() { cancel(ErrStalled) }
+	late := time.AfterFunc(q.StallTimeout, stop)
+	from, to := off, end
+	if whole {
+		from, to = 0, -1
+	}
+	b, err := q.origin.Open(ctx, from, to)
+	late.Stop()
+	if err != nil {
+		return off, err
+	}
+	defer func() { _ = b.Close() }()
+	switch size := q.sink.Size(); {
+	case b.Total >= 0 && b.Total != size:
+		return off, &SizeError{b.Host, b.Total, fmt.Errorf("it has %d", size)}
+	case b.Start > off:
+		return off, &source.LieError{Host: b.Host, Why: fmt.Sprintf("it begins at %d instead of %d", b.Start, off)}
+	case !whole && !b.Ranged:
+		return off, errRanges
+	}
+	s := q.reader(ctx, b, q.origin, stop)
+	defer s.close()
+	return q.compare(s, b.Start, off, end)
+}
+
+// compare amends the parts in doubt by what is read, which begins at byte at, from
+// byte off on.
+func (q *inquiry) compare(s io.Reader, at, off, end int64) (int64, error) {
+	bp := buffers.Get().(*[]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	defer buffers.Put(bp)
+	for at < end {
+		buf := *bp
+		buf = buf[:min(int64(len(buf)), end-at)]
+		n, err := s.Read(buf)
+		if err := q.amend(buf[:n], at, off); err != nil {
+			return max(at, off), &sinkError{err}
+		}
+		at += int64(n)
+		if err != nil && at < end {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return max(at, off), err
+		}
+	}
+	return end, nil
+}
+
+// amend puts p, which begins at byte at, in place of what is in doubt and not in
+// front of off.
+func (q *inquiry) amend(p []byte, at, off int64) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, part := range q.parts {
+		lo, hi := max(part.Off, at, off), min(part.End, at+int64(len(p)))
+		if lo >= hi {
+			continue
+		}
+		differs, err := q.sink.Amend(p[lo-at:hi-at], lo, q.origin.Name())
+		if err != nil {
+			return err
+		}
+		if !differs {
+			continue
+		}
+		if q.end == 0 {
+			q.off, q.end = lo, hi
+		}
+		q.off, q.end = min(q.off, lo), max(q.end, hi)
+	}
+	return nil
+}

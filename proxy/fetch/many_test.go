@@ -1,0 +1,56 @@
+package fetch_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pulley/proxy/fetch"
+)
+
+// Four sources, a mebibyte a second on each connection, eight connections: at
+// least seven and a half times as fast as one.
+func TestManyConnectionsAddUp(t *testing.T) {
+	const size = 64 * mib
+	for name, hint := range map[string]int64{"with a hint": size, "without": 0} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				all, src := fours(blob(size), mib)
+				m := newMemory(blob(size))
+				began := time.Now()
+				if err := fetch.Run(t.Context(), these(src...), m, fetch.Options{Connections: 8, Hint: hint}); err != nil {
+					t.Fatal(err)
+				}
+				m.verify(t)
+				took(t, began, 64*time.Second*10/75)
+				t.Log(time.Since(began), m.handed, sent(all...))
+				frugal(t, size, 1.05, all...)
+				for _, f := range all {
+					if f.peak == 0 || f.peak > 6 {
+						t.Errorf("%s had %d connections", f.name, f.peak)
+					}
+				}
+			})
+		})
+	}
+}
+
+// One source of four is far slower than the others.
+func TestSlowSourceCostsLittle(t *testing.T) {
+	const size = 64 * mib
+	for _, speed := range []float64{mib / 50, mib / 5} {
+		synctest.Test(t, func(t *testing.T) {
+			all, src := fours(blob(size), mib)
+			all[1].speed = speed
+			m := newMemory(blob(size))
+			began := time.Now()
+			if err := fetch.Run(t.Context(), these(src...), m, fetch.Options{Connections: 8, Hint: size}); err != nil {
+				t.Fatal(err)
+			}
+			m.verify(t)
+			t.Log(time.Since(began), m.handed, sent(all...))
+			took(t, began, 10500*time.Millisecond)
+			frugal(t, size, 1.05, all...)
+		})
+	}
+}

@@ -1,0 +1,75 @@
+package fetch
+
+import "pulley/proxy/source"
+
+// A source that sends no ranges serves alone, from the start: asking it for a
+// range costs all that is in front of it. So its connection goes on, where that is
+// possible, with the claim that follows the one it has served.
+
+// another waits for a claim that goes on at byte at, or further on. Nil: there is
+// none, or no need.
+func (w *worker) another(b *source.Body, at int64) Claim {
+	size := w.sink.Size()
+	w.mu.Lock()
+	more := w.peer.whole && b.Length != 0 && (b.Length < 0 || b.Start+b.Length > at) && (size < 0 || at < size)
+	w.mu.Unlock()
+	if !more {
+		return nil
+	}
+	w.letGo()
+	w.mu.Lock()
+	if w.idle || w.ctx.Err() != nil {
+		w.mu.Unlock()
+		return nil
+	}
+	w.offered, w.at = true, at
+	w.stir()
+	w.mu.Unlock()
+	select {
+	case claim := <-w.next: // nil if it was closed
+		return claim
+	case <-w.ctx.Done():
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.offered { // too late: it has one
+		return <-w.next
+	}
+	w.offered = false
+	return nil
+}
+
+// take gives a waiting worker its next claim, and reports whether it was still
+// there.
+func (w *worker) take(claim Claim) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.offered {
+		return false
+	}
+	w.offered = false
+	w.hold(claim)
+	w.next <- claim
+	return true
+}
+
+// home ends a worker's wait. Needs mu.
+func (w *worker) home() {
+	w.offered = false
+	close(w.next)
+}
+
+// offer finds a worker that waits for a claim at off, and sends those home that
+// are past it. Needs mu.
+func (r *run) offer(off int64) *worker {
+	for w := range r.workers {
+		switch {
+		case !w.offered:
+		case w.at <= off:
+			return w
+		default:
+			w.home()
+		}
+	}
+	return nil
+}
