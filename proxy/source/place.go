@@ -299,10 +299,10 @@ func (p *Place) ask(ctx context.Context, r Req) (*http.Response, error) {
 func statusOf(resp *http.Response, err error) int {
 	var s *StatusError
 	switch {
-	case err == nil:
-		return resp.StatusCode
 	case errors.As(err, &s):
 		return s.Status
+	case resp != nil:
+		return resp.StatusCode
 	}
 	return 0
 }
