@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"fmt"
 	"reflect"
 	"slices"
@@ -71,6 +72,12 @@ func textOf(field reflect.Value) string {
 		return FormatDuration(v)
 	case []string:
 		return strings.Join(v, ",")
+	case encoding.TextMarshaler:
+		text, err := v.MarshalText()
+		if err != nil { // none of ours fails
+			return fmt.Sprint(v)
+		}
+		return string(text)
 	default:
 		return fmt.Sprint(v)
 	}
