@@ -79,6 +79,8 @@ func FuzzEdit(f *testing.F) {
 	for _, text := range []string{
 		"", "enabled=true", "# h\n\n[cache]\nmax_size=\"1\"", "cache.max_size = \"1\" # x\n[tray]", "cache={max_size=\"1\"}",
 		"[[registry]]\nname=\"docker.io\"\n[registry.x]\n", "registry=[{name=\"docker.io\",mirror=[{name=\"m\",url=\"https://m\"}]}]",
+		"[[registry]]\nname='x'\n[[registry.mirror]]\nname='m'\nurl='https://m'\n[[registry]]\nname=\"docker.io\"\n[[registry.mirror]]\nname='k'\nurl='https://k'\n[[registry.mirror]]\nname='m'\nurl='https://m'\n",
+		"[[egress]]\nname='d'\nurl='http://d'\n[[egress]]\nname='e'\nurl='http://e'\n[[address]]\nhost='g'\nuse=['::1']\n[[address]]\nhost='h'\nuse=['::1']\n",
 		"[[registry]]\nname=\"docker.io\" # hub\n  [[registry.mirror]] # m\n  name=\"m\"\n  url=\"https://m\"\n# z\n\n[tray]\n[[registry]]\nname='x'\nmirror=[ # none\n]\n",
 		"[[egress]]\nname=\"e\"\nurl=\"http://e\"\nfor=[ # g\n'gcr.io', # h\n]\n[[address]]\nhost='h'\nuse=['1.1.1.1']\n[[address]]\nhost='H'\nuse=['::1']",
 		"egress=[{name=\"e\",url=\"http://e\"}]\naddress=[{host='h',use=['1.1.1.1']}]", "[access]\nallow=['10.0.0.0/8', # x\n]\n",
