@@ -16,6 +16,9 @@ import (
 // certificate for it.
 const rejectedFor = 10 * time.Minute
 
+// maxAccepted bounds rejections.accepted: under a "*.domain" there are many hosts.
+const maxAccepted = 1024
+
 // Rejection is a host that is tunnelled because a client did not accept our
 // certificate.
 type Rejection struct {
@@ -63,10 +66,10 @@ func (r *rejections) accept(hostport string, now time.Time) {
 	host := strings.ToLower(hostport)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.accepted == nil {
+	if r.accepted == nil || len(r.accepted) >= maxAccepted {
 		r.accepted = make(map[string]time.Time)
 	}
-	r.accepted[host] = now // only hosts of configured registries come here
+	r.accepted[host] = now
 }
 
 func (r *rejections) acceptedLately(hostport string, now time.Time) bool {

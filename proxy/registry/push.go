@@ -36,7 +36,9 @@ func (h *Handler) push(x *exchange, req *Request) {
 
 // pushed takes a manifest that the origin has accepted.
 func (h *Handler) pushed(req *Request, copied *teeBody) {
-	h.letIn(req, "")
+	if !req.Asker.anonymous() { // that anybody may put does not say that anybody may pull
+		h.letIn(req, "")
+	}
 	name := req.cacheName()
 	body, whole := copied.all()
 	if !whole {

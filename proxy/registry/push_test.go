@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/opencontainers/go-digest"
 
+	"pulley/internal/config"
 	"pulley/internal/hubtest"
 )
 
@@ -166,6 +168,41 @@ func TestAnonymousPush(t *testing.T) {
 	for _, q := range r.hub.Requests() {
 		if q.Method == "POST" && q.Authorization != "" {
 			t.Errorf("%s went along", q.Authorization)
+		}
+	}
+}
+
+// TestAnonymousPushProvesNoPull: that anybody may put something somewhere does
+// not say that anybody may have what is there.
+func TestAnonymousPushProvesNoPull(t *testing.T) {
+	r := newRoom(t, nil)
+	body := `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		switch {
+		case q.Method == http.MethodPut:
+			w.WriteHeader(http.StatusCreated)
+		case q.URL.Path != "/v2/":
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	defer origin.Close()
+	host := strings.TrimPrefix(origin.URL, "http://")
+	r.set(func(c *config.Config) {
+		c.Registries = append(c.Registries, config.Registry{Name: "box", Hosts: []string{host}, Insecure: true})
+	})
+	rsp, err := r.start(context.Background(), "PUT", "http://"+host+"/v2/letters/manifests/1", strings.NewReader(body), "Content-Type", indexType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = rsp.Body.Close()
+	wantStatus(t, "PUT", rsp.StatusCode, http.StatusCreated)
+	d := digest.FromString(body)
+	if _, _, err := r.cache.Manifest(d); err != nil {
+		t.Fatalf("what was put is not here: %v", err)
+	}
+	for _, reference := range []string{"1", string(d)} {
+		if got := r.do("GET", "http://"+host+"/v2/letters/manifests/"+reference, "Accept", accepts); got.StatusCode/100 != 4 {
+			t.Errorf("%s: %d %s", reference, got.StatusCode, got.body)
 		}
 	}
 }

@@ -92,6 +92,8 @@ func (s *stream) open() error {
 			if err := s.fill.SetSize(n); err != nil {
 				return err
 			}
+		} else {
+			s.specs = nil // a server may ignore Range (RFC 9110, section 14.2)
 		}
 	}
 	size := s.fill.Size()
@@ -175,11 +177,11 @@ func (s *stream) await() error {
 		case <-s.ctx.Done():
 			return context.Cause(s.ctx)
 		}
-		if len(s.specs) == 0 && s.fill.Size() < 0 && s.drive.total.Load() < 0 {
-			return nil // an origin that does not say how much comes: nor do we
-		}
 	} else if err := s.peek(); err != nil {
 		return err
+	}
+	if s.fill.Size() < 0 && s.drive.total.Load() < 0 {
+		return s.unsized()
 	}
 	size, err := s.fill.WaitSize(s.ctx)
 	if err != nil {
@@ -187,6 +189,21 @@ func (s *stream) await() error {
 	}
 	s.size = size
 	return s.promote()
+}
+
+// unsized makes the answer the whole blob: the origin does not say how much comes,
+// so nor do we, and what part of it is wanted cannot be told.
+func (s *stream) unsized() error {
+	if len(s.specs) == 0 {
+		return nil
+	}
+	old := s.readers
+	s.readers, s.early, s.specs, s.whole = nil, nil, nil, true
+	err := s.read([]span{{0, -1}}) // before the fill has no reader
+	for _, r := range old {
+		_ = r.Close()
+	}
+	return err
 }
 
 // peek reads the first bytes of the answer.
