@@ -11,10 +11,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.uber.org/goleak"
 
+	"pulley/internal/bitrot"
 	"pulley/internal/config"
 	"pulley/internal/control"
 	"pulley/internal/daemon"
@@ -105,15 +107,37 @@ func (r *running) pull(t *testing.T, repository string, image hubtest.Image) {
 	}
 }
 
+// logged waits until n requests are in the log: a client has its last byte a moment before.
+func (r *running) logged(t *testing.T, n int) []control.Event {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		changed := r.Changed()
+		events, err := r.Events(10_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(events) >= n {
+			return events
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("%d requests in the log, want %d", len(events), n)
+		}
+	}
+}
+
 // settled pulls until everything comes from the cache: a client has its last byte before the blob is synced and in place.
 func (r *running) settled(t *testing.T, repository string, image hubtest.Image) {
 	t.Helper()
 	for range 1000 {
-		r.pull(t, repository, image)
-		events, err := r.Events(1 + len(image.Layers))
+		before, err := r.Events(10_000)
 		if err != nil {
 			t.Fatal(err)
 		}
+		r.pull(t, repository, image)
+		events := r.logged(t, len(before)+1+len(image.Layers))[len(before):]
 		if !slices.ContainsFunc(events, func(e control.Event) bool { return e.What == "blob" && e.Source != "cache" }) {
 			return
 		}
@@ -125,12 +149,10 @@ func TestPullsAreCountedAndLogged(t *testing.T) {
 	r := start(t, nil)
 	image := hubtest.RandomImage(1, 2, 200<<10)
 	r.hub.Push("library/app", "latest", image)
-	changed := r.Changed()
 	r.pull(t, "library/app", image)
-	<-changed
-	events, err := r.Events(100)
-	if err != nil || len(events) != 3 {
-		t.Fatalf("%d events, %v", len(events), err)
+	events := r.logged(t, 3)
+	if len(events) != 3 {
+		t.Fatalf("%d events", len(events))
 	}
 	for i, e := range events {
 		if e.Source != "origin" || e.Status != http.StatusOK || e.Repository != "library/app" || e.FromNet != e.Bytes {
@@ -183,24 +205,12 @@ func TestDamagedBlobIsHealedAndReported(t *testing.T) {
 	r.hub.Push("library/app", "latest", image)
 	r.settled(t, "library/app", image)
 	path := filepath.Join(r.places.CacheDir, "blobs", "sha256", image.Layers[0].Digest.Encoded())
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	was := make([]byte, 1)
-	if _, err := f.ReadAt(was, 1000); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.WriteAt([]byte{was[0] ^ 1}, 1000); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
+	bitrot.Flip(t, path, 1000, false)
+	before := len(r.logged(t, 2))
 	r.pull(t, "library/app", image)
-	events, err := r.Events(1)
-	if err != nil || len(events) != 1 || !strings.Contains(events[0].Note, "fetched again") {
-		t.Errorf("the log does not tell: %+v, %v", events, err)
+	events := r.logged(t, before+2)
+	if note := events[len(events)-1].Note; !strings.Contains(note, "fetched again") {
+		t.Errorf("the log does not tell: %q", note)
 	}
 }
 
@@ -245,5 +255,20 @@ func TestRouteOfflineDialsNobody(t *testing.T) {
 	}
 	if asked := r.hub.Requests(); len(asked) != 0 {
 		t.Errorf("offline, and upstream was asked: %+v", asked)
+	}
+}
+
+// A pause whose end cannot be kept would be one without an end.
+func TestPauseThatCannotBeKeptIsNone(t *testing.T) {
+	r := start(t, func(p config.Places) {
+		if err := os.MkdirAll(filepath.Join(p.StateDir, "pause.json.new"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err := r.Pause(time.Hour); err == nil {
+		t.Error("no error")
+	}
+	if s := r.State(); !s.Enabled || s.PausedUntil != nil {
+		t.Errorf("enabled %v, paused until %v", s.Enabled, s.PausedUntil)
 	}
 }

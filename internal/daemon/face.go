@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -104,10 +105,14 @@ func (d *Daemon) Pause(length time.Duration) error {
 	if length <= 0 {
 		return refused(fmt.Errorf("pause: %s is no time to pause for; try: pulley pause 1h", length))
 	}
+	was := d.settings.Current().Enabled
 	if err := d.settings.Set("enabled", "false"); err != nil {
 		return refused(err)
 	}
 	err := d.pause.set(length)
+	if err != nil && was { // or it would be off for good
+		err = errors.Join(err, d.settings.Set("enabled", "true"))
+	}
 	d.changes.tell()
 	return err
 }

@@ -52,28 +52,48 @@ func (p *pause) set(d time.Duration) error {
 	return nil
 }
 
-// arm needs mu.
+// arm needs mu. The end is a time on the wall: a timer's clock stands still while the machine sleeps.
 func (p *pause) arm(until time.Time) {
-	if p.timer != nil {
-		p.timer.Stop()
-	}
-	p.until = until
-	p.timer = time.AfterFunc(max(0, until.Sub(p.now())), p.over)
+	p.until = until.Round(0)
+	p.wait(p.left())
 }
 
-// retryExpire is when switching on is tried again after it failed: somebody is perhaps editing the settings.
-const retryExpire = time.Minute
+// left needs mu.
+func (p *pause) left() time.Duration { return p.until.Sub(p.now().Round(0)) }
 
-// over ends the pause when its time has come. Switching on clears it; if that fails the pause stands.
-func (p *pause) over() {
-	if p.expire() == nil {
-		p.clear()
+// look is how often the clock is looked at, and when switching on is tried again after it failed: somebody is perhaps
+// editing the settings.
+const look = time.Minute
+
+// wait needs mu.
+func (p *pause) wait(d time.Duration) {
+	p.stopTimer()
+	p.timer = time.AfterFunc(min(max(0, d), look), p.tick)
+}
+
+// tick ends the pause when its time has come. Switching on clears it; if that fails the pause stands.
+func (p *pause) tick() {
+	p.mu.Lock()
+	until, left := p.until, p.left()
+	switch {
+	case p.timer == nil: // closed or cleared a moment ago
+		p.mu.Unlock()
+		return
+	case left > 0:
+		p.wait(left)
+		p.mu.Unlock()
 		return
 	}
+	p.mu.Unlock()
+	err := p.expire()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.timer != nil {
-		p.timer = time.AfterFunc(retryExpire, p.over)
+	switch {
+	case p.timer == nil || !p.until.Equal(until): // closed, cleared, or another pause began meanwhile
+	case err != nil:
+		p.wait(look)
+	default:
+		p.drop()
 	}
 }
 
@@ -81,6 +101,10 @@ func (p *pause) over() {
 func (p *pause) clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.drop()
+}
+
+func (p *pause) drop() {
 	p.stopTimer()
 	p.until = time.Time{}
 	_ = os.Remove(p.path)

@@ -245,6 +245,35 @@ func TestBrowsersAreRefused(t *testing.T) {
 	})
 }
 
+// A request whose body got lost must not switch off.
+func TestChangesSayWhat(t *testing.T) {
+	overBoth(t, func(t *testing.T, f *fake, _ *client.Client, raw *http.Transport) {
+		for _, one := range []struct {
+			method, path, body string
+			status             int
+		}{
+			{"PUT", "enabled", "", 400},
+			{"PUT", "enabled", "off", 400},
+			{"PUT", "config", "", 400},
+			{"POST", "ca/rotate", "", 200}, // nothing to say
+			{"POST", "ca/rotate", "{}", 200},
+		} {
+			r, err := http.NewRequestWithContext(t.Context(), one.method, "http://pulley/v1/"+one.path, strings.NewReader(one.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := raw.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			if response.StatusCode != one.status || !f.State().Enabled {
+				t.Errorf("%s %s %q: %s, enabled %v", one.method, one.path, one.body, response.Status, f.State().Enabled)
+			}
+		}
+	})
+}
+
 func TestAnotherMajorVersionSaysWhichSideToUpdate(t *testing.T) {
 	overBoth(t, func(t *testing.T, f *fake, c *client.Client, _ *http.Transport) {
 		f.major = control.Major + 1
