@@ -69,7 +69,7 @@ func (s *Store) Problem() string { return *s.problem.Load() }
 
 func (s *Store) setProblem(text string) { s.problem.Store(&text) }
 
-// Subscribe has f called after each change, in order, also when only Problem changed. f must not call Set.
+// Subscribe has f called after each change, in order, also when only Problem changed. f must not edit.
 func (s *Store) Subscribe(f func(*Config)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

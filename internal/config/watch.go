@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -36,7 +37,8 @@ func (s *Store) Run(ctx context.Context) error {
 			if due == nil && w.concerns(event.Name) {
 				due = time.After(settle)
 			}
-		case <-watcher.Errors: // events were lost
+		case err := <-watcher.Errors: // events were lost
+			s.log.Debug("settings: looking at the file again", "err", err)
 			due = time.After(settle)
 		case <-due:
 			due = nil
@@ -79,8 +81,9 @@ func (w *watch) follow(path string) {
 	}
 }
 
-// concerns says whether an event may mean another text.
+// concerns says whether an event may mean another text. Letters' case may differ from what path says where file systems
+// do not mind it.
 func (w *watch) concerns(name string) bool {
-	name = filepath.Clean(name)
-	return slices.Contains(w.places, name) || slices.Contains(w.folders, name)
+	same := func(path string) bool { return strings.EqualFold(path, filepath.Clean(name)) }
+	return slices.ContainsFunc(w.places, same) || slices.ContainsFunc(w.folders, same)
 }
