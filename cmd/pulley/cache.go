@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
+	"pulley/internal/control"
 	"pulley/internal/control/client"
 )
 
@@ -45,10 +47,32 @@ func (a *app) cacheStat() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if state.Cache.Dir == "" {
+					return noCache(state.Problems)
+				}
 				return a.print(cmd, state.Cache, func(w io.Writer) {
-					_, _ = fmt.Fprintf(w, "%s\n%s of %s, %d blobs\n", state.Cache.Dir, size(state.Cache.Size), size(state.Cache.MaxSize), state.Cache.Blobs)
+					_, _ = fmt.Fprintf(w, "%s\n%s\n", state.Cache.Dir, fullness(state.Cache))
 				})
 			})
 		},
 	}
+}
+
+// noCache says why there is none.
+func noCache(problems []control.Problem) error {
+	for _, p := range problems {
+		if p.Kind == control.ProblemCache {
+			return errors.New(p.Text)
+		}
+	}
+	return errors.New("cache: none is in use; see: pulley status")
+}
+
+// fullness says how full the cache is.
+func fullness(c control.Cache) string {
+	limit := "no limit"
+	if c.MaxSize > 0 {
+		limit = "of " + size(c.MaxSize)
+	}
+	return fmt.Sprintf("%s %s in %d blobs", size(c.Size), limit, c.Blobs)
 }

@@ -41,15 +41,19 @@ func printStatus(w io.Writer, s control.State) {
 		line("pulley", "off (engines go straight through %s)", s.Listen)
 	}
 	for _, p := range s.Problems {
-		line("problem", "%s; try: %s", p.Text, p.Fix)
+		text := p.Text
+		if p.Fix != "" {
+			text += "; try: " + p.Fix
+		}
+		line("problem", "%s", text)
 	}
 	line("today", "%s from cache, %s from the network, %d requests", size(s.Traffic.Today.FromCache), size(s.Traffic.Today.FromNet), s.Traffic.Today.Requests)
 	line("ever", "%s from cache, %s from the network", size(s.Traffic.Ever.FromCache), size(s.Traffic.Ever.FromNet))
-	limit := "no limit"
-	if s.Cache.MaxSize > 0 {
-		limit = "of " + size(s.Cache.MaxSize)
+	if s.Cache.Dir == "" {
+		line("cache", "none: everything passes through")
+	} else {
+		line("cache", "%s, %s", fullness(s.Cache), s.Cache.Dir)
 	}
-	line("cache", "%s %s in %d blobs, %s", size(s.Cache.Size), limit, s.Cache.Blobs, s.Cache.Dir)
 	for _, r := range s.Registries {
 		if r.Route != config.RouteAuto {
 			line("route", "%s: %s", r.Name, r.Route)

@@ -72,13 +72,12 @@ type Transfer struct {
 	Since      time.Time `json:"since"`
 }
 
-// Cache is how full the cache is. Sizes are bytes.
+// Cache is how full the cache is. Sizes are bytes. Without one that can be used it is zero.
 type Cache struct {
 	Dir     string `json:"dir"`
 	Size    int64  `json:"size"`
 	MaxSize int64  `json:"max_size"` // 0: no limit
 	Blobs   int64  `json:"blobs"`
-	Images  int    `json:"images"`
 }
 
 // Traffic is what was served, in bytes.
