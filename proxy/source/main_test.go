@@ -22,9 +22,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // rig is the origin of a hub.
 type rig struct {
 	*source.Origin
-	hub *hubtest.Hub
-	cfg *config.Config
-	set *source.Set
+	hub    *hubtest.Hub
+	cfg    *config.Config
+	set    *source.Set
+	tokens *token.Keeper
+	reg    *config.Registry
 }
 
 func newRig(t *testing.T, hub *hubtest.Hub) *rig {
@@ -38,9 +40,9 @@ func newRig(t *testing.T, hub *hubtest.Hub) *rig {
 	for _, h := range hub.Hosts() {
 		cfg.Addresses = append(cfg.Addresses, config.Address{Host: h, Use: []string{hub.Addr()}})
 	}
-	set := newSet(t, cfg, nil)
+	set, tokens := newSetWithTokens(t, cfg, nil)
 	reg, _ := cfg.Registry("docker.io")
-	return &rig{set.Of(reg), hub, cfg, set}
+	return &rig{set.Of(reg), hub, cfg, set, tokens, reg}
 }
 
 func newSet(t *testing.T, cfg *config.Config, names egress.Resolver) *source.Set {

@@ -21,13 +21,15 @@ type ledger struct {
 // account is one mirror's.
 type account struct {
 	Period string `json:"period"` // "2026-08" or "2026-08-21"
-	Used   int64  `json:"used"`   // reserved included
+	Used   int64  `json:"used"`   // in memory what is reserved included; in the file marked
 
-	marked int64 // what the file says: never less than Used
+	got    int64 // came
+	marked int64 // what the file says: never less than got
 }
 
-// ahead is how much more than is used the file says, so that a crash costs a
-// little quota instead of exceeding it, and not every blob is a write.
+// ahead is how much more than came the file says, so that a crash costs a
+// little quota instead of exceeding it, and not every blob is a write. It holds
+// what several connections bring before they say so (sampleBytes each).
 const ahead = 16 << 20
 
 // period names the current one and says when the next begins.
@@ -61,18 +63,25 @@ func (l *ledger) left(key string, q config.Quota) int64 {
 // reserve takes up to n bytes and says how many.
 func (l *ledger) reserve(key string, q config.Quota, n int64) (got int64, in *account) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	a := l.of(key, q)
 	got = min(n, max(int64(q.Bytes)-a.Used, 0))
 	a.Used += got
-	due := a.Used > a.marked
+	return got, a
+}
+
+// came tells of bytes that were reserved.
+func (l *ledger) came(a *account, n int64) {
+	l.mu.Lock()
+	a.got += n
+	due := a.got > a.marked
 	if due {
-		a.marked = a.Used + ahead
+		a.marked = a.got + ahead
 	}
 	l.mu.Unlock()
 	if due {
 		l.save()
 	}
-	return got, a
 }
 
 // giveBack takes back what did not come of a reservation.
@@ -89,11 +98,17 @@ func (l *ledger) marks(exact bool) map[string]account {
 	out := make(map[string]account, len(l.accounts))
 	for key, a := range l.accounts {
 		if exact {
-			a.marked = a.Used
+			a.marked = a.got
 		}
-		out[key] = account{Period: a.Period, Used: max(a.marked, a.Used)}
+		out[key] = account{Period: a.Period, Used: max(a.marked, a.got)}
 	}
 	return out
+}
+
+// restore takes up what the file says.
+func (l *ledger) restore(key string, a account) {
+	a.got, a.marked = a.Used, a.Used
+	l.accounts[key] = &a
 }
 
 // QuotaUse is how far a quota is used up.

@@ -84,11 +84,11 @@ func (r *BlobRef) Open(ctx context.Context, off, end int64) (*Body, error) {
 		return nil, err
 	}
 	r.set.health.answered(r.key, b.took)
-	since := r.set.now()
-	if b.took >= slowAnswer {
+	since, late := r.set.now(), b.took >= slowAnswer
+	if late {
 		since = since.Add(-b.took)
 	}
-	m := &meter{ReadCloser: b.ReadCloser, ctx: ctx, place: r.Place, hold: hold, want: b.Length, most: -1, since: since, left: r.left}
+	m := &meter{ReadCloser: b.ReadCloser, ctx: ctx, place: r.Place, hold: hold, want: b.Length, most: -1, since: since, left: r.left, late: late}
 	if hold.account != nil {
 		m.most = hold.reserved
 	}

@@ -68,8 +68,7 @@ func (s *Set) restore() error {
 		s.trust.words[key] = &w
 	}
 	for key, a := range d.Quotas {
-		a.marked = a.Used
-		s.ledger.accounts[key] = &a
+		s.ledger.restore(key, a)
 	}
 	return nil
 }
