@@ -75,7 +75,8 @@ func TestGarbageIsClosed(t *testing.T) {
 }
 
 func TestSilentClientsAreDropped(t *testing.T) {
-	short := Timeouts{FirstByte: 50 * time.Millisecond, Handshake: 50 * time.Millisecond, Header: 50 * time.Millisecond, Idle: 50 * time.Millisecond}
+	const d = 300 * time.Millisecond
+	short := Timeouts{FirstByte: d, Handshake: d, Header: d, Idle: d}
 	p := newPort(t, options{timeouts: short})
 	var all sync.WaitGroup
 	for range 100 {

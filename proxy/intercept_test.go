@@ -378,7 +378,7 @@ func sendAlert(t *testing.T, c *tls.Conn) {
 
 // What is no opinion on our certificate does not count as one.
 func TestNotEveryFailureIsARejection(t *testing.T) {
-	p := newPort(t, options{timeouts: Timeouts{Handshake: 50 * time.Millisecond, FirstByte: 50 * time.Millisecond}})
+	p := newPort(t, options{timeouts: Timeouts{Handshake: 300 * time.Millisecond, FirstByte: 300 * time.Millisecond}}) // the good client in between must make it
 	hello := clientHello(t)
 	for name, f := range map[string]func(net.Conn){
 		"closed at once":          func(net.Conn) {},
