@@ -22,24 +22,12 @@ func (a *app) log() *cobra.Command {
 		Use: "log", Short: "every registry request: who, what, from where, how fast", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return with(cmd, func(c *client.Client) error {
-				out := cmd.OutOrStdout()
+				if follow {
+					return a.follow(cmd, c, lines)
+				}
 				events, err := c.Events(cmd.Context(), lines)
-				if err != nil {
-					return err
-				}
 				for _, e := range events {
-					a.printEvent(out, e)
-				}
-				if !follow {
-					return nil
-				}
-				err = c.Watch(cmd.Context(), true, func(m control.Message) {
-					if m.Event != nil {
-						a.printEvent(out, *m.Event)
-					}
-				})
-				if errors.Is(err, context.Canceled) {
-					return nil
+					a.printEvent(cmd.OutOrStdout(), e)
 				}
 				return err
 			})
@@ -48,6 +36,45 @@ func (a *app) log() *cobra.Command {
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on as requests come")
 	cmd.Flags().IntVarP(&lines, "lines", "n", 50, "how many of the last to begin with")
 	return cmd
+}
+
+// follow prints the last n requests and then those that come. It listens before it asks for the past, so that none is lost
+// between the two; those that are in both are told once.
+func (a *app) follow(cmd *cobra.Command, c *client.Client, n int) error {
+	ctx, cancel := context.WithCancelCause(cmd.Context())
+	defer cancel(nil)
+	past, told := false, map[string]bool{}
+	err := c.Watch(ctx, true, func(m control.Message) {
+		if m.State != nil && !past { // the first message: from here on we listen
+			past = true
+			events, err := c.Events(ctx, n)
+			if err != nil {
+				cancel(err)
+			}
+			for _, e := range events {
+				a.printEvent(cmd.OutOrStdout(), e)
+				told[identity(e)] = true
+			}
+		}
+		if m.Event == nil {
+			return
+		}
+		if id := identity(*m.Event); told[id] {
+			delete(told, id)
+		} else {
+			a.printEvent(cmd.OutOrStdout(), *m.Event)
+		}
+	})
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// identity is an event as text. No two are answered in the same nanosecond with all else the same.
+func identity(e control.Event) string {
+	text, _ := json.Marshal(e)
+	return string(text)
 }
 
 // printEvent prints one line: JSON lines, not an indented document, since a log has no end.
@@ -67,14 +94,15 @@ func (a *app) printEvent(w io.Writer, e control.Event) {
 	if source == "" {
 		source = "-"
 	}
-	_, _ = fmt.Fprintf(w, "%s %-6s %-9s %3d %-4s %-8s %s  %s from %s in %s", e.Time.Local().Format(time.TimeOnly), e.Door, e.Client, e.Status, e.Method, e.What, name, size(e.Bytes), source, e.Duration.Round(time.Millisecond))
+	var line strings.Builder
+	fmt.Fprintf(&line, "%s %-6s %-9s %3d %-4s %-8s %s  %s from %s in %s", e.Time.Local().Format(time.TimeOnly), e.Door, e.Client, e.Status, e.Method, e.What, name, size(e.Bytes), source, e.Duration.Round(time.Millisecond))
 	if speed := e.Duration.Seconds(); e.Bytes > 1<<20 && speed > 0 {
-		_, _ = fmt.Fprintf(w, " (%s/s)", size(int64(float64(e.Bytes)/speed)))
+		fmt.Fprintf(&line, " (%s/s)", size(int64(float64(e.Bytes)/speed)))
 	}
 	for _, more := range []string{e.Note, e.Err} {
 		if more != "" {
-			_, _ = fmt.Fprintf(w, "; %s", more)
+			line.WriteString("; " + more)
 		}
 	}
-	_, _ = fmt.Fprintln(w)
+	_, _ = fmt.Fprintln(w, line.String())
 }
