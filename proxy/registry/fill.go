@@ -355,15 +355,15 @@ func (s sink) Commit() error {
 	err := s.Fill.Commit()
 	var wrong *cache.DigestError
 	if errors.As(err, &wrong) {
-		return wrongDigest{wrong}
+		return wrongDigestError{wrong}
 	}
 	return err
 }
 
-// wrongDigest is the cache's error for a fetch.
-type wrongDigest struct{ *cache.DigestError }
+// wrongDigestError is the cache's error for a fetch.
+type wrongDigestError struct{ *cache.DigestError }
 
-func (e wrongDigest) Unwrap() []error { return []error{e.DigestError, fetch.ErrDigest} }
+func (e wrongDigestError) Unwrap() []error { return []error{e.DigestError, fetch.ErrDigest} }
 
 type claim struct{ *cache.Claim }
 
