@@ -37,10 +37,6 @@ func (f *Fill) Given(off, end int64) bool {
 // run would not know. Needs mu and proving; lets mu go meanwhile.
 func (f *Fill) freeze(why *DigestError) {
 	f.wrong = why
-	f.late = nil
-	for _, c := range f.claims {
-		c.logged = c.pos
-	}
 	var all parts
 	for _, p := range f.parts {
 		p.Withheld = true

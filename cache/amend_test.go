@@ -497,6 +497,35 @@ func TestDiskFullDuringARepair(t *testing.T) {
 	}
 }
 
+// A Commit does not judge what an Amend is still changing.
+func TestCommitWaitsForAmends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		slow := &slowDisk{gate: make(chan struct{})}
+		c := open(t, cache.Options{}.WithDisk(slow.disk(dir)).In(dir))
+		body := bytesOf(411, 1<<20)
+		f := begun(t, c, body)
+		cl := claim(t, f)
+		write(t, cl, wrongAt(body, 7))
+		cl.Release()
+		commitWrong(t, f)
+		amend(t, f, body, 0, 1000, true) // right, but for what comes
+		slow.slow.Store(true)
+		amended, committed := make(chan error, 1), make(chan error, 1)
+		go func() { _, err := f.Amend(wrongAt(body, 500_000)[500_000:], 500_000, "liar"); amended <- err }()
+		synctest.Wait()
+		go func() { committed <- f.Commit() }()
+		synctest.Wait()
+		slow.slow.Store(false)
+		slow.gate <- struct{}{}
+		var de *cache.DigestError
+		if err := <-committed; !errors.As(err, &de) || <-amended != nil {
+			t.Fatal(err)
+		}
+		f.Fail(nil)
+	})
+}
+
 // Several connections put one blob right, while others ask for the verdict.
 func TestAmendsAtOnce(t *testing.T) {
 	c := open(t, cache.Options{})

@@ -176,6 +176,13 @@ func TestAbandonedDirectory(t *testing.T) {
 		if f.Have() > int64(at+200<<10) {
 			t.Fatalf("%d bytes of %d", f.Have(), at)
 		}
+		named := int64(0)
+		for _, p := range f.Provenance() {
+			named += p.End - p.Off
+		}
+		if named != f.Have() {
+			t.Fatalf("provenance of %d bytes of %d: %v", named, f.Have(), f.Provenance())
+		}
 		r := reader(t, f, 0, -1, true)
 		go func() { _ = drive(f, body) }()
 		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, body) {
