@@ -266,6 +266,29 @@ func TestOriginIsTheLastResort(t *testing.T) {
 	}
 }
 
+// That the origin cannot be reached for a tag is known when it comes to blobs.
+func TestOriginIsNotReachedForTags(t *testing.T) {
+	s := newShop(t, serve(blobOf(100)))
+	w, _ := timed(t, s.mirror("m", "host"))
+	w.hub.Down()
+	for range 2 {
+		if resp, err := w.place("origin").Do(t.Context(), manifest("latest", source.Anonymous())); err == nil {
+			_ = resp.Body.Close()
+			t.Fatal("it answers")
+		}
+	}
+	if got := w.names(); got != "m origin" {
+		t.Error(got)
+	}
+}
+
+// The network has a name, and the same one twice.
+func TestNetwork(t *testing.T) {
+	if a, b := source.Network(), source.Network(); a == "" || a != b {
+		t.Errorf("%q, then %q", a, b)
+	}
+}
+
 // Ranks are by what was seen, on the network where it was seen, and survive a
 // restart.
 func TestRanks(t *testing.T) {

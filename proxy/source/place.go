@@ -238,7 +238,11 @@ const errTold = "it may not be told of a repository that is not known to be publ
 // Errors are Do's, and *UnusableError.
 func (p *Place) Do(ctx context.Context, r Req) (*http.Response, error) {
 	if p.mirror == nil {
-		return p.at.Do(ctx, r)
+		resp, err := p.at.Do(ctx, r)
+		if statusOf(resp, err) == 0 && r.Body == nil { // not reached: blobs had better come from elsewhere
+			p.heard(ctx, err)
+		}
+		return resp, err
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || r.Body != nil && r.Body != http.NoBody {
 		return nil, p.unusable("mirrors are only read from", time.Time{})
@@ -264,7 +268,7 @@ func (p *Place) Do(ctx context.Context, r Req) (*http.Response, error) {
 		hold.leave(0)
 		return nil, err
 	}
-	p.spoke(resp)
+	p.spoke(ctx, resp)
 	resp.Body = &meter{ReadCloser: resp.Body, ctx: ctx, place: p, hold: hold, want: resp.ContentLength, most: n, since: p.set.now()}
 	return resp, nil
 }
@@ -308,14 +312,14 @@ func statusOf(resp *http.Response, err error) int {
 }
 
 // spoke takes an answer's status into the mirror's health; see heard.
-func (p *Place) spoke(resp *http.Response) {
+func (p *Place) spoke(ctx context.Context, resp *http.Response) {
 	if b, ok := resp.Body.(*body); ok && resp.StatusCode/100 == 2 {
 		p.set.health.answered(p.key, b.took)
 	}
 	if resp.StatusCode >= 400 {
 		h := *resp
 		h.Body = http.NoBody
-		p.heard(context.Background(), p.at.Fail(&h))
+		p.heard(ctx, p.at.Fail(&h))
 	}
 }
 

@@ -51,11 +51,10 @@ func (m *manners) of(operator string, now time.Time) *guest {
 func (m *manners) room(operator string, l limit) (n int, until time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.now()
-	return m.of(operator, now).room(l, now)
+	return m.of(operator, m.now()).room(l)
 }
 
-func (g *guest) room(l limit, now time.Time) (n int, until time.Time) {
+func (g *guest) room(l limit) (n int, until time.Time) {
 	n = unlimited
 	if l.perMinute > 0 {
 		n = l.perMinute - len(g.sent)
@@ -75,7 +74,7 @@ func (m *manners) enter(operator string, l limit) (ok bool, until time.Time) {
 	defer m.mu.Unlock()
 	now := m.now()
 	g := m.of(operator, now)
-	n, until := g.room(l, now)
+	n, until := g.room(l)
 	if n == 0 {
 		return false, until
 	}

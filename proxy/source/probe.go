@@ -69,6 +69,7 @@ func (p *Place) ping(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	defer func() { _ = resp.Body.Close() }()
 	took := time.Duration(0)
 	if b, ok := resp.Body.(*body); ok {
 		took = b.took

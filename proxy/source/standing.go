@@ -76,7 +76,7 @@ func (st Standing) seen(p *Place) Standing {
 
 // judged puts first what a person has decided or must decide.
 func (st Standing) judged(reg *config.Registry) Standing {
-	why := ""
+	var why string
 	switch {
 	case st.Expelled != nil:
 		why = "expelled: " + st.Expelled.Why

@@ -22,7 +22,7 @@ type state struct {
 
 const stateName = "sources.json"
 
-// document is the file. It names mirrors and networks by hashes of theirs, and
+// document is the file. It names places as they are, networks by hashes, and
 // no repository.
 type document struct {
 	Health map[string]map[string]memory `json:"health,omitempty"` // by network and place

@@ -144,10 +144,10 @@ func (p *Place) digestOf(ctx context.Context, repo, tag string) (digest.Digest, 
 	if err != nil {
 		return "", err
 	}
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return "", p.at.Fail(resp)
 	}
-	drain(resp)
 	d, err := digest.Parse(resp.Header.Get("Docker-Content-Digest"))
 	if err != nil {
 		return "", fmt.Errorf("%s does not say what %s stands for", p.at.host, tag)
