@@ -96,6 +96,7 @@ type Bytes struct {
 // Limit is what a registry said of its pull limit. A registry that said nothing has none here.
 type Limit struct {
 	Registry  string        `json:"registry"`
+	Identity  string        `json:"identity"` // whose it is: "anonymous", or the user's name
 	Limit     int           `json:"limit"`
 	Remaining int           `json:"remaining"`
 	Window    time.Duration `json:"window"`

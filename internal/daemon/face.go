@@ -74,12 +74,13 @@ func (d *Daemon) problems() (list []control.Problem) {
 }
 
 func (d *Daemon) limits() (list []control.Limit) {
-	for name, l := range d.handler.Limits() {
+	for _, l := range d.sources.LimitList() {
 		if l.Known {
-			list = append(list, control.Limit{Registry: name, Limit: l.Limit, Remaining: l.Remaining, Window: l.Window, At: l.At})
+			list = append(list, control.Limit{
+				Registry: l.Registry, Identity: l.Identity, Limit: l.Limit, Remaining: l.Remaining, Window: l.Window, At: l.At,
+			})
 		}
 	}
-	slices.SortFunc(list, func(a, b control.Limit) int { return cmp.Compare(a.Registry, b.Registry) })
 	return list
 }
 

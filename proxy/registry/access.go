@@ -24,6 +24,9 @@ type standing struct {
 	// Public is when an anonymous token was last seen to pull it; zero:
 	// private for all that is known.
 	Public time.Time `json:"public,omitzero"`
+	// Closed: somebody without credentials was refused last, whatever else is
+	// said about the repository.
+	Closed bool `json:"closed,omitempty"`
 	// Rights is when the origin last accepted somebody, by Asker.Subject.
 	Rights map[string]time.Time `json:"rights,omitempty"`
 }
@@ -50,10 +53,10 @@ func (s standing) trusts(who Asker, now time.Time, window time.Duration) bool {
 // accepted is the standing after the origin let somebody in.
 func (s standing) accepted(who Asker, now time.Time, window time.Duration) (standing, bool) {
 	if who.anonymous() {
-		if now.Sub(s.Public) < noteAfter {
+		if now.Sub(s.Public) < noteAfter && !s.Closed {
 			return s, false
 		}
-		s.Public = now
+		s.Public, s.Closed = now, false
 		return s, true
 	}
 	rights := maps.Clone(s.Rights)
@@ -73,10 +76,10 @@ func (s standing) accepted(who Asker, now time.Time, window time.Duration) (stan
 // refused is the standing after the origin turned somebody away for good.
 func (s standing) refused(who Asker) (standing, bool) {
 	if who.anonymous() {
-		if s.Public.IsZero() {
+		if s.Public.IsZero() && s.Closed {
 			return s, false
 		}
-		s.Public = time.Time{}
+		s.Public, s.Closed = time.Time{}, true
 		return s, true
 	}
 	if _, ok := s.Rights[who.Subject]; !ok {

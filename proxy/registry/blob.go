@@ -121,6 +121,7 @@ func (h *Handler) blobFromFill(x *exchange, req *Request, specs []rangeSpec) boo
 		return true
 	}
 	d := h.drives.of(h, f)
+	h.wonder(req.Context(), req, "blobs/"+string(req.Digest))
 	d.join(req)
 	s := &stream{h: h, x: x, req: req, fill: f, drive: d, specs: specs, first: first}
 	defer s.close()

@@ -29,7 +29,8 @@ type Event struct {
 	Bytes     int64         `json:"bytes"`
 	FromCache int64         `json:"from_cache"`
 	FromNet   int64         `json:"from_net"`
-	Source    string        `json:"source,omitempty"` // "cache", "origin", "shared", or empty
+	Source    string        `json:"source,omitempty"` // "cache", "shared", or those that brought bytes, most first: "origin", "daocloud+origin"
+	Way       string        `json:"way,omitempty"`    // how they were reached: "direct 192.0.2.1", "egress jump"
 	Duration  time.Duration `json:"duration"`
 	FirstByte time.Duration `json:"first_byte"`
 	Note      string        `json:"note,omitempty"` // what a person may want to know

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"errors"
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"pulley/cache"
 	"pulley/internal/config"
 	"pulley/proxy/fetch"
-	"pulley/proxy/source"
 )
 
 // Transfer is a download in flight.
@@ -93,57 +91,7 @@ type drive struct {
 	net    atomic.Int64 // bytes that came
 	billed atomic.Int64 // of them, those in somebody's event
 
-	mu     sync.Mutex
-	askers []asking
-}
-
-// asking is one right to the blob.
-type asking struct {
-	registry, repository, key string
-	ref                       source.Ref
-}
-
-// maxAskings bounds how many rights are tried in turn.
-const maxAskings = 8
-
-// join adds the request's right to the drive. The caller has made sure of it.
-func (d *drive) join(req *Request) {
-	a := asking{req.Registry.Name, req.Repository, req.Asker.Key, source.Ref{
-		Origin: d.h.origin(req), Repository: req.Repository, Digest: string(req.Digest), As: req.Asker.identity(),
-	}}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for i, old := range d.askers {
-		if old.registry == a.registry && old.repository == a.repository && old.key == a.key {
-			d.askers[i] = a // the same person's token may be a newer one
-			return
-		}
-	}
-	if len(d.askers) < maxAskings {
-		d.askers = append(d.askers, a)
-	}
-}
-
-// Open opens the blob with one of the askers' rights.
-func (d *drive) Open(ctx context.Context, off, end int64) (*source.Body, error) {
-	d.mu.Lock()
-	askers := append([]asking(nil), d.askers...)
-	d.mu.Unlock()
-	err := errDown
-	for _, a := range askers {
-		var b *source.Body
-		b, err = a.ref.Open(ctx, off, end)
-		d.h.heard(a.registry, err)
-		if err == nil {
-			d.total.Store(b.Total)
-			d.once.Do(func() { close(d.answered) })
-			return b, nil
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return nil, err
+	supply
 }
 
 // start runs the drive in the background. It is called once, by the first asker,
@@ -188,10 +136,13 @@ func (d *drive) run() error {
 		<-watched
 	}()
 	for {
-		err := fetch.Run(ctx, origin{d}, sink{d.fill}, fetch.Options{
-			Connections: d.h.settings().Fetch.Connections,
-			RangeMin:    int64(d.h.settings().Fetch.RangeMin),
-			Received:    func(_ fetch.Source, n int) { d.net.Add(int64(n)) },
+		settings := d.h.settings().Fetch
+		err := fetch.Run(ctx, d, sink{d.fill}, fetch.Options{
+			Connections: settings.Connections,
+			RangeMin:    int64(settings.RangeMin),
+			Hint:        d.h.sizes.hint(d.fill.Digest()),
+			Rate:        d.h.pace,
+			Received:    d.received,
 			Log:         d.h.log,
 		})
 		switch {
@@ -277,7 +228,7 @@ func (d *drive) end(err error) {
 	if n := d.bill(); (n > 0 || err != nil) && h.opt.Record != nil {
 		e := Event{
 			Time: d.begun, Door: "fill", What: string(Blob), Digest: d.fill.Digest(), Reference: string(d.fill.Digest()),
-			FromNet: n, Source: fromOrigin, Duration: h.now().Sub(d.begun),
+			FromNet: n, Source: d.tale.sources(), Way: d.tale.way(), Note: d.tale.troubles(), Duration: h.now().Sub(d.begun),
 		}
 		if t, ok := d.transfer(); ok {
 			e.Registry, e.Repository = t.Registry, t.Repository
@@ -287,6 +238,11 @@ func (d *drive) end(err error) {
 		}
 		h.opt.Record(e)
 	}
+}
+
+func (d *drive) received(src fetch.Source, n int) {
+	d.net.Add(int64(n))
+	d.tale.brought(src.Name(), n)
 }
 
 // bill returns the bytes that came since it was last called.
@@ -302,84 +258,7 @@ func (d *drive) transfer() (Transfer, bool) {
 		return Transfer{}, false
 	}
 	return Transfer{
-		Registry: d.askers[0].registry, Repository: d.askers[0].repository, Digest: d.fill.Digest(),
+		Registry: d.askers[0].reg.Name, Repository: d.askers[0].repository, Digest: d.fill.Digest(),
 		Have: d.fill.Have(), Size: d.fill.Size(), Clients: d.fill.Readers(), Begun: d.begun,
 	}, true
-}
-
-// origin is the one source of a drive: the registry itself.
-type origin struct{ *drive }
-
-// Name implements fetch.Source, like the methods that follow.
-func (origin) Name() string { return fromOrigin }
-
-func (origin) Origin() bool     { return true }
-func (origin) Proven() bool     { return true }
-func (origin) Rate() float64    { return 0 }
-func (origin) Tier() int        { return 0 }
-func (origin) Connections() int { return math.MaxInt16 }
-
-// List implements fetch.Sources, like the methods that follow.
-func (o origin) List() []fetch.Source { return []fetch.Source{o} }
-
-func (origin) Changed() <-chan struct{}              { return nil }
-func (origin) Proved(fetch.Source)                   {}
-func (origin) Lied(_ fetch.Source, _, _ int64)       {}
-func (origin) Failed(src fetch.Source, reason error) {}
-
-// sink lets a fetch write into a fill; neither package knows the other.
-type sink struct{ *cache.Fill }
-
-func (s sink) Claim(ctx context.Context) (fetch.Claim, error) {
-	c, err := s.Fill.Claim(ctx)
-	switch {
-	case errors.Is(err, cache.ErrIdle):
-		return nil, fetch.ErrIdle
-	case errors.Is(err, cache.ErrComplete):
-		return nil, fetch.ErrComplete
-	case err != nil:
-		return nil, err
-	}
-	return claim{c}, nil
-}
-
-func (s sink) Provenance() []fetch.Part {
-	var list []fetch.Part
-	for _, p := range s.Fill.Provenance() {
-		list = append(list, fetch.Part(p))
-	}
-	return list
-}
-
-func (s sink) Commit() error {
-	err := s.Fill.Commit()
-	var wrong *cache.DigestError
-	if errors.As(err, &wrong) {
-		return wrongDigestError{wrong}
-	}
-	return err
-}
-
-// wrongDigestError is the cache's error for a fetch.
-type wrongDigestError struct{ *cache.DigestError }
-
-func (e wrongDigestError) Unwrap() []error { return []error{e.DigestError, fetch.ErrDigest} }
-
-type claim struct{ *cache.Claim }
-
-func (c claim) Range() (off, end int64) {
-	off = c.Pos()
-	left := c.Remaining()
-	if left < 0 {
-		return off, -1
-	}
-	return off, off + left
-}
-
-func (c claim) Write(p []byte) (int, error) {
-	n, err := c.Claim.Write(p)
-	if errors.Is(err, cache.ErrStop) {
-		err = fetch.ErrStop
-	}
-	return n, err
 }

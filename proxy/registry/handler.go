@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
 
 	"pulley/cache"
 	"pulley/internal/config"
@@ -56,15 +57,19 @@ type Handler struct {
 	log      *slog.Logger
 	silent   *log.Logger
 
-	own     *token.Own
-	hash    hasher
-	links   *links
-	ledger  *ledger
-	shelf   *shelf
-	health  *health
-	hints   *book[[]token.Hint]
-	manners *manners
-	flights singleflight.Group
+	own      *token.Own
+	hash     hasher
+	links    *links
+	ledger   *ledger
+	shelf    *shelf
+	health   *health
+	hints    *book[[]token.Hint]
+	manners  *manners
+	sizes    *sizes
+	secrets  *secrets
+	compared *seldom
+	pace     *rate.Limiter
+	flights  singleflight.Group
 
 	ctx    context.Context //nolint:containedctx // of the downloads, which belong to no request
 	cancel context.CancelFunc
@@ -88,6 +93,7 @@ func New(o Options) (*Handler, error) {
 		opt: o, settings: o.Settings, cache: o.Cache, tokens: o.Tokens, now: o.Now, log: o.Log,
 		silent: log.New(io.Discard, "", 0), // what ReverseProxy logs is in the event
 		links:  newLinks(o.Now), health: newHealth(o.Now), manners: newManners(o.Now),
+		sizes: newSizes(), secrets: newSecrets(o.Now), compared: newSeldom(o.Now), pace: newPace(o.Settings()),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.drives.init()
@@ -250,6 +256,3 @@ func (h *Handler) share(kind string, req *Request, k tagKey, ask func(context.Co
 		return nil, context.Cause(req.Context())
 	}
 }
-
-// Limits are the pull limits that registries told last, by registry.
-func (h *Handler) Limits() map[string]source.RateLimit { return h.opt.Sources.Limits() }

@@ -55,6 +55,7 @@ type room struct {
 
 	cache   *cache.Cache
 	handler *registry.Handler
+	sources *source.Set
 	egress  *egress.Egress
 	server  *httptest.Server
 	client  *http.Client
@@ -95,9 +96,11 @@ func (r *room) open() {
 	}
 	r.egress = egress.New(egress.Options{Settings: r.settings})
 	tokens := token.NewKeeper(token.Options{Settings: r.settings, Network: r.egress, Now: r.now})
-	sources := source.NewSet(source.Options{Settings: r.settings, Network: r.egress, Tokens: tokens, Now: r.now})
+	r.sources = source.NewSet(source.Options{
+		Settings: r.settings, Network: r.egress, Tokens: tokens, Now: r.now, StateDir: filepath.Join(r.dir, "state"),
+	})
 	r.handler, err = registry.New(registry.Options{
-		Settings: r.settings, Cache: r.cache, Sources: sources, Tokens: tokens, Network: r.egress,
+		Settings: r.settings, Cache: r.cache, Sources: r.sources, Tokens: tokens, Network: r.egress,
 		StateDir: filepath.Join(r.dir, "state"), Now: r.now, Record: r.record, Waits: r.wait,
 	})
 	if err != nil {

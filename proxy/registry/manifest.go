@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,8 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"pulley/cache"
+	"pulley/proxy/egress"
+	"pulley/proxy/source"
 )
 
 // maxManifest is the size up to which manifests are kept; the distribution
@@ -28,7 +31,10 @@ type found struct {
 	entry
 	body   []byte      // nil when only HEAD was asked
 	header http.Header // of the origin's answer; nil from the cache
-	note   string      // why this may be out of date
+	note   string      // why this may be out of date, or came from elsewhere
+	from   string      // place that gave it, "" for the cache
+	way    string      // to that place
+	stale  bool        // it may be out of date
 	led    bool        // this request, of all that waited, caused the traffic
 }
 
@@ -50,7 +56,7 @@ func (h *Handler) serveManifest(x *exchange, req *Request) {
 	if f.header == nil {
 		x.event.Source = fromCache
 	} else {
-		x.event.Source = fromOrigin
+		x.event.Source, x.event.Way = cmp.Or(f.from, fromOrigin), f.way
 		if f.led {
 			x.event.FromNet = int64(len(f.body))
 		}
@@ -58,8 +64,11 @@ func (h *Handler) serveManifest(x *exchange, req *Request) {
 	}
 	if f.note != "" {
 		x.note(f.note)
+	}
+	if f.stale {
 		x.Header().Set("Warning", `110 pulley "`+strings.ReplaceAll(f.note, `"`, "'")+`"`)
 	}
+	h.sizes.read(f.Digest, f.body)
 	b := &body{digest: f.Digest, mediaType: f.MediaType, size: f.Size}
 	b.copy = func(w io.Writer, s span) error {
 		_, err := w.Write(f.body[s.off : s.off+s.n])
@@ -75,6 +84,9 @@ func (h *Handler) serveManifest(x *exchange, req *Request) {
 
 // manifest resolves a reference for the request's asker.
 func (h *Handler) manifest(x *exchange, req *Request) (*found, error) {
+	if !req.Asker.anonymous() { // by the time blobs are asked for it is known
+		h.background(func(ctx context.Context) { h.wonder(ctx, req, "manifests/"+req.Reference) })
+	}
 	if req.Digest != "" {
 		return h.byDigest(x, req, entry{Digest: req.Digest})
 	}
@@ -140,10 +152,13 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 	}
 	if !held && !req.head() {
 		f, err := h.getManifest(req, req.Reference)
-		if err != nil {
+		switch {
+		case err == nil:
+			return f, nil
+		case !limited(err) || len(h.mirrors(req)) == 0:
 			return h.lastKnown(req, k, err)
 		}
-		return f, nil
+		// HEAD costs nothing of the limit, and mirrors have what it names.
 	}
 	wait := h.opt.Waits.Ask
 	if _, ok := h.shelf.kept(k); ok {
@@ -172,8 +187,12 @@ func (h *Handler) lastKnown(req *Request, k tagKey, cause error) (*found, error)
 	if !h.admitsOffline(req) {
 		return nil, h.stranger(req, cause)
 	}
+	f, err := h.supposed(req, k, cause)
+	if err == nil {
+		return f, nil
+	}
 	if !h.settings().Cache.OfflineStale && !req.offline() {
-		return nil, cause
+		return nil, err
 	}
 	for _, find := range [...]func(tagKey) (entry, bool){h.shelf.kept, h.shelf.lastResort} {
 		e, ok := find(k)
@@ -181,11 +200,11 @@ func (h *Handler) lastKnown(req *Request, k tagKey, cause error) (*found, error)
 			continue
 		}
 		if f, ok := h.stored(e); ok {
-			f.note = "last known tag: " + reason(cause)
+			f.note, f.stale = "last known tag: "+reason(cause), true
 			return f, nil
 		}
 	}
-	return nil, cause
+	return nil, err
 }
 
 // headManifest asks the origin, cheaply and for all who ask at once, what a
@@ -213,38 +232,72 @@ func (h *Handler) headManifest(req *Request, reference string, wait time.Duratio
 		h.letIn(req, f.Digest)
 		if digest.Digest(reference) != f.Digest {
 			_, here := h.stored(f.entry)
-			h.warn(h.shelf.note(k, f.entry, here))
+			h.noteTag(req, k, f.entry, here)
 		}
 		return f, nil
 	})
 }
 
-// getManifest fetches a manifest, proves it and keeps it.
+// getManifest fetches a manifest, proves it and keeps it. What a tag stands for is
+// the origin's to say; a manifest by digest may come from any place that may know
+// of the repository.
 func (h *Handler) getManifest(req *Request, reference string) (*found, error) {
 	k := tagKey{req.cacheName(), reference, classOf(req.Header.Values("Accept"))}
 	return h.share("GET", req, k, func(ctx context.Context) (*found, error) {
 		ctx, cancel := context.WithTimeout(ctx, h.opt.Waits.Manifest)
 		defer cancel()
-		rsp, err := h.ask(ctx, req, http.MethodGet, "manifests/"+reference, manifestHeader(req))
-		if err != nil {
-			return nil, err
+		places := h.manifestPlaces(req, digest.Digest(reference))
+		var first error
+		for i, p := range places {
+			wait := h.opt.Waits.Manifest
+			if i < len(places)-1 {
+				wait = h.opt.Waits.Check
+			}
+			f, err := h.getManifestAt(ctx, req, p, k, wait)
+			if err == nil {
+				if first != nil {
+					f.note = "from " + p.Name() + ": " + reason(first)
+				}
+				return f, nil
+			}
+			if first == nil || p.Origin() {
+				first = err
+			}
+			if p.Origin() && definite(err) || errors.Is(err, errTooLarge) || ctx.Err() != nil {
+				break
+			}
 		}
-		defer drain(rsp)
-		body, err := io.ReadAll(io.LimitReader(rsp.Body, maxManifest+1))
-		if err != nil {
-			return nil, err
-		}
-		if len(body) > maxManifest {
-			return nil, errTooLarge
-		}
-		f, err := prove(reference, rsp, body)
-		if err != nil {
-			return nil, err
-		}
-		h.letIn(req, "")
-		h.keepManifest(k, f)
-		return f, nil
+		return nil, first
 	})
+}
+
+// getManifestAt fetches a manifest from one place.
+func (h *Handler) getManifestAt(ctx context.Context, req *Request, p *source.Place, k tagKey, wait time.Duration) (*found, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	ctx, trail := egress.WithTrail(ctx)
+	rsp, err := h.askAt(ctx, req, p, http.MethodGet, "manifests/"+k.tag, manifestHeader(req))
+	if err != nil {
+		return nil, err
+	}
+	defer drain(rsp)
+	body, err := io.ReadAll(io.LimitReader(rsp.Body, maxManifest+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxManifest {
+		return nil, errTooLarge
+	}
+	f, err := prove(k.tag, rsp, body)
+	if err != nil {
+		return nil, err
+	}
+	f.from, f.way = p.Name(), trail.Way()
+	if p.Origin() {
+		h.letIn(req, "")
+	}
+	h.keepManifest(req, k, f)
+	return f, nil
 }
 
 // prove holds a manifest against the digest it was asked for by, and against
@@ -283,7 +336,7 @@ func valid(d digest.Digest) bool { return d.Validate() == nil }
 
 // keepManifest stores what was proved. That it cannot is no reason not to serve
 // it.
-func (h *Handler) keepManifest(k tagKey, f *found) {
+func (h *Handler) keepManifest(req *Request, k tagKey, f *found) {
 	if digest.FromBytes(f.body) != f.Digest {
 		return
 	}
@@ -296,7 +349,7 @@ func (h *Handler) keepManifest(k tagKey, f *found) {
 		h.warn(h.shelf.arrived(k.name, f.Digest))
 		return
 	}
-	h.warn(h.shelf.note(k, f.entry, true))
+	h.noteTag(req, k, f.entry, true)
 }
 
 // manifestHeader is what of the client's header matters for a manifest.

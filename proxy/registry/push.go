@@ -56,7 +56,7 @@ func (h *Handler) pushed(req *Request, copied *teeBody) {
 		h.warn(h.shelf.forget(name, req.Reference))
 	}
 	// What was put is what every client gets, whichever manifests it takes.
-	h.keepManifest(tagKey{name: name, tag: req.Reference, class: everything}, f)
+	h.keepManifest(req, tagKey{name: name, tag: req.Reference, class: everything}, f)
 }
 
 // deleted erases what the origin has deleted.

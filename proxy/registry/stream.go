@@ -28,6 +28,7 @@ type stream struct {
 	cancel  context.CancelCauseFunc
 	started bool
 	readers []*cache.Reader // one per span, in order
+	from    []int64         // where each of them began
 	whole   bool            // the answer carries the blob to its end
 	early   []byte          // read to see whether anything comes at all
 	size    int64
@@ -67,10 +68,7 @@ func (s *stream) serve() bool {
 		s.refuse(err)
 		return true
 	}
-	s.x.event.Source = fromOrigin
-	if !s.first {
-		s.x.event.Source = shared
-	}
+	s.x.event.Source = shared
 	if err := s.send(); err != nil {
 		s.broken(err)
 	}
@@ -131,7 +129,7 @@ func (s *stream) read(spans []span) error {
 		if err != nil {
 			return err
 		}
-		s.readers = append(s.readers, r)
+		s.readers, s.from = append(s.readers, r), append(s.from, p.off)
 	}
 	return nil
 }
@@ -146,15 +144,21 @@ func (s *stream) drives() {
 
 func (s *stream) close() {
 	s.drives() // whoever was first must, whatever became of the request
-	for _, r := range s.readers {
+	for i, r := range s.readers {
 		_ = r.Close()
+		s.drive.gave(s.x.visit(s.req.Digest), s.from[i], r.Offset())
 	}
 	if s.cancel != nil {
 		s.cancel(nil)
 	}
 	if s.first {
-		n := s.drive.bill()
-		s.x.event.FromNet += n
+		s.x.event.FromNet += s.drive.bill()
+		if from := s.drive.tale.sources(); from != "" && s.x.event.Source == shared {
+			s.x.event.Source, s.x.event.Way = from, s.drive.tale.way()
+		}
+		if why := s.drive.tale.troubles(); why != "" {
+			s.x.note(why)
+		}
 	}
 	if kept := s.x.event.Bytes - s.x.event.FromNet; kept > 0 && s.x.event.Source != "" {
 		s.x.event.FromCache = kept
@@ -332,7 +336,8 @@ func (s *stream) again(w io.Writer, i int, off, end int64) (done bool, err error
 		return false, err
 	}
 	_ = s.readers[i].Close()
-	s.readers[i], s.fill, s.drive, s.first = r, f, d, first
+	s.drive.gave(s.x.visit(s.req.Digest), s.from[i], off)
+	s.readers[i], s.from[i], s.fill, s.drive, s.first = r, off, f, d, first
 	return false, nil
 }
 

@@ -81,7 +81,7 @@ func TestHeadIsHead(t *testing.T) {
 	if get, head := r.hub.Count("GET", "/v2/library/**"), r.hub.Count("HEAD", "/v2/library/**"); get != 0 || head > 2 {
 		t.Errorf("%d GET and %d HEAD upstream for a HEAD asked three times", get, head)
 	}
-	if l := r.handler.Limits()["docker.io"]; !l.Known || l.Limit != 100 {
+	if l := r.sources.Limits()["docker.io"]; !l.Known || l.Limit != 100 {
 		t.Errorf("limit %+v", l)
 	}
 }

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -70,6 +71,8 @@ type shelf struct {
 	now   func() time.Time
 	other *book[entry]
 
+	guesses *book[guess] // of mirrors
+
 	mu    sync.Mutex
 	heard map[tagKey]entry
 }
@@ -92,7 +95,11 @@ func openShelf(c *cache.Cache, dir string, now func() time.Time) (*shelf, error)
 	if err != nil {
 		return nil, err
 	}
-	return &shelf{cache: c, now: now, other: b, heard: map[tagKey]entry{}}, nil
+	g, err := openBook[guess](filepath.Join(dir, "guesses"))
+	if err != nil {
+		return nil, err
+	}
+	return &shelf{cache: c, now: now, other: b, guesses: g, heard: map[tagKey]entry{}}, nil
 }
 
 // String is the key of the answer that differs.

@@ -201,8 +201,7 @@ func copyProved(w io.Writer, r io.Reader, d digest.Digest, sum hash.Hash) error 
 // head went to the client out of the cache. sum is the hash of what went, when
 // the body is to be proved; n is how many bytes are owed.
 func (h *Handler) passRest(ctx context.Context, x *exchange, w io.Writer, req *Request, off, n int64, sum hash.Hash) error {
-	b, err := h.origin(req).Blob(ctx, req.Repository, string(req.Digest), off, -1, req.Asker.identity())
-	h.heard(req.Registry.Name, err)
+	b, err := h.openRest(ctx, x, req, off)
 	if err != nil {
 		return err
 	}
@@ -222,6 +221,32 @@ func (h *Handler) passRest(ctx context.Context, x *exchange, w io.Writer, req *R
 	}
 	_, err = io.Copy(w, in)
 	return err
+}
+
+// openRest opens a blob from off on, at the first place that has it and whose bytes
+// need not be proved before they are sent.
+func (h *Handler) openRest(ctx context.Context, x *exchange, req *Request, off int64) (b *source.Body, err error) {
+	err = errOffline
+	for _, p := range h.places(req) {
+		if !p.Proven() {
+			continue
+		}
+		b, err = p.Blob(source.Want{
+			Repository: req.Repository, Digest: string(req.Digest), Public: h.public(req), As: req.Asker.identity(),
+		}).Open(ctx, off, -1)
+		if p.Origin() {
+			h.heard(req.Registry.Name, err)
+		}
+		if err == nil {
+			x.event.Source = p.Name()
+			return b, nil
+		}
+		x.note(p.Name() + ": " + reason(err))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, err
 }
 
 // netReader counts what comes from upstream on a request's account.

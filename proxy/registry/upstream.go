@@ -13,6 +13,7 @@ import (
 
 	"pulley/cache"
 	"pulley/internal/config"
+	"pulley/proxy/fetch"
 	"pulley/proxy/source"
 	"pulley/proxy/token"
 )
@@ -192,7 +193,7 @@ func ranOut(err *source.StatusError) bool {
 // admitsOffline says that the asker may have what the cache holds of the
 // repository while the origin cannot be asked.
 func (h *Handler) admitsOffline(req *Request) bool {
-	return h.ledger.admitsOffline(req.name(), req.Asker, h.settings().Access.PrivateOffline)
+	return h.public(req) || h.ledger.admitsOffline(req.name(), req.Asker, h.settings().Access.PrivateOffline)
 }
 
 // permitted says why the asker may not have d out of the cache under the
@@ -300,7 +301,7 @@ func (h *Handler) answerError(x *exchange, req *Request, err error) {
 // unreached says that no word came from the registry at all.
 func unreached(err error) bool {
 	var status *source.StatusError
-	return errors.Is(err, errOffline) || errors.Is(err, errDown) || errors.As(err, &status) && status.Status == 0
+	return errors.Is(err, errOffline) || errors.Is(err, errDown) || errors.Is(err, fetch.ErrNoSource) || errors.As(err, &status) && status.Status == 0
 }
 
 // saidNo passes the origin's refusal on, in the words it used.
@@ -327,6 +328,9 @@ func (h *Handler) saidNo(req *Request, status *source.StatusError) *refusalError
 		if req.Named != NotMirror {
 			return h.unauthorized(req, "", message)
 		}
+	}
+	if status.Status == http.StatusTooManyRequests {
+		message = h.limitAdvice(req, status)
 	}
 	no := refuse(status.Status, code, message)
 	no.header = http.Header{}

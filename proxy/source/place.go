@@ -273,6 +273,10 @@ func (p *Place) Do(ctx context.Context, r Req) (*http.Response, error) {
 	return resp, nil
 }
 
+// Fail turns an answer of Do into an error: it reads a capped part of the body and
+// closes it.
+func (p *Place) Fail(resp *http.Response) *StatusError { return p.at.Fail(resp) }
+
 // maxDocument bounds what is read of a mirror's answer that is no blob; it is
 // what distribution allows a manifest to be.
 const maxDocument = 4 << 20
