@@ -113,25 +113,6 @@ func (r *BlobRef) left() {
 	r.open--
 }
 
-// fit makes the reservation what is going to come.
-func (h *hold) fit(b *Body) error {
-	if h.account == nil || b.Length < 0 {
-		return nil
-	}
-	if more := b.Length - h.reserved; more > 0 { // it does not do ranges and sends all
-		got, a := h.place.set.ledger.reserve(h.place.quotaKey(), h.place.mirror.Quota, more)
-		if got < more || a != h.account {
-			h.place.set.ledger.giveBack(a, got)
-			_ = b.Close()
-			return h.place.unusable("its quota does not hold the whole blob, and it sends no parts", time.Time{})
-		}
-	} else {
-		h.place.set.ledger.giveBack(h.account, -more)
-	}
-	h.reserved = b.Length
-	return nil
-}
-
 // get asks where the registry sent us before, or the registry.
 func (r *BlobRef) get(ctx context.Context, off, end int64) (*Body, error) {
 	if b := r.again(ctx, off, end); b != nil {
