@@ -14,6 +14,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does what it does anywhere
 	status := exit(run(ctx, os.Args[1:]))
 	stop()
 	os.Exit(status)

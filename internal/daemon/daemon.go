@@ -271,15 +271,32 @@ func (d *Daemon) Run(ctx context.Context) error {
 			}
 		})
 	}
-	parts.Go(func() { d.history.run(d.end) })
+	// Downloads end when nobody is served any more, and history when there is nothing more to write down.
+	serving, served := context.WithCancel(context.WithoutCancel(ctx))
+	defer served()
+	var written sync.WaitGroup
+	written.Go(func() { d.history.run(d.end) })
 	part("settings", d.settings.Run)
-	part("registry", d.handler.Run)
-	part("port", func(ctx context.Context) error { return d.port.Serve(ctx, d.listener) })
+	part("registry", func(context.Context) error { return d.handler.Run(serving) })
+	part("port", func(ctx context.Context) error { defer served(); return d.port.Serve(ctx, d.listener) })
 	part("control", func(ctx context.Context) error { return server.New(d, d.opt.Log).Serve(ctx, d.control) })
 	part("history", d.keepTotals)
 	<-ctx.Done()
 	d.opt.Log.Info("ending: running transfers are finished first")
+	inTime := waitFor(&parts, drainAll)
 	close(d.end)
+	written.Wait()
+	if !inTime {
+		return errors.New("ending: not everything was finished in time")
+	}
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// waitFor waits at most so long, and reports whether that was enough.
+func waitFor(parts *sync.WaitGroup, most time.Duration) bool {
 	ended := make(chan struct{})
 	go func() {
 		parts.Wait()
@@ -287,13 +304,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}()
 	select {
 	case <-ended:
-	case <-time.After(drainAll):
-		return errors.New("ending: not everything was finished in time")
+		return true
+	case <-time.After(most):
+		return false
 	}
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
 }
 
 func (d *Daemon) keepTotals(ctx context.Context) error {

@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.uber.org/goleak"
 
@@ -31,6 +34,8 @@ type running struct {
 	hub    *hubtest.Hub
 	places config.Places
 	client *http.Client
+	stop   func() // asks it to end
+	ended  func() // waits until it has
 }
 
 // start runs a daemon in a home that prepare may furnish first.
@@ -60,13 +65,16 @@ func start(t *testing.T, prepare func(config.Places)) *running {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
-	r := &running{Daemon: d, hub: hub, places: places, client: &http.Client{Transport: &http.Transport{}}}
-	t.Cleanup(func() {
-		r.client.CloseIdleConnections()
-		stop()
+	r := &running{Daemon: d, hub: hub, places: places, client: &http.Client{Transport: &http.Transport{}}, stop: stop}
+	r.ended = sync.OnceFunc(func() {
 		if err := <-ended; err != nil {
 			t.Errorf("Run: %v", err)
 		}
+	})
+	t.Cleanup(func() {
+		r.client.CloseIdleConnections()
+		stop()
+		r.ended()
 	})
 	return r
 }
@@ -255,6 +263,44 @@ func TestRouteOfflineDialsNobody(t *testing.T) {
 	}
 	if asked := r.hub.Requests(); len(asked) != 0 {
 		t.Errorf("offline, and upstream was asked: %+v", asked)
+	}
+}
+
+// What runs when the daemon is asked to end is finished, and logged.
+func TestEndingFinishesWhatRuns(t *testing.T) {
+	r := start(t, nil)
+	image := hubtest.RandomImage(6, 1, 3<<20)
+	r.hub.Push("library/app", "latest", image)
+	layer := image.Layers[0]
+	r.hub.SetFaults(hubtest.Faults{Stall: hubtest.At(1 << 20), Digest: layer.Digest})
+	r.get(t, "/v2/library/app/manifests/latest")
+	response, err := r.client.Get("http://" + r.Address() + "/v2/library/app/blobs/" + layer.Digest.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	first := make([]byte, 1<<10)
+	if _, err := io.ReadFull(response.Body, first); err != nil {
+		t.Fatal(err)
+	}
+	r.stop()
+	for { // until it takes no more
+		conn, err := net.Dial("tcp", r.Address())
+		if err != nil {
+			break
+		}
+		_ = conn.Close()
+	}
+	r.hub.SetFaults()
+	rest, err := io.ReadAll(response.Body)
+	if err != nil || digest.FromBytes(append(first, rest...)) != layer.Digest {
+		t.Errorf("%d of %d bytes: %v", len(first)+len(rest), layer.Content.Size(), err)
+	}
+	r.client.CloseIdleConnections()
+	r.ended()
+	log, err := os.ReadFile(filepath.Join(r.places.LogDir, "requests.log"))
+	if err != nil || !strings.Contains(string(log), layer.Digest.String()) {
+		t.Errorf("not in the log: %v\n%s", err, log)
 	}
 }
 
