@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -19,16 +18,26 @@ func (a *app) config() *cobra.Command {
 	return group("config", "the settings file", a.configGet(), a.configSet(), a.configEdit(), a.configCheck(), a.configPath())
 }
 
-func configFile() (string, error) {
-	places, err := config.FindPlaces(os.Environ())
-	return places.ConfigFile, err
+// configFile is that of the daemon that runs, which may have been started with another than the usual one.
+func configFile(cmd *cobra.Command) (path string, err error) {
+	err = with(cmd, func(c *client.Client) error {
+		state, err := c.State(cmd.Context())
+		path = state.ConfigFile
+		return err
+	})
+	if errors.Is(err, client.ErrNotRunning) {
+		var places config.Places
+		places, err = config.FindPlaces(os.Environ())
+		path = places.ConfigFile
+	}
+	return path, err
 }
 
 func (a *app) configPath() *cobra.Command {
 	return &cobra.Command{
 		Use: "path", Short: "where the file is", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path, err := configFile()
+			path, err := configFile(cmd)
 			if err != nil {
 				return err
 			}
@@ -47,11 +56,11 @@ func (a *app) configCheck() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path, err := configFile()
+			var path string
+			var err error
 			if len(args) == 1 {
-				path, err = args[0], nil
-			}
-			if err != nil {
+				path = args[0]
+			} else if path, err = configFile(cmd); err != nil {
 				return err
 			}
 			c, err := config.Load(path, os.Environ())
@@ -90,7 +99,7 @@ func setting(cmd *cobra.Command, key string) (value string, err error) {
 	if !errors.Is(err, client.ErrNotRunning) {
 		return value, err
 	}
-	path, err := configFile()
+	path, err := configFile(cmd)
 	if err != nil {
 		return "", err
 	}
@@ -108,7 +117,7 @@ func (a *app) configSet() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := with(cmd, func(c *client.Client) error { return c.SetSetting(cmd.Context(), args[0], args[1]) })
 			if errors.Is(err, client.ErrNotRunning) {
-				err = setInFile(args[0], args[1])
+				err = setInFile(cmd, args[0], args[1])
 			}
 			if err != nil {
 				return err
@@ -118,8 +127,8 @@ func (a *app) configSet() *cobra.Command {
 	}
 }
 
-func setInFile(key, value string) error {
-	path, err := configFile()
+func setInFile(cmd *cobra.Command, key, value string) error {
+	path, err := configFile(cmd)
 	if err != nil {
 		return err
 	}
@@ -134,7 +143,7 @@ func (a *app) configEdit() *cobra.Command {
 	return &cobra.Command{
 		Use: "edit", Short: "open the file in $VISUAL or $EDITOR, then check it", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path, err := configFile()
+			path, err := configFile(cmd)
 			if err != nil {
 				return err
 			}
@@ -146,10 +155,12 @@ func (a *app) configEdit() *cobra.Command {
 				editor = os.Getenv("EDITOR")
 			}
 			if editor == "" {
+				editor = usualEditor
+			}
+			if editor == "" {
 				return fmt.Errorf("config: no editor is set; set EDITOR, or edit %s", path)
 			}
-			// Editors are often set with arguments ("code -w"): a shell splits them.
-			program := exec.CommandContext(cmd.Context(), "sh", "-c", editor+` "$1"`, "sh", path)
+			program := editorCommand(cmd.Context(), editor, path)
 			program.Stdin, program.Stdout, program.Stderr = os.Stdin, os.Stdout, os.Stderr
 			if err := program.Run(); err != nil {
 				return fmt.Errorf("config: %s: %w", editor, err)

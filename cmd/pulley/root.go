@@ -40,14 +40,19 @@ func newRoot() *cobra.Command {
 		return usageError{fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())}
 	})
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
-	root.AddCommand(a.up(), a.status(), a.on(), a.off(), a.pause(), a.route(), a.ca(), a.config(), a.log(), a.images(), a.cache(), a.version())
+	root.AddCommand(a.up(), a.status(), a.on(), a.off(), a.pause(), a.route(), a.mirror(), a.egress(), a.ca(), a.config(), a.log(), a.images(), a.cache(), a.version())
 	return root
 }
 
 // exactly wants n arguments and says what they are.
 func exactly(n int, what string) cobra.PositionalArgs {
+	return between(n, n, what)
+}
+
+// between wants from least to most arguments; most -1 is any number.
+func between(least, most int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
+		if len(args) < least || most >= 0 && len(args) > most {
 			return usageError{fmt.Errorf("%s: want %s; see: %s --help", cmd.Name(), what, cmd.CommandPath())}
 		}
 		return nil

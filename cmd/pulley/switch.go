@@ -59,7 +59,7 @@ func (a *app) pause() *cobra.Command {
 
 func (a *app) route() *cobra.Command {
 	return &cobra.Command{
-		Use: "route [REGISTRY auto|direct|offline]", Short: "show or switch where a registry's bytes come from, live",
+		Use: "route [REGISTRY auto|direct|offline|MIRROR]", Short: "show or switch where a registry's bytes come from, live",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 0 && len(args) != 2 {
 				return usageError{fmt.Errorf("route: want a registry and a route, or nothing; see: pulley route --help")}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -32,7 +33,9 @@ func (a *app) up() *cobra.Command {
 				return err
 			}
 			if file != "" {
-				places.ConfigFile = file
+				if places.ConfigFile, err = filepath.Abs(file); err != nil {
+					return err
+				}
 			}
 			environ := os.Environ()
 			if listen != "" {
