@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -208,6 +209,9 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 func (c *Client) unreachable(err error) error {
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
+		if errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("not allowed to ask the daemon at %s: it runs for another user; ask as that one", c.socket)
+		}
 		return fmt.Errorf("%w (nothing answers at %s); start it with: pulley up", ErrNotRunning, c.socket)
 	}
 	var whole *url.Error

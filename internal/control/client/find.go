@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -24,8 +25,9 @@ func Find(ctx context.Context, environ []string) (*Client, error) {
 		return first, err
 	}
 	system := New(config.SystemSocket)
-	if _, serr := system.Version(ctx); serr == nil {
-		return system, nil
+	_, serr := system.Version(ctx)
+	if serr == nil || errors.Is(err, ErrNotRunning) && !errors.Is(serr, ErrNotRunning) {
+		return system, serr // it runs, also where it cannot be asked
 	}
 	return first, err
 }

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -285,6 +287,16 @@ func TestAnotherMajorVersionSaysWhichSideToUpdate(t *testing.T) {
 			t.Errorf("an older daemon: %v", err)
 		}
 	})
+}
+
+// A socket that is somebody else's is no reason to start a daemon.
+func TestNotAllowedToAsk(t *testing.T) {
+	c := client.NewWith(&http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.EACCES)}
+	}})
+	if _, err := c.State(t.Context()); err == nil || errors.Is(err, client.ErrNotRunning) || !strings.Contains(err.Error(), "not allowed") {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestNobodyThere(t *testing.T) {
