@@ -35,7 +35,13 @@ var rules = []struct {
 	{"pulley/cache", "net/http", "the cache is about bytes on disk; who asks for them and how is registry's"},
 	{"pulley/cache", "pulley/proxy/...", "the cache must not know where bytes come from"},
 	{"pulley/proxy/fetch", "pulley/cache", "fetch and cache meet in registry, so that each can be tested and replaced alone"},
-	{"pulley/proxy/egress", "pulley/proxy/...", "egress dials and nothing else"},
+	{"pulley/proxy/egress/...", "pulley/proxy", "egress dials and nothing else"},
+	{"pulley/proxy/egress/...", "pulley/proxy/ca", "the same"},
+	{"pulley/proxy/egress/...", "pulley/proxy/registry", "the same"},
+	{"pulley/proxy/egress/...", "pulley/proxy/fetch", "the same"},
+	{"pulley/proxy/egress/...", "pulley/proxy/source", "the same"},
+	{"pulley/proxy/egress/...", "pulley/proxy/token", "the same"},
+	{"pulley/proxy/egress/ssh", "pulley/...", "an ssh machine is a URL and the person's own ssh; settings are egress's business"},
 	{"pulley/proxy/token", "pulley/proxy/egress", "a token call is given its network"},
 	{"pulley/proxy/token", "pulley/proxy/source", "imports point down: source asks token"},
 	{"pulley/proxy/source", "pulley/proxy/fetch", "imports point down: fetch asks source"},
@@ -49,6 +55,7 @@ var rules = []struct {
 	{"pulley/internal/config", "pulley/proxy/...", "settings do not know what they are used for"},
 	{"pulley/assets", "pulley/...", "data without logic"},
 	{"pulley/internal/hubtest", "pulley/...", "the Hub for tests must not share our mistakes"},
+	{"pulley/internal/waytest", "pulley/...", "servers for tests are other people's programs"},
 }
 
 func TestImportsPointDown(t *testing.T) {

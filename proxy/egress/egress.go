@@ -37,6 +37,7 @@ import (
 	"time"
 
 	"pulley/internal/config"
+	"pulley/proxy/egress/ssh"
 )
 
 // Options of [New].
@@ -57,6 +58,9 @@ type Options struct {
 	// Silence is how long an address may keep a request waiting for the first
 	// byte of its answer while another one is left to try; 0 is 10 s.
 	Silence time.Duration
+	// Changed is called when Poisoned or Pending may answer differently. It must
+	// not wait, nor call the Egress. May be nil.
+	Changed func()
 	Log     *slog.Logger // nil discards
 	Now     func() time.Time
 }
@@ -70,11 +74,13 @@ type Resolver interface {
 type Egress struct {
 	settings func() *config.Config
 	self     func() []string
+	environ  []string
 	env      map[string]string
 	resolver Resolver
 	tcp      func(ctx context.Context, network, addr string) (net.Conn, error)
 	log      *slog.Logger
 	silence  time.Duration
+	changed  func()
 	now      func() time.Time
 	nonce    string // makes the host names that stand for a proxy unguessable
 	sick     sickList
@@ -84,6 +90,10 @@ type Egress struct {
 	plan   *plan
 	warned map[string]bool // what the log has said once already
 
+	// machines are those of ssh:// ways out, by the name and URL of the entry: a
+	// connection outlives a change of the settings that is not about it.
+	machines map[string]*ssh.Client
+
 	// retired are transports of earlier plans. Bodies that were under way when
 	// the settings changed hand their connections back to these.
 	retired []*http.Transport
@@ -92,10 +102,14 @@ type Egress struct {
 // New starts nothing and opens nothing.
 func New(o Options) *Egress {
 	e := &Egress{
-		settings: o.Settings, self: o.Self, env: environ(o.Environ), resolver: o.Resolver, tcp: o.Dial, log: o.Log,
-		silence: o.Silence, now: o.Now,
-		nonce:  strings.ToLower(rand.Text()),
-		warned: map[string]bool{},
+		settings: o.Settings, self: o.Self, environ: o.Environ, env: environ(o.Environ), resolver: o.Resolver, tcp: o.Dial, log: o.Log,
+		silence: o.Silence, changed: o.Changed, now: o.Now,
+		nonce:    strings.ToLower(rand.Text()),
+		warned:   map[string]bool{},
+		machines: map[string]*ssh.Client{},
+	}
+	if e.changed == nil {
+		e.changed = func() {}
 	}
 	if e.now == nil {
 		e.now = time.Now
@@ -153,7 +167,7 @@ func (e *Egress) current() *plan {
 		return e.plan
 	}
 	p := &plan{
-		cfg: cfg, pins: compilePins(cfg.Addresses), ways: compileWays(cfg.Egresses), env: e.environWays(),
+		cfg: cfg, pins: compilePins(cfg.Addresses), ways: e.compileWays(cfg.Egresses), env: e.environWays(),
 		transports: map[string]*transport{}, roots: &roots{},
 	}
 	p.doh = e.newDoH(p)
@@ -178,6 +192,9 @@ func (e *Egress) Close() {
 	if e.plan != nil {
 		e.plan.each((*http.Transport).CloseIdleConnections)
 	}
+	for _, m := range e.machines {
+		m.Close()
+	}
 }
 
 // NetworkChanged says that this machine has woken up, or is on another network:
@@ -186,6 +203,11 @@ func (e *Egress) Close() {
 func (e *Egress) NetworkChanged() {
 	e.sick.clear()
 	e.poison.clear()
+	e.mu.Lock()
+	for _, m := range e.machines {
+		m.Retry()
+	}
+	e.mu.Unlock()
 	e.Close()
 }
 

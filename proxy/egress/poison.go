@@ -185,6 +185,7 @@ func (e *Egress) suspect(host string, c candidate, err error) {
 	e.poison.mu.Lock()
 	e.poison.get(host, true).bad[c.AddrPort] = Poison{bookName(host), c.AddrPort, c.pinned, e.now(), names}
 	e.poison.mu.Unlock()
+	e.changed()
 	what := "a name is poisoned: its address answers with somebody else's certificate"
 	if c.pinned {
 		what = "an [[address]] entry leads to somebody else's certificate; correct or remove it"

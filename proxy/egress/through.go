@@ -142,6 +142,9 @@ func (e *Egress) reach(ctx context.Context, p *plan, w *way) (net.Conn, error) {
 func (e *Egress) negotiate(ctx context.Context, p *plan, w *way, target string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout+handshakeTimeout)
 	defer cancel()
+	if w.ssh != nil {
+		return w.ssh.DialContext(ctx, target)
+	}
 	if w.url.Scheme == "socks5" || w.url.Scheme == "socks5h" {
 		return e.socks(ctx, p, w, target)
 	}

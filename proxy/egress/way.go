@@ -10,15 +10,16 @@ import (
 
 	"golang.org/x/net/http/httpproxy"
 
-	"pulley/internal/config"
+	"pulley/proxy/egress/ssh"
 )
 
 // A way is a proxy that connections leave through.
 type way struct {
 	name   string // of the [[egress]] entry; "environment" for the environment's
 	url    *url.URL
-	err    error // why it cannot be used; dials through it fail with this
-	all    bool  // for "*"
+	ssh    *ssh.Client // for ssh:// alone
+	err    error       // why it cannot be used; dials through it fail with this
+	all    bool        // for "*"
 	only   []string
 	except []string
 }
@@ -32,6 +33,8 @@ func (w *way) address() string {
 			port = "443"
 		case "socks5", "socks5h":
 			port = "1080"
+		case "ssh":
+			port = "22"
 		default:
 			port = "80"
 		}
@@ -45,24 +48,6 @@ func (w *way) String() string {
 		return "the environment's proxy " + w.url.Scheme + "://" + w.url.Host
 	}
 	return "egress " + w.name
-}
-
-func compileWays(list []config.Egress) []*way {
-	out := make([]*way, 0, len(list))
-	for _, eg := range list {
-		w := &way{name: eg.Name, except: eg.Except, all: slices.Contains(eg.For, "*"), only: eg.For}
-		u, err := url.Parse(eg.URL)
-		switch {
-		case err != nil || u.Host == "":
-			w.err, w.url = &WayError{Name: w.name, Why: "its url is none; write scheme://host:port"}, &url.URL{}
-		case !spoken(u.Scheme):
-			w.err, w.url = &WayError{Name: w.name, Why: u.Scheme + ":// is not spoken by this version; use http, https or socks5"}, u
-		default:
-			w.url = u
-		}
-		out = append(out, w)
-	}
-	return out
 }
 
 func spoken(scheme string) bool {

@@ -130,7 +130,7 @@ func TestEgressEntries(t *testing.T) {
 		c.Egresses = []config.Egress{
 			{Name: "a", URL: a.URL, For: []string{"gcr.io"}},
 			{Name: "b", URL: b.URL, For: []string{"*"}, Except: []string{"ghcr.io", "*.internal.example"}},
-			{Name: "jump", URL: "ssh://root@203.0.113.7", For: []string{"ghcr.io"}},
+			{Name: "jump", URL: "ssh://root:secret@203.0.113.7", For: []string{"ghcr.io"}},
 		}
 	}
 	o := egress.Options{Environ: []string{"HTTPS_PROXY=" + env.URL}}
@@ -169,7 +169,7 @@ func TestEgressEntries(t *testing.T) {
 	}
 	_, err = e.Transport("ghcr.io").RoundTrip(req) //nolint:bodyclose // fails
 	var way *egress.WayError
-	if !errors.As(err, &way) || way.Name != "jump" {
+	if !errors.As(err, &way) || way.Name != "jump" || strings.Contains(err.Error(), "secret") {
 		t.Errorf("ssh: %v", err)
 	}
 	// Switched off there is none, and the environment's proxy is for when
