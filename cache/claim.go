@@ -292,9 +292,13 @@ func (c *Claim) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	m, werr := f.writeAt(p[:n], off)
-	c.written(int64(m), werr)
-	f.hashFront(p[:m], off)
-	c.log(false)
+	front, due := c.written(int64(m), werr)
+	if front {
+		f.hashFront(p[:m])
+	}
+	if due {
+		c.log(false)
+	}
 	err = c.endWrite(werr)
 	if err == nil && n < len(p) {
 		err = ErrStop
@@ -331,11 +335,15 @@ func (c *Claim) begin(want int) (off int64, n int, err error) {
 	return c.pos, n, nil
 }
 
-// written announces n bytes at the claim's position.
-func (c *Claim) written(n int64, err error) {
+// written announces n bytes at the claim's position. front: they are the
+// caller's to hash. due: the journal should learn of them.
+func (c *Claim) written(n int64, err error) (front, due bool) {
 	f := c.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if front = c.pos == f.hashed && !f.hashing && n > 0; front {
+		f.hashing = true
+	}
 	f.have.add(c.pos, c.pos+n)
 	f.parts.set(Part{c.pos, c.pos + n, c.source, c.hold})
 	if c.hold {
@@ -346,14 +354,16 @@ func (c *Claim) written(n int64, err error) {
 	}
 	c.pos += n
 	c.floor = c.pos
+	due = c.pos-c.logged >= journalEvery
 	if err != nil {
 		f.breakOff(diskFault("write "+f.key.hex(), err), true)
-		return
+		return front, due
 	}
 	f.wake()
 	if f.complete() {
 		f.announce()
 	}
+	return front, due
 }
 
 func (c *Claim) endWrite(werr error) error {

@@ -17,27 +17,18 @@ const bufSize = 256 << 10
 
 var bufPool = sync.Pool{New: func() any { b := make([]byte, bufSize); return &b }}
 
-// hashFront continues the hash of the unbroken front, with p, which lies at off
-// and has just been written. If others wrote behind it, catchUp follows. Hashing
-// in the writer's goroutine, while the bytes are hot, is what lets Commit find
-// everything hashed. Needs mu not.
-func (f *Fill) hashFront(p []byte, off int64) {
-	f.mu.Lock()
-	mine := f.hashed == off && !f.hashing
-	if mine {
-		f.hashing = true
-	}
-	f.mu.Unlock()
-	if !mine {
-		return
-	}
+// hashFront continues the hash of the unbroken front with p, which has just been
+// written there, for who set hashing. If others wrote behind it, catchUp follows.
+// Hashing in the writer's goroutine, while the bytes are hot, is what lets Commit
+// find everything hashed. Needs mu not.
+func (f *Fill) hashFront(p []byte) {
 	f.hash.Write(p)
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.hashed += int64(len(p))
 	f.hashing = false
 	f.cond.Broadcast()
 	f.startCatchUp()
-	f.mu.Unlock()
 }
 
 // startCatchUp hashes from the file what is there and was not hashed on its way
