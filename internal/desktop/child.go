@@ -52,17 +52,21 @@ func (c *Child) Done() <-chan struct{} { return c.done }
 // Pid is its process id.
 func (c *Child) Pid() int { return c.command.Process.Pid }
 
-// Reason says why it ended: the last line it printed, or how it exited. To be
-// called after Done.
+// Reason says why it ended: the error that it printed last, or how it exited.
+// To be called after Done.
 func (c *Child) Reason() string {
-	if line := lastLine(c.output); line != "" {
-		return line
+	if c.err == nil {
+		return "it ended by itself"
 	}
-	if c.err != nil {
-		return c.err.Error()
+	if said, ok := strings.CutPrefix(lastLine(c.output), errorPrefix); ok {
+		return said
 	}
-	return "it ended by itself"
+	return "it ended by itself (" + c.err.Error() + ")"
 }
+
+// errorPrefix begins the line with which a program of ours ends in error;
+// before that it may have printed anything.
+const errorPrefix = "pulley: "
 
 // Stop asks the child to end and waits for it. When ctx ends first, it is
 // killed.
@@ -80,8 +84,7 @@ func (c *Child) Stop(ctx context.Context) error {
 	return fmt.Errorf("stop %s: it did not end when asked to and was killed", filepath.Base(c.command.Path))
 }
 
-// lastLine is the last line of a file that says something, without a leading
-// "name: " of the program's own.
+// lastLine is the last line of a file that says something.
 func lastLine(path string) string {
 	const enough = 4 << 10
 	file, err := os.Open(path)
@@ -99,5 +102,5 @@ func lastLine(path string) string {
 		return ""
 	}
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	return strings.TrimPrefix(strings.TrimSpace(string(lines[len(lines)-1])), "pulley: ")
+	return strings.TrimSpace(string(lines[len(lines)-1]))
 }

@@ -29,6 +29,12 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	case "silent":
 		os.Exit(3)
+	case "talks":
+		fmt.Println("ready 127.0.0.1:5055")
+		fmt.Fprintln(os.Stderr, `time=2030-01-01T00:00:00Z level=WARN msg="settings: not built yet"`)
+		os.Exit(3)
+	case "leaves":
+		fmt.Println("ready 127.0.0.1:5055")
 	case "obeys":
 		asked := make(chan os.Signal, 1)
 		signal.Notify(asked, syscall.SIGTERM)
@@ -72,7 +78,9 @@ func says(t *testing.T, output, line string) {
 func TestChildSaysWhyItEnded(t *testing.T) {
 	for kind, want := range map[string]string{
 		"fails":  "127.0.0.1:5055 is held by nginx (pid 812)",
-		"silent": "exit status 3",
+		"silent": "it ended by itself (exit status 3)",
+		"talks":  "it ended by itself (exit status 3)", // what it said before is no reason
+		"leaves": "it ended by itself",
 	} {
 		c, _ := startSelf(t, kind)
 		<-c.Done()
