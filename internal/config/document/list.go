@@ -229,9 +229,12 @@ func (w *listWriter) write(lead, body, comment string) {
 
 // afterComment is gap, on a new line if a comment is still open.
 func (w *listWriter) afterComment(gap, indent string) string {
-	rest := strings.TrimLeft(gap, blanks)
-	if !w.open || strings.HasPrefix(rest, "\n") || strings.HasPrefix(rest, "\r") {
+	if !w.open {
 		return gap
+	}
+	rest := strings.TrimLeft(gap, blanks)
+	if strings.HasPrefix(rest, "\n") || strings.HasPrefix(rest, "\r") {
+		return rest
 	}
 	return w.eol + indent + rest
 }
