@@ -120,6 +120,7 @@ func (p *program) run(showWindow bool) error {
 		})
 		close(p.started)
 		work.Go(func() error { p.watchStatusArea(ctx); return nil })
+		work.Go(func() error { p.age(ctx); return nil })
 		work.Go(func() error { return p.model.Run(ctx) })
 		work.Go(func() error { return p.keeper.Run(ctx) })
 		if showWindow {
@@ -204,6 +205,21 @@ func (p *program) watchStatusArea(ctx context.Context) {
 	defer late.Stop()
 	desktop.WatchStatusArea(ctx, p.icon.Store)
 	<-ctx.Done()
+}
+
+// age keeps "3 minutes ago" true in a window that stands open: nothing else
+// tells that time has passed.
+func (p *program) age(ctx context.Context) {
+	ticks := time.NewTicker(30 * time.Second)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+			p.window.Changed()
+		}
+	}
 }
 
 // start runs the daemon as a child. What it prints is kept beside its log.

@@ -56,7 +56,7 @@ func (s Store) install(ctx context.Context, pemFile string, certs [][]byte) erro
 	need := func(err error) error {
 		return s.explain(err, installCommand(s.dir(), abs))
 	}
-	if err := os.MkdirAll(s.dir(), 0o755); err != nil { //nolint:gosec // all users read the system's trust store
+	if err := makeDir(s.dir()); err != nil {
 		return need(err)
 	}
 	files, err := s.files()
@@ -211,13 +211,32 @@ func quote(s string) string {
 
 // writeFile replaces name in one step.
 func writeFile(name string, data []byte) error {
-	tmp := name + ".new"                                   // not *.crt: a crash leaves nothing that is trusted
-	if err := os.WriteFile(tmp, data, 0o644); err != nil { //nolint:gosec // all users read the system's trust store
-		return err
+	tmp := name + ".new"                      // not *.crt: a crash leaves nothing that is trusted
+	err := os.WriteFile(tmp, data, readByAll) //nolint:gosec // all users read the system's trust store
+	if err == nil {
+		err = os.Chmod(tmp, readByAll) // whatever root's umask is
 	}
-	if err := os.Rename(tmp, name); err != nil {
+	if err == nil {
+		err = os.Rename(tmp, name)
+	}
+	if err != nil {
 		_ = os.Remove(tmp)
+	}
+	return err
+}
+
+// makeDir makes a folder that all users can look into. One that is there stays as it is.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, lookedInto); err != nil { //nolint:gosec // all users read the system's trust store
 		return err
 	}
-	return nil
+	return os.Chmod(dir, lookedInto) //nolint:gosec // the same
 }
+
+const (
+	readByAll  = 0o644
+	lookedInto = 0o755
+)

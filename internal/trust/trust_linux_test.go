@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"pulley/proxy/ca"
@@ -128,6 +129,27 @@ func TestInstallAndUninstall(t *testing.T) {
 	}
 	if got := s.calls[len(s.calls)-1]; !slices.Equal(got, []string{update, "--fresh"}) {
 		t.Errorf("last call: %v", got)
+	}
+}
+
+// Other users verify by these files: root's umask must not take them away.
+func TestWhatIsInstalledIsForAllUsers(t *testing.T) {
+	s := newSystem(t)
+	file := pemFile(t, "docker.io")
+	before := syscall.Umask(0o077)
+	err := s.Install(t.Context(), file)
+	syscall.Umask(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{s.dir(), filepath.Join(s.dir(), fileName(0))} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm()&0o044 != 0o044 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
 	}
 }
 
