@@ -280,7 +280,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	part("registry", func(context.Context) error { return d.handler.Run(serving) })
 	part("port", func(ctx context.Context) error { defer served(); return d.port.Serve(ctx, d.listener) })
 	part("control", func(ctx context.Context) error { return server.New(d, d.opt.Log).Serve(ctx, d.control) })
-	part("history", d.keepTotals)
+	part("history", d.keep)
 	<-ctx.Done()
 	d.opt.Log.Info("ending: running transfers are finished first")
 	inTime := waitFor(&parts, drainAll)
@@ -310,9 +310,11 @@ func waitFor(parts *sync.WaitGroup, most time.Duration) bool {
 	}
 }
 
-func (d *Daemon) keepTotals(ctx context.Context) error {
+// keep looks after what nobody's request does, every few seconds.
+func (d *Daemon) keep(ctx context.Context) error {
 	ticks := time.NewTicker(flushEvery)
 	defer ticks.Stop()
+	var known []control.Problem
 	for {
 		select {
 		case <-ctx.Done():
@@ -322,6 +324,7 @@ func (d *Daemon) keepTotals(ctx context.Context) error {
 		if err := d.totals.flush(); err != nil {
 			d.opt.Log.Debug("totals", "err", err)
 		}
+		known = d.look(known)
 	}
 }
 

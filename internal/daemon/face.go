@@ -73,6 +73,15 @@ func (d *Daemon) problems() (list []control.Problem) {
 	return list
 }
 
+// look tells those who watch when the problems are others than those known: some end by the clock.
+func (d *Daemon) look(known []control.Problem) []control.Problem {
+	now := d.problems()
+	if !slices.Equal(now, known) {
+		d.changes.tell()
+	}
+	return now
+}
+
 func (d *Daemon) limits() (list []control.Limit) {
 	for _, l := range d.sources.LimitList() {
 		if l.Known {
