@@ -38,7 +38,7 @@ func TestKilledDaemonLosesNothing(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	hub := hubtest.Start(t)
-	hub.SetFaults(hubtest.Faults{Kind: hubtest.CDN, Bandwidth: 100 << 20})
+	hub.SetFaults(hubtest.Faults{Kind: hubtest.CDN, Total: 100 << 20})
 	home := killHome(t, hub)
 
 	for round := range rounds {

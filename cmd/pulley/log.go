@@ -99,6 +99,9 @@ func (a *app) printEvent(w io.Writer, e control.Event) {
 	if speed := e.Duration.Seconds(); e.Bytes > 1<<20 && speed > 0 {
 		fmt.Fprintf(&line, " (%s/s)", size(int64(float64(e.Bytes)/speed)))
 	}
+	if e.Way != "" {
+		_, _ = fmt.Fprintf(w, " by %s", e.Way)
+	}
 	for _, more := range []string{e.Note, e.Err} {
 		if more != "" {
 			line.WriteString("; " + more)

@@ -62,9 +62,9 @@ func noteworthy(list []control.Source) (out []control.Source) {
 func printSources(w io.Writer, list []control.Source) {
 	var rows [][]string
 	for _, s := range list {
-		rows = append(rows, []string{s.Registry, s.Name, onOff(s), speed(s.Rate), ms(s.FirstByte), quota(s), remark(s), s.URL})
+		rows = append(rows, []string{s.Registry, s.Name, onOff(s), speed(s.Rate), ms(s.FirstByte), quota(s), s.URL, remark(s)})
 	}
-	table(w, "REGISTRY SOURCE STATE MB/S FIRST-BYTE QUOTA REMARK URL", rows)
+	table(w, "REGISTRY SOURCE STATE MB/S FIRST-BYTE QUOTA URL REMARK", rows)
 }
 
 func onOff(s control.Source) string {
@@ -103,17 +103,19 @@ func remark(s control.Source) string {
 	switch {
 	case s.Closed != "":
 		return "closed since " + s.Closed
+	case !s.Enabled && s.Needs != "":
+		return "needs " + s.Needs
+	case !s.Enabled:
+		return or(s.Limits, "-")
 	case s.Why != "" && s.Until != nil:
 		return s.Why + ", until " + s.Until.Local().Format("15:04:05")
 	case s.Why != "":
 		return s.Why
 	case len(s.Differs) > 0:
 		return "disagreed about " + s.Differs[0].Image + " " + units.HumanDuration(time.Since(s.Differs[0].At)) + " ago"
-	case s.Needs != "" && !s.Enabled:
-		return "needs " + s.Needs
 	case s.Limits != "":
 		return s.Limits
-	case !s.Origin && s.Enabled && !s.Proven:
+	case !s.Origin && !s.Proven:
 		return "not proven yet"
 	}
 	return "-"

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/docker/go-units"
@@ -60,7 +61,7 @@ func printStatus(w io.Writer, s control.State) {
 		}
 	}
 	for _, l := range s.Limits {
-		line("limit", "%s: %d of %d pulls left (%s ago)", l.Registry, l.Remaining, l.Limit, units.HumanDuration(time.Since(l.At)))
+		line("limit", "%s, %s: %s of %d pulls left%s (%s ago)", l.Registry, l.Identity, left(l), l.Limit, window(l), units.HumanDuration(time.Since(l.At)))
 	}
 	for _, t := range s.Active {
 		total := "?"
@@ -69,6 +70,21 @@ func printStatus(w io.Writer, s control.State) {
 		}
 		line("pulling", "%s/%s %.19s… %s of %s, %d clients", t.Registry, t.Repository, t.Digest, size(t.Have), total, t.Clients)
 	}
+}
+
+// left is what remains of a limit, which not every registry says.
+func left(l control.Limit) string {
+	if l.Remaining < 0 {
+		return "?"
+	}
+	return strconv.Itoa(l.Remaining)
+}
+
+func window(l control.Limit) string {
+	if l.Window <= 0 {
+		return ""
+	}
+	return " in " + units.HumanDuration(l.Window)
 }
 
 func size(n int64) string { return units.BytesSize(float64(n)) }

@@ -50,6 +50,9 @@ const (
 	ProblemCache    = "cache"    // the cache cannot be used: everything passes through
 	ProblemDisk     = "disk"     // nothing new can be stored
 	ProblemRejected = "rejected" // a client did not accept our certificate
+	ProblemMirror   = "mirror"   // a mirror lies, disagrees with the origin, or is switched on and closed
+	ProblemNetwork  = "network"  // a name leads to somebody else's address, or a proxy leads back to us
+	ProblemEgress   = "egress"   // a way out waits for a person
 )
 
 // Registry is one known registry.
@@ -119,8 +122,9 @@ type Event struct {
 	Bytes      int64         `json:"bytes"`
 	FromCache  int64         `json:"from_cache"`
 	FromNet    int64         `json:"from_net"`
-	Source     string        `json:"source,omitempty"`
-	Duration   time.Duration `json:"duration"` // ns
+	Source     string        `json:"source,omitempty"` // "cache", "shared", or those that brought bytes, most first: "daocloud+origin"
+	Way        string        `json:"way,omitempty"`    // how they were reached: "direct 192.0.2.1", "egress jump"
+	Duration   time.Duration `json:"duration"`         // ns
 	FirstByte  time.Duration `json:"first_byte"`
 	Note       string        `json:"note,omitempty"`
 	Err        string        `json:"err,omitempty"`

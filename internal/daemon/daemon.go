@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -58,7 +60,9 @@ type Daemon struct {
 	pause    *pause
 	changes  changes
 	unstored unstored
-	end      chan struct{} // closed when history and the like have to stop
+	noticing sync.Mutex
+	noticed  map[string]bool // notices about the settings in force that were logged
+	end      chan struct{}   // closed when history and the like have to stop
 }
 
 // New loads the settings, opens what is on disk and binds the port and the socket, in this order; it serves nothing yet.
@@ -97,11 +101,35 @@ func New(o Options) (_ *Daemon, err error) {
 	if err := d.join(); err != nil {
 		return nil, err
 	}
-	for _, notice := range d.settings.Current().Notices() {
-		o.Log.Warn("settings: " + notice)
-	}
+	d.notice(d.settings.Current())
 	d.settings.Subscribe(d.settingsChanged)
 	return d, nil
+}
+
+// notice logs what a person may not have meant, each once.
+func (d *Daemon) notice(c *config.Config) {
+	d.noticing.Lock()
+	defer d.noticing.Unlock()
+	said := map[string]bool{}
+	for _, notice := range c.Notices() {
+		said[notice] = true
+		if !d.noticed[notice] {
+			d.opt.Log.Warn("settings: " + notice)
+		}
+	}
+	d.noticed = said
+}
+
+// getenv looks a variable up in an environment.
+func getenv(environ []string) func(string) string {
+	return func(name string) string {
+		for _, line := range slices.Backward(environ) {
+			if value, ok := strings.CutPrefix(line, name+"="); ok {
+				return value
+			}
+		}
+		return ""
+	}
 }
 
 // privateDir makes a folder for its owner alone.
@@ -185,7 +213,10 @@ func (d *Daemon) join() (err error) {
 		Self: func() []string { return []string{d.listener.Addr().String()} },
 	})
 	tokens := token.NewKeeper(token.Options{Settings: settings, Network: d.egress, Now: d.opt.Now, Log: d.opt.Log})
-	d.sources = source.NewSet(source.Options{Settings: settings, Network: d.egress, Tokens: tokens, Now: d.opt.Now, Log: d.opt.Log})
+	d.sources = source.NewSet(source.Options{
+		Settings: settings, Network: d.egress, Tokens: tokens, Now: d.opt.Now, Log: d.opt.Log, StateDir: d.opt.Places.StateDir,
+		Getenv: getenv(d.opt.Environ),
+	})
 	d.history = newHistory(d.opt.Places.LogDir, func() int64 { return int64(settings().Log.MaxSize) }, d.opt.Log)
 	d.totals = newTotals(d.opt.Places.StateDir, d.opt.Now)
 	d.handler, err = registry.New(registry.Options{
@@ -226,7 +257,7 @@ func (d *Daemon) record(e registry.Event) {
 	event := control.Event{
 		Time: e.Time, Door: e.Door, Client: e.Client, Agent: e.Agent, Method: e.Method,
 		Registry: e.Registry, Repository: e.Repository, What: e.What, Reference: e.Reference, Digest: e.Digest.String(),
-		Status: e.Status, Bytes: e.Bytes, FromCache: e.FromCache, FromNet: e.FromNet, Source: e.Source,
+		Status: e.Status, Bytes: e.Bytes, FromCache: e.FromCache, FromNet: e.FromNet, Source: e.Source, Way: e.Way,
 		Duration: e.Duration, FirstByte: e.FirstByte, Note: e.Note, Err: e.Err,
 	}
 	if e.Unkept != "" && d.cacheErr == nil {
@@ -244,6 +275,8 @@ func (d *Daemon) settingsChanged(c *config.Config) {
 	if err := d.ca.Cover(CAHosts(c)); err != nil {
 		d.opt.Log.Error("certificates for new registries", "err", err)
 	}
+	d.handler.Update()
+	d.notice(c)
 	if c.Enabled {
 		d.pause.clear()
 	}

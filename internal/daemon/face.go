@@ -70,7 +70,7 @@ func (d *Daemon) problems() (list []control.Problem) {
 			Fix:  "pulley ca trust",
 		})
 	}
-	return list
+	return append(list, d.sourceProblems()...)
 }
 
 // look tells those who watch when the problems are others than those known: some end by the clock.

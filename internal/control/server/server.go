@@ -21,6 +21,7 @@ import (
 // Daemon is what the interface can ask for. All methods may be called concurrently. Errors are one line for a person; one
 // that Is ErrRefused is the person's mistake or a rule, any other a failure.
 type Daemon interface {
+	Sources
 	Version() control.Version
 	State() control.State
 	// Changed is closed when the state may differ from what State answered before.
@@ -84,6 +85,7 @@ func (s *Server) routes() {
 		value, err := s.daemon.Setting(r.PathValue("key"))
 		reply(w, control.Setting{Key: r.PathValue("key"), Value: value}, err)
 	})
+	s.sourceRoutes()
 	change(s, "PUT /v1/config", func(v control.Setting) error { return s.daemon.SetSetting(v.Key, v.Value) })
 	change(s, "PUT /v1/enabled", func(v control.Enabled) error { return s.daemon.SetEnabled(v.Enabled) })
 	change(s, "POST /v1/pause", func(v control.Pause) error { return s.daemon.Pause(v.For) })
@@ -95,16 +97,32 @@ func (s *Server) routes() {
 // change registers a request that carries a T and answers with the state after it.
 func change[T any](s *Server, pattern string, do func(T) error) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		var v T
-		body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-		nothing := any(v) == any(struct{}{}) // is there to say
-		if err := body.Decode(&v); err != nil && !(nothing && errors.Is(err, io.EOF)) {
-			fail(w, http.StatusBadRequest, "the request is not the JSON this version expects: "+err.Error())
-			return
+		if v, ok := decode[T](w, r); ok {
+			err := do(v)
+			reply(w, s.daemon.State(), err)
 		}
-		err := do(v)
-		reply(w, s.daemon.State(), err)
 	})
+}
+
+// ask registers a request that carries a T and answers with what was found out.
+func ask[T, A any](s *Server, pattern string, do func(context.Context, T) (A, error)) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		if v, ok := decode[T](w, r); ok {
+			found, err := do(r.Context(), v)
+			reply(w, found, err)
+		}
+	})
+}
+
+// decode reads the body of a request, or answers that it is no T.
+func decode[T any](w http.ResponseWriter, r *http.Request) (v T, ok bool) {
+	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	nothing := any(v) == any(struct{}{}) // is there to say
+	if err := body.Decode(&v); err != nil && !(nothing && errors.Is(err, io.EOF)) {
+		fail(w, http.StatusBadRequest, "the request is not the JSON this version expects: "+err.Error())
+		return v, false
+	}
+	return v, true
 }
 
 // Serve answers on ln until ctx ends, then ends the streams and returns nil. It closes ln.
