@@ -35,8 +35,9 @@ func SOCKS(t testing.TB, user, password string) *Server {
 	return s
 }
 
-// HTTP starts tinyproxy; with a user it demands that name and password.
-func HTTP(t testing.TB, user, password string) *Server {
+// HTTP starts tinyproxy; with a user it demands that name and password. More
+// lines for its configuration may follow.
+func HTTP(t testing.TB, user, password string, more ...string) *Server {
 	t.Helper()
 	s := &Server{t: t, Addr: freeAddr(t)}
 	_, port, _ := net.SplitHostPort(s.Addr)
@@ -44,6 +45,7 @@ func HTTP(t testing.TB, user, password string) *Server {
 	if user != "" {
 		conf += fmt.Sprintf("BasicAuth %s %s\n", user, password)
 	}
+	conf += strings.Join(more, "\n") + "\n"
 	file := filepath.Join(t.TempDir(), "tinyproxy.conf")
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)

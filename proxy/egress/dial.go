@@ -26,6 +26,9 @@ type handshake func(context.Context, net.Conn) (net.Conn, error)
 // name unresolved, network "tcp", "tcp4" or "tcp6". Direct connections are
 // *net.TCPConn; those through a proxy may not be.
 func (e *Egress) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	if e.loops.saw(hostOnly(addr)) {
+		return nil, errProbe
+	}
 	scheme := "https"
 	if _, port, err := net.SplitHostPort(addr); err == nil && port == "80" {
 		scheme = "http"

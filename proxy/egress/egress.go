@@ -58,8 +58,8 @@ type Options struct {
 	// Silence is how long an address may keep a request waiting for the first
 	// byte of its answer while another one is left to try; 0 is 10 s.
 	Silence time.Duration
-	// Changed is called when Poisoned or Pending may answer differently. It must
-	// not wait, nor call the Egress. May be nil.
+	// Changed is called when Poisoned, Pending or Problems may answer differently.
+	// It must not wait, nor call the Egress. May be nil.
 	Changed func()
 	Log     *slog.Logger // nil discards
 	Now     func() time.Time
@@ -85,6 +85,7 @@ type Egress struct {
 	nonce    string // makes the host names that stand for a proxy unguessable
 	sick     sickList
 	poison   poisonBook
+	loops    loopBook
 
 	mu     sync.Mutex
 	plan   *plan
@@ -143,6 +144,7 @@ type plan struct {
 	transports map[string]*transport // guarded by Egress.mu
 	doh        *doh                  // nil without fetch.doh
 	roots      *roots
+	problems   map[string]Problem // by way; guarded by Egress.mu
 }
 
 // each calls f for every pool of connections; guarded by Egress.mu.
@@ -168,7 +170,7 @@ func (e *Egress) current() *plan {
 	}
 	p := &plan{
 		cfg: cfg, pins: compilePins(cfg.Addresses), ways: e.compileWays(cfg.Egresses), env: e.environWays(),
-		transports: map[string]*transport{}, roots: &roots{},
+		transports: map[string]*transport{}, roots: &roots{}, problems: map[string]Problem{},
 	}
 	p.doh = e.newDoH(p)
 	if e.plan != nil {
@@ -203,6 +205,7 @@ func (e *Egress) Close() {
 func (e *Egress) NetworkChanged() {
 	e.sick.clear()
 	e.poison.clear()
+	e.loops.clear()
 	e.mu.Lock()
 	for _, m := range e.machines {
 		m.Retry()

@@ -159,9 +159,29 @@ func (e *Egress) environWays() func(scheme, hostport string) *way {
 	}
 }
 
-// isUs reports whether a proxy is this daemon: following it would send every
-// connection round in circles. The log names it once.
+// isUs reports whether a proxy is this daemon, or leads back to it: following it
+// would send every connection round in circles. The log names it once.
 func (e *Egress) isUs(ctx context.Context, p *plan, w *way) bool {
+	if w.ssh != nil {
+		return false
+	}
+	switch {
+	case e.pointsAtUs(ctx, p, w):
+		e.once("loop "+w.address(), "proxy points back at pulley and is not used; unset it for pulley, engines need it and pulley does not",
+			"proxy", w.String(), "address", w.address())
+		e.note(p, w, "it is pulley itself, and is not used; engines need that setting and pulley does not")
+	case e.leadsBack(ctx, p, w):
+		e.once("loop "+w.address(), "proxy sends our connections back to pulley and is not used; have it connect directly",
+			"proxy", w.String(), "address", w.address())
+		e.note(p, w, "it sends our connections back to pulley, and is not used; have it connect directly, or exclude pulley there")
+	default:
+		return false
+	}
+	return true
+}
+
+// pointsAtUs reports whether a proxy's address is one that we listen on.
+func (e *Egress) pointsAtUs(ctx context.Context, p *plan, w *way) bool {
 	host, port := splitHostPort(w.address(), "")
 	for _, s := range e.self() {
 		self, err := netip.ParseAddrPort(s)
@@ -172,15 +192,13 @@ func (e *Egress) isUs(ctx context.Context, p *plan, w *way) bool {
 		if err != nil || n != self.Port() {
 			continue
 		}
-		list, err := e.candidates(ctx, p, "tcp", host, port)
+		list, err := e.candidates(withTries(ctx, nil), p, "tcp", host, port)
 		if err != nil {
 			return false
 		}
 		for _, c := range list {
 			a := c.Addr().Unmap()
 			if a == self.Addr().Unmap() || self.Addr().IsUnspecified() && (a.IsUnspecified() || isOwn(a)) || a.IsUnspecified() && self.Addr().IsLoopback() {
-				e.once("loop "+w.address(), "proxy points back at pulley and is not used; unset it for pulley, engines need it and pulley does not",
-					"proxy", w.String(), "address", w.address())
 				return true
 			}
 		}
