@@ -44,6 +44,9 @@ func check(c *Config, held map[string]string, file string, body []byte) error {
 	if c.Fetch.Connections < 1 || c.Fetch.Connections > 64 {
 		k.fail("fetch.connections", "%d is not between 1 and 64", c.Fetch.Connections)
 	}
+	if u, err := url.Parse(strings.TrimSuffix(c.Fetch.DoH, "{?dns}")); c.Fetch.DoH != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
+		k.fail("fetch.doh", "%.60q is not an https:// URL of a resolver", c.Fetch.DoH)
+	}
 	k.registries(c)
 	for i, a := range c.Addresses {
 		k.address(fmt.Sprintf("address[%d]", i), a)
@@ -209,6 +212,8 @@ func (k *checker) egress(c *Config, path string, e Egress) {
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "ssh"}, u.Scheme) {
 		k.fail(path+".url", "not an http://, https://, socks5:// or ssh:// URL")
+	} else if _, has := u.User.Password(); has && u.Scheme == "ssh" {
+		k.fail(path+".url", "ssh takes no password from a URL; use a key or the agent")
 	}
 }
 
@@ -221,13 +226,9 @@ func (c *Config) Notices() (list []string) {
 	}
 	unused(c.Cache.Shared != "", "cache.shared")
 	unused(c.Cache.SharedPrivate, "cache.shared_private")
-	unused(c.Fetch.DoH != "", "fetch.doh")
 	unused(c.Fetch.MaxRate != 0, "fetch.max_rate")
 	for _, r := range c.Registries {
 		list = append(list, r.notices()...)
-	}
-	for _, e := range c.Egresses {
-		unused(strings.HasPrefix(e.URL, "ssh:"), e.Name+": an ssh:// egress")
 	}
 	return list
 }
