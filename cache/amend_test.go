@@ -211,7 +211,7 @@ func TestWrongDigestIsPutRight(t *testing.T) {
 		if de.Want != d || de.Got != digest.FromBytes(bad) {
 			t.Fatal(de)
 		}
-		if err := f.Commit(); err != error(de) {
+		if err := f.Commit(); !errors.Is(err, de) {
 			t.Fatalf("the second time: %v", err)
 		}
 		if f.Err() != nil || f.EndIdle() {
@@ -237,7 +237,7 @@ func TestWrongDigestIsPutRight(t *testing.T) {
 		go func() { _, err := io.Copy(io.Discard, waiting); ended <- err }()
 		amend(t, f, body, 800_000, 1<<20, false)
 		amend(t, f, body, 300_000, lie, false)
-		if err := f.Commit(); err != error(de) {
+		if err := f.Commit(); !errors.Is(err, de) {
 			t.Fatalf("nothing has changed: %v", err)
 		}
 		wantNow(t, hit, nil, context.Canceled)

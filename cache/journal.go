@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"math"
 	"os"
+	"slices"
 	"sync"
 )
 
@@ -87,12 +88,9 @@ func bootMark(id string) (m [16]byte) {
 	return m
 }
 
-func appendHeader(b []byte, k key, boot [16]byte) []byte {
-	start := len(b)
-	b = append(b, journalMagic...)
-	b = append(b, k[:]...)
-	b = append(b, boot[:]...)
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[start:], crcTable))
+func header(k key, boot [16]byte) []byte {
+	b := slices.Concat([]byte(journalMagic), k[:], boot[:])
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crcTable))
 }
 
 func appendRecord(b []byte, k key, kind uint32, x, y int64) []byte {
@@ -112,7 +110,7 @@ func recordSum(k key, body []byte) uint32 {
 // holds as far as its last kindSync.
 func parseJournal(b []byte, k key, boot [16]byte) (p progress, ok bool) {
 	p.size = -1
-	if len(b) < journalHeader || !bytes.Equal(b[:journalHeader], appendHeader(nil, k, [16]byte(b[48:64]))) {
+	if len(b) < journalHeader || !bytes.Equal(b[:journalHeader], header(k, [16]byte(b[48:64]))) {
 		return p, false
 	}
 	p.boot = [16]byte(b[48:64])

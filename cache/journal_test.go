@@ -13,7 +13,7 @@ var (
 )
 
 func sampleJournal() []byte {
-	b := appendHeader(nil, testKey, testBoot)
+	b := header(testKey, testBoot)
 	b = appendRecord(b, testKey, kindSize, 1000, 0)
 	b = appendRecord(b, testKey, kindRange, 0, 100)
 	b = appendRecord(b, testKey, kindRange, 500, 600)
@@ -66,7 +66,7 @@ func (m *memFile) WriteAt(p []byte, off int64) (int, error) {
 
 func sourcedJournal(t testing.TB, ps ...Part) []byte {
 	t.Helper()
-	m := &memFile{b: appendHeader(nil, testKey, testBoot)}
+	m := &memFile{b: header(testKey, testBoot)}
 	j := &journal{key: testKey, f: m, length: int64(len(m.b)), names: map[string]uint16{}}
 	for _, p := range ps {
 		if err := j.part(p); err != nil {

@@ -209,7 +209,7 @@ func (m *model) read(r *modelReader, everything bool) {
 func (m *model) wantEnd(r *modelReader, err error) {
 	m.t.Helper()
 	var de *cache.DigestError
-	ok := false
+	var ok bool
 	switch {
 	case r.broken:
 		ok = errors.As(err, &de)

@@ -109,7 +109,7 @@ func (c *Cache) openPartial(k key) (p progress, w file, j *journal, err error) {
 
 func (c *Cache) newJournal(k key, p progress) (*journal, error) {
 	j := &journal{key: k, names: make(map[string]uint16)}
-	b := appendHeader(nil, k, c.boot)
+	b := header(k, c.boot)
 	if p.size >= 0 {
 		b = appendRecord(b, k, kindSize, p.size, 0)
 	}

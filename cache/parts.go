@@ -36,20 +36,19 @@ func (ps *parts) set(p Part) {
 	for j < len(s) && s[j].Off < p.End {
 		j++
 	}
-	var with [3]Part
-	n := 0
+	var room [3]Part
+	with := room[:0]
 	if i < j && s[i].Off < p.Off {
-		with[n] = s[i]
-		with[n].End = p.Off
-		n++
+		before := s[i]
+		before.End = p.Off
+		with = append(with, before)
 	} else if i > 0 && s[i-1].End == p.Off {
 		i--
-		with[n] = s[i]
-		n++
+		with = append(with, s[i])
 	}
-	if n > 0 && with[n-1].like(p) {
-		n--
-		p.Off = with[n].Off
+	if last := len(with) - 1; last >= 0 && with[last].like(p) {
+		p.Off = with[last].Off
+		with = with[:last]
 	}
 	var rest Part // empty: p reaches as far as what it overlaps
 	if j > i && s[j-1].End > p.End {
@@ -62,17 +61,15 @@ func (ps *parts) set(p Part) {
 	if rest.End > 0 && rest.like(p) {
 		p.End, rest = rest.End, Part{}
 	}
-	with[n] = p
-	n++
+	with = append(with, p)
 	if rest.End > 0 {
-		with[n] = rest
-		n++
+		with = append(with, rest)
 	}
-	if n == j-i {
-		copy(s[i:j], with[:n])
+	if len(with) == j-i {
+		copy(s[i:j], with)
 		return
 	}
-	*ps = slices.Replace(s, i, j, with[:n]...)
+	*ps = slices.Replace(s, i, j, with...)
 }
 
 // cut takes everything from end on out.
