@@ -293,7 +293,7 @@ func TestEndingFinishesWhatRuns(t *testing.T) {
 	}
 	r.hub.SetFaults()
 	rest, err := io.ReadAll(response.Body)
-	if err != nil || digest.FromBytes(append(first, rest...)) != layer.Digest {
+	if err != nil || digest.FromBytes(slices.Concat(first, rest)) != layer.Digest {
 		t.Errorf("%d of %d bytes: %v", len(first)+len(rest), layer.Content.Size(), err)
 	}
 	r.client.CloseIdleConnections()
