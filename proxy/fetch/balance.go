@@ -9,12 +9,16 @@ const (
 	// is given to another connection.
 	hungry = 20 * time.Millisecond
 	// leastGain, and a fifth of the time that is left, must be saved by it.
-	leastGain = 300 * time.Millisecond
-	// leastMove is the least that is worth a request.
+	leastGain = 200 * time.Millisecond
+	// leastMove is the least that is worth a request for less than a second.
 	leastMove = 64 << 10
+	// rescue is how many seconds must be saved for it to be done at any price.
+	rescue = 2
 	// crawl is how long a claim may still take on a connection that is far slower
 	// than another: the rest is somebody else's.
 	crawl = 5 * time.Second
+	// hiccup is how long a connection may be so slow.
+	hiccup = time.Second
 	// maxWaste is which part of the blob may be sent in vain for the sake of
 	// speed.
 	maxWaste = 0.03
@@ -93,14 +97,38 @@ func (r *run) trim(now time.Time) {
 	for w := range r.workers {
 		rate := w.meter.current(now)
 		left, ok := r.left(w)
-		if !ok || rate == 0 || rate*farSlower >= top || now.Sub(w.meter.begun) < 2*window {
+		if !ok || rate == 0 || rate*farSlower >= top {
+			w.slow = time.Time{}
 			continue
 		}
-		if float64(left) > rate*crawl.Seconds() {
-			w.claim.Limit(int64(rate))
-			w.peer.observed(rate)
+		if w.slow.IsZero() {
+			w.slow = now
+		}
+		if now.Sub(w.slow) >= hiccup && float64(left) > rate*crawl.Seconds() {
+			w.shorten(int64(rate))
+			w.peer.rate = r.pace(w.peer, now)
 		}
 	}
+}
+
+// pace is what the best of a source's connections brings now. Needs mu.
+func (r *run) pace(p *peer, now time.Time) (rate float64) {
+	for w := range r.workers {
+		if w.peer == p {
+			rate = max(rate, w.meter.current(now))
+		}
+	}
+	return rate
+}
+
+// shorten leaves a worker n more bytes of its claim; if that is hardly anything it
+// is given up. Needs mu.
+func (w *worker) shorten(n int64) {
+	if n < leastMove/2 {
+		w.cancel(errSlow)
+		return
+	}
+	w.claim.Limit(n)
 }
 
 // left is how much a worker has still to bring; not ok if it cannot be helped.
@@ -189,14 +217,14 @@ func (r *run) split(w *worker, speed float64, setup time.Duration, now time.Time
 	keep := (setup.Seconds() + float64(left)/speed) / (1/rate + 1/speed)
 	gain := (float64(left) - keep) / rate
 	moved := float64(left) - keep
-	if moved < leastMove || gain < max(leastGain.Seconds(), float64(left)/rate/5) {
+	if moved < leastMove && gain < 1 || gain < max(leastGain.Seconds(), float64(left)/rate/5) {
 		return
 	}
 	// What is on its way to a connection that is closed was sent in vain.
 	flying := min(moved, leastMove+rate*max(w.peer.first, tick).Seconds())
-	if r.wasted+flying > maxWaste*float64(r.size()) {
+	if gain < rescue && r.wasted+flying > maxWaste*float64(r.size()) {
 		return
 	}
 	r.wasted += flying
-	w.claim.Limit(int64(keep))
+	w.shorten(int64(keep))
 }

@@ -98,6 +98,17 @@ func (r *run) expel(name string, off, end int64) {
 	}
 }
 
+// falseSize expels who told the size that the origin contradicts.
+func (r *run) falseSize() {
+	r.mu.Lock()
+	by := r.sizedBy
+	r.sizedBy = nil
+	r.mu.Unlock()
+	if by != nil {
+		r.expel(by.src.Name(), 0, r.sink.Size())
+	}
+}
+
 func (r *run) lied(src Source) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -25,9 +25,11 @@ type option struct {
 
 func (o option) able() bool { return o.most > 0 }
 
-// room reports whether it may have another connection.
+// room reports whether it may have another connection. Until it is known to send
+// ranges, one is asked for at a time: if it does not, it sends the whole blob to
+// each.
 func (o option) room() bool {
-	return o.conns < o.most && (!o.whole || o.conns == 0)
+	return o.conns < o.most && (!o.whole || o.conns == 0) && (o.ranged || o.asking == 0)
 }
 
 // choice is what becomes of a claim: a peer to open a connection to, a worker that
@@ -272,7 +274,7 @@ func best(free, all []option) *peer {
 	for _, o := range fast {
 		rate := o.rate
 		if rate == 0 {
-			if o.first == 0 && len(all) > 1 { // it has not even answered
+			if !o.came && len(all) > 1 { // it has not brought a byte
 				continue
 			}
 			rate = mean

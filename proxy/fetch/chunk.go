@@ -18,7 +18,7 @@ const (
 	lastChunk = 256 << 10
 	// … but not shorter than this, or than four times what it takes a source to
 	// begin.
-	lastTime = 500 * time.Millisecond
+	lastTime = 250 * time.Millisecond
 )
 
 // portion cuts a claim to what one connection to the chosen peer should bring, and
@@ -37,16 +37,28 @@ func (r *run) portion(c choice, claim Claim) (loose bool) {
 	}
 	n := chunk(c.rate, largest)
 	least := max(int64(c.rate*max(lastTime, 4*firstByte).Seconds()), lastChunk)
-	n = min(n, max(int64(float64(left)*c.share*endgame), least))
+	n = min(n, max(int64(float64(left+r.underWay())*c.share*endgame), least))
 	if end < 0 || n+n/4 < left { // no crumbs
 		claim.Limit(n)
 	}
 	return false
 }
 
-// endgame is which part of what is left by fair shares is given out at once: the
-// rest makes up for rates that change.
+// endgame is which part of a fair share of all that is not there yet is given out
+// at once: the rest makes up for rates that change.
 const endgame = 0.9
+
+// underWay is how much the connections have still to bring.
+func (r *run) underWay() (n int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for w := range r.workers {
+		if left, ok := r.left(w); ok {
+			n += left
+		}
+	}
+	return n
+}
 
 // chunk is how many bytes a connection of that rate is given while there is much
 // left. Largest is the longest claim that its source has served, 0 none.
@@ -74,9 +86,12 @@ func (r *run) widen(w *worker) {
 // a part that is far away. Needs mu.
 func (r *run) squeeze() {
 	for w := range r.workers {
+		if w.claim == nil {
+			continue
+		}
 		off, end := w.claim.Range()
-		n := max(chunk(w.peer.rate, 0), minChunk)
-		if !w.peer.whole && !w.squeezed && (end < 0 || end-off > maxChunk) {
+		n := chunk(w.peer.rate, 0)
+		if w.loose && !w.peer.whole && !w.squeezed && (end < 0 || end-off > 2*n) {
 			w.squeezed = true
 			w.claim.Limit(n)
 		}

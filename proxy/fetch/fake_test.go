@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -40,6 +42,7 @@ type fake struct {
 	refuse func(n int, off int64) error // the n-th is refused
 	lie    func(at int64) bool          // the byte there is wrong
 
+	hooks  sync.Mutex // die, hang and refuse are called one at a time
 	mu     sync.Mutex
 	opened int
 	peak   int
@@ -87,6 +90,8 @@ func (f *fake) answer(ctx context.Context, n int, off, end int64) (*source.Body,
 	if err := sleep(ctx, f.latency); err != nil {
 		return nil, err
 	}
+	f.hooks.Lock()
+	defer f.hooks.Unlock()
 	if f.refuse != nil {
 		if err := f.refuse(n, off); err != nil {
 			return nil, err
@@ -147,6 +152,9 @@ type flow struct {
 
 func (b *flow) Read(p []byte) (int, error) {
 	f := b.f
+	f.mu.Lock()
+	speed := f.speed
+	f.mu.Unlock()
 	if b.die >= 0 && b.read >= b.die {
 		return 0, errReset
 	}
@@ -158,8 +166,8 @@ func (b *flow) Read(p []byte) (int, error) {
 	if n == 0 {
 		return 0, io.EOF
 	}
-	if f.speed > 0 {
-		n = min(n, 16<<10)
+	if speed > 0 {
+		n = min(n, max(min(int64(speed/20), 64<<10), 1<<10))
 	}
 	if b.die >= 0 {
 		n = min(n, b.die-b.read)
@@ -168,8 +176,8 @@ func (b *flow) Read(p []byte) (int, error) {
 		n = min(n, b.hang-b.read)
 	}
 	wait := time.Duration(0)
-	if f.speed > 0 {
-		wait = time.Duration(float64(n) / f.speed * float64(time.Second))
+	if speed > 0 {
+		wait = time.Duration(float64(n) / speed * float64(time.Second))
 	}
 	if f.total > 0 {
 		f.mu.Lock()
@@ -336,4 +344,25 @@ func frugal(t *testing.T, size int64, factor float64, list ...*fake) {
 	if n := sent(list...); float64(n) > factor*float64(size) {
 		t.Errorf("%d bytes were sent for %d: %.3f times", n, size, float64(n)/float64(size))
 	}
+}
+
+// slow changes how fast its connections are.
+func (f *fake) slow(speed float64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.speed = speed
+}
+
+// rounds is how often a random test is to be run, N or that, and the seed, SEED
+// or any.
+func rounds(t *testing.T, n int) (int, uint64) {
+	seed := rand.Uint64()
+	if v, err := strconv.Atoi(os.Getenv("N")); err == nil {
+		n = v
+	}
+	if v, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
+		seed = v
+	}
+	t.Logf("SEED=%d N=%d", seed, n)
+	return n, seed
 }

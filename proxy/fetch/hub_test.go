@@ -7,8 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -297,14 +295,7 @@ func TestEndsWithItsContext(t *testing.T) {
 
 // Random breaks at random places. N sets how many blobs, SEED repeats a run.
 func TestRandomBreaks(t *testing.T) {
-	n, seed := 6, rand.Uint64()
-	if v, err := strconv.Atoi(os.Getenv("N")); err == nil {
-		n = v
-	}
-	if v, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
-		seed = v
-	}
-	t.Logf("SEED=%d N=%d", seed, n)
+	n, seed := rounds(t, 6)
 	r := rand.New(rand.NewPCG(seed, 0))
 	h, ref := hub(t, &hubtest.Hub{})
 	for range n {

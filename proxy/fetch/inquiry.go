@@ -118,6 +118,7 @@ func (q *inquiry) attempt(ctx context.Context, off, end int64, whole bool) (at i
 	defer func() { _ = b.Close() }()
 	switch size := q.sink.Size(); {
 	case b.Total >= 0 && b.Total != size:
+		q.falseSize()
 		return off, &SizeError{b.Host, b.Total, fmt.Errorf("it has %d", size)}
 	case b.Start > off:
 		return off, &source.LieError{Host: b.Host, Why: fmt.Sprintf("it begins at %d instead of %d", b.Start, off)}

@@ -46,8 +46,8 @@ func (m *meter) roll(now time.Time) (rate float64, ok bool) {
 	n := m.bytes.Load()
 	rate = float64(n-m.before) / d
 	m.since, m.before = now, n
-	if m.rate > 0 {
-		m.rate = (m.rate + rate) / 2
+	if share := min(d, 1); m.rate > 0 {
+		m.rate = (1-share)*m.rate + share*rate
 	} else {
 		m.rate = rate
 	}

@@ -29,6 +29,8 @@ type peer struct {
 	conns   int           // connections to it
 	gone    bool          // not asked again in this run
 	whole   bool          // it sends no ranges: one connection, from the start
+	ranged  bool          // it does
+	asking  int           // requests for a range that are not answered yet
 	came    bool          // it has brought a byte
 	rate    float64       // bytes a second that one connection brings, 0 unknown
 	first   time.Duration // to the first byte, 0 unknown

@@ -37,9 +37,10 @@ type memory struct {
 	amended int64
 	faults  []string
 
-	stopAt int64          // Write answers ErrStop once a claim gets here; 0: never
-	broken error          // what Write fails with
-	wrote  func(c *claim) // called after each write
+	stopAt  int64          // Write answers ErrStop once a claim gets here; 0: never
+	broken  error          // what Write fails with
+	wrote   func(c *claim) // called after each write
+	wrongly func()         // called when a Commit fails first
 }
 
 // newMemory wants the whole blob, or the ranges (end -1: the blob's).
@@ -206,6 +207,11 @@ func (m *memory) Commit() error {
 	}
 	if !bytes.Equal(m.data, m.truth) {
 		m.frozen = true
+		if m.wrongly != nil && m.commits == 1 {
+			m.mu.Unlock()
+			m.wrongly()
+			m.mu.Lock()
+		}
 		return fmt.Errorf("commit %d: %w", m.commits, fetch.ErrDigest)
 	}
 	m.frozen = false
@@ -215,6 +221,9 @@ func (m *memory) Commit() error {
 func (m *memory) Amend(p []byte, off int64, src string) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.broken != nil {
+		return false, m.broken
+	}
 	if !m.frozen {
 		m.fault("Amend before a Commit failed")
 	}
@@ -329,7 +338,7 @@ func (c *claim) write(p []byte) (int, error) {
 		m.insert(fetch.Part{Off: c.pos, End: c.pos + n, Source: c.src, Withheld: c.withhold})
 	}
 	c.pos += n
-	if m.size >= 0 && c.pos == c.lim || m.told {
+	if c.pos == c.lim {
 		m.stir()
 	}
 	if n < int64(len(p)) || m.stopAt > 0 && c.pos >= m.stopAt && c.pos < m.stopAt+1<<20 {

@@ -11,9 +11,10 @@ import "pulley/proxy/source"
 func (w *worker) another(b *source.Body, at int64) Claim {
 	size := w.sink.Size()
 	w.mu.Lock()
-	more := w.peer.whole && b.Length != 0 && (b.Length < 0 || b.Start+b.Length > at) && (size < 0 || at < size)
+	p := w.peer
+	more := (p.whole || w.loose && !p.ranged && p.asking > 0) && b.Length != 0 && (b.Length < 0 || b.Start+b.Length > at) && (size < 0 || at < size)
 	w.mu.Unlock()
-	if !more {
+	if !more || w.rangesElsewhere() {
 		return nil
 	}
 	w.letGo()
@@ -57,6 +58,16 @@ func (w *worker) take(claim Claim) bool {
 func (w *worker) home() {
 	w.offered = false
 	close(w.next)
+}
+
+// release sends those home that wait only because nobody knew whether their source
+// sends ranges. Needs mu.
+func (r *run) release(p *peer) {
+	for w := range r.workers {
+		if w.offered && w.peer == p {
+			w.home()
+		}
+	}
 }
 
 // offer finds a worker that waits for a claim at off, and sends those home that

@@ -22,15 +22,20 @@ type worker struct {
 	meter  meter
 	loose  bool // its claim goes as far as it can
 
+	from, to int64 // what it asks for
+	follows  bool  // what is in front of that is there or under way
+
 	watchers sync.WaitGroup
 	freed    chan struct{} // closed when the claim is let go
 	next     chan Claim    // see offer
 
 	// Guarded by mu.
-	claim    Claim // nil while it waits for another
-	offered  bool  // it waits
-	at       int64 // … for a claim from that byte on
-	squeezed bool  // its claim was cut for the sake of another
+	asks     bool      // it has asked for a range and waits for the answer
+	claim    Claim     // nil while it waits for another
+	offered  bool      // it waits
+	at       int64     // … for a claim from that byte on
+	slow     time.Time // since when it is far slower than another
+	squeezed bool      // its claim was cut for the sake of another
 }
 
 // sinkError marks what a sink failed with.
@@ -52,13 +57,36 @@ func (r *run) start(c choice, claim Claim) {
 	w.ctx, w.cancel = context.WithCancelCause(r.ctx)
 	w.meter.begun = now
 	w.meter.wait(now)
+	off, end := claim.Range()
+	w.follows = !w.loose && r.sink.Size() < 0 && r.follows(off)
 	r.mu.Lock()
 	w.hold(claim)
+	w.ask(off, end)
 	c.peer.conns++
 	r.workers[w] = struct{}{}
 	r.opened = now
 	r.mu.Unlock()
 	r.wg.Go(w.work)
+}
+
+// follows reports whether bytes are there or under way up to off.
+func (r *run) follows(off int64) bool {
+	for _, p := range r.sink.Provenance() {
+		if p.End == off {
+			return true
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for w := range r.workers {
+		if w.claim == nil {
+			continue
+		}
+		if _, end := w.claim.Range(); end == off {
+			return true
+		}
+	}
+	return false
 }
 
 // hold makes the claim the worker's: it is given up when it is not wanted any
@@ -153,15 +181,13 @@ func (w *worker) settle(err, cause error) (failed, fatal error) {
 // end, or what is left of it is wanted from somebody else.
 func (w *worker) fetch() error {
 	p, claim := w.peer, w.claim
-	off, end := claim.Range()
-	if end >= 0 && off >= end {
-		return nil
-	}
+	off, _ := claim.Range()
 	withhold := !p.src.Proven() && !p.src.Origin()
 	claim.From(p.src.Name(), withhold)
-	b, err := p.src.Open(w.ask(off, end))
+	b, err := p.src.Open(w.ctx, w.from, w.to)
+	w.heard(b)
 	if err != nil {
-		return w.refused(err, off, end)
+		return w.refused(err, off)
 	}
 	defer func() { _ = b.Close() }()
 	if err := w.begins(b, off); err != nil {
@@ -189,22 +215,46 @@ func (w *worker) fetch() error {
 
 // ask says which bytes to open: all from off on where no end needs to be named,
 // so that from 0 on no Range is sent, and everything where ranges are not served.
-func (w *worker) ask(off, end int64) (ctx context.Context, from, to int64) {
-	w.mu.Lock()
-	whole := w.peer.whole
-	w.mu.Unlock()
+// Needs mu.
+func (w *worker) ask(off, end int64) {
+	w.from, w.to = off, end
 	switch {
-	case whole:
-		return w.ctx, 0, -1
+	case w.peer.whole:
+		w.from, w.to = 0, -1
 	case end >= 0 && end == w.sink.Size():
-		return w.ctx, off, -1
+		w.to = -1
 	}
-	return w.ctx, off, end
+	if w.asks = w.from > 0 || w.to >= 0; w.asks {
+		w.peer.asking++
+	}
+}
+
+// heard notes that the request was answered, by a body or an error (nil).
+func (w *worker) heard(b *source.Body) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.peer
+	if w.asks {
+		p.asking--
+		w.asks = false
+		if b != nil && b.Ranged && !p.ranged {
+			p.ranged = true
+			w.release(p)
+		}
+	}
+	if b == nil {
+		return
+	}
+	d := time.Since(w.meter.begun)
+	if p.first > 0 {
+		d = (3*p.first + d) / 4
+	}
+	p.first = max(d, 1)
+	p.whole = p.whole || !b.Ranged
 }
 
 // begins looks at an answer.
 func (w *worker) begins(b *source.Body, off int64) error {
-	p := w.peer
 	if b.Start > off {
 		return &source.LieError{Host: b.Host, Why: fmt.Sprintf("it begins at %d instead of %d", b.Start, off)}
 	}
@@ -213,22 +263,11 @@ func (w *worker) begins(b *source.Body, off int64) error {
 			return err
 		}
 	}
-	others := false
-	if !b.Ranged && off > b.Start {
-		for _, o := range w.look() {
-			others = others || o.peer != p && !o.whole && o.able()
-		}
-	}
 	w.mu.Lock()
-	d := time.Since(w.meter.begun)
-	if p.first > 0 {
-		d = (3*p.first + d) / 4
-	}
-	p.first = max(d, 1)
-	p.whole = p.whole || !b.Ranged
 	w.answered = true
+	alone := w.peer.conns == 1
 	w.mu.Unlock()
-	if others {
+	if !b.Ranged && off > b.Start && (!alone || w.rangesElsewhere()) {
 		return errRanges
 	}
 	w.widen(w)
@@ -236,6 +275,15 @@ func (w *worker) begins(b *source.Body, off int64) error {
 	w.stir()
 	w.mu.Unlock()
 	return nil
+}
+
+func (w *worker) rangesElsewhere() bool {
+	for _, o := range w.look() {
+		if o.peer != w.peer && !o.whole && o.able() {
+			return true
+		}
+	}
+	return false
 }
 
 // sized tells the sink the size that the source says.
@@ -249,11 +297,8 @@ func (w *worker) sized(n int64, host string) error {
 		if w.sink.Size() == n {
 			return &sinkError{err}
 		}
-		w.mu.Lock()
-		by := w.sizedBy
-		w.mu.Unlock()
-		if origin && by != nil && !by.src.Origin() {
-			w.sources.Lied(by.src, 0, w.sink.Size())
+		if origin {
+			w.falseSize()
 		}
 		return &SizeError{host, n, err}
 	}
@@ -265,12 +310,14 @@ func (w *worker) sized(n int64, host string) error {
 	return nil
 }
 
-// refused looks at an error that says more than itself: a 416 at the very end of
-// a blob whose size nobody had told.
-func (w *worker) refused(err error, off, end int64) error {
+// refused looks at an error that says more than itself: a 416 at the end of a blob
+// whose size nobody had told, or beyond it, where we asked on because a hint said
+// so.
+func (w *worker) refused(err error, off int64) error {
 	var status *source.StatusError
-	if errors.As(err, &status) && status.Status == http.StatusRequestedRangeNotSatisfiable && end < 0 && status.Size == off && off > 0 {
-		return w.sized(off, status.Host)
+	if errors.As(err, &status) && status.Status == http.StatusRequestedRangeNotSatisfiable &&
+		w.sink.Size() < 0 && off > 0 && (w.follows && status.Size > 0 && status.Size <= off || w.to < 0 && status.Size == off) {
+		return w.sized(status.Size, status.Host)
 	}
 	return err
 }
