@@ -31,12 +31,7 @@ func TestKilledDaemonLosesNothing(t *testing.T) {
 	t.Logf("N=%d SIZE_MIB=%d SEED=%d", rounds, size>>20, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 
-	binary := filepath.Join(t.TempDir(), "pulley")
-	build := exec.Command("go", "build", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := buildPulley(t)
 	hub := hubtest.Start(t)
 	hub.SetFaults(hubtest.Faults{Kind: hubtest.CDN, Total: 100 << 20})
 	home := killHome(t, hub)
@@ -68,7 +63,7 @@ func pullOverKill(t *testing.T, binary, home string, layer hubtest.Layer, at int
 	_ = response.Body.Close()
 
 	hash := sha256.New()
-	done, err := pullRest(address, layer, hash, 0, at)
+	done, err := pullRest(address, layer, hash, 0, at, "library/killed")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +71,7 @@ func pullOverKill(t *testing.T, binary, home string, layer hubtest.Layer, at int
 	_ = daemon.Wait()
 	daemon, _ = killableDaemon(t, binary, home)
 	for tries := 0; done < layer.Content.Size(); tries++ {
-		n, err := pullRest(address, layer, hash, done, layer.Content.Size())
+		n, err := pullRest(address, layer, hash, done, layer.Content.Size(), "library/killed")
 		if done += n; err != nil && tries == 5 {
 			t.Fatalf("no answer after %d tries at byte %d: %v", tries, done, err)
 		}
@@ -87,8 +82,8 @@ func pullOverKill(t *testing.T, binary, home string, layer hubtest.Layer, at int
 }
 
 // pullRest asks for the blob from offset off and reads up to offset until.
-func pullRest(address string, layer hubtest.Layer, to io.Writer, off, until int64) (int64, error) {
-	request, err := http.NewRequest(http.MethodGet, "http://"+address+"/v2/library/killed/blobs/"+layer.Digest.String(), nil)
+func pullRest(address string, layer hubtest.Layer, to io.Writer, off, until int64, repository string) (int64, error) {
+	request, err := http.NewRequest(http.MethodGet, "http://"+address+"/v2/"+repository+"/blobs/"+layer.Digest.String(), nil)
 	if err != nil {
 		return 0, err
 	}
