@@ -42,6 +42,7 @@ var rules = []struct {
 	{"pulley/proxy/egress/...", "pulley/proxy/source", "the same"},
 	{"pulley/proxy/egress/...", "pulley/proxy/token", "the same"},
 	{"pulley/proxy/egress/ssh", "pulley/...", "an ssh machine is a URL and the person's own ssh; settings are egress's business"},
+	{"pulley/proxy/egress/system", "pulley/...", "what a system says is read, not judged"},
 	{"pulley/proxy/token", "pulley/proxy/egress", "a token call is given its network"},
 	{"pulley/proxy/token", "pulley/proxy/source", "imports point down: source asks token"},
 	{"pulley/proxy/source", "pulley/proxy/fetch", "imports point down: fetch asks source"},

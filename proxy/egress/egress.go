@@ -7,10 +7,11 @@
 //
 //  1. the first [[egress]] whose `for` names the registry or "*", unless its
 //     `except` names the registry or the host ("host" or "*.domain");
-//  2. the environment's proxy with its NO_PROXY, unless it is ourselves;
+//  2. the environment's proxy with its NO_PROXY, or, if it names none, the
+//     system's with its exceptions; unless that is, or leads back to, ourselves;
 //  3. direct.
 //
-// With `enabled = false` connections are direct, and the environment's proxy is
+// With `enabled = false` connections are direct, and the ambient proxy of 2. is
 // used only where connecting directly fails: on a network whose only way out is
 // that proxy, switching Pulley off must not cut the machine off.
 //
@@ -38,6 +39,7 @@ import (
 
 	"pulley/internal/config"
 	"pulley/proxy/egress/ssh"
+	"pulley/proxy/egress/system"
 )
 
 // Options of [New].
@@ -51,6 +53,9 @@ type Options struct {
 	Self func() []string
 	// Environ is the environment ("KEY=value"), as from os.Environ.
 	Environ []string
+	// System reads the system's proxy settings, as system.Read does; nil: there
+	// are none.
+	System func(context.Context) (system.Settings, error)
 	// Resolver resolves names without an [[address]]; nil is the system's.
 	Resolver Resolver
 	// Dial connects to "ip:port"; nil is the system's TCP.
@@ -86,6 +91,7 @@ type Egress struct {
 	sick     sickList
 	poison   poisonBook
 	loops    loopBook
+	system   systemProxy
 
 	mu     sync.Mutex
 	plan   *plan
@@ -119,6 +125,7 @@ func New(o Options) *Egress {
 		e.silence = silentFor
 	}
 	e.sick.now, e.poison.now = e.now, e.now
+	e.system.read = reader(o.System)
 	if e.tcp == nil {
 		e.tcp = (&net.Dialer{KeepAlive: keepAlive}).DialContext
 	}
@@ -138,6 +145,7 @@ func New(o Options) *Egress {
 // transports are immutable.
 type plan struct {
 	cfg        *config.Config
+	sys        *system.Settings // nil: nobody reads them
 	pins       map[string][]pin // by host and by host:port, lower case
 	ways       []*way           // the [[egress]] entries, in order
 	env        func(scheme, hostport string) *way
@@ -162,14 +170,14 @@ const maxRetired = 64
 
 // current returns the plan of the settings in force.
 func (e *Egress) current() *plan {
-	cfg := e.settings()
+	cfg, sys := e.settings(), e.system.get(e.now())
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.plan != nil && e.plan.cfg == cfg {
+	if e.plan != nil && e.plan.cfg == cfg && e.plan.sys == sys {
 		return e.plan
 	}
 	p := &plan{
-		cfg: cfg, pins: compilePins(cfg.Addresses), ways: e.compileWays(cfg.Egresses), env: e.environWays(),
+		cfg: cfg, sys: sys, pins: compilePins(cfg.Addresses), ways: e.compileWays(cfg.Egresses), env: e.ambientWays(sys),
 		transports: map[string]*transport{}, roots: &roots{}, problems: map[string]Problem{},
 	}
 	p.doh = e.newDoH(p)

@@ -150,6 +150,9 @@ func (e *Egress) Problems() []Problem {
 			out = append(out, Problem{w.String(), we.Why})
 		}
 	}
+	if p.sys != nil && p.sys.Script != "" && p.sys.HTTPS == "" {
+		out = append(out, Problem{"the system's proxy script", "pulley runs no proxy scripts and goes direct; name the proxy in an [[egress]] if one is needed"})
+	}
 	e.mu.Lock()
 	for _, pr := range p.problems {
 		out = append(out, pr)

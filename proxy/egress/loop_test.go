@@ -18,6 +18,7 @@ import (
 	"pulley/internal/waytest"
 	"pulley/proxy/egress"
 	"pulley/proxy/egress/ssh"
+	"pulley/proxy/egress/system"
 )
 
 // door is a proxy as ours is: what it is asked for goes out through an Egress.
@@ -161,5 +162,54 @@ func TestTest(t *testing.T) {
 	h.SetFaults(hubtest.Faults{Reset: true})
 	if r, err := e.Test(t.Context(), "socks", ""); err == nil || r.Connected <= 0 {
 		t.Errorf("a hub that resets: %+v, %v", r, err)
+	}
+}
+
+// The system's proxy is the way out where the environment names none, and is
+// followed when it changes.
+func TestSystemProxy(t *testing.T) {
+	live := echo(t, "127.0.0.1:0", "live")
+	one, two := newProxy(t, live, false), newProxy(t, live, false)
+	now, read := time.Now(), make(chan system.Settings, 8)
+	read <- system.Settings{HTTPS: one.URL, Except: []string{"direct.example"}, Local: true}
+	o := egress.Options{
+		Resolver: names{"direct.example": {"127.0.0.1"}, "box": {"127.0.0.1"}}, Now: func() time.Time { return now },
+		System: func(context.Context) (system.Settings, error) { return <-read, nil },
+	}
+	e := newRig(t, o)
+	get := func(addr string) string {
+		ctx, trail := egress.WithTrail(t.Context())
+		c, err := e.DialContext(ctx, "tcp", addr)
+		if got := hello(t, c, err); got != "live" {
+			t.Errorf("%s: %s", addr, got)
+		}
+		return trail.Way()
+	}
+	if way := get("far.example:443"); way != "the system's proxy "+one.URL {
+		t.Errorf("went %q", way)
+	}
+	for _, addr := range []string{"direct.example:" + portOf(live), "box:" + portOf(live)} {
+		if way := get(addr); way != "direct 127.0.0.1" {
+			t.Errorf("%s went %q", addr, way)
+		}
+	}
+	now = now.Add(time.Minute)
+	read <- system.Settings{HTTPS: two.URL}
+	for get("far.example:443") != "the system's proxy "+two.URL { // it is read beside the first connection
+		now = now.Add(time.Minute)
+		read <- system.Settings{HTTPS: two.URL}
+	}
+	// The environment goes first.
+	o.Environ = []string{"HTTPS_PROXY=" + one.URL}
+	o.System = func(context.Context) (system.Settings, error) {
+		return system.Settings{HTTPS: two.URL, Script: "http://wpad/"}, nil
+	}
+	e = newRig(t, o)
+	if way := get("far.example:443"); way != "the environment's proxy "+one.URL {
+		t.Errorf("went %q", way)
+	}
+	o.Environ, o.System = nil, func(context.Context) (system.Settings, error) { return system.Settings{Script: "http://wpad/"}, nil }
+	if list := newRig(t, o).Problems(); len(list) != 1 || !strings.Contains(list[0].Text, "script") {
+		t.Errorf("problems: %+v", list)
 	}
 }

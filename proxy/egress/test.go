@@ -24,7 +24,8 @@ type Result struct {
 // Names of ways out for [Egress.Test] that are no [[egress]].
 const (
 	Direct      = "direct"
-	Environment = "environment"
+	Environment = "environment" // the proxy that HTTPS_PROXY names
+	System      = "system"      // the one of the system's settings
 )
 
 // testTarget is asked where a person names nothing: what Pulley is for.
@@ -111,9 +112,9 @@ func (e *Egress) named(ctx context.Context, p *plan, name string, d destination)
 	switch name {
 	case Direct:
 		return nil, nil
-	case Environment:
-		if w = p.env(d.scheme, d.addr); w == nil {
-			return nil, fmt.Errorf("the environment has no proxy for %s; see HTTPS_PROXY and NO_PROXY", hostOnly(d.addr))
+	case Environment, System:
+		if w = p.env(d.scheme, d.addr); w == nil || w.name != name {
+			return nil, fmt.Errorf("the %s has no proxy for %s", name, hostOnly(d.addr))
 		}
 	default:
 		for _, x := range p.ways {

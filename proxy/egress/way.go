@@ -8,20 +8,19 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/http/httpproxy"
-
 	"pulley/proxy/egress/ssh"
 )
 
 // A way is a proxy that connections leave through.
 type way struct {
-	name   string // of the [[egress]] entry; "environment" for the environment's
-	url    *url.URL
-	ssh    *ssh.Client // for ssh:// alone
-	err    error       // why it cannot be used; dials through it fail with this
-	all    bool        // for "*"
-	only   []string
-	except []string
+	name    string // of the [[egress]] entry; Environment or System
+	url     *url.URL
+	ssh     *ssh.Client // for ssh:// alone
+	err     error       // why it cannot be used; dials through it fail with this
+	all     bool        // for "*"
+	ambient bool        // the environment's or the system's, no [[egress]]
+	only    []string
+	except  []string
 }
 
 // address is host:port of the proxy.
@@ -44,8 +43,8 @@ func (w *way) address() string {
 
 // String is safe to print: no user, no password.
 func (w *way) String() string {
-	if w.name == "environment" {
-		return "the environment's proxy " + w.url.Scheme + "://" + w.url.Host
+	if w.ambient {
+		return "the " + w.name + "'s proxy " + w.url.Scheme + "://" + w.url.Host
 	}
 	return "egress " + w.name
 }
@@ -124,39 +123,6 @@ func (e *Egress) pinnedAside(ctx context.Context, p *plan, d destination) bool {
 		}
 	}
 	return false
-}
-
-// environWays reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY, or their lower case
-// forms where those are unset, with the rules that every Go program has.
-func (e *Egress) environWays() func(scheme, hostport string) *way {
-	get := func(names ...string) string {
-		for _, n := range names {
-			if v := e.env[n]; v != "" {
-				return v
-			}
-		}
-		return ""
-	}
-	cfg := httpproxy.Config{
-		HTTPProxy:  get("HTTP_PROXY", "http_proxy"),
-		HTTPSProxy: get("HTTPS_PROXY", "https_proxy"),
-		NoProxy:    get("NO_PROXY", "no_proxy"),
-	}
-	proxy := cfg.ProxyFunc()
-	return func(scheme, hostport string) *way {
-		u, err := proxy(&url.URL{Scheme: scheme, Host: hostport})
-		if err != nil || u == nil {
-			if err != nil {
-				e.once("environment", "the environment's proxy is no url; going direct; correct HTTP_PROXY or HTTPS_PROXY")
-			}
-			return nil
-		}
-		if !spoken(u.Scheme) {
-			e.once("environment "+u.Scheme, "the environment's proxy has a scheme we do not speak; going direct", "scheme", u.Scheme)
-			return nil
-		}
-		return &way{name: "environment", url: u}
-	}
 }
 
 // isUs reports whether a proxy is this daemon, or leads back to it: following it
