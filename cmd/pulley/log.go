@@ -100,7 +100,7 @@ func (a *app) printEvent(w io.Writer, e control.Event) {
 		fmt.Fprintf(&line, " (%s/s)", size(int64(float64(e.Bytes)/speed)))
 	}
 	if e.Way != "" {
-		_, _ = fmt.Fprintf(w, " by %s", e.Way)
+		line.WriteString(" by " + e.Way)
 	}
 	for _, more := range []string{e.Note, e.Err} {
 		if more != "" {

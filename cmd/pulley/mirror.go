@@ -85,8 +85,11 @@ func speed(rate float64) string {
 }
 
 func ms(d time.Duration) string {
-	if d <= 0 {
+	switch {
+	case d <= 0:
 		return "-"
+	case d < time.Millisecond:
+		return "<1ms"
 	}
 	return d.Round(time.Millisecond).String()
 }
@@ -239,11 +242,22 @@ func printReports(w io.Writer, reports []control.MirrorReport) {
 		if r.QuotaLeft >= 0 {
 			left = size(r.QuotaLeft)
 		}
-		row := []string{r.Name, yesNo(r.Reachable), ms(r.FirstByte), speed(r.Rate), yesNo(r.Ranges), or(r.Agrees, "-"), left, or(r.Error, "-")}
+		row := []string{r.Name, yesNo(r.Reachable), ms(r.FirstByte), speed(r.Rate), yesNo(r.Ranges), agrees(r), left, or(r.Error, "-")}
 		rows = append(rows, row)
 	}
 	table(w, "SOURCE REACHABLE FIRST-BYTE MB/S RANGES AGREES QUOTA-LEFT ERROR", rows)
 }
+
+// agrees is about a mirror; the origin is what it is held against.
+func agrees(r control.MirrorReport) string {
+	if r.Name == originName {
+		return "-"
+	}
+	return or(r.Agrees, "-")
+}
+
+// originName is what the origin is called among sources.
+const originName = "origin"
 
 func yesNo(b bool) string { return map[bool]string{true: "yes", false: "no"}[b] }
 

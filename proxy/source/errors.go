@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"pulley/proxy/token"
@@ -42,7 +43,7 @@ func (e *StatusError) Error() string {
 	}
 	switch {
 	case e.Err != nil && e.Status == 0:
-		return fmt.Sprintf("%s: %v", at, e.Err)
+		return at + ": " + once(e.Err.Error(), e.Host)
 	case e.Err != nil:
 		return fmt.Sprintf("%s: answers %d: %v", at, e.Status, e.Err)
 	case e.Message != "":
@@ -51,6 +52,18 @@ func (e *StatusError) Error() string {
 		return fmt.Sprintf("%s: answers %d: %s", at, e.Status, e.Code)
 	}
 	return fmt.Sprintf("%s: answers %d %s", at, e.Status, http.StatusText(e.Status))
+}
+
+// once is a text that does not begin with the host again: dials name theirs.
+func once(text, host string) string {
+	for host != "" {
+		rest, found := strings.CutPrefix(text, host+": ")
+		if !found {
+			break
+		}
+		text = rest
+	}
+	return text
 }
 
 func (e *StatusError) Unwrap() error { return e.Err }
