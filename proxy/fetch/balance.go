@@ -32,8 +32,8 @@ func (r *run) mind() {
 		select {
 		case now := <-t.C:
 			r.hush(now)
+			r.trim(now)
 			if r.wide() {
-				r.trim(now)
 				r.balance(now)
 			}
 		case <-r.ctx.Done():
@@ -85,12 +85,13 @@ func (r *run) anySilent(now time.Time) bool {
 	return false
 }
 
-// trim cuts the claims of connections that turn out to be far slower than others:
-// what is in front of the blob is waited for.
+// trim cuts the claims of connections that turn out to be far slower than others,
+// or than another source is expected to be: what is in front of the blob is waited
+// for.
 func (r *run) trim(now time.Time) {
+	top := r.expected(now)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	top := 0.0
 	for w := range r.workers {
 		top = max(top, w.meter.rate)
 	}
@@ -109,6 +110,26 @@ func (r *run) trim(now time.Time) {
 			w.peer.rate = r.pace(w.peer, now)
 		}
 	}
+}
+
+// expected is how fast a connection to a source would be that none goes to, when
+// those that there are have had time to show what they can do; else 0.
+func (r *run) expected(now time.Time) (rate float64) {
+	r.mu.Lock()
+	young := now.Sub(r.opened) < crawl || len(r.workers) == 0
+	r.mu.Unlock()
+	if young {
+		return 0
+	}
+	opts := r.look()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, o := range r.fitting(ready(opts, now)) {
+		if o.conns == 0 {
+			rate = max(rate, o.rate)
+		}
+	}
+	return rate
 }
 
 // pace is what the best of a source's connections brings now. Needs mu.

@@ -8,10 +8,10 @@ import (
 
 // commit closes the blob whose bytes are all there. One digest over ranges of many
 // sources does not say whose are wrong; the origin's do.
-func (r *run) commit() error {
+func (r *run) commit(ctx context.Context) error {
 	err := r.sink.Commit()
 	if errors.Is(err, ErrDigest) {
-		err = r.repair(err)
+		err = r.repair(ctx, err)
 	}
 	if err != nil {
 		return err
@@ -31,7 +31,7 @@ func (r *run) commit() error {
 // repair replaces what did not come from the origin by what does, source by
 // source, until the digest fits. What it fails with is ErrDigest, unless the sink
 // or the run is over.
-func (r *run) repair(broken error) error {
+func (r *run) repair(ctx context.Context, broken error) error {
 	checked := map[string]bool{}
 	for {
 		origin := r.origin()
@@ -44,14 +44,14 @@ func (r *run) repair(broken error) error {
 		}
 		checked[name] = true
 		q := &inquiry{run: r, origin: origin, parts: parts}
-		err := q.hold()
+		err := q.hold(ctx)
 		if q.end > 0 {
 			r.expel(name, q.off, q.end)
 		}
 		var sink *sinkError
 		switch {
-		case r.ctx.Err() != nil:
-			return context.Cause(r.ctx)
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		case errors.As(err, &sink):
 			return sink.error
 		case err != nil:

@@ -114,6 +114,7 @@ func (r *run) choose(claim Claim) choice {
 	opts := r.look()
 	off, _ := claim.Range()
 	wide := r.wide()
+	show := wide || r.size() < 0
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -137,16 +138,16 @@ func (r *run) choose(claim Claim) choice {
 	switch {
 	case len(free) == 0:
 	case len(r.workers) == 0:
-		c.peer = first(free, cands)
+		c.peer = first(free, cands, show)
 	case !r.answered:
 		// Nobody knows yet whether there is anything to be had.
 		if free = only(free, func(o option) bool { return o.conns == 0 }); len(free) > 0 {
 			if c.wait = r.opened.Add(hedge).Sub(now); c.wait <= 0 {
-				c.peer, c.wait = first(free, cands), poll
+				c.peer, c.wait = first(free, cands, show), poll
 			}
 		}
 	case !wide:
-		c.peer = first(free, cands)
+		c.peer = first(free, cands, show)
 	default:
 		c.peer = best(free, cands)
 	}
@@ -228,12 +229,13 @@ func (r *run) verdict() error {
 	return ErrNoSource
 }
 
-// first is the most preferred one, of those whose bytes may be shown if there are
-// any: whoever waits for the blob gets its front at once then.
-func first(free, all []option) *peer {
+// first is the most preferred one. Show: of those whose bytes may be shown, if there
+// are any. Whoever waits for a large blob gets its front at once then, and a size
+// is not believed of a stranger.
+func first(free, all []option, show bool) *peer {
 	fast := swift(free, all)
-	if show := only(fast, func(o option) bool { return o.show }); len(show) > 0 {
-		return show[0].peer
+	if shown := only(fast, func(o option) bool { return o.show }); show && len(shown) > 0 {
+		return shown[0].peer
 	}
 	if len(fast) > 0 {
 		return fast[0].peer

@@ -417,3 +417,38 @@ func TestSizeOfALiar(t *testing.T) {
 		}
 	})
 }
+
+// A source that a small blob is asked of crawls, and another one is known to be
+// fast.
+func TestCrawlingSourceIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all, src := fours(blob(8*mib), mib)
+		all[0].speed, all[1].rate = mib/50, mib
+		m, began := newMemory(blob(8*mib)), time.Now()
+		if err := fetch.Run(t.Context(), these(src[:2]...), m, fetch.Options{Hint: 8 * mib}); err != nil {
+			t.Fatal(err)
+		}
+		m.verify(t)
+		took(t, began, 18*time.Second)
+		frugal(t, 8*mib, 1.05, all...)
+	})
+}
+
+// A small blob comes from who is preferred, proven or not; the front of a large one
+// from who may be shown.
+func TestFrontOfALargeBlobIsShown(t *testing.T) {
+	for _, size := range []int{mib, 32 * mib} {
+		synctest.Test(t, func(t *testing.T) {
+			all, src := fours(blob(size), mib)
+			all[1].proven = false
+			m := newMemory(blob(size))
+			if err := fetch.Run(t.Context(), these(src[1], src[0]), m, fetch.Options{Hint: int64(size)}); err != nil {
+				t.Fatal(err)
+			}
+			m.verify(t)
+			if p := m.Provenance()[0]; p.Withheld != (size == mib) || (p.Source == "a") != (size == mib) {
+				t.Errorf("%d: the front is %v", size, p)
+			}
+		})
+	}
+}

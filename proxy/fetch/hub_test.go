@@ -34,7 +34,7 @@ func (real) Rate() float64    { return 0 }
 func (real) Connections() int { return 100 }
 func (real) Tier() int        { return 0 }
 
-func hub(t *testing.T, h *hubtest.Hub) (*hubtest.Hub, func(digest.Digest) fetch.Sources) {
+func hub(t testing.TB, h *hubtest.Hub) (*hubtest.Hub, func(digest.Digest) fetch.Sources) {
 	t.Helper()
 	if err := h.Start(); err != nil {
 		t.Fatal(err)

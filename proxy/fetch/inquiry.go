@@ -28,17 +28,17 @@ type inquiry struct {
 }
 
 // hold replaces all parts.
-func (q *inquiry) hold() error {
-	g, ctx := errgroup.WithContext(q.ctx)
+func (q *inquiry) hold(ctx context.Context) error {
+	g, group := errgroup.WithContext(ctx)
 	g.SetLimit(max(min(q.Connections, q.origin.Connections()), 1))
 	for _, p := range q.parts {
 		for off := p.Off; off < p.End; off += piece {
-			g.Go(func() error { return q.bring(ctx, off, min(off+piece, p.End), false) })
+			g.Go(func() error { return q.bring(group, off, min(off+piece, p.End), false) })
 		}
 	}
 	err := g.Wait()
 	if errors.Is(err, errRanges) {
-		err = q.bring(q.ctx, 0, q.sink.Size(), true)
+		err = q.bring(ctx, 0, q.sink.Size(), true)
 	}
 	return err
 }

@@ -18,8 +18,8 @@ func Run(ctx context.Context, sources Sources, sink Sink, o Options) error {
 		Options: o.withDefaults(), sources: sources, sink: sink,
 		peers: map[Source]*peer{}, workers: map[*worker]struct{}{}, news: make(chan struct{}),
 	}
-	r.ctx, r.cancel = context.WithCancelCause(ctx)
-	defer r.cancel(nil)
+	ctx, r.cancel = context.WithCancelCause(ctx)
+	r.ctx = ctx
 	var minders sync.WaitGroup
 	defer minders.Wait()
 	minders.Go(r.follow)
@@ -28,7 +28,7 @@ func Run(ctx context.Context, sources Sources, sink Sink, o Options) error {
 	if err := r.gather(); err != nil {
 		return err
 	}
-	return r.commit()
+	return r.commit(ctx)
 }
 
 // run is one Run.

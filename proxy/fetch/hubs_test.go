@@ -1,0 +1,173 @@
+package fetch_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"pulley/internal/config"
+	"pulley/internal/hubtest"
+	"pulley/proxy/egress"
+	"pulley/proxy/fetch"
+	"pulley/proxy/source"
+	"pulley/proxy/token"
+)
+
+// market is a hub and mirrors of it.
+type market struct {
+	hubs  []*hubtest.Hub // the origin first
+	names []string
+	set   *source.Set
+	reg   *config.Registry
+}
+
+func newMarket(t *testing.T, mirrors int) *market {
+	t.Helper()
+	hub := hubtest.Start(t)
+	m := &market{hubs: []*hubtest.Hub{hub}, names: []string{"origin"}}
+	for i := range mirrors {
+		style := []hubtest.Style{hubtest.StyleHost, hubtest.StylePrefix, hubtest.StyleNS}[i%3]
+		m.hubs = append(m.hubs, hubtest.MirrorOf(t, hub, style))
+	}
+	cfg := config.Default()
+	cfg.Fetch.ExtraRoots = []string{hub.RootsFile()}
+	reg, _ := cfg.Registry("docker.io")
+	for i, h := range m.hubs {
+		for _, name := range h.Hosts() {
+			cfg.Addresses = append(cfg.Addresses, config.Address{Host: name, Use: []string{h.Addr()}})
+		}
+		if i > 0 {
+			name := string(rune('a' + i - 1))
+			style := []hubtest.Style{hubtest.StyleHost, hubtest.StylePrefix, hubtest.StyleNS}[(i-1)%3]
+			m.names = append(m.names, name)
+			reg.Mirrors = append(reg.Mirrors, config.Mirror{Name: name, URL: "https://" + h.Hosts()[0], Style: string(style), Enabled: true})
+			cfg.Fetch.ExtraRoots = append(cfg.Fetch.ExtraRoots, h.RootsFile())
+		}
+	}
+	settings := func() *config.Config { return cfg }
+	out := egress.New(egress.Options{Settings: settings})
+	t.Cleanup(out.Close)
+	m.set = source.NewSet(source.Options{
+		Settings: settings, Network: out,
+		Tokens: token.NewKeeper(token.Options{Settings: settings, Network: out}),
+	})
+	m.reg = reg
+	return m
+}
+
+func (m *market) sources(t *testing.T, d digest.Digest) *fakes {
+	t.Helper()
+	var list []fetch.Source
+	for _, p := range m.set.Places(m.reg) {
+		list = append(list, p.Blob(source.Want{Repository: repo, Digest: d.String(), Public: true, As: source.Anonymous()}))
+	}
+	if len(list) != len(m.hubs) {
+		t.Fatalf("%d places for %d hubs", len(list), len(m.hubs))
+	}
+	return these(list...)
+}
+
+func (m *market) sent(d digest.Digest) (n int64) {
+	for _, h := range m.hubs {
+		n += h.BytesSent(d)
+	}
+	return n
+}
+
+func (m *market) faults(rules ...hubtest.Faults) {
+	for _, h := range m.hubs {
+		h.SetFaults(rules...)
+	}
+}
+
+func TestFourHubsAddUp(t *testing.T) {
+	const size, speed = 24 * mib, 2 * mib
+	m := newMarket(t, 3)
+	d := m.hubs[0].AddBlob(repo, blob(size))
+	m.faults(hubtest.Faults{Bandwidth: speed})
+	sink, began := newMemory(blob(size)), time.Now()
+	if err := fetch.Run(t.Context(), m.sources(t, d), sink, fetch.Options{Connections: 8, Hint: size}); err != nil {
+		t.Fatal(err)
+	}
+	sink.verify(t)
+	t.Log(time.Since(began), m.sent(d), sink.handed)
+	took(t, began, size/speed*time.Second/4) // half of what it can be: other tests run beside it
+	for _, name := range m.names {
+		if sink.by(name) == 0 {
+			t.Errorf("%s brought nothing", name)
+		}
+	}
+	if m.sent(d) > size+size/20 {
+		t.Errorf("%d bytes were sent for %d", m.sent(d), size)
+	}
+}
+
+func TestOneOfFourHubsDies(t *testing.T) {
+	const size, speed = 24 * mib, 8 * mib
+	n, seed := rounds(t, 4)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for i := range n {
+		m := newMarket(t, 3)
+		d := m.hubs[0].AddBlob(repo, blob(size))
+		m.faults(hubtest.Faults{Bandwidth: speed})
+		die := hubtest.At(rng.Int64N(size / 3))
+		sick := rng.IntN(4)
+		m.hubs[sick].SetFaults(hubtest.Faults{Bandwidth: speed, Die: die, CutReset: rng.IntN(2) == 0})
+		sink := newMemory(blob(size))
+		if err := fetch.Run(t.Context(), m.sources(t, d), sink, fetch.Options{Connections: 8, Hint: size}); err != nil {
+			t.Fatalf("round %d: %s at %d: %v", i, m.names[sick], *die, err)
+		}
+		sink.verify(t)
+		if m.sent(d) > size+size/20 {
+			t.Errorf("round %d: %d bytes were sent for %d", i, m.sent(d), size)
+		}
+		for _, h := range m.hubs {
+			h.Close()
+		}
+	}
+}
+
+func TestLyingHubIsNamed(t *testing.T) {
+	const size = 24 * mib
+	for _, at := range []int64{100, size / 2, size - 100} {
+		m := newMarket(t, 3)
+		d := m.hubs[0].AddBlob(repo, blob(size))
+		m.faults(hubtest.Faults{Bandwidth: 8 * mib, WrongByte: hubtest.At(at)})
+		m.hubs[0].SetFaults(hubtest.Faults{Bandwidth: 4 * mib})
+		s, sink := m.sources(t, d), newMemory(blob(size))
+		liar := ""
+		sink.wrongly = func() {
+			for _, p := range sink.Provenance() {
+				if p.Off <= at && at < p.End {
+					liar = p.Source
+				}
+			}
+		}
+		if err := fetch.Run(t.Context(), s, sink, fetch.Options{Connections: 8, Hint: size}); err != nil {
+			t.Fatal(err)
+		}
+		sink.verify(t)
+		if liar != "" && (len(s.liars) != 1 || s.liars[liar][1] <= at || s.proved[liar] > 0) || liar == "" && len(s.liars) > 0 {
+			t.Errorf("%q lied at %d, named are %v", liar, at, s.liars)
+		}
+	}
+}
+
+func TestHubLiesAboutASmallBlob(t *testing.T) {
+	m := newMarket(t, 1)
+	d := m.hubs[0].AddBlob(repo, blob(1000))
+	m.hubs[1].SetFaults(hubtest.Faults{WrongByte: hubtest.At(500)})
+	s, sink := m.sources(t, d), newMemory(blob(1000))
+	if s.list[0].Origin() { // whichever is preferred
+		s.list[0], s.list[1] = s.list[1], s.list[0]
+	}
+	if err := fetch.Run(t.Context(), s, sink, fetch.Options{Hint: 1000}); err != nil {
+		t.Fatal(err)
+	}
+	sink.verify(t)
+	if span := s.liars["a"]; span[0] > 500 || span[1] <= 500 || s.proved["a"] > 0 {
+		t.Errorf("named are %v", s.liars)
+	}
+}
