@@ -2,6 +2,7 @@ package registry
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -121,8 +122,10 @@ func (h *Handler) blobFromFill(x *exchange, req *Request, specs []rangeSpec) boo
 		return true
 	}
 	d := h.drives.of(h, f)
-	h.wonder(req.Context(), req, "blobs/"+string(req.Digest))
 	d.join(req)
+	ctx, cancel := context.WithTimeout(req.Context(), wonderFor)
+	h.wonder(ctx, req, "blobs/"+string(req.Digest))
+	cancel()
 	s := &stream{h: h, x: x, req: req, fill: f, drive: d, specs: specs, first: first}
 	defer s.close()
 	return s.serve()

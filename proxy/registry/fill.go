@@ -97,13 +97,7 @@ type drive struct {
 // start runs the drive in the background. It is called once, by the first asker,
 // after that one's demand is registered.
 func (h *Handler) start(d *drive) {
-	h.drives.mu.Lock()
-	closed := h.drives.closed
-	if !closed {
-		h.wg.Add(1)
-	}
-	h.drives.mu.Unlock()
-	if closed {
+	if !h.enter() {
 		d.end(context.Canceled)
 		return
 	}
@@ -213,10 +207,13 @@ func (d *drive) worthFinishing(policy string) bool {
 // end closes the fill, if that has not happened, and the books.
 func (d *drive) end(err error) {
 	h := d.h
-	if err != nil {
-		d.fill.Fail(err)
-	} else {
-		d.fill.Fail(nil) // after a Commit it does nothing
+	d.fill.Fail(err) // after a Commit it does nothing
+	var wrong *cache.DigestError
+	switch {
+	case errors.As(err, &wrong):
+		d.startOver(h.handed.dropped(d.fill.Digest()))
+	case d.proved():
+		h.handed.proved(d.fill.Digest())
 	}
 	h.drives.mu.Lock()
 	delete(h.drives.by, d.fill)
@@ -247,8 +244,22 @@ func (d *drive) received(src fetch.Source, n int) {
 
 // bill returns the bytes that came since it was last called.
 func (d *drive) bill() int64 {
-	n := d.net.Load()
-	return n - d.billed.Swap(n)
+	for {
+		billed := d.billed.Load()
+		if n := d.net.Load(); d.billed.CompareAndSwap(billed, n) {
+			return n - billed
+		}
+	}
+}
+
+// proved says that the digest fits.
+func (d *drive) proved() bool {
+	select {
+	case <-d.fill.Done():
+		return d.fill.Err() == nil
+	default:
+		return false
+	}
 }
 
 func (d *drive) transfer() (Transfer, bool) {

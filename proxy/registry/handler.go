@@ -65,6 +65,7 @@ type Handler struct {
 	health   *health
 	hints    *book[[]token.Hint]
 	manners  *manners
+	handed   *handed
 	sizes    *sizes
 	secrets  *secrets
 	compared *seldom
@@ -92,7 +93,7 @@ func New(o Options) (*Handler, error) {
 	h := &Handler{
 		opt: o, settings: o.Settings, cache: o.Cache, tokens: o.Tokens, now: o.Now, log: o.Log,
 		silent: log.New(io.Discard, "", 0), // what ReverseProxy logs is in the event
-		links:  newLinks(o.Now), health: newHealth(o.Now), manners: newManners(o.Now),
+		links:  newLinks(o.Now), health: newHealth(o.Now), manners: newManners(o.Now), handed: newHanded(o.Now),
 		sizes: newSizes(), secrets: newSecrets(o.Now), compared: newSeldom(o.Now), pace: newPace(o.Settings()),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
@@ -153,6 +154,29 @@ func (h *Handler) Close() {
 	h.drives.close()
 	h.cancel()
 	h.wg.Wait()
+}
+
+// enter counts something that goes on beside the requests and that Close waits
+// for, until h.wg.Done; false: the handler is being closed.
+func (h *Handler) enter() bool {
+	h.drives.mu.Lock()
+	defer h.drives.mu.Unlock()
+	if h.drives.closed {
+		return false
+	}
+	h.wg.Add(1)
+	return true
+}
+
+// background runs f beside the requests, unless the handler is being closed.
+func (h *Handler) background(f func(context.Context)) {
+	if !h.enter() {
+		return
+	}
+	go func() {
+		defer h.wg.Done()
+		f(h.ctx)
+	}()
 }
 
 // warn logs what went wrong beside a request that was answered all the same.
@@ -240,6 +264,10 @@ func (h *Handler) share(kind string, req *Request, k tagKey, ask func(context.Co
 	key := kind + " " + req.Registry.Name + " " + req.Target.Host + " " + k.String() + " " + req.Asker.Key
 	led := false
 	ch := h.flights.DoChan(key, func() (any, error) {
+		if !h.enter() {
+			return nil, context.Canceled
+		}
+		defer h.wg.Done()
 		led = true
 		return ask(h.ctx)
 	})

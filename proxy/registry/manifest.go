@@ -143,19 +143,20 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 		}
 		return h.byDigest(x, req, last)
 	}
+	others := len(h.mirrors(req)) > 0
 	may := h.reachable
-	if held {
+	if held || others {
 		may = h.worthAsking
 	}
 	if err := may(req); err != nil {
 		return h.lastKnown(req, k, err)
 	}
 	if !held && !req.head() {
-		f, err := h.getManifest(req, req.Reference)
+		f, err := h.unlessSlow(req, k, h.getManifest)
 		switch {
 		case err == nil:
 			return f, nil
-		case !limited(err) || len(h.mirrors(req)) == 0:
+		case !limited(err) || !others:
 			return h.lastKnown(req, k, err)
 		}
 		// HEAD costs nothing of the limit, and mirrors have what it names.
@@ -164,16 +165,54 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 	if _, ok := h.shelf.kept(k); ok {
 		wait = h.opt.Waits.Check
 	}
-	f, err := h.headManifest(req, req.Reference, wait)
-	switch {
-	case err != nil:
+	f, err := h.unlessSlow(req, k, func(req *Request, reference string) (*found, error) {
+		return h.headManifest(req, reference, wait)
+	})
+	if err != nil {
 		return h.lastKnown(req, k, err)
+	}
+	if f.stale {
+		return f, nil
+	}
+	if spent(f.header) && !others {
+		if old, ok := h.instead(k, f.entry); ok {
+			return old, nil
+		}
+	}
+	switch {
 	case req.head():
 		return f, nil
 	case f.Digest == "":
 		return h.getManifest(req, req.Reference)
 	}
-	return h.byDigest(x, req, f.entry)
+	f, err = h.byDigest(x, req, f.entry)
+	if limited(err) {
+		return h.lastKnown(req, k, err)
+	}
+	return f, err
+}
+
+// errLate is why mirrors are asked about a tag before the origin has failed.
+var errLate = errors.New("the origin has not answered yet")
+
+// unlessSlow asks the origin about a tag. If that takes long and mirrors may be
+// believed about it, theirs is the answer; if they may not, the origin is waited for.
+func (h *Handler) unlessSlow(req *Request, k tagKey, ask func(*Request, string) (*found, error)) (*found, error) {
+	if len(h.mirrors(req)) == 0 || !h.admitsOffline(req) {
+		return ask(req, k.tag)
+	}
+	ctx, cancel := context.WithTimeoutCause(req.Context(), h.opt.Waits.Check, errLate)
+	defer cancel()
+	hasty := *req
+	hasty.Request = req.Request.WithContext(ctx)
+	f, err := ask(&hasty, k.tag)
+	if !errors.Is(err, errLate) {
+		return f, err
+	}
+	if f, err := h.supposed(req, k, errLate); err == nil {
+		return f, nil
+	}
+	return ask(req, k.tag) // which is still being asked
 }
 
 // lastKnown is what is served when the origin gave no answer: the last one it
@@ -185,7 +224,7 @@ func (h *Handler) lastKnown(req *Request, k tagKey, cause error) (*found, error)
 		return nil, cause
 	}
 	if !h.admitsOffline(req) {
-		return nil, h.stranger(req, cause)
+		return nil, h.stranger(req, h.untold(req, cause))
 	}
 	f, err := h.supposed(req, k, cause)
 	if err == nil {
@@ -194,17 +233,36 @@ func (h *Handler) lastKnown(req *Request, k tagKey, cause error) (*found, error)
 	if !h.settings().Cache.OfflineStale && !req.offline() {
 		return nil, err
 	}
-	for _, find := range [...]func(tagKey) (entry, bool){h.shelf.kept, h.shelf.lastResort} {
-		e, ok := find(k)
-		if !ok {
-			continue
-		}
-		if f, ok := h.stored(e); ok {
-			f.note, f.stale = "last known tag: "+reason(cause), true
-			return f, nil
-		}
+	if f, ok := h.atHand(k); ok {
+		f.note, f.stale = "last known tag: "+reason(cause), true
+		return f, nil
 	}
 	return nil, err
+}
+
+// atHand is the stored manifest that the origin last said the tag stands for.
+func (h *Handler) atHand(k tagKey) (*found, bool) {
+	for _, find := range [...]func(tagKey) (entry, bool){h.shelf.kept, h.shelf.lastResort} {
+		if e, ok := find(k); ok {
+			if f, ok := h.stored(e); ok {
+				return f, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// instead is the last known manifest of a tag that moved to one which is not here
+// and cannot be had while the pull limit is used up.
+func (h *Handler) instead(k tagKey, now entry) (*found, bool) {
+	if _, here := h.stored(now); here {
+		return nil, false
+	}
+	f, ok := h.atHand(k)
+	if ok {
+		f.note, f.stale = "last known tag: "+k.name.Registry+"'s limit is used up, and the tag has moved to "+string(now.Digest), true
+	}
+	return f, ok
 }
 
 // headManifest asks the origin, cheaply and for all who ask at once, what a
@@ -214,12 +272,13 @@ func (h *Handler) headManifest(req *Request, reference string, wait time.Duratio
 	return h.share("HEAD", req, k, func(ctx context.Context) (*found, error) {
 		ctx, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
+		ctx, trail := egress.WithTrail(ctx)
 		rsp, err := h.ask(ctx, req, http.MethodHead, "manifests/"+reference, manifestHeader(req))
 		if err != nil {
 			return nil, err
 		}
 		defer drain(rsp)
-		f := &found{header: rsp.Header, entry: entry{
+		f := &found{header: rsp.Header, way: trail.Way(), entry: entry{
 			Digest:    digest.Digest(rsp.Header.Get("Docker-Content-Digest")),
 			MediaType: rsp.Header.Get("Content-Type"),
 			Size:      rsp.ContentLength,
@@ -242,39 +301,23 @@ func (h *Handler) headManifest(req *Request, reference string, wait time.Duratio
 // the origin's to say; a manifest by digest may come from any place that may know
 // of the repository.
 func (h *Handler) getManifest(req *Request, reference string) (*found, error) {
+	return h.fetchManifest(req, reference, h.health.down(req.Registry.Name))
+}
+
+// fetchManifest is getManifest; away says that the origin cannot be asked just now.
+func (h *Handler) fetchManifest(req *Request, reference string, away bool) (*found, error) {
 	k := tagKey{req.cacheName(), reference, classOf(req.Header.Values("Accept"))}
 	return h.share("GET", req, k, func(ctx context.Context) (*found, error) {
 		ctx, cancel := context.WithTimeout(ctx, h.opt.Waits.Manifest)
 		defer cancel()
-		places := h.manifestPlaces(req, digest.Digest(reference))
-		var first error
-		for i, p := range places {
-			wait := h.opt.Waits.Manifest
-			if i < len(places)-1 {
-				wait = h.opt.Waits.Check
-			}
-			f, err := h.getManifestAt(ctx, req, p, k, wait)
-			if err == nil {
-				if first != nil {
-					f.note = "from " + p.Name() + ": " + reason(first)
-				}
-				return f, nil
-			}
-			if first == nil || p.Origin() {
-				first = err
-			}
-			if p.Origin() && definite(err) || errors.Is(err, errTooLarge) || ctx.Err() != nil {
-				break
-			}
-		}
-		return nil, first
+		return h.race(ctx, req, h.manifestPlaces(req, digest.Digest(reference), away), func(ctx context.Context, p *source.Place) (*found, error) {
+			return h.getManifestAt(ctx, req, p, k)
+		})
 	})
 }
 
 // getManifestAt fetches a manifest from one place.
-func (h *Handler) getManifestAt(ctx context.Context, req *Request, p *source.Place, k tagKey, wait time.Duration) (*found, error) {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
+func (h *Handler) getManifestAt(ctx context.Context, req *Request, p *source.Place, k tagKey) (*found, error) {
 	ctx, trail := egress.WithTrail(ctx)
 	rsp, err := h.askAt(ctx, req, p, http.MethodGet, "manifests/"+k.tag, manifestHeader(req))
 	if err != nil {

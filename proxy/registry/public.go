@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"pulley/internal/config"
 	"pulley/proxy/source"
 )
 
@@ -15,10 +16,23 @@ import (
 // known by the catalogue, or because the origin gave something of it to somebody
 // without credentials.
 
-// public says that anybody may know of the request's repository.
+// public says that anybody may know of the request's repository, for all that is
+// known.
 func (h *Handler) public(req *Request) bool {
 	s := h.ledger.book.get(req.name())
 	return s.openOffline() || !s.Closed && h.opt.Sources.Public(req.Registry, req.Repository)
+}
+
+// tellable says that anybody may know of a repository, by what the origin said within
+// a day, or last before it could not be asked any more.
+func (h *Handler) tellable(reg *config.Registry, repository string) bool {
+	s := h.ledger.book.get(reg.Name + "/" + repository)
+	return s.open(h.now()) || s.openOffline() && h.health.failing(reg.Name) || !s.Closed && h.opt.Sources.Public(reg, repository)
+}
+
+// mayTell says that a place may be told of a repository now.
+func (h *Handler) mayTell(p *source.Place, reg *config.Registry, repository string) bool {
+	return p.MayKnow(h.tellable(reg, repository), repository)
 }
 
 // hostOf is the registry's host as the request means it.
@@ -34,9 +48,8 @@ func (h *Handler) hostOf(req *Request) string {
 // places are where the request's bytes may come from now, best first: the origin,
 // and the mirrors that may know of the repository.
 func (h *Handler) places(req *Request) (list []*source.Place) {
-	public := h.public(req)
 	for _, p := range h.opt.Sources.PlacesAt(req.Registry, h.hostOf(req)) {
-		if p.MayKnow(public, req.Repository) {
+		if h.mayTell(p, req.Registry, req.Repository) {
 			list = append(list, p)
 		}
 	}
@@ -53,12 +66,19 @@ func (h *Handler) mirrors(req *Request) (list []*source.Place) {
 	return list
 }
 
+// wonderFor is how long a request waits to learn whether a repository is public:
+// about as long as the question takes. The answer counts for what comes later.
+const wonderFor = time.Second
+
 // wonder finds out, for a client with credentials of its own and once for all who
-// ask, whether the repository is public, if a mirror would be asked if it were.
-// What is found out is in public afterwards. path is of something that the client
-// is asking for: "manifests/latest".
+// ask, whether the repository is public, if a mirror would be asked if it were;
+// and again each day, since a public repository may be made private. What is found
+// out is in public afterwards. path is of something that the client is asking for:
+// "manifests/latest".
 func (h *Handler) wonder(ctx context.Context, req *Request, path string) {
-	if req.Asker.anonymous() || h.public(req) || !h.tempting(req) || h.secrets.known(req.name()) {
+	name := req.name()
+	if req.Asker.anonymous() || h.ledger.book.get(name).open(h.now()) || h.opt.Sources.Public(req.Registry, req.Repository) ||
+		h.secrets.known(name) || h.health.down(req.Registry.Name) || !h.tempting(req) {
 		return
 	}
 	nobody := *req
@@ -68,12 +88,18 @@ func (h *Handler) wonder(ctx context.Context, req *Request, path string) {
 		ctx, cancel := context.WithTimeout(ctx, h.opt.Waits.Check)
 		defer cancel()
 		rsp, err := h.ask(ctx, &nobody, http.MethodHead, path, manifestHeader(req))
+		status, ok := spoken(err)
 		switch {
 		case err == nil:
 			drain(rsp)
 			h.letIn(&nobody, "")
+		case ok && status.Elsewhere && status.Status != 0: // see vouch
+			h.letIn(&nobody, "")
+		case ok && status.Status == http.StatusNotFound: // perhaps this was all there is not
+			h.secrets.note(name, doubtFor)
 		case definite(err):
-			h.secrets.note(req.name())
+			h.secrets.note(name, secretFor)
+			h.turnedAway(&nobody, err, true)
 		}
 		return &found{}, err
 	})
@@ -89,35 +115,57 @@ func (h *Handler) tempting(req *Request) bool {
 	return false
 }
 
+// passedOver says why the mirror that the route names is not asked, for a person:
+// its name and the reason, "" if it is.
+func (h *Handler) passedOver(reg *config.Registry, repository string) (name, why string) {
+	reg, ok := h.settings().Registry(reg.Name)
+	if !ok {
+		return "", ""
+	}
+	lead, ok := reg.Mirror(reg.Route)
+	if !ok {
+		return "", ""
+	}
+	for _, s := range h.opt.Sources.Standings(reg) {
+		if s.Name == lead.Name && !s.Origin && !s.Usable && s.Why != "" {
+			return s.Name, "not asked: " + s.Why
+		}
+	}
+	if !lead.Private && !h.tellable(reg, repository) {
+		return lead.Name, "not asked: the repository is not known to be public"
+	}
+	return lead.Name, ""
+}
+
 // secrets remembers for a while which repositories turned nobody in particular
 // away, so that each of their blobs does not ask again.
 type secrets struct {
-	mu  sync.Mutex
-	now func() time.Time
-	at  map[string]time.Time
+	mu    sync.Mutex
+	now   func() time.Time
+	until map[string]time.Time
 }
 
 const (
 	secretFor  = time.Hour
+	doubtFor   = time.Minute
 	maxSecrets = 4096
 )
 
 func newSecrets(now func() time.Time) *secrets {
-	return &secrets{now: now, at: map[string]time.Time{}}
+	return &secrets{now: now, until: map[string]time.Time{}}
 }
 
 func (s *secrets) known(repository string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at, ok := s.at[repository]
-	return ok && s.now().Sub(at) < secretFor
+	return s.now().Before(s.until[repository])
 }
 
-func (s *secrets) note(repository string) {
+func (s *secrets) note(repository string, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.at) >= maxSecrets {
-		clear(s.at)
+	if len(s.until) >= maxSecrets {
+		clear(s.until)
 	}
-	s.at[repository] = s.now()
+	s.until[repository] = s.now().Add(wait)
 }

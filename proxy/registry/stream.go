@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"pulley/cache"
-	"pulley/proxy/source"
 )
 
 // stream is one answer out of a blob in flight. It belongs to the goroutine of
@@ -29,10 +28,15 @@ type stream struct {
 	started bool
 	readers []*cache.Reader // one per span, in order
 	from    []int64         // where each of them began
+	behind  bool            // the client has what is in front of them already
 	whole   bool            // the answer carries the blob to its end
 	early   []byte          // read to see whether anything comes at all
 	size    int64
 }
+
+// errWrongPrefix is the cause of an answer broken off because its client would put
+// it behind wrong bytes that it was given earlier.
+var errWrongPrefix = errors.New("the client holds wrong bytes in front of these, and is sent the whole blob when it asks again")
 
 // errSlow is the cause of a request given up because nothing came.
 var errSlow = errors.New("nothing came from upstream in time")
@@ -50,6 +54,7 @@ func (s *stream) patience() time.Duration {
 func (s *stream) serve() bool {
 	s.ctx, s.cancel = context.WithCancelCause(s.req.Context())
 	err := s.open()
+	s.drive.opened(s)
 	s.drives()
 	if err == nil {
 		err = s.await()
@@ -58,6 +63,8 @@ func (s *stream) serve() bool {
 	case err == nil:
 	case errors.Is(err, cache.ErrStored), errors.Is(err, cache.ErrEnded):
 		return false
+	case errors.Is(err, errWrongPrefix):
+		s.broken(err)
 	case errors.Is(err, errRangeBeyond):
 		unsatisfiable(s.x, s.req.Request, s.fill.Size())
 		return true
@@ -134,6 +141,23 @@ func (s *stream) read(spans []span) error {
 	return nil
 }
 
+// opened and closed keep the list of those who are being answered.
+func (d *drive) opened(s *stream) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.streams == nil {
+		d.streams = map[*stream]struct{}{}
+	}
+	s.behind = len(s.from) > 0 && s.from[0] > 0
+	d.streams[s] = struct{}{}
+}
+
+func (d *drive) closed(s *stream) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.streams, s)
+}
+
 // drives starts the drive if that is this request's to do.
 func (s *stream) drives() {
 	if s.first && !s.started {
@@ -144,9 +168,10 @@ func (s *stream) drives() {
 
 func (s *stream) close() {
 	s.drives() // whoever was first must, whatever became of the request
+	s.drive.closed(s)
 	for i, r := range s.readers {
 		_ = r.Close()
-		s.drive.gave(s.x.visit(s.req.Digest), s.from[i], r.Offset())
+		s.gave(s.from[i], r.Offset())
 	}
 	if s.cancel != nil {
 		s.cancel(nil)
@@ -162,6 +187,14 @@ func (s *stream) close() {
 	}
 	if kept := s.x.event.Bytes - s.x.event.FromNet; kept > 0 && s.x.event.Source != "" {
 		s.x.event.FromCache = kept
+	}
+}
+
+// gave takes down what the client was handed.
+func (s *stream) gave(off, end int64) {
+	v := s.x.visit(s.req.Digest)
+	if s.h.handed.gave(v, stretch{off, end}, s.x.begun, s.drive.proved()) {
+		s.h.manners.broke(v)
 	}
 }
 
@@ -202,7 +235,7 @@ func (s *stream) unsized() error {
 		return nil
 	}
 	old := s.readers
-	s.readers, s.early, s.specs, s.whole = nil, nil, nil, true
+	s.readers, s.from, s.early, s.specs, s.whole = nil, nil, nil, nil, true
 	err := s.read([]span{{0, -1}}) // before the fill has no reader
 	for _, r := range old {
 		_ = r.Close()
@@ -336,8 +369,10 @@ func (s *stream) again(w io.Writer, i int, off, end int64) (done bool, err error
 		return false, err
 	}
 	_ = s.readers[i].Close()
-	s.drive.gave(s.x.visit(s.req.Digest), s.from[i], off)
+	s.gave(s.from[i], off)
+	s.drive.closed(s)
 	s.readers[i], s.from[i], s.fill, s.drive, s.first = r, off, f, d, first
+	d.opened(s)
 	return false, nil
 }
 
@@ -383,8 +418,7 @@ func (k *skipper) Write(p []byte) (int, error) {
 
 // refuse answers a request that nothing came for.
 func (s *stream) refuse(err error) {
-	var status *source.StatusError
-	if errors.As(err, &status) && status.Status == http.StatusRequestedRangeNotSatisfiable {
+	if status, ok := spoken(err); ok && status.Status == http.StatusRequestedRangeNotSatisfiable {
 		unsatisfiable(s.x, s.req.Request, status.Size)
 		return
 	}

@@ -3,9 +3,7 @@ package registry
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"pulley/internal/config"
@@ -18,34 +16,32 @@ import (
 // that one's right, and the mirrors that may know of a repository of theirs. It
 // is what a fetch calls its sources.
 type supply struct {
-	mu     sync.Mutex
-	askers []*asking
-	refs   map[*source.Place]*mirrored // by place, so that each stays the same source
-	origin *origin
-	gone   []given // to clients that are through with it
+	mu      sync.Mutex
+	askers  []*asking
+	mirrors map[at]*mirrored // so that each stays the same source
+	origin  *origin
+	streams map[*stream]struct{} // that are being answered
 
 	tale tale
 }
 
-// given is a part of the blob that a client was handed.
-type given struct {
-	to       visit
-	off, end int64
-}
-
-// maxGiven bounds what is remembered for the case that something was wrong.
-const maxGiven = 4096
-
-// asking is one right to the blob.
+// asking is one right to the blob. Its fields are guarded by the supply's mu but
+// for those that never change.
 type asking struct {
-	reg        *config.Registry
+	reg        *config.Registry // in the settings of when it was asked
 	repository string
 	host       string // as the client means the registry
 	key        string
-	public     bool
 	as         source.Identity
-	ref        *source.BlobRef // at the origin; nil until it is opened
-	place      *source.Place   // of ref
+
+	ref   *source.BlobRef // at the origin; nil while the route allows none
+	place *source.Place   // of ref
+}
+
+// at is a repository at a mirror.
+type at struct {
+	place      *source.Place
+	repository string
 }
 
 // maxAskings bounds how many rights are tried in turn.
@@ -54,18 +50,14 @@ const maxAskings = 8
 // join adds the request's right to the drive. The caller has made sure of it.
 func (d *drive) join(req *Request) {
 	a := &asking{
-		reg: req.Registry, repository: req.Repository, host: d.h.hostOf(req), key: req.Asker.Key,
-		public: d.h.public(req), as: req.Asker.identity(),
+		reg: req.Registry, repository: req.Repository, host: d.h.hostOf(req), key: req.Asker.Key, as: req.Asker.identity(),
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for i, old := range d.askers {
-		if old.reg.Name == a.reg.Name && old.repository == a.repository && old.key == a.key {
-			d.askers[i] = a // the same person's token may be a newer one
-			return
-		}
-	}
-	if len(d.askers) < maxAskings {
+	known := slices.ContainsFunc(d.askers, func(o *asking) bool {
+		return o.reg.Name == a.reg.Name && o.host == a.host && o.repository == a.repository && o.key == a.key
+	})
+	if !known && len(d.askers) < maxAskings {
 		d.askers = append(d.askers, a)
 	}
 }
@@ -78,18 +70,40 @@ func (d *drive) asked() []*asking {
 }
 
 // List implements fetch.Sources: in the order of the first asking's registry, then
-// what the others add.
+// what the others add. What may be told to whom is asked each time: a repository
+// may be found to be public, or not to be any more, while its blob is on its way.
 func (d *drive) List() []fetch.Source {
 	var list []fetch.Source
 	have := map[fetch.Source]bool{}
 	for _, a := range d.asked() {
-		for _, p := range d.h.opt.Sources.PlacesAt(a.reg, a.host) {
+		places := d.h.opt.Sources.PlacesAt(a.reg, a.host)
+		if len(places) == 0 {
+			d.drop(a)
+		}
+		for _, p := range places {
 			src := d.sourceAt(a, p)
 			if src != nil && !have[src] {
 				have[src] = true
 				list = append(list, src)
 			}
 		}
+		if name, why := d.h.passedOver(a.reg, a.repository); why != "" {
+			d.tale.add(name, why)
+		}
+	}
+	return d.sure(list)
+}
+
+// sure leaves those out whose word about the size would be the first to be heard
+// and has not proved worth anything, if there are others: a page that says "pay
+// here" is shorter than any layer.
+func (d *drive) sure(list []fetch.Source) []fetch.Source {
+	if d.fill.Size() >= 0 || d.h.sizes.hint(d.fill.Digest()) > 0 {
+		return list
+	}
+	doubtful := func(s fetch.Source) bool { return !s.Origin() && !s.Proven() }
+	if slices.ContainsFunc(list, func(s fetch.Source) bool { return !doubtful(s) && s.Connections() > 0 }) {
+		return slices.DeleteFunc(list, doubtful)
 	}
 	return list
 }
@@ -97,30 +111,39 @@ func (d *drive) List() []fetch.Source {
 // sourceAt is the source that a place is for this drive, always the same one; nil
 // for a mirror that may not know of the repository.
 func (d *drive) sourceAt(a *asking, p *source.Place) fetch.Source {
+	want := source.Want{Repository: a.repository, Digest: string(d.fill.Digest()), As: a.as}
 	if p.Origin() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if a.place != p {
-			a.place, a.ref = p, p.Blob(source.Want{Repository: a.repository, Digest: string(d.fill.Digest()), As: a.as})
+			a.place, a.ref = p, p.Blob(want)
 		}
 		if d.origin == nil {
-			d.origin = &origin{d}
+			d.origin = &origin{d: d}
 		}
 		return d.origin
 	}
-	if !p.MayKnow(a.public, a.repository) {
+	if !d.h.mayTell(p, a.reg, a.repository) {
 		return nil
 	}
+	want.As, want.Public = source.Anonymous(), true // it is asked about below each time
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.refs[p] == nil {
-		want := source.Want{Repository: a.repository, Digest: string(d.fill.Digest()), Public: a.public}
-		if d.refs == nil {
-			d.refs = map[*source.Place]*mirrored{}
+	key := at{p, a.repository}
+	if d.mirrors[key] == nil {
+		if d.mirrors == nil {
+			d.mirrors = map[at]*mirrored{}
 		}
-		d.refs[p] = &mirrored{p.Blob(want), d}
+		d.mirrors[key] = &mirrored{BlobRef: p.Blob(want), d: d, reg: a.reg, repository: a.repository}
 	}
-	return d.refs[p]
+	return d.mirrors[key]
+}
+
+// drop forgets where the origin was, which must not be asked any more.
+func (d *drive) drop(a *asking) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a.place, a.ref = nil, nil
 }
 
 // Changed implements fetch.Sources.
@@ -134,7 +157,7 @@ func (d *drive) Proved(src fetch.Source) {
 }
 
 // Lied implements fetch.Sources: the liar is taken out and named, whichever
-// registry it is asked for.
+// registry it is asked for, and whoever holds bytes of it starts over.
 func (d *drive) Lied(src fetch.Source, off, end int64) {
 	m, ok := src.(*mirrored)
 	if !ok {
@@ -142,30 +165,35 @@ func (d *drive) Lied(src fetch.Source, off, end int64) {
 	}
 	m.Expel(wrongBytes)
 	d.tale.add(m.Name(), wrongBytes)
-	d.mu.Lock()
-	gone := slices.Clone(d.gone)
-	d.mu.Unlock()
-	for _, g := range gone { // those that still read are broken off, and remembered then
-		if g.off < end && off < g.end {
-			d.h.manners.broke(g.to)
-		}
-	}
-}
-
-// gave takes down what a client was handed of the blob before that was proved: if
-// it turns out to be wrong, that client must not go on from there.
-func (d *drive) gave(to visit, off, end int64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if off < end && len(d.gone) < maxGiven {
-		d.gone = append(d.gone, given{to, off, end})
-	}
+	d.startOver(d.h.handed.lied(d.fill.Digest(), stretch{off, end}))
 }
 
 const wrongBytes = "it sent wrong bytes"
 
+// startOver makes clients who hold wrong bytes get the whole blob at their next
+// request, and breaks off what they are being sent to put behind those.
+func (d *drive) startOver(who []visit) {
+	for _, v := range who {
+		d.h.manners.broke(v)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for s := range d.streams {
+		if slices.Contains(who, s.x.visit(s.req.Digest)) && s.behind {
+			s.cancel(errWrongPrefix)
+		}
+	}
+}
+
 // Failed implements fetch.Sources.
-func (d *drive) Failed(src fetch.Source, err error) { d.tale.add(src.Name(), reason(err)) }
+func (d *drive) Failed(src fetch.Source, err error) {
+	if m, ok := src.(*mirrored); ok && !source.Unknown(err) {
+		m.d.mu.Lock()
+		m.refused = true
+		m.d.mu.Unlock()
+	}
+	d.tale.add(src.Name(), reason(err))
+}
 
 // origin is the registry itself, asked with the right of each who asked until one
 // is accepted: should it turn one away, another's still counts for the bytes,
@@ -177,8 +205,28 @@ func (*origin) Name() string    { return fromOrigin }
 func (*origin) Origin() bool    { return true }
 func (*origin) Proven() bool    { return true }
 func (o *origin) Rate() float64 { return most(o.refs(), (*source.BlobRef).Rate) }
+
+// Connections is what the origin may have. It is left alone while it does not
+// answer, as long as a mirror has the blob: a mirror that has not must not keep
+// anybody from it.
 func (o *origin) Connections() int {
-	return most(o.refs(), (*source.BlobRef).Connections)
+	refs := o.refs()
+	if n := most(refs, (*source.BlobRef).Connections); n > 0 || len(refs) == 0 || o.d.mirrored() {
+		return n
+	}
+	return 1
+}
+
+// mirrored says that there is a mirror that has not said no to the blob.
+func (d *drive) mirrored() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range d.mirrors {
+		if !m.refused && m.Connections() > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Tier is the least of its askings'.
@@ -206,15 +254,20 @@ func most[T cmp.Ordered](refs []*source.BlobRef, of func(*source.BlobRef) T) (n 
 	return n
 }
 
-// Open opens the blob with one of the askers' rights.
+// Open opens the blob with one of the askers' rights. A registry that cannot be
+// reached is not tried with the next one's.
 func (o *origin) Open(ctx context.Context, off, end int64) (*source.Body, error) {
-	err := errDown
+	var err error
+	silent := map[string]bool{}
 	for _, a := range o.d.asked() {
-		if a.ref == nil || a.reg.Route == config.RouteOffline {
+		o.d.mu.Lock()
+		ref := a.ref
+		o.d.mu.Unlock()
+		if ref == nil || silent[a.reg.Name] {
 			continue
 		}
 		var b *source.Body
-		b, err = o.d.open(ctx, a.ref, fromOrigin, off, end)
+		b, err = o.d.open(ctx, ref, fromOrigin, off, end)
 		o.d.h.heard(a.reg.Name, err)
 		if err == nil {
 			return b, nil
@@ -222,6 +275,10 @@ func (o *origin) Open(ctx context.Context, off, end int64) (*source.Body, error)
 		if ctx.Err() != nil {
 			break
 		}
+		silent[a.reg.Name] = !definite(err)
+	}
+	if err == nil {
+		err = errOffline
 	}
 	return nil, err
 }
@@ -229,12 +286,22 @@ func (o *origin) Open(ctx context.Context, off, end int64) (*source.Body, error)
 // mirrored is the blob at a mirror.
 type mirrored struct {
 	*source.BlobRef
-	d *drive
+	d          *drive
+	reg        *config.Registry
+	repository string
+	refused    bool // it has not this blob; guarded by the drive's mu
 }
 
 // Open implements fetch.Source.
 func (m *mirrored) Open(ctx context.Context, off, end int64) (*source.Body, error) {
-	return m.d.open(ctx, m.BlobRef, m.Name(), off, end)
+	if !m.d.h.mayTell(m.Place, m.reg, m.repository) {
+		return nil, &source.UnusableError{Registry: m.reg.Name, Place: m.Name(), Why: "the repository is not public any more"}
+	}
+	b, err := m.d.open(ctx, m.BlobRef, m.Name(), off, end)
+	if err != nil {
+		return nil, &elsewhereError{err}
+	}
+	return b, nil
 }
 
 // open opens the blob somewhere and writes down which way that went.
@@ -251,74 +318,4 @@ func (d *drive) open(ctx context.Context, ref *source.BlobRef, name string, off,
 	d.total.Store(b.Total)
 	d.once.Do(func() { close(d.answered) })
 	return b, nil
-}
-
-// tale is what a person may want to know of how a download went.
-type tale struct {
-	mu    sync.Mutex
-	bytes map[string]int64  // by source
-	ways  map[string]string // by source, the latest
-	turns []string          // what went wrong, in order
-}
-
-// maxTurns is as much as anybody reads.
-const maxTurns = 8
-
-func (t *tale) add(name, what string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if turn := name + ": " + what; len(t.turns) < maxTurns && !slices.Contains(t.turns, turn) {
-		t.turns = append(t.turns, turn)
-	}
-}
-
-func (t *tale) went(name, way string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ways == nil {
-		t.ways = map[string]string{}
-	}
-	t.ways[name] = way
-}
-
-func (t *tale) brought(name string, n int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.bytes == nil {
-		t.bytes = map[string]int64{}
-	}
-	t.bytes[name] += int64(n)
-}
-
-// sources are those that brought bytes, most first: "origin", "daocloud+origin".
-func (t *tale) sources() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	names := slices.SortedFunc(maps.Keys(t.bytes), func(a, b string) int {
-		return cmp.Or(cmp.Compare(t.bytes[b], t.bytes[a]), cmp.Compare(a, b))
-	})
-	return strings.Join(names, "+")
-}
-
-// way is how the connections went: "direct 192.0.2.1", or with several sources
-// "origin direct 192.0.2.1, daocloud egress jump".
-func (t *tale) way() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(t.ways)) {
-		way := t.ways[name]
-		if len(t.ways) > 1 {
-			way = name + " " + way
-		}
-		list = append(list, way)
-	}
-	return strings.Join(list, ", ")
-}
-
-// troubles are what went wrong, on one line.
-func (t *tale) troubles() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.Join(t.turns, "; ")
 }

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -204,7 +205,8 @@ func (s *shelf) forget(name cache.Name, tag string) error {
 		s.mu.Lock()
 		delete(s.heard, k)
 		s.mu.Unlock()
-		err := s.other.update(k.String(), func(old entry) (entry, bool) { return entry{}, old.Digest != "" })
+		err := errors.Join(s.forgetGuess(k),
+			s.other.update(k.String(), func(old entry) (entry, bool) { return entry{}, old.Digest != "" }))
 		if err != nil && first == nil {
 			first = err
 		}

@@ -146,6 +146,14 @@ func (s *health) succeeded(registry string) {
 	delete(s.bad, registry)
 }
 
+// failing says that a registry could not be reached when it was last tried.
+func (s *health) failing(registry string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.bad[registry]
+	return ok
+}
+
 func (s *health) down(registry string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,8 +161,37 @@ func (s *health) down(registry string) bool {
 	return ok && s.now().Sub(at) < downFor
 }
 
+// elsewhereError is what a mirror failed with. Whatever it said, it is no word of
+// the registry's.
+type elsewhereError struct{ error }
+
+func (e *elsewhereError) Unwrap() error { return e.error }
+
+// spoken finds what the registry itself answered, in an error that may hold what
+// mirrors said too.
+func spoken(err error) (*source.StatusError, bool) {
+	switch e := err.(type) { //nolint:errorlint // it walks down the wrapped ones itself
+	case *elsewhereError:
+		return nil, false
+	case *source.StatusError:
+		return e, true
+	case interface{ Unwrap() error }:
+		return spoken(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			if s, ok := spoken(one); ok {
+				return s, true
+			}
+		}
+	}
+	return nil, false
+}
+
 // definite says that the registry itself said no.
-func definite(err error) bool { return source.Definite(err) }
+func definite(err error) bool {
+	s, ok := spoken(err)
+	return ok && s.Definite()
+}
 
 // reason is why something failed, for a person.
 func reason(err error) string { return strings.ReplaceAll(err.Error(), "\n", " ") }
@@ -169,8 +206,8 @@ func (h *Handler) letIn(req *Request, d digest.Digest) {
 // nothing, and neither does the absence of something nobody knew of: a wrong
 // tag must not cost anybody the right to the repository.
 func (h *Handler) turnedAway(req *Request, err error, known bool) {
-	var status *source.StatusError
-	if !errors.As(err, &status) || status.Status == http.StatusNotFound && !known || ranOut(status) {
+	status, ok := spoken(err)
+	if !ok || status.Status == http.StatusNotFound && !known || ranOut(status) {
 		return
 	}
 	had := h.admitsOffline(req)
@@ -275,8 +312,7 @@ func (h *Handler) answerError(x *exchange, req *Request, err error) {
 		no.write(x, req.Request)
 		return
 	}
-	var status *source.StatusError
-	if errors.As(err, &status) && !status.Elsewhere && status.Status >= 400 && status.Status < 500 {
+	if status, ok := spoken(err); ok && !status.Elsewhere && status.Status >= 400 && status.Status < 500 {
 		h.saidNo(req, status).write(x, req.Request)
 		return
 	}
@@ -300,8 +336,10 @@ func (h *Handler) answerError(x *exchange, req *Request, err error) {
 
 // unreached says that no word came from the registry at all.
 func unreached(err error) bool {
-	var status *source.StatusError
-	return errors.Is(err, errOffline) || errors.Is(err, errDown) || errors.Is(err, fetch.ErrNoSource) || errors.As(err, &status) && status.Status == 0
+	status, ok := spoken(err)
+	var elsewhere *elsewhereError
+	return errors.Is(err, errOffline) || errors.Is(err, errDown) || errors.Is(err, fetch.ErrNoSource) || ok && status.Status == 0 ||
+		!ok && errors.As(err, &elsewhere)
 }
 
 // saidNo passes the origin's refusal on, in the words it used.

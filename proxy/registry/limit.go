@@ -1,0 +1,62 @@
+package registry
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"pulley/internal/config"
+	"pulley/proxy/source"
+)
+
+// limited says that the origin gave nothing because too much was asked of it.
+func limited(err error) bool {
+	status, ok := spoken(err)
+	return ok && status.Status == http.StatusTooManyRequests && !status.Elsewhere
+}
+
+// spent says that an answer is the last one for a while: no pull of the limit is
+// left.
+func spent(header http.Header) bool {
+	left, _, _ := strings.Cut(header.Get("Ratelimit-Remaining"), ";")
+	return strings.TrimSpace(left) == "0"
+}
+
+// limitAdvice is what a person may do about a pull limit.
+func (h *Handler) limitAdvice(req *Request, status *source.StatusError) string {
+	when := "later"
+	switch l := h.opt.Sources.Limits()[req.Registry.Name]; {
+	case status.RetryAfter > 0:
+		when = "in " + status.RetryAfter.Round(time.Second).String()
+	case l.Window > 0:
+		when = "within " + plainly(l.Window)
+	}
+	help := "docker login raises the limit"
+	if !req.Asker.anonymous() {
+		help = "what is cached still pulls"
+	}
+	if i := slices.IndexFunc(req.Registry.Mirrors, free); i >= 0 && h.public(req) && len(h.mirrors(req)) == 0 {
+		help += ", a mirror goes round it: pulley mirror on " + req.Registry.Mirrors[i].Name
+	}
+	return fmt.Sprintf("%s: pulley: %s's limit is used up; try again %s; %s",
+		cmp.Or(status.Message, "too many requests"), req.Registry.Name, when, help)
+}
+
+// free says that a mirror is there for whoever switches it on.
+func free(m config.Mirror) bool {
+	return !m.Enabled && m.Closed == "" && m.Needs == "" && !m.Incomplete() && len(m.Only) == 0
+}
+
+// plainly is "6h" instead of "6h0m0s".
+func plainly(d time.Duration) string {
+	s := d.String()
+	for _, tail := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, tail) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
+}
