@@ -72,4 +72,3 @@ func (h *Handler) compare(req *Request, k tagKey, e entry) {
 		h.moved()
 	})
 }
-

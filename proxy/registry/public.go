@@ -93,7 +93,7 @@ func (h *Handler) wonder(ctx context.Context, req *Request, path string) {
 		case err == nil:
 			drain(rsp)
 			h.letIn(&nobody, "")
-		case ok && status.Elsewhere && status.Status != 0: // see vouch
+		case sentOn(err):
 			h.letIn(&nobody, "")
 		case ok && status.Status == http.StatusNotFound: // perhaps this was all there is not
 			h.secrets.note(name, doubtFor)

@@ -275,11 +275,10 @@ func (h *Handler) vouch(req *Request, d digest.Digest) error {
 		ctx, cancel := context.WithTimeout(ctx, h.opt.Waits.Check)
 		defer cancel()
 		rsp, err := h.ask(ctx, req, http.MethodHead, path+string(d), manifestHeader(req))
-		var status *source.StatusError
 		switch {
 		case err == nil:
 			drain(rsp)
-		case errors.As(err, &status) && status.Elsewhere && status.Status != 0:
+		case sentOn(err):
 			// The registry gave a URL to it. That the storage does not care
 			// for HEAD is its own business.
 		default:
@@ -289,6 +288,15 @@ func (h *Handler) vouch(req *Request, d digest.Digest) error {
 		return &found{}, nil
 	})
 	return err
+}
+
+// sentOn says that the registry gave the asker a URL to what was asked for, and it
+// is what stands there that failed. A token service that failed is elsewhere too,
+// and has let nobody in.
+func sentOn(err error) bool {
+	status, ok := spoken(err)
+	var tokens *token.ServiceError
+	return ok && status.Elsewhere && status.Status != 0 && !errors.As(status.Err, &tokens)
 }
 
 // stranger is the answer to somebody who has no right that could be checked now:
