@@ -24,6 +24,7 @@ import (
 	"pulley/proxy"
 	"pulley/proxy/ca"
 	"pulley/proxy/egress"
+	"pulley/proxy/egress/system"
 	"pulley/proxy/registry"
 	"pulley/proxy/source"
 	"pulley/proxy/token"
@@ -210,7 +211,9 @@ func (d *Daemon) join() (err error) {
 	settings := d.settings.Current
 	d.egress = egress.New(egress.Options{
 		Settings: settings, Environ: d.opt.Environ, Log: d.opt.Log,
-		Self: func() []string { return []string{d.listener.Addr().String()} },
+		Self:    func() []string { return []string{d.listener.Addr().String()} },
+		System:  func(ctx context.Context) (system.Settings, error) { return system.Read(ctx, d.opt.Environ) },
+		Changed: d.changes.tell,
 	})
 	tokens := token.NewKeeper(token.Options{Settings: settings, Network: d.egress, Now: d.opt.Now, Log: d.opt.Log})
 	d.sources = source.NewSet(source.Options{

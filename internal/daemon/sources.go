@@ -84,8 +84,14 @@ func (d *Daemon) sourceProblems() (list []control.Problem) {
 		add(control.ProblemEgress, "pulley egress test "+p.Egress, "egress %s waits: nobody has vouched for the key of %s (%s)", p.Egress, p.Host, p.Fingerprint)
 	}
 	for _, p := range d.egress.Poisoned() {
-		add(control.ProblemNetwork, "pulley config set fetch.doh https://… or: pulley egress add",
-			"%s answers from %s, an address it does not own (DNS poisoned)", p.Host, p.Addr.Addr())
+		what, fix := "DNS poisoned", "pulley config set fetch.doh https://…, or: pulley egress add"
+		if p.Pinned {
+			what, fix = "an [[address]] of the settings", "pulley config edit"
+		}
+		add(control.ProblemNetwork, fix, "%s answers from %s, an address it does not own (%s)", p.Host, p.Addr.Addr(), what)
+	}
+	for _, p := range d.egress.Problems() {
+		add(control.ProblemEgress, "", "%s: %s", p.Way, p.Text)
 	}
 	c := d.settings.Current()
 	for i := range c.Registries {
