@@ -2,6 +2,7 @@ package fetch_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,10 +21,9 @@ func TestLiarIsNamed(t *testing.T) {
 		"all":   func(off int64) bool { return off%50_000 == 7 },
 	} {
 		for _, proven := range []bool{false, true} {
-			t.Run(name, func(t *testing.T) {
+			t.Run(fmt.Sprint(name, " ", proven), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					all, src := fours(blob(size), mib)
-					liar := all[1]
 					for _, f := range all[1:] {
 						f.lie, f.proven = at, proven // whoever brings that place
 					}
@@ -46,7 +46,6 @@ func TestLiarIsNamed(t *testing.T) {
 					if name == "all" && len(s.liars) != 3 {
 						t.Errorf("named are %v", s.liars)
 					}
-					_ = liar
 					for _, f := range all {
 						if f.origin || proven || m.by(f.name) == 0 {
 							continue

@@ -213,15 +213,14 @@ func (w *worker) fetch() error {
 	}
 }
 
-// ask says which bytes to open: all from off on where no end needs to be named,
-// so that from 0 on no Range is sent, and everything where ranges are not served.
-// Needs mu.
+// ask says which bytes to open. The whole blob needs no Range, so none is sent; it
+// is also what to ask for where ranges are not served. Needs mu.
 func (w *worker) ask(off, end int64) {
 	w.from, w.to = off, end
 	switch {
 	case w.peer.whole:
 		w.from, w.to = 0, -1
-	case end >= 0 && end == w.sink.Size():
+	case off == 0 && end >= 0 && end == w.sink.Size():
 		w.to = -1
 	}
 	if w.asks = w.from > 0 || w.to >= 0; w.asks {
