@@ -278,7 +278,7 @@ func (h *Handler) headManifest(req *Request, reference string, wait time.Duratio
 			return nil, err
 		}
 		defer drain(rsp)
-		f := &found{header: rsp.Header, way: trail.Way(), entry: entry{
+		f := &found{header: rsp.Header, way: trail.Way(), note: detours(trail), entry: entry{
 			Digest:    digest.Digest(rsp.Header.Get("Docker-Content-Digest")),
 			MediaType: rsp.Header.Get("Content-Type"),
 			Size:      rsp.ContentLength,
@@ -335,12 +335,21 @@ func (h *Handler) getManifestAt(ctx context.Context, req *Request, p *source.Pla
 	if err != nil {
 		return nil, err
 	}
-	f.from, f.way = p.Name(), trail.Way()
+	f.from, f.way, f.note = p.Name(), trail.Way(), detours(trail)
 	if p.Origin() {
 		h.letIn(req, "")
 	}
 	h.keepManifest(req, k, f)
 	return f, nil
+}
+
+// detours are what was tried on the way before something answered.
+func detours(trail *egress.Trail) string {
+	var list []string
+	for _, t := range trail.Tried() {
+		list = append(list, t.Way+": "+reason(t.Err))
+	}
+	return strings.Join(list, "; ")
 }
 
 // prove holds a manifest against the digest it was asked for by, and against
