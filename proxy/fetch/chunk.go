@@ -13,6 +13,9 @@ const (
 	// growth is how much longer a claim may be than any before it at that source:
 	// a burst out of some buffer says little about the rate.
 	growth = 8
+	// countedChunk is what a source whose operator counts requests is asked for
+	// at least, and while its rate is not known.
+	countedChunk = 8 << 20
 	// lastChunk is the least that is asked for near the end, where a claim must be
 	// short enough to end with the others …
 	lastChunk = 256 << 10
@@ -25,7 +28,7 @@ const (
 // reports whether it would cut it if the blob were large.
 func (r *run) portion(c choice, claim Claim) (loose bool) {
 	r.mu.Lock()
-	whole, largest, firstByte := c.peer.whole, c.peer.largest, c.peer.first
+	whole, largest, firstByte, span := c.peer.whole, c.peer.largest, c.peer.first, c.peer.span
 	r.mu.Unlock()
 	if whole || !r.wide() {
 		return true
@@ -35,8 +38,11 @@ func (r *run) portion(c choice, claim Claim) (loose bool) {
 	if end < 0 {
 		left = max(r.size()-off, minChunk) // by the hint
 	}
-	n := chunk(c.rate, largest)
+	n := chunk(c.rate, largest, span)
 	least := max(int64(c.rate*max(lastTime, 4*firstByte).Seconds()), lastChunk)
+	if span > 0 {
+		least = max(least, countedChunk)
+	}
 	n = min(n, max(int64(float64(left+r.underWay())*c.share*endgame), least))
 	if end < 0 || n+n/4 < left { // no crumbs
 		claim.Limit(n)
@@ -61,14 +67,19 @@ func (r *run) underWay() (n int64) {
 }
 
 // chunk is how many bytes a connection of that rate is given while there is much
-// left. Largest is the longest claim that its source has served, 0 none.
-func chunk(rate float64, largest int64) int64 {
-	if rate <= 0 {
-		return minChunk
+// left. Largest is the longest claim that its source has served, 0 none; span is
+// how long a request to it should last.
+func chunk(rate float64, largest int64, span time.Duration) int64 {
+	least := int64(minChunk)
+	if span > 0 {
+		least = countedChunk
 	}
-	n := min(max(int64(rate*chunkTime.Seconds()), minChunk), maxChunk)
+	if rate <= 0 {
+		return least
+	}
+	n := min(max(int64(rate*max(chunkTime, span).Seconds()), least), maxChunk)
 	if largest > 0 {
-		n = min(n, max(growth*largest, minChunk))
+		n = min(n, max(growth*largest, least))
 	}
 	return n
 }
@@ -90,7 +101,7 @@ func (r *run) squeeze() {
 			continue
 		}
 		off, end := w.claim.Range()
-		n := chunk(w.peer.rate, 0)
+		n := chunk(w.peer.rate, 0, 0)
 		if w.loose && !w.peer.whole && !w.squeezed && (end < 0 || end-off > 2*n) {
 			w.squeezed = true
 			w.claim.Limit(n)

@@ -27,6 +27,7 @@ type fake struct {
 	origin  bool
 	proven  bool
 	most    int         // Connections; 0: 64
+	minute  int         // requests that are allowed in one; 0: nobody counts
 	closed  atomic.Bool // Connections is 0
 	tier    int
 	rate    float64       // said to be expected
@@ -62,10 +63,33 @@ func (f *fake) Connections() int {
 	switch {
 	case f.closed.Load():
 		return 0
+	case f.minute > 0 && f.lately() >= f.minute:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.open // no more than there are
 	case f.most > 0:
 		return f.most
 	}
 	return 64
+}
+
+// lately is how many requests there were in the last minute.
+func (f *fake) lately() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, at := range f.at {
+		if time.Since(at) < time.Minute {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *fake) Span() time.Duration {
+	if f.minute == 0 {
+		return 0
+	}
+	return time.Minute * time.Duration(min(f.most, 8)) / time.Duration(f.minute)
 }
 
 func (f *fake) Open(ctx context.Context, off, end int64) (*source.Body, error) {

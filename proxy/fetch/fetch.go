@@ -48,6 +48,14 @@ type Source interface {
 	Open(ctx context.Context, off, end int64) (*source.Body, error)
 }
 
+// A Counted source has an operator who counts requests. It is optional: Source is
+// asked whether it is one.
+type Counted interface {
+	// Span is how long one request should last so that as many connections as the
+	// source may have never make more of them than are allowed; 0: nobody counts.
+	Span() time.Duration
+}
+
 // Sources are all places that the blob can be had from. All methods may be called
 // concurrently, and must not wait for the Run that calls them.
 type Sources interface {

@@ -54,3 +54,25 @@ func TestSlowSourceCostsLittle(t *testing.T) {
 		})
 	}
 }
+
+// Where requests are counted, what may be asked in a minute brings much.
+func TestFewRequestsWhereTheyAreCounted(t *testing.T) {
+	const size = 256 * mib
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{name: "daocloud", proven: true, truth: blob(size), speed: mib, latency: 50 * time.Millisecond, most: 10, minute: 20}
+		m := newMemory(blob(size))
+		began := time.Now()
+		if err := fetch.Run(t.Context(), these(f), m, fetch.Options{Connections: 8, Hint: size, MaxWait: 2 * time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+		m.verify(t)
+		t.Log(time.Since(began), len(f.asked), f.asked)
+		took(t, began, 45*time.Second) // 32 with nobody counting
+		for i := 20; i < len(f.at); i++ {
+			if f.at[i].Sub(f.at[i-20]) < time.Minute {
+				t.Errorf("request %d came %v after the one 20 before it", i, f.at[i].Sub(f.at[i-20]))
+			}
+		}
+		frugal(t, size, 1.05, f)
+	})
+}

@@ -35,6 +35,7 @@ type peer struct {
 	rate    float64       // bytes a second that one connection brings, 0 unknown
 	first   time.Duration // to the first byte, 0 unknown
 	largest int64         // longest claim that it has served to its end
+	span    time.Duration // how long a request should last at least
 
 	until  time.Time // not before that
 	shun   time.Time // before that only if there is no other
@@ -51,6 +52,9 @@ func (r *run) peer(src Source) *peer {
 	p := r.peers[src]
 	if p == nil {
 		p = &peer{src: src}
+		if c, ok := src.(Counted); ok {
+			p.span = c.Span()
+		}
 		r.peers[src] = p
 	}
 	return p

@@ -198,6 +198,10 @@ func quotaText(q config.Quota) string {
 	return string(text)
 }
 
+// Span is how long a request should last so that its operator's patience is
+// enough; 0 if nothing is known of it.
+func (p *Place) Span() time.Duration { return p.manners().span() }
+
 // Tier is 1 for what serves only when a mirror that the registry's route names
 // cannot, else 0.
 func (p *Place) Tier() int {

@@ -108,3 +108,20 @@ func (m *manners) refund(operator string) {
 		g.sent = g.sent[:len(g.sent)-1]
 	}
 }
+
+// usual is how many connections a place is counted on to have where nothing says
+// how many it may: fetch.connections as shipped.
+const usual = 8
+
+// span is how long a request should last so that all connections together do not
+// make more than are allowed in a minute; 0 if nobody counts them.
+func (l limit) span() time.Duration {
+	if l.perMinute <= 0 {
+		return 0
+	}
+	n := usual
+	if l.connections > 0 {
+		n = min(n, l.connections)
+	}
+	return window * time.Duration(n) / time.Duration(l.perMinute)
+}
