@@ -44,8 +44,11 @@ func (r *run) portion(c choice, claim Claim) (loose bool) {
 		least = max(least, countedChunk)
 	}
 	n = min(n, max(int64(float64(left+r.underWay())*c.share*endgame), least))
-	if end < 0 || n+n/4 < left { // no crumbs
+	switch {
+	case n+n/4 < left: // no crumbs
 		claim.Limit(n)
+	case end < 0: // not beyond the hint: a claim from behind the blob's end on would contradict its size
+		claim.Limit(left)
 	}
 	return false
 }

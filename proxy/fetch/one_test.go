@@ -200,6 +200,21 @@ func TestLargeBlobIsAskedForOnce(t *testing.T) {
 	})
 }
 
+// What a fast source is given ends where the blob does by the hint: a claim behind that would contradict the size.
+func TestFastSourceAndNoSizeYet(t *testing.T) {
+	for _, speed := range []float64{50 * mib, 100 * mib, 1000 * mib} {
+		synctest.Test(t, func(t *testing.T) {
+			f := one(blob(17 * mib))
+			f.rate, f.speed, f.latency = speed, speed, 20*time.Millisecond
+			m := newMemory(f.truth)
+			if err := fetch.Run(t.Context(), these(f), m, fetch.Options{Connections: 8, Hint: 17 * mib}); err != nil {
+				t.Errorf("%.0f bytes/s: %v", speed, err)
+			}
+			m.verify(t)
+		})
+	}
+}
+
 // A hint that is wrong decides nothing.
 func TestWrongHint(t *testing.T) {
 	for _, hint := range []int64{20*mib - 1, 20*mib + 1, 100 * mib, 17 * mib} {

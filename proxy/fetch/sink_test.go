@@ -78,6 +78,11 @@ func (m *memory) SetSize(n int64) error {
 			return fmt.Errorf("there are bytes up to %d", p.End)
 		}
 	}
+	for _, c := range m.claims {
+		if c.pos > n {
+			return fmt.Errorf("there is a claim from %d on", c.pos)
+		}
+	}
 	m.size = n
 	for _, c := range m.claims {
 		c.cut(n)
