@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pulley/internal/config"
+	"pulley/proxy/token"
 )
 
 // Place is somewhere a registry's bytes can be had from: its origin or one of
@@ -45,6 +46,11 @@ func (s *Set) newPlace(reg *config.Registry, m *config.Mirror, host string) (*Pl
 		return nil, fmt.Errorf("one of style host cannot tell %s from other hosts of %s", host, reg.Name)
 	}
 	home := &config.Registry{Name: m.Name, Hosts: []string{u.Host}, Route: config.RouteDirect, Insecure: u.Scheme == "http"}
+	if m.Auth == "" {
+		// Some mirrors hand the registry's own challenge on. Nothing of anybody's
+		// is taken there, and the registry's token service may know what it has.
+		home.Hosts = append(home.Hosts, token.Realms(host)...)
+	}
 	p.at = &Origin{set: s, reg: home, host: u.Host, mirror: true}
 	p.style = newStyle(m, u, reg, host)
 	p.key = reg.Name + " " + p.style.registry + " " + trustKey(m)

@@ -10,6 +10,7 @@ import (
 	"pulley/internal/config"
 	"pulley/internal/hubtest"
 	"pulley/proxy/source"
+	"pulley/proxy/token"
 )
 
 // The same blob and tag come from mirrors of every style, over https and http,
@@ -73,6 +74,43 @@ func TestPathOfAMirror(t *testing.T) {
 			t.Errorf("%s: %s, want %s", style, got, want)
 		}
 		s.mu.Unlock()
+	}
+}
+
+// A mirror that hands the registry's challenge on is answered with a token of the
+// registry's own service, which is asked for nobody in particular; one that has
+// credentials of its own may not have them sent there.
+func TestChallengeHandedOn(t *testing.T) {
+	var given []string
+	s := newShop(t, func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="https://auth.docker.io/token",service="registry.docker.io"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		given = append(given, r.Header.Get("Authorization"))
+		serve(blobOf(10))(w, r)
+	})
+	hub := &hubtest.Hub{}
+	w := newTown(t, hub, s.mirror("worker", config.StyleHost))
+	hub.Push("library/debian", "latest", hubtest.RandomImage(1, 1, 100))
+	want := source.Want{Repository: "library/debian", Digest: "sha256:0", As: source.Client(basic("alice", "secret"))}
+	if _, err := read(t, w.place("worker").Blob(want), 0, -1); err != nil || len(given) != 1 {
+		t.Fatalf("%v, %d answered", err, len(given))
+	}
+	for _, r := range hub.Requests() {
+		if r.Authorization != "" {
+			t.Errorf("%s %s with %s", r.Method, r.Path, r.Authorization)
+		}
+	}
+	w.env["LOGIN"] = "me:pass"
+	unpinned := *w.cfg.Load() // what an [[address]] names is trusted by the person
+	unpinned.Addresses = nil
+	w.cfg.Store(&unpinned)
+	w.change(func(r *config.Registry) { r.Mirrors[0].Auth = "env:LOGIN" })
+	var refused *token.RealmError
+	if _, err := read(t, w.place("worker").Blob(want), 0, -1); !errors.As(err, &refused) {
+		t.Errorf("a mirror's own password for another's token service: %v", err)
 	}
 }
 

@@ -23,6 +23,18 @@ var partners = []struct{ registry, realm string }{
 	{"scw.cloud", "api.scaleway.com"},
 }
 
+// Realms are the token services that a registry's host is known to send clients to
+// although they are on another domain or name of it.
+func Realms(host string) (list []string) {
+	for _, p := range partners {
+		if partner(bareHost(host), p.realm) {
+			list = append(list, p.realm)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // A RealmError says why credentials do not go to a realm.
 type RealmError struct {
 	Registry string // host that sent the challenge
