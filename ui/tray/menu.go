@@ -74,7 +74,7 @@ func Build(v model.View, now time.Time) Menu {
 			{Items: status(v, head)},
 			{Items: switches(v, now)},
 			registries(v, now),
-			{Items: []Item{cached(v)}},
+			{Items: []Item{limit(v), cached(v)}},
 			{Items: []Item{
 				{Key: "open", Label: "Open Pulley", Action: model.Action{Verb: model.Open}},
 				{Key: "quit", Label: quitLabel(v), Action: model.Action{Verb: model.Quit}},
@@ -186,6 +186,15 @@ func cached(v model.View) Item {
 	return Item{
 		Key: "cached", Label: words.Bytes(v.State.Cache.Size) + " cached",
 		Disabled: true, Hidden: v.Phase != model.Running, Moves: true,
+	}
+}
+
+// limit is what Docker Hub said of the pulls that are left.
+func limit(v model.View) Item {
+	left := words.Left(v.State.Limits, "docker.io")
+	return Item{
+		Key: "limit", Label: "Docker Hub: " + left,
+		Disabled: true, Hidden: v.Phase != model.Running || left == "", Moves: true,
 	}
 }
 

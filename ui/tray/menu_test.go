@@ -101,6 +101,9 @@ Quit (the daemon stays)
 		"off": {running(func(s *control.State) { s.Enabled = false }),
 			strings.NewReplacer("On · 127.0.0.1:5055", "Off: engines go straight through",
 				"Turn off\nPause for an hour", "Turn on").Replace(on), tray.Off},
+		"limited": {running(func(s *control.State) {
+			s.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Remaining: 76}}
+		}), strings.Replace(on, "3.0 GiB cached", "Docker Hub: 76 of 100 pulls left ~\n3.0 GiB cached", 1), tray.On},
 		"paused": {running(func(s *control.State) { s.Enabled, s.PausedUntil = false, &later }),
 			strings.NewReplacer("On · 127.0.0.1:5055", "Paused until 14:05",
 				"Turn off\nPause for an hour", "Turn on").Replace(on), tray.Off},

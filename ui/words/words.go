@@ -113,15 +113,24 @@ func Ago(t *time.Time, now time.Time) string {
 	}
 }
 
-// Left is what remains of a registry's pull limit, by its own word: "76 of 100
-// pulls left"; "" where it said nothing.
+// Left is what remains of a registry's pull limit, by its own word and for whom
+// it spoke about last: "76 of 100 pulls left", "180 of 200 pulls left for alice";
+// "" where it said nothing.
 func Left(limits []control.Limit, registry string) string {
-	for _, l := range limits {
-		if l.Registry == registry {
-			return fmt.Sprintf("%d of %d pulls left", l.Remaining, l.Limit)
+	var last *control.Limit
+	for i, l := range limits {
+		if l.Registry == registry && l.Remaining >= 0 && (last == nil || l.At.After(last.At)) {
+			last = &limits[i]
 		}
 	}
-	return ""
+	if last == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%d of %d pulls left", last.Remaining, last.Limit)
+	if last.Identity != "" && last.Identity != "anonymous" {
+		text += " for " + last.Identity
+	}
+	return text
 }
 
 // Short cuts a text to at most limit characters and keeps it to one line.

@@ -83,6 +83,11 @@ func TestLeft(t *testing.T) {
 	if got := words.Left(limits, "docker.io"); got != "76 of 100 pulls left" {
 		t.Errorf("got %q", got)
 	}
+	limits = append(limits, control.Limit{Registry: "docker.io", Identity: "alice", Limit: 200, Remaining: 180, At: noon},
+		control.Limit{Registry: "docker.io", Identity: "bob", Limit: 200, Remaining: -1, At: noon.Add(time.Hour)})
+	if got := words.Left(limits, "docker.io"); got != "180 of 200 pulls left for alice" {
+		t.Errorf("got %q", got)
+	}
 	if got := words.Left(limits, "ghcr.io"); got != "" {
 		t.Errorf("a registry that said nothing: %q", got)
 	}
