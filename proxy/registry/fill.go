@@ -144,6 +144,9 @@ func (d *drive) run() error {
 			return nil
 		case errors.Is(context.Cause(ctx), errGivenUp):
 			return nil
+		case errors.Is(err, fetch.ErrDigest):
+			d.blame()
+			return err
 		case !errors.Is(err, fetch.ErrIdle):
 			return err
 		case d.leave():

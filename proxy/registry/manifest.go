@@ -141,7 +141,11 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 		if req.head() {
 			return &found{entry: last}, nil
 		}
-		return h.byDigest(x, req, last)
+		f, err := h.byDigest(x, req, last)
+		if limited(err) {
+			return h.lastKnown(req, k, err)
+		}
+		return f, err
 	}
 	others := len(h.mirrors(req)) > 0
 	may := h.reachable
@@ -260,6 +264,7 @@ func (h *Handler) instead(k tagKey, now entry) (*found, bool) {
 	}
 	f, ok := h.atHand(k)
 	if ok {
+		h.shelf.unhear(k) // so that the next request asks again, and is answered the same
 		f.note, f.stale = "last known tag: "+k.name.Registry+"'s limit is used up, and the tag has moved to "+string(now.Digest), true
 	}
 	return f, ok

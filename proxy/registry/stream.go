@@ -29,6 +29,7 @@ type stream struct {
 	readers []*cache.Reader // one per span, in order
 	from    []int64         // where each of them began
 	behind  bool            // the client has what is in front of them already
+	done    bool            // the client was sent everything
 	whole   bool            // the answer carries the blob to its end
 	early   []byte          // read to see whether anything comes at all
 	size    int64
@@ -79,6 +80,7 @@ func (s *stream) serve() bool {
 	if err := s.send(); err != nil {
 		s.broken(err)
 	}
+	s.done = true
 	if s.whole {
 		s.h.manners.served(s.x.visit(s.req.Digest), true) // hashed a moment ago
 	}
@@ -190,10 +192,11 @@ func (s *stream) close() {
 	}
 }
 
-// gave takes down what the client was handed.
+// gave takes down what the client was handed. Whoever is through with an answer
+// that ends with the proof has nothing wrong: its reader would have failed.
 func (s *stream) gave(off, end int64) {
-	v := s.x.visit(s.req.Digest)
-	if s.h.handed.gave(v, stretch{off, end}, s.x.begun, s.drive.proved()) {
+	v, proved := s.x.visit(s.req.Digest), s.drive.proved()
+	if !(s.done && (s.whole || proved)) && s.h.handed.gave(v, stretch{off, end}, s.x.begun, proved) {
 		s.h.manners.broke(v)
 	}
 }
@@ -305,7 +308,11 @@ func (s *stream) copy(w io.Writer, i int, end int64) error {
 	for tries := 0; ; tries++ {
 		r := s.readers[i]
 		before := r.Offset()
-		_, err := r.WriteTo(w)
+		to := w
+		if s.behind {
+			to = heed(s.ctx, w)
+		}
+		_, err := r.WriteTo(to)
 		if err == nil {
 			if end >= 0 && r.Offset() != end {
 				return io.ErrUnexpectedEOF

@@ -3,9 +3,11 @@ package registry
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
+	"pulley/cache"
 	"pulley/internal/config"
 	"pulley/proxy/egress"
 	"pulley/proxy/fetch"
@@ -166,6 +168,23 @@ func (d *drive) Lied(src fetch.Source, off, end int64) {
 	m.Expel(wrongBytes)
 	d.tale.add(m.Name(), wrongBytes)
 	d.startOver(d.h.handed.lied(d.fill.Digest(), stretch{off, end}))
+}
+
+// blame names who brought every byte of a blob that does not fit its digest: for
+// that, the origin need not be asked.
+func (d *drive) blame() {
+	parts := d.fill.Provenance()
+	if len(parts) == 0 || slices.ContainsFunc(parts, func(p cache.Part) bool { return p.Source != parts[0].Source }) {
+		return
+	}
+	d.mu.Lock()
+	all := slices.Collect(maps.Values(d.mirrors))
+	d.mu.Unlock()
+	for _, m := range all {
+		if m.Name() == parts[0].Source {
+			d.Lied(m, 0, d.fill.Size())
+		}
+	}
 }
 
 const wrongBytes = "it sent wrong bytes"

@@ -173,6 +173,13 @@ func (s *shelf) keep(k tagKey, e entry) error {
 	})
 }
 
+// unhear forgets what the origin said about a tag whose manifest is not here.
+func (s *shelf) unhear(k tagKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.heard, k)
+}
+
 // arrived says that a manifest is stored now: the tags that were heard to stand
 // for it do so for good.
 func (s *shelf) arrived(name cache.Name, d digest.Digest) error {
