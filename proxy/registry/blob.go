@@ -2,7 +2,6 @@ package registry
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -123,9 +122,7 @@ func (h *Handler) blobFromFill(x *exchange, req *Request, specs []rangeSpec) boo
 	}
 	d := h.drives.of(h, f)
 	d.join(req)
-	ctx, cancel := context.WithTimeout(req.Context(), wonderFor)
-	h.wonder(ctx, req, "blobs/"+string(req.Digest))
-	cancel()
+	h.wonder(req, "blobs/"+string(req.Digest), wonderFor)
 	s := &stream{h: h, x: x, req: req, fill: f, drive: d, specs: specs, first: first}
 	defer s.close()
 	return s.serve()

@@ -69,6 +69,7 @@ type Handler struct {
 	sizes    *sizes
 	secrets  *secrets
 	compared *seldom
+	awaited  *seldom
 	pace     *rate.Limiter
 	flights  singleflight.Group
 
@@ -94,7 +95,7 @@ func New(o Options) (*Handler, error) {
 		opt: o, settings: o.Settings, cache: o.Cache, tokens: o.Tokens, now: o.Now, log: o.Log,
 		silent: log.New(io.Discard, "", 0), // what ReverseProxy logs is in the event
 		links:  newLinks(o.Now), health: newHealth(o.Now), manners: newManners(o.Now), handed: newHanded(o.Now),
-		sizes: newSizes(), secrets: newSecrets(o.Now), compared: newSeldom(o.Now), pace: newPace(o.Settings()),
+		sizes: newSizes(), secrets: newSecrets(o.Now), compared: newSeldom(o.Now), awaited: newSeldom(o.Now), pace: newPace(o.Settings()),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.drives.init()

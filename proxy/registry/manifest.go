@@ -84,9 +84,7 @@ func (h *Handler) serveManifest(x *exchange, req *Request) {
 
 // manifest resolves a reference for the request's asker.
 func (h *Handler) manifest(x *exchange, req *Request) (*found, error) {
-	if !req.Asker.anonymous() { // by the time blobs are asked for it is known
-		h.background(func(ctx context.Context) { h.wonder(ctx, req, "manifests/"+req.Reference) })
-	}
+	h.wonder(req, "manifests/"+req.Reference, 0) // by the time blobs are asked for it is known
 	if req.Digest != "" {
 		return h.byDigest(x, req, entry{Digest: req.Digest})
 	}

@@ -66,8 +66,9 @@ func (h *Handler) mirrors(req *Request) (list []*source.Place) {
 	return list
 }
 
-// wonderFor is how long a request waits to learn whether a repository is public:
-// about as long as the question takes. The answer counts for what comes later.
+// wonderFor is how long one request waits to learn whether a repository is public:
+// about as long as the question takes. No other one waits for the same answer,
+// which counts as soon as it is there.
 const wonderFor = time.Second
 
 // wonder finds out, for a client with credentials of its own and once for all who
@@ -75,12 +76,17 @@ const wonderFor = time.Second
 // and again each day, since a public repository may be made private. What is found
 // out is in public afterwards. path is of something that the client is asking for:
 // "manifests/latest".
-func (h *Handler) wonder(ctx context.Context, req *Request, path string) {
+func (h *Handler) wonder(req *Request, path string, wait time.Duration) {
 	name := req.name()
 	if req.Asker.anonymous() || h.ledger.book.get(name).open(h.now()) || h.opt.Sources.Public(req.Registry, req.Repository) ||
 		h.secrets.known(name) || h.health.down(req.Registry.Name) || !h.tempting(req) {
 		return
 	}
+	if wait > 0 && !h.awaited.due(name, downFor) {
+		wait = 0
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), wait)
+	defer cancel()
 	nobody := *req
 	nobody.Asker = Asker{}
 	nobody.Request = req.Request.WithContext(ctx)

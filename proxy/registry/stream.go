@@ -32,6 +32,7 @@ type stream struct {
 	done    bool            // the client was sent everything
 	whole   bool            // the answer carries the blob to its end
 	early   []byte          // read to see whether anything comes at all
+	coming  chan peeked     // what is still being read for that; nil: nothing
 	size    int64
 }
 
@@ -173,6 +174,9 @@ func (s *stream) close() {
 	s.drive.closed(s)
 	for i, r := range s.readers {
 		_ = r.Close()
+		if i == 0 && s.coming != nil {
+			<-s.coming
+		}
 		s.gave(s.from[i], r.Offset())
 	}
 	if s.cancel != nil {
@@ -246,15 +250,54 @@ func (s *stream) unsized() error {
 	return err
 }
 
-// peek reads the first bytes of the answer.
+// peeked is what was read of the beginning.
+type peeked struct {
+	b   []byte
+	err error
+}
+
+// peek reads the first bytes of the answer. If the blob is on its way and these
+// are not shown, perhaps because they have to be proved first, the answer begins
+// without them.
 func (s *stream) peek() error {
-	buf := make([]byte, 32<<10)
-	n, err := s.readers[0].Read(buf)
-	s.early = buf[:n]
-	if n == 0 && errors.Is(err, io.EOF) && s.fill.Size() >= 0 {
+	r, coming := s.readers[0], make(chan peeked, 1)
+	s.coming = coming
+	go func() {
+		buf := make([]byte, 32<<10)
+		n, err := r.Read(buf)
+		coming <- peeked{buf[:n], err}
+	}()
+	t := time.NewTimer(s.patience() / 2)
+	defer t.Stop()
+	select {
+	case p := <-coming:
+		return s.peeked(p)
+	case <-t.C:
+	}
+	select {
+	case <-s.drive.answered:
+		if s.fill.Size() >= 0 {
+			return nil
+		}
+	default:
+	}
+	return s.peeked(<-coming) // ends with the request's patience
+}
+
+func (s *stream) peeked(p peeked) error {
+	s.coming, s.early = nil, p.b
+	if len(p.b) == 0 && errors.Is(p.err, io.EOF) && s.fill.Size() >= 0 {
 		return nil // beyond the end: resolve says so
 	}
-	return err
+	return p.err
+}
+
+// settle waits for what is still being read of the first span's beginning.
+func (s *stream) settle() error {
+	if s.coming == nil {
+		return nil
+	}
+	return s.peeked(<-s.coming)
 }
 
 // promote makes a closed range that turned out to be the whole blob one that is
@@ -273,6 +316,7 @@ func (s *stream) promote() error {
 		return err
 	}
 	_ = s.readers[0].Close()
+	_ = s.settle() // it is read again
 	s.readers[0], s.early = r, nil
 	return nil
 }
@@ -299,6 +343,14 @@ func (s *stream) send() error {
 // reader whose fill ended without a failure of its own is replaced at the byte
 // where it stopped; one that the disk failed goes on from upstream.
 func (s *stream) copy(w io.Writer, i int, end int64) error {
+	if i == 0 {
+		if err := s.settle(); err != nil && len(s.early) == 0 && s.ctx.Err() != nil {
+			return context.Cause(s.ctx) // any other is met again below
+		}
+	}
+	if i == 0 && len(s.early) == 0 { // it may be long until the first byte; a client waits less for the header
+		s.x.Flush()
+	}
 	if len(s.early) > 0 && i == 0 {
 		if _, err := w.Write(s.early); err != nil {
 			return err

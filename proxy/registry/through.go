@@ -52,14 +52,12 @@ func (h *Handler) through(req *Request) (*http.Response, error) {
 	if req.Repository != "" && req.Problem == "" {
 		q.Scope = "repository:" + req.Repository + ":pull"
 	}
-	o := h.origin(req)
-	rsp, err := o.Do(req.Context(), q)
-	h.heard(req.Registry.Name, err)
+	rsp, err := h.send(req.Context(), req, q)
 	if err != nil {
 		return nil, err
 	}
 	if rsp.StatusCode >= http.StatusBadRequest {
-		return nil, o.Fail(rsp)
+		return nil, h.origin(req).Fail(rsp)
 	}
 	return rsp, nil
 }

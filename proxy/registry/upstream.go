@@ -65,22 +65,34 @@ func (h *Handler) origin(req *Request) *source.Origin {
 // Every answer but success is an error, a *source.StatusError. The caller
 // closes the body.
 func (h *Handler) ask(ctx context.Context, req *Request, method, path string, header http.Header) (*http.Response, error) {
-	o := h.origin(req)
-	rsp, err := o.Do(ctx, source.Req{
+	rsp, err := h.send(ctx, req, source.Req{
 		Method: method,
 		Path:   "/v2/" + req.Repository + "/" + path,
 		Header: header,
 		Auth:   req.Asker.identity(),
 		Scope:  "repository:" + req.Repository + ":pull",
 	})
-	h.heard(req.Registry.Name, err)
 	if err != nil {
 		return nil, err
 	}
 	if rsp.StatusCode/100 != 2 {
-		return nil, o.Fail(rsp)
+		return nil, h.origin(req).Fail(rsp)
 	}
 	return rsp, nil
+}
+
+// send asks the origin. That it could not be reached counts where blobs come from,
+// too.
+func (h *Handler) send(ctx context.Context, req *Request, q source.Req) (rsp *http.Response, err error) {
+	do := h.origin(req).Do
+	for _, p := range h.opt.Sources.PlacesAt(req.Registry, h.hostOf(req)) {
+		if p.Origin() {
+			do = p.Do
+		}
+	}
+	rsp, err = do(ctx, q)
+	h.heard(req.Registry.Name, err)
+	return rsp, err
 }
 
 // heard keeps the registry's health by what became of a request.
