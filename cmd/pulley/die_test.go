@@ -29,10 +29,13 @@ func TestSourceThatDiesIsReplaced(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	binary := buildPulley(t)
 
-	origin := &hubtest.Hub{}
+	// What lies in a server's own socket buffer when it dies was never sent, and a machine that is busy with other things
+	// would let those fill.
+	const buffer = 128 << 10
+	origin := &hubtest.Hub{SendBuffer: buffer}
 	hubs := []*hubtest.Hub{origin}
 	for range 3 {
-		hubs = append(hubs, &hubtest.Hub{Of: origin, Style: hubtest.StyleHost, Auth: hubtest.Open})
+		hubs = append(hubs, &hubtest.Hub{Of: origin, Style: hubtest.StyleHost, Auth: hubtest.Open, SendBuffer: buffer})
 	}
 	for _, h := range hubs {
 		if err := h.Start(); err != nil {

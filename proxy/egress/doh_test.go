@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -273,10 +274,11 @@ func FuzzDNSAnswer(f *testing.F) {
 	}
 	cfg := config.Default()
 	cfg.Fetch.DoH, cfg.Fetch.ExtraRoots = srv.URL, []string{file}
-	now := time.Now()
+	start := time.Now()
+	var hours atomic.Int64 // a resolver that fails is not asked again at once
 	e := egress.New(egress.Options{
 		Settings: func() *config.Config { return cfg }, Resolver: names{},
-		Now: func() time.Time { now = now.Add(time.Hour); return now }, // a resolver that fails is not asked again at once
+		Now: func() time.Time { return start.Add(time.Duration(hours.Add(1)) * time.Hour) },
 	})
 	f.Cleanup(e.Close)
 	f.Fuzz(func(t *testing.T, body []byte) {
