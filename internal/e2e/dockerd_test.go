@@ -27,8 +27,8 @@ import (
 
 // dockerd is driven over its API, as the docker command does it: one client for old and new.
 type dockerd struct {
-	client *http.Client
-	wiring wiring
+	sandbox *sandbox
+	client  *http.Client
 }
 
 // openSystemDockerd gets proxies from the environment (the setting in daemon.json exists since 23.0) and the CA from the
@@ -70,7 +70,7 @@ func openDockerd(t *testing.T, s *sandbox, w wiring, program string, settings ma
 		return d.DialContext(ctx, "unix", socket)
 	}}
 	t.Cleanup(transport.CloseIdleConnections)
-	d := &dockerd{&http.Client{Transport: transport}, w}
+	d := &dockerd{s, &http.Client{Transport: transport}}
 	p.wait(t, func() error {
 		_, err := d.call(t, http.MethodGet, "/_ping", nil)
 		return err
@@ -169,6 +169,16 @@ func (d *dockerd) check(t *testing.T, name string, want hubtest.Image) {
 		t.Fatal(err)
 	}
 	checkSaved(t, saved, child)
+}
+
+// sound also looks into containerd's store below it, where there is one; graph drivers keep layers unpacked, and those of
+// no image are nowhere.
+func (d *dockerd) sound(t *testing.T, failed string) {
+	t.Helper()
+	if err := d.get(t, "/images/"+failed+"/json", &struct{}{}); err == nil {
+		t.Errorf("%s is there although its pull failed", failed)
+	}
+	checkFolder(t, d.sandbox.file("data/containerd/daemon/io.containerd.content.v1.content/blobs/sha256"))
 }
 
 // checkSaved looks for every layer of an image in a saved archive, as the tar or as the compressed blob, by its hash.

@@ -66,6 +66,9 @@ type session interface {
 	pull(t *testing.T, name string, who *login) error
 	// check compares what the engine holds under a name with the image that was meant, byte for byte.
 	check(t *testing.T, name string, want hubtest.Image)
+	// sound checks, whatever happened to pulls, that nothing the engine holds is wrong, and that it holds nothing under
+	// a name whose pull failed.
+	sound(t *testing.T, failed string)
 	// push sends what it holds under one name to another.
 	push(t *testing.T, from, to string, who *login) error
 }

@@ -68,6 +68,11 @@ func another(name string) hubtest.Image {
 	return image.WithPlatform("linux/" + runtime.GOARCH)
 }
 
+// simple is an image of one layer of random bytes for this machine.
+func simple(seed uint64, size int64) hubtest.Image {
+	return hubtest.RandomImage(seed, 1, size).WithPlatform("linux/" + runtime.GOARCH)
+}
+
 // layer writes a tar archive.
 type layer struct {
 	*tar.Writer

@@ -124,3 +124,14 @@ func (p *podman) check(t *testing.T, name string, want hubtest.Image) {
 	}
 	checkSaved(t, saved, child)
 }
+
+func (p *podman) sound(t *testing.T, failed string) {
+	t.Helper()
+	out, err := p.run(t, "images", "--quiet", "--filter", "reference="+failed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.TrimSpace(out) != "" {
+		t.Errorf("%s is there although its pull failed", failed)
+	}
+}

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -21,39 +22,82 @@ import (
 
 // rig is a test Hub with a Pulley in front of it, both fresh. Pulley reaches the Hub by the names of the real one.
 type rig struct {
-	hub    *hubtest.Hub
-	addr   string // host:port of Pulley's port
-	home   string
-	daemon *process
+	hub     *hubtest.Hub
+	mirrors []*hubtest.Hub // m1, m2 …
+	addr    string         // host:port of Pulley's port
+	home    string
+	daemon  *process
 }
 
 // alice may log in at every test Hub.
 var alice = &login{"alice", "open sesame"}
 
-// newRig starts both. tagTTL is how long Pulley believes a tag.
+// settings is what a rig's config.toml says besides where things are.
+type settings struct {
+	tagTTL  string // how long Pulley believes a tag
+	fetch   string // further lines of [fetch]
+	route   string // Docker Hub's; "" is auto
+	mirrors []mirror
+}
+
+// mirror is one that is switched on; the first is called m1.
+type mirror struct {
+	style hubtest.Style
+	more  string // further lines of its table
+}
+
+// newRig starts both, with nothing particular. tagTTL is how long Pulley believes a tag.
 func newRig(t *testing.T, tagTTL string) *rig {
+	t.Helper()
+	return newRigWith(t, settings{tagTTL: tagTTL})
+}
+
+// newRigWith starts a Hub, its mirrors and a Pulley.
+func newRigWith(t *testing.T, s settings) *rig {
 	t.Helper()
 	r := &rig{hub: &hubtest.Hub{Users: map[string]string{alice.user: alice.password}}}
 	if err := r.hub.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.hub.Close)
+	for _, m := range s.mirrors {
+		r.mirrors = append(r.mirrors, hubtest.MirrorOf(t, r.hub, m.style))
+	}
 	dir, err := os.MkdirTemp("/tmp", "e2ep")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	r.home = dir
-	var config strings.Builder
-	fmt.Fprintf(&config, "listen = \"127.0.0.1:0\"\n[cache]\ntag_ttl = %q\n[fetch]\nextra_roots = [%q]\n", tagTTL, r.hub.RootsFile())
-	for _, host := range r.hub.Hosts() {
-		fmt.Fprintf(&config, "[[address]]\nhost = %q\nuse = [%q]\n", host, r.hub.Addr())
-	}
-	if err := os.WriteFile(filepath.Join(dir, "config.toml"), []byte(config.String()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "config.toml"), []byte(r.config(s)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r.up(t)
+	t.Cleanup(func() {
+		if t.Failed() {
+			out, _ := runCommand(r.command("log", "--lines", "40"))
+			t.Logf("pulley log:\n%s", out)
+		}
+	})
 	return r
+}
+
+// config is a config.toml.
+func (r *rig) config(s settings) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "listen = \"127.0.0.1:0\"\n[cache]\ntag_ttl = %q\n", s.tagTTL)
+	fmt.Fprintf(&text, "[fetch]\nextra_roots = [%q]\n%s\n", r.hub.RootsFile(), s.fetch)
+	fmt.Fprintf(&text, "[[registry]]\nname = \"docker.io\"\nroute = %q\n", cmp.Or(s.route, "auto"))
+	for i, m := range s.mirrors {
+		fmt.Fprintf(&text, "[[registry.mirror]]\nname = \"m%d\"\nurl = \"https://%s\"\nstyle = %q\nenabled = true\n%s\n",
+			i+1, r.mirrors[i].Hosts()[0], m.style, m.more)
+	}
+	for _, h := range append([]*hubtest.Hub{r.hub}, r.mirrors...) {
+		for _, host := range h.Hosts() {
+			fmt.Fprintf(&text, "[[address]]\nhost = %q\nuse = [%q]\n", host, h.Addr())
+		}
+	}
+	return text.String()
 }
 
 // command runs pulley in a clean environment: no proxy and no certificates of this machine's.
@@ -124,6 +168,17 @@ func (r *rig) wiring(t *testing.T, m mode) wiring {
 func (r *rig) open(t *testing.T, e engine, m mode) session {
 	t.Helper()
 	return e.open(t, newSandbox(t), r.wiring(t, m))
+}
+
+// pullNew pulls an image that nobody has asked for, which must go well.
+func (r *rig) pullNew(t *testing.T, s session, w wiring, repository string, image hubtest.Image) {
+	t.Helper()
+	r.hub.Push(repository, "1", image)
+	name := w.name(repository, "1")
+	if err := s.pull(t, name, nil); err != nil {
+		t.Fatalf("%s: %v", repository, err)
+	}
+	s.check(t, name, image)
 }
 
 // blobRequests lists what upstream was asked for of blobs since the record was last reset.

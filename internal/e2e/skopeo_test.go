@@ -77,3 +77,12 @@ func (k *skopeo) check(t *testing.T, name string, want hubtest.Image) {
 	}
 	checkBlobs(t, dir, child.Blobs()...)
 }
+
+func (k *skopeo) sound(t *testing.T, failed string) {
+	t.Helper()
+	dir := strings.TrimPrefix(k.store(failed), "dir:")
+	if _, err := os.Stat(dir + "/manifest.json"); err == nil {
+		t.Errorf("%s has a manifest although its copying failed", failed)
+	}
+	checkFolder(t, dir)
+}
