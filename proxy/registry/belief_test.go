@@ -271,11 +271,11 @@ func TestNoNetworkAtAll(t *testing.T) {
 // for all the same.
 func TestASilentOriginAndMirrors(t *testing.T) {
 	r := newRoom(t, nil)
-	r.wait = registry.Waits{Check: 200 * time.Millisecond, Manifest: 3 * time.Second, Ask: 3 * time.Second}
+	r.wait = registry.Waits{Check: 200 * time.Millisecond, Manifest: 1500 * time.Millisecond, Ask: 1500 * time.Millisecond}
 	r.restart()
 	one := r.addMirror("one", hubtest.StyleHost)
 	d := r.hub.Push("library/a", "1", hubtest.RandomImage(1, 1, 1000))
-	r.hub.SetFaults(hubtest.Faults{Kind: hubtest.Manifest, Latency: time.Second})
+	r.hub.SetFaults(hubtest.Faults{Kind: hubtest.Manifest, Latency: 600 * time.Millisecond})
 	if status, got, warning, note := r.tagOf("1"); status != http.StatusOK || got != d || warning != "" {
 		t.Errorf("slow: %d %s, warning %q, note %q", status, got, warning, note)
 	}

@@ -52,6 +52,8 @@ type room struct {
 	from   string        // where all clients are; "": here
 	events []registry.Event
 	news   chan struct{}
+	hit    func()        // see hold
+	gate   chan struct{} // nil: open
 
 	cache   *cache.Cache
 	handler *registry.Handler
@@ -154,8 +156,28 @@ func (r *room) serve(w http.ResponseWriter, q *http.Request) {
 
 func (r *room) settings() *config.Config {
 	r.mu.Lock()
+	cfg, hit, gate := r.cfg, r.hit, r.gate
+	r.mu.Unlock()
+	if gate != nil {
+		hit()
+		<-gate
+	}
+	return cfg
+}
+
+// hold keeps whoever asks for the settings waiting until open; hit is closed when
+// somebody does.
+func (r *room) hold() (hit <-chan struct{}, open func()) {
+	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.cfg
+	asked, gate := make(chan struct{}), make(chan struct{})
+	r.hit, r.gate = sync.OnceFunc(func() { close(asked) }), gate
+	return asked, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.gate = nil
+		close(gate)
+	}
 }
 
 // set changes the settings as a person would: at once, for what comes next.

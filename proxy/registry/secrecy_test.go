@@ -219,6 +219,37 @@ func TestMadePrivateIsToldNoMore(t *testing.T) {
 	}
 }
 
+// TestPublicADayAgo is not public until the origin says so again, however long that
+// takes.
+func TestPublicADayAgo(t *testing.T) {
+	r, mirrors := mirroredRoom(t)
+	r.hub.Push("team/app", "1", hubtest.RandomImage(1, 1, 100_000))
+	alice := r.engine("alice", "alice-secret")
+	wantStatus(t, "public", alice.pull("team/app", "1"), http.StatusOK)
+	r.idle()
+	r.pass(25 * time.Hour)
+	img := hubtest.RandomImage(2, 2, 100_000)
+	r.hub.Push("team/app", "1", img)
+	for _, m := range mirrors {
+		m.Reset()
+	}
+	alice.login("team/app")
+	r.hub.SetFaults(hubtest.Faults{Kind: hubtest.Token, Latency: time.Hour})
+	for _, route := range []string{config.RouteAuto, "plain", "host", "prefix", "ns"} {
+		r.switchTo(route)
+		wantStatus(t, "manifest", alice.ask("GET", "team/app/manifests/1").StatusCode, http.StatusOK)
+		for _, d := range img.Blobs() {
+			wantStatus(t, "blob", alice.ask("GET", "team/app/blobs/"+string(d)).StatusCode, http.StatusOK)
+		}
+		r.until("downloads to end", func() bool { return len(r.handler.Active()) == 0 })
+		for _, d := range img.Blobs() {
+			_ = r.cache.Delete(d)
+		}
+	}
+	wantSilence(t, "public a day ago", mirrors)
+	r.hub.SetFaults()
+}
+
 // TestMadePrivateMeanwhile: a download that is under way tells no mirror anything
 // more.
 func TestMadePrivateMeanwhile(t *testing.T) {

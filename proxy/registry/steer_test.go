@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -192,38 +193,47 @@ func TestAMirrorWithoutTheBlobKeepsNobodyFromTheOrigin(t *testing.T) {
 	}
 }
 
-// TestCloseWaits for questions that are still being asked upstream.
+// TestCloseWaits for questions that are still being asked upstream though nobody
+// waits for the answer: it would be written down after all is closed.
 func TestCloseWaits(t *testing.T) {
 	r := newRoom(t, nil)
 	r.hub.Push("library/a", "1", hubtest.RandomImage(1, 1, 1000))
 	wantStatus(t, "warm", r.mirror("HEAD", "library/a/manifests/1").StatusCode, http.StatusOK)
-	r.hub.SetFaults(hubtest.Faults{Kind: hubtest.Manifest, Latency: time.Hour})
-	ctx := t.Context()
-	done := make(chan struct{})
+	r.hub.Push("library/a", "2", hubtest.RandomImage(2, 1, 1000))
+	r.hub.SetFaults(hubtest.Faults{Kind: hubtest.Manifest, Latency: 500 * time.Millisecond})
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan struct{})
 	go func() {
-		defer close(done)
+		defer close(left)
 		rsp, err := r.start(ctx, "GET", "http://127.0.0.1/v2/library/a/manifests/2", nil)
 		if err == nil {
 			_ = rsp.Body.Close()
 		}
 	}()
 	r.until("the question", func() bool { return r.hub.Count("GET", "/v2/library/a/manifests/2") > 0 })
-	r.handler.Close()
-	r.until("the end of it", func() bool {
-		for _, q := range r.hub.Requests() {
-			if !q.Done() {
-				return false
-			}
-		}
-		return true
-	})
-	<-done
-	if got := r.do("GET", "http://127.0.0.1/v2/library/a/manifests/2"); got.StatusCode == http.StatusOK {
+	leave()
+	<-left
+	r.event(func(e registry.Event) bool { return e.Reference == "2" })
+	hit, open := r.hold()
+	<-hit // the answer has come, and is being written down
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		r.handler.Close()
+	}()
+	select {
+	case <-closed:
+		t.Error("closed while an answer was being written down")
+	case <-time.After(100 * time.Millisecond):
+	}
+	open()
+	<-closed
+	if got := r.mirror("GET", "library/a/manifests/3"); got.StatusCode == http.StatusOK {
 		t.Errorf("%d after Close", got.StatusCode)
 	}
 }
 
-// TestEverySource is named in the event of a blob that came from several.
+// TestBytesOfEachSource: each is named in the event of a blob that came from several.
 func TestBytesOfEachSource(t *testing.T) {
 	r := newRoom(t, nil)
 	r.set(func(c *config.Config) { c.Fetch.RangeMin = mib })

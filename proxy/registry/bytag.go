@@ -1,0 +1,145 @@
+package registry
+
+import (
+	"context"
+	"errors"
+)
+
+// byTag asks the origin what the tag stands for, unless it said so a moment ago
+// and the asker may know.
+func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
+	k := tagKey{req.cacheName(), req.Reference, classOf(req.Header.Values("Accept"))}
+	last, held := h.shelf.latest(k)
+	ttl := h.settings().Cache.TagTTL
+	if held && h.now().Sub(last.Checked) < ttl && h.ledger.admits(req.name(), req.Asker) {
+		if req.head() {
+			return &found{entry: last}, nil
+		}
+		f, err := h.byDigest(x, req, last)
+		if limited(err) {
+			return h.lastKnown(req, k, err)
+		}
+		return f, err
+	}
+	others := len(h.mirrors(req)) > 0
+	may := h.reachable
+	if held || others {
+		may = h.worthAsking
+	}
+	if err := may(req); err != nil {
+		return h.lastKnown(req, k, err)
+	}
+	if !held && !req.head() {
+		f, err := h.unlessSlow(req, k, h.getManifest)
+		switch {
+		case err == nil:
+			return f, nil
+		case !limited(err) || !others:
+			return h.lastKnown(req, k, err)
+		}
+		// HEAD costs nothing of the limit, and mirrors have what it names.
+	}
+	wait := h.opt.Waits.Ask
+	if _, ok := h.shelf.kept(k); ok {
+		wait = h.opt.Waits.Check
+	}
+	f, err := h.unlessSlow(req, k, func(req *Request, reference string) (*found, error) {
+		return h.headManifest(req, reference, wait)
+	})
+	if err != nil {
+		return h.lastKnown(req, k, err)
+	}
+	if f.stale {
+		return f, nil
+	}
+	if spent(f.header) && !others {
+		if old, ok := h.instead(k, f.entry); ok {
+			return old, nil
+		}
+	}
+	switch {
+	case req.head():
+		return f, nil
+	case f.Digest == "":
+		return h.getManifest(req, req.Reference)
+	}
+	f, err = h.byDigest(x, req, f.entry)
+	if limited(err) {
+		return h.lastKnown(req, k, err)
+	}
+	return f, err
+}
+
+// errLate is why mirrors are asked about a tag before the origin has failed.
+var errLate = errors.New("the origin has not answered yet")
+
+// unlessSlow asks the origin about a tag. If that takes long and mirrors may be
+// believed about it, theirs is the answer; if they may not, the origin is waited for.
+func (h *Handler) unlessSlow(req *Request, k tagKey, ask func(*Request, string) (*found, error)) (*found, error) {
+	if len(h.mirrors(req)) == 0 || !h.admitsOffline(req) {
+		return ask(req, k.tag)
+	}
+	ctx, cancel := context.WithTimeoutCause(req.Context(), h.opt.Waits.Check, errLate)
+	defer cancel()
+	hasty := *req
+	hasty.Request = req.Request.WithContext(ctx)
+	f, err := ask(&hasty, k.tag)
+	if !errors.Is(err, errLate) {
+		return f, err
+	}
+	if f, err := h.supposed(req, k, errLate); err == nil {
+		return f, nil
+	}
+	return ask(req, k.tag) // which is still being asked
+}
+
+// lastKnown is what is served when the origin gave no answer: the last one it
+// gave, marked as such. An answer, however unwelcome, is passed on.
+func (h *Handler) lastKnown(req *Request, k tagKey, cause error) (*found, error) {
+	if definite(cause) {
+		_, held := h.shelf.kept(k)
+		h.turnedAway(req, cause, held)
+		return nil, cause
+	}
+	if !h.admitsOffline(req) {
+		return nil, h.stranger(req, h.untold(req, cause))
+	}
+	f, err := h.supposed(req, k, cause)
+	if err == nil {
+		return f, nil
+	}
+	if !h.settings().Cache.OfflineStale && !req.offline() {
+		return nil, err
+	}
+	if f, ok := h.atHand(k); ok {
+		f.note, f.stale = "last known tag: "+reason(cause), true
+		return f, nil
+	}
+	return nil, err
+}
+
+// atHand is the stored manifest that the origin last said the tag stands for.
+func (h *Handler) atHand(k tagKey) (*found, bool) {
+	for _, find := range [...]func(tagKey) (entry, bool){h.shelf.kept, h.shelf.lastResort} {
+		if e, ok := find(k); ok {
+			if f, ok := h.stored(e); ok {
+				return f, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// instead is the last known manifest of a tag that moved to one which is not here
+// and cannot be had while the pull limit is used up.
+func (h *Handler) instead(k tagKey, now entry) (*found, bool) {
+	if _, here := h.stored(now); here {
+		return nil, false
+	}
+	f, ok := h.atHand(k)
+	if ok {
+		h.shelf.unhear(k) // so that the next request asks again, and is answered the same
+		f.note, f.stale = "last known tag: "+k.name.Registry+"'s limit is used up, and the tag has moved to "+string(now.Digest), true
+	}
+	return f, ok
+}

@@ -1,0 +1,96 @@
+package registry
+
+import (
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"io"
+
+	"pulley/cache"
+)
+
+// again takes a span up at off, from whatever holds the blob now.
+func (s *stream) again(w io.Writer, i int, off, end int64) (done bool, err error) {
+	n := int64(-1)
+	if end >= 0 {
+		n = end - off
+	}
+	b, err := s.h.cache.Get(s.req.Digest)
+	if err == nil {
+		defer func() { _ = b.Close() }()
+		if n < 0 {
+			n = b.Size() - off
+		}
+		if _, err := b.File().Seek(off, io.SeekStart); err != nil {
+			return true, err
+		}
+		_, err := io.CopyN(w, b.File(), n)
+		return true, err
+	}
+	f, first, err := s.h.cache.Join(s.req.Digest)
+	if errors.Is(err, cache.ErrStored) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	d := s.h.drives.of(s.h, f)
+	d.join(s.req)
+	if s.whole {
+		n = -1
+	}
+	r, err := f.Reader(s.ctx, off, n, s.whole)
+	if first {
+		s.x.event.FromNet += s.drive.bill()
+		s.h.start(d)
+	}
+	if err != nil {
+		return false, err
+	}
+	_ = s.readers[i].Close()
+	s.gave(s.from[i], off)
+	s.drive.closed(s)
+	s.readers[i], s.from[i], s.fill, s.drive, s.first = r, off, f, d, first
+	d.opened(s)
+	return false, nil
+}
+
+// goOn sends the rest of a span from upstream when it cannot be kept here. If the
+// answer carries the blob to its end, what went before is hashed, so that the
+// end can still be held back until all of it fits.
+func (s *stream) goOn(w io.Writer, r *cache.Reader, off, end int64, cause error) error {
+	s.x.unkept(cause)
+	s.h.log.Warn("registry: passed through from here on", "digest", s.req.Digest, "offset", off, "err", cause)
+	n := int64(-1)
+	if end >= 0 {
+		n = end - off
+	}
+	if !s.whole {
+		return s.h.passRest(s.ctx, s.x, w, s.req, off, n, nil)
+	}
+	var sum hash.Hash = sha256.New()
+	if off > 0 {
+		before, ok := r.Hash()
+		if !ok {
+			return s.h.passRest(s.ctx, s.x, &skipper{w: w, skip: off}, s.req, 0, -1, sum)
+		}
+		sum = before
+	}
+	return s.h.passRest(s.ctx, s.x, w, s.req, off, n, sum)
+}
+
+// skipper writes all but the first bytes.
+type skipper struct {
+	w    io.Writer
+	skip int64
+}
+
+func (k *skipper) Write(p []byte) (int, error) {
+	d := min(k.skip, int64(len(p)))
+	k.skip -= d
+	if int(d) == len(p) {
+		return len(p), nil
+	}
+	n, err := k.w.Write(p[d:])
+	return int(d) + n, err
+}
