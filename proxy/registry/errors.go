@@ -18,6 +18,7 @@ const (
 	NameInvalid     Code = "NAME_INVALID"
 	NameUnknown     Code = "NAME_UNKNOWN"
 	TagInvalid      Code = "TAG_INVALID"
+	TooManyRequests Code = "TOOMANYREQUESTS"
 	Unauthorized    Code = "UNAUTHORIZED"
 	Denied          Code = "DENIED"
 	Unsupported     Code = "UNSUPPORTED"

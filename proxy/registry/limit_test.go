@@ -111,3 +111,16 @@ func TestLimitAdviceIsTrue(t *testing.T) {
 		t.Errorf("advice that helps nobody who is logged in and asks for what is private: %s", got.body)
 	}
 }
+
+// TestTooManyRequestsIsNotUnknown: a refusal that names no code does not come to mean that there is no such image.
+func TestTooManyRequestsIsNotUnknown(t *testing.T) {
+	r := newRoom(t, nil)
+	r.hub.Push("library/a", "1", hubtest.RandomImage(1, 1, 1000))
+	f := hubtest.Abuse("60")
+	f.Host = "registry-1.docker.io"
+	r.hub.SetFaults(f)
+	got := r.mirror("GET", "docker.io/library/a/manifests/1")
+	if got.StatusCode != http.StatusTooManyRequests || got.code() != "TOOMANYREQUESTS" {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+}

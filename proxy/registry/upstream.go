@@ -323,7 +323,11 @@ func unreached(err error) bool {
 // saidNo passes the origin's refusal on, in the words it used.
 func (h *Handler) saidNo(req *Request, status *source.StatusError) *refusalError {
 	code, message := Code(status.Code), status.Message
-	if code == "" {
+	switch {
+	case code != "":
+	case status.Status == http.StatusTooManyRequests:
+		code = TooManyRequests
+	default:
 		code = req.unknownCode()
 	}
 	if message == "" {
