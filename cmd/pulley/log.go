@@ -102,6 +102,9 @@ func (a *app) printEvent(w io.Writer, e control.Event) {
 	if e.Way != "" {
 		line.WriteString(" by " + e.Way)
 	}
+	if e.PullsLeft != nil {
+		fmt.Fprintf(&line, "; %d pulls left", *e.PullsLeft)
+	}
 	for _, more := range []string{e.Note, e.Err} {
 		if more != "" {
 			line.WriteString("; " + more)

@@ -126,6 +126,7 @@ type Event struct {
 	Way        string        `json:"way,omitempty"`    // how they were reached: "direct 192.0.2.1", "egress jump"
 	Duration   time.Duration `json:"duration"`         // ns
 	FirstByte  time.Duration `json:"first_byte"`
+	PullsLeft  *int          `json:"pulls_left,omitempty"` // of the asker's limit, if the registry said so in answer to this
 	Note       string        `json:"note,omitempty"`
 	Err        string        `json:"err,omitempty"`
 }

@@ -33,7 +33,8 @@ type Event struct {
 	Way       string        `json:"way,omitempty"`    // how they were reached: "direct 192.0.2.1", "egress jump"
 	Duration  time.Duration `json:"duration"`
 	FirstByte time.Duration `json:"first_byte"`
-	Note      string        `json:"note,omitempty"` // what a person may want to know
+	PullsLeft *int          `json:"pulls_left,omitempty"` // of the asker's limit, as the origin said in answer to this
+	Note      string        `json:"note,omitempty"`       // what a person may want to know
 	Err       string        `json:"err,omitempty"`
 	Unkept    string        `json:"-"` // why nothing of it could be cached; "" else
 }

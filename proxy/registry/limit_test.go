@@ -32,6 +32,12 @@ func TestPullLimitOfEach(t *testing.T) {
 	if left["alice"] != 97 || left["anonymous"] != 99 {
 		t.Errorf("left: %v", left)
 	}
+	said := func(n int) {
+		t.Helper()
+		r.event(func(e registry.Event) bool { return e.PullsLeft != nil && *e.PullsLeft == n })
+	}
+	said(97)
+	said(99)
 }
 
 // TestLimitUsedUp: a held tag is served and marked, also when it has moved to what

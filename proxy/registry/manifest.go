@@ -61,6 +61,9 @@ func (h *Handler) serveManifest(x *exchange, req *Request) {
 			x.event.FromNet = int64(len(f.body))
 		}
 		copyLimits(x.Header(), f.header)
+		if l, said := source.ParseRateLimit(f.header, h.now()); said && x.event.Source == fromOrigin && l.Remaining >= 0 {
+			x.event.PullsLeft = &l.Remaining
+		}
 	}
 	if f.note != "" {
 		x.note(f.note)

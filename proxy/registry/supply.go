@@ -96,11 +96,14 @@ func (d *drive) List() []fetch.Source {
 	return d.sure(list)
 }
 
-// sure leaves those out whose word about the size would be the first to be heard
-// and has not proved worth anything, if there are others: a page that says "pay
-// here" is shorter than any layer.
+// sure leaves those out that have not proved worth anything, if there are others,
+// where more than their bytes would have to be believed or waited for: their word
+// about the size would be the first to be heard (a page that says "pay here" is
+// shorter than any layer), or only parts of the blob are wanted, and theirs could
+// be shown when all of it is here.
 func (d *drive) sure(list []fetch.Source) []fetch.Source {
-	if d.fill.Size() >= 0 || d.h.sizes.hint(d.fill.Digest()) > 0 {
+	sized := d.fill.Size() >= 0 || d.h.sizes.hint(d.fill.Digest()) > 0
+	if sized && d.fill.WasWhole() {
 		return list
 	}
 	doubtful := func(s fetch.Source) bool { return !s.Origin() && !s.Proven() }

@@ -24,9 +24,9 @@ type RateLimit struct {
 	At        time.Time
 }
 
-// parseLimit reads ratelimit-limit ("100;w=21600") and ratelimit-remaining. The
-// address that the limit is counted for (docker-ratelimit-source) is left alone.
-func parseLimit(h http.Header, now time.Time) (RateLimit, bool) {
+// ParseRateLimit reads ratelimit-limit ("100;w=21600") and ratelimit-remaining. The
+// address that the limit is counted for (docker-ratelimit-source) is left alone. False: the headers say nothing.
+func ParseRateLimit(h http.Header, now time.Time) (RateLimit, bool) {
 	limit, window, ok := parseQuota(h.Get("Ratelimit-Limit"))
 	if !ok {
 		return RateLimit{}, false
@@ -63,7 +63,7 @@ const maxLimits = 256
 
 // observe remembers the limit that an answer of the origin carries.
 func (o *Origin) observe(h http.Header, id Identity) {
-	l, ok := parseLimit(h, o.set.now())
+	l, ok := ParseRateLimit(h, o.set.now())
 	if !ok || o.mirror {
 		return
 	}
