@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,9 +12,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"pulley/internal/control"
 	"pulley/internal/hubtest"
 	"pulley/internal/waytest"
 )
@@ -165,6 +168,32 @@ func TestPullsGoAnotherWay(t *testing.T) {
 			p.pull(func() {})
 			p.logSays(c.log...)
 		})
+	}
+}
+
+// TestPlacesAreRememberedOverARestart: how fast a place is need not be found out anew.
+func TestPlacesAreRememberedOverARestart(t *testing.T) {
+	p := newTrip(t, buildPulley(t))
+	p.withMirrors = true
+	p.start()
+	p.pull(func() {})
+	_ = p.daemon.Process.Signal(os.Interrupt)
+	if err := p.daemon.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	cmd := exec.Command(p.binary, "mirror", "ls", "docker.io", "--json")
+	cmd.Env = append(os.Environ(), "PULLEY_HOME="+p.home)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []control.Source
+	if err := json.Unmarshal(out, &list); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if !slices.ContainsFunc(list, func(s control.Source) bool { return s.Rate > 0 && s.FirstByte > 0 }) {
+		t.Errorf("nothing is remembered of any place: %s", out)
 	}
 }
 

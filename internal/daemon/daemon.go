@@ -314,6 +314,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	written.Go(func() { d.history.run(d.end) })
 	part("settings", d.settings.Run)
 	part("registry", func(context.Context) error { return d.handler.Run(serving) })
+	part("sources", func(context.Context) error { return d.sources.Run(serving) })
+	part("network", d.watchNetwork)
 	part("port", func(ctx context.Context) error { defer served(); return d.port.Serve(ctx, d.listener) })
 	part("control", func(ctx context.Context) error { return server.New(d, d.opt.Log).Serve(ctx, d.control) })
 	part("history", d.keep)
