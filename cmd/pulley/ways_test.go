@@ -174,7 +174,6 @@ func TestPullsGoAnotherWay(t *testing.T) {
 // TestPlacesAreRememberedOverARestart: how fast a place is need not be found out anew.
 func TestPlacesAreRememberedOverARestart(t *testing.T) {
 	p := newTrip(t, buildPulley(t))
-	p.withMirrors = true
 	p.start()
 	p.pull(func() {})
 	_ = p.daemon.Process.Signal(os.Interrupt)
