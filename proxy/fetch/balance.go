@@ -21,7 +21,12 @@ const (
 	hiccup = time.Second
 	// maxWaste is which part of the blob may be sent in vain for the sake of
 	// speed.
-	maxWaste = 0.03
+	maxWaste = 0.015
+	// buffered and mostBuffered are how much of what a connection brings lies in
+	// buffers on the way, in seconds and in bytes at most: systems let a receive
+	// buffer grow to a few mebibytes.
+	buffered     = 0.4
+	mostBuffered = 6 << 20
 )
 
 // mind looks after the connections until the run ends.
@@ -242,7 +247,7 @@ func (r *run) split(w *worker, speed float64, setup time.Duration, now time.Time
 		return
 	}
 	// What is on its way to a connection that is closed was sent in vain.
-	flying := min(moved, leastMove+rate*max(w.peer.first, tick).Seconds())
+	flying := min(moved, leastMove+rate*w.peer.first.Seconds()+min(rate*buffered, mostBuffered))
 	if gain < rescue && r.wasted+flying > maxWaste*float64(r.size()) {
 		return
 	}

@@ -36,7 +36,7 @@ func (r *run) portion(c choice, claim Claim) (loose bool) {
 	off, end := claim.Range()
 	left := end - off
 	if end < 0 {
-		left = max(r.size()-off, minChunk) // by the hint
+		left = r.size() - off // by the hint
 	}
 	n := chunk(c.rate, largest, span)
 	least := max(int64(c.rate*max(lastTime, 4*firstByte).Seconds()), lastChunk)
@@ -47,7 +47,7 @@ func (r *run) portion(c choice, claim Claim) (loose bool) {
 	switch {
 	case n+n/4 < left: // no crumbs
 		claim.Limit(n)
-	case end < 0: // not beyond the hint: a claim from behind the blob's end on would contradict its size
+	case end < 0 && left > 0: // see squeeze
 		claim.Limit(left)
 	}
 	return false
@@ -105,7 +105,11 @@ func (r *run) squeeze() {
 		}
 		off, end := w.claim.Range()
 		n := chunk(w.peer.rate, 0, 0)
-		if w.loose && !w.peer.whole && !w.squeezed && (end < 0 || end-off > 2*n) {
+		if end < 0 && r.size() >= 0 { // a claim from behind the blob's end on would contradict its size
+			end = r.size()
+			n = min(n, end-off)
+		}
+		if n > 0 && w.loose && !w.peer.whole && !w.squeezed && (end < 0 || end-off > 2*n) {
 			w.squeezed = true
 			w.claim.Limit(n)
 		}
