@@ -12,8 +12,10 @@ const (
 	leastGain = 200 * time.Millisecond
 	// leastMove is the least that is worth a request for less than a second.
 	leastMove = 64 << 10
-	// rescue is how many seconds must be saved for it to be done at any price.
+	// rescue is how many seconds must be saved for it to be done although enough
+	// was sent in vain, if it is cheap.
 	rescue = 2
+	cheap  = 1 << 20
 	// crawl is how long a claim may still take on a connection that is far slower
 	// than another: the rest is somebody else's.
 	crawl = 5 * time.Second
@@ -248,7 +250,7 @@ func (r *run) split(w *worker, speed float64, setup time.Duration, now time.Time
 	}
 	// What is on its way to a connection that is closed was sent in vain.
 	flying := min(moved, leastMove+rate*w.peer.first.Seconds()+min(rate*buffered, mostBuffered))
-	if gain < rescue && r.wasted+flying > maxWaste*float64(r.size()) {
+	if r.wasted+flying > maxWaste*float64(r.size()) && (gain < rescue || flying > cheap) {
 		return
 	}
 	r.wasted += flying
