@@ -55,7 +55,7 @@ func TestAway(t *testing.T) {
 				t.Run(e.name+"/"+o.name, func(t *testing.T) {
 					t.Parallel()
 					began := time.Now()
-					from := pullAway(t, e, o, uint64(300+i)) //nolint:gosec // a small number
+					from := pullAway(t, e, o, uint64(300+i))
 					if !t.Failed() {
 						results.ran(e.name, o.name, fmt.Sprintf("%s %.1fs", from, time.Since(began).Seconds()))
 					}
@@ -70,7 +70,7 @@ func pullAway(t *testing.T, e engine, o outage, seed uint64) (from string) {
 	t.Helper()
 	r := newRigWith(t, settings{
 		tagTTL: "1h", fetch: "range_min = \"1MiB\"\nconnections = 4",
-		mirrors: []mirror{{style: hubtest.StyleHost}, {style: hubtest.StyleNS}},
+		mirrors: []hubtest.Style{hubtest.StyleHost, hubtest.StyleNS},
 	})
 	o.begin(r)
 	s := r.open(t, e, o.mode)

@@ -44,7 +44,7 @@ func TestLies(t *testing.T) {
 			for i, l := range lies {
 				t.Run(e.name+"/"+l.name, func(t *testing.T) {
 					t.Parallel()
-					how := pullLie(t, e, l, uint64(100+i)) //nolint:gosec // a small number
+					how := pullLie(t, e, l, uint64(100+i))
 					if !t.Failed() {
 						results.ran(e.name, l.name, how)
 					}
@@ -60,7 +60,7 @@ func pullLie(t *testing.T, e engine, l lie, seed uint64) (how string) {
 	t.Helper()
 	r := newRigWith(t, settings{
 		tagTTL: "1h", fetch: "range_min = \"1MiB\"\nconnections = 4", route: "m1",
-		mirrors: []mirror{{style: hubtest.StyleHost}, {style: hubtest.StylePrefix}},
+		mirrors: []hubtest.Style{hubtest.StyleHost, hubtest.StylePrefix},
 	})
 	liar, w := r.mirrors[0], r.wiring(t, l.mode)
 	s := r.open(t, e, l.mode)

@@ -31,7 +31,7 @@ func TestPrivacy(t *testing.T) {
 				t.Parallel()
 				r := newRigWith(t, settings{
 					tagTTL: "1ms", fetch: "range_min = \"1MiB\"\nconnections = 4",
-					mirrors: []mirror{{style: hubtest.StyleHost}, {style: hubtest.StylePrefix}, {style: hubtest.StyleNS}},
+					mirrors: []hubtest.Style{hubtest.StyleHost, hubtest.StylePrefix, hubtest.StyleNS},
 				})
 				// Slow enough that mirrors are of use whatever the route.
 				r.hub.SetFaults(hubtest.Faults{Kind: hubtest.CDN, Bandwidth: 2 << 20})
@@ -39,7 +39,7 @@ func TestPrivacy(t *testing.T) {
 				versions.Store(e.name, s.version(t))
 				for i, route := range routes {
 					began := time.Now()
-					r.pullSecret(t, s, route, uint64(600+2*i)) //nolint:gosec // a small number
+					r.pullSecret(t, s, route, uint64(600+2*i))
 					if !t.Failed() {
 						results.ran(e.name, route, fmt.Sprintf("ok %.1fs", time.Since(began).Seconds()))
 					}

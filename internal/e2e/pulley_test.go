@@ -37,13 +37,7 @@ type settings struct {
 	tagTTL  string // how long Pulley believes a tag
 	fetch   string // further lines of [fetch]
 	route   string // Docker Hub's; "" is auto
-	mirrors []mirror
-}
-
-// mirror is one that is switched on; the first is called m1.
-type mirror struct {
-	style hubtest.Style
-	more  string // further lines of its table
+	mirrors []hubtest.Style // those that are switched on: m1, m2 …
 }
 
 // newRig starts both, with nothing particular. tagTTL is how long Pulley believes a tag.
@@ -60,8 +54,8 @@ func newRigWith(t *testing.T, s settings) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.hub.Close)
-	for _, m := range s.mirrors {
-		r.mirrors = append(r.mirrors, hubtest.MirrorOf(t, r.hub, m.style))
+	for _, style := range s.mirrors {
+		r.mirrors = append(r.mirrors, hubtest.MirrorOf(t, r.hub, style))
 	}
 	dir, err := os.MkdirTemp("/tmp", "e2ep")
 	if err != nil {
@@ -88,9 +82,9 @@ func (r *rig) config(s settings) string {
 	fmt.Fprintf(&text, "listen = \"127.0.0.1:0\"\n[cache]\ntag_ttl = %q\n", s.tagTTL)
 	fmt.Fprintf(&text, "[fetch]\nextra_roots = [%q]\n%s\n", r.hub.RootsFile(), s.fetch)
 	fmt.Fprintf(&text, "[[registry]]\nname = \"docker.io\"\nroute = %q\n", cmp.Or(s.route, "auto"))
-	for i, m := range s.mirrors {
-		fmt.Fprintf(&text, "[[registry.mirror]]\nname = \"m%d\"\nurl = \"https://%s\"\nstyle = %q\nenabled = true\n%s\n",
-			i+1, r.mirrors[i].Hosts()[0], m.style, m.more)
+	for i, style := range s.mirrors {
+		fmt.Fprintf(&text, "[[registry.mirror]]\nname = \"m%d\"\nurl = \"https://%s\"\nstyle = %q\nenabled = true\n",
+			i+1, r.mirrors[i].Hosts()[0], style)
 	}
 	for _, h := range append([]*hubtest.Hub{r.hub}, r.mirrors...) {
 		for _, host := range h.Hosts() {
