@@ -34,9 +34,9 @@ var alice = &login{"alice", "open sesame"}
 
 // settings is what a rig's config.toml says besides where things are.
 type settings struct {
-	tagTTL  string // how long Pulley believes a tag
-	fetch   string // further lines of [fetch]
-	route   string // Docker Hub's; "" is auto
+	tagTTL  string          // how long Pulley believes a tag
+	fetch   string          // further lines of [fetch]
+	route   string          // Docker Hub's; "" is auto
 	mirrors []hubtest.Style // those that are switched on: m1, m2 …
 }
 
