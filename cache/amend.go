@@ -32,6 +32,35 @@ func (f *Fill) Given(off, end int64) bool {
 	return false
 }
 
+// Doubt withholds, from now on and whatever Claim.From said, what anybody but one
+// source has brought or brings: for a reader that could not make up for a wrong
+// byte. Call it before that Reader is made; what others were given stays given. It
+// is for this fill: one that is resumed knows nothing of it.
+func (f *Fill) Doubt(trusted string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.trusted != nil || f.verified {
+		return
+	}
+	f.trusted = &trusted
+	var all parts
+	for _, p := range f.parts {
+		if f.doubts(p.Source) {
+			p.Withheld = true
+			f.held.add(p.Off, p.End)
+		}
+		all.set(p)
+	}
+	f.parts = all
+	for _, c := range f.claims {
+		c.hold = c.hold || f.doubts(c.source)
+	}
+	f.announce()
+}
+
+// doubts reports whether a source's bytes are withheld because of Doubt. Needs mu.
+func (f *Fill) doubts(source string) bool { return f.trusted != nil && source != *f.trusted }
+
 // freeze is for a digest that did not fit. The journal learns at once that
 // nothing of what is there is to be shown before it does: after a kill the next
 // run would not know. Needs mu and proving; lets mu go meanwhile.

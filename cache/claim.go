@@ -132,7 +132,7 @@ func (c *Claim) Limit(n int64) {
 func (c *Claim) From(source string, withhold bool) {
 	c.f.mu.Lock()
 	defer c.f.mu.Unlock()
-	c.source, c.hold = source, withhold
+	c.source, c.hold = source, withhold || c.f.doubts(source)
 }
 
 // SetSize is the fill's.

@@ -50,10 +50,11 @@ type Fill struct {
 	news    chan struct{} // closed at the next change of demand; made when somebody waits
 	size    int64         // -1 unknown
 	have    ranges
-	parts   parts  // who brought what have has
-	held    ranges // of them, what readers get only when the digest fits
-	given   ranges // what closed readers were given
-	resumed int64  // bytes found at the start
+	parts   parts   // who brought what have has
+	held    ranges  // of them, what readers get only when the digest fits
+	trusted *string // whose bytes alone are shown, after Doubt
+	given   ranges  // what closed readers were given
+	resumed int64   // bytes found at the start
 	claims  []*Claim
 	late    []span // what released claims wrote and could not journal any more: the fill was ending
 	readers map[*Reader]struct{}

@@ -121,6 +121,10 @@ func (h *Handler) blobFromFill(x *exchange, req *Request, specs []rangeSpec) boo
 		return true
 	}
 	d := h.drives.of(h, f)
+	if neverHeals(x.event.Agent) {
+		d.careful.Store(true)
+		f.Doubt(fromOrigin)
+	}
 	d.join(req)
 	h.wonder(req, "blobs/"+string(req.Digest), wonderFor)
 	s := &stream{h: h, x: x, req: req, fill: f, drive: d, specs: specs, first: first}

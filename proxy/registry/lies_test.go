@@ -107,6 +107,56 @@ func TestALieIsNotServed(t *testing.T) {
 	}
 }
 
+// TestALieIsNotShownToWhoeverCannotHeal: a client that would never recover from a
+// wrong byte is shown none, of a mirror that has proved itself either, alone or
+// beside a client that is shown them.
+func TestALieIsNotShownToWhoeverCannotHeal(t *testing.T) {
+	const size = 4 * mib
+	for agent, heals := range map[string]bool{
+		"containerd/1.6.20~ds1": false, "containerd/v2.4.2": false, "docker/29.1.3 go/go1.26 os/linux": false, "docker/library-import": false,
+		"docker/20.10.24+dfsg1 go/go1.19": true, "containers/5.23.1 (github.com/containers/image)": true, "skopeo/1.9.3": true,
+	} {
+		for _, company := range []bool{false, true} {
+			t.Run(agent+map[bool]string{true: ", in company"}[company], func(t *testing.T) {
+				t.Parallel()
+				r := newRoom(t, nil)
+				one := r.addMirror("one", hubtest.StyleHost)
+				r.switchTo("one")
+				r.place("one").Prove()
+				d, want := r.layer(1, size)
+				hold := hubtest.Faults{Kind: hubtest.Blob, Method: "GET", Stall: hubtest.At(size - 200<<10), First: 1}
+				lie := hubtest.Faults{Kind: hubtest.Blob, Method: "GET", WrongByte: hubtest.At(3 * mib)}
+				other := make(chan struct{})
+				if company {
+					one.SetFaults(lie, hold)
+					go func() {
+						defer close(other)
+						r.do("GET", blobURL(d), "User-Agent", "skopeo/1.9.3")
+					}()
+					r.until("the blob is on its way", func() bool { return one.BytesSent(d) > 3*mib+mib/2 })
+					go func() { one.Release() }()
+				} else {
+					close(other)
+					one.SetFaults(lie)
+				}
+				got := r.do("GET", blobURL(d), "User-Agent", agent)
+				<-other
+				switch {
+				case got.err == nil && same(got.body, want):
+				case !heals:
+					t.Errorf("%d bytes, %v", len(got.body), got.err)
+				case got.err == nil:
+					t.Error("it was given wrong bytes and ended as if all was well")
+				}
+				r.idle()
+				if r.standing("one").Expelled == nil {
+					t.Error("the liar is not expelled")
+				}
+			})
+		}
+	}
+}
+
 // TestALieHarmsNobodyElse: those who were not given the wrong byte get what they
 // asked for from the same download.
 func TestALieHarmsNobodyElse(t *testing.T) {

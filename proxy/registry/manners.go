@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -103,4 +105,26 @@ func (m *manners) put(v visit, d deed) {
 		}
 	}
 	m.had[v] = d
+}
+
+// neverHeals says of a client, by the name it gives itself, that it cannot make up
+// for a wrong byte it was sent. containerd takes up a broken transfer behind what
+// it has, whatever it is answered (of a whole blob it drops as many bytes as it has
+// already), and once it has as many as there should be it asks no more until its
+// garbage collector has been by (Fetch and Copy in its core/remotes and
+// core/content). Docker Engine may use containerd's store since version 23. Such a
+// client is shown a mirror's bytes when the digest fits, and the origin's at once.
+func neverHeals(agent string) bool {
+	for _, name := range [...]string{"containerd/", "buildkit/", "nerdctl/", "stargz-snapshotter/"} {
+		if strings.HasPrefix(agent, name) {
+			return true
+		}
+	}
+	version, docker := strings.CutPrefix(agent, "docker/")
+	if !docker {
+		return false
+	}
+	major, _, _ := strings.Cut(version, ".")
+	n, err := strconv.Atoi(major)
+	return err != nil || n >= 23
 }

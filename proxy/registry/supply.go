@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"pulley/cache"
 	"pulley/internal/config"
@@ -22,6 +23,7 @@ type supply struct {
 	askers  []*asking
 	mirrors map[at]*mirrored // so that each stays the same source
 	origin  *origin
+	careful atomic.Bool          // some client could not make up for a wrong byte
 	streams map[*stream]struct{} // that are being answered
 
 	tale tale
@@ -313,6 +315,9 @@ type mirrored struct {
 	repository string
 	refused    bool // it has not this blob; guarded by the drive's mu
 }
+
+// Proven implements fetch.Source: whether its bytes may be shown at once.
+func (m *mirrored) Proven() bool { return !m.d.careful.Load() && m.BlobRef.Proven() }
 
 // Open implements fetch.Source.
 func (m *mirrored) Open(ctx context.Context, off, end int64) (*source.Body, error) {
