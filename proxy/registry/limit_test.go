@@ -118,15 +118,18 @@ func TestLimitAdviceIsTrue(t *testing.T) {
 	}
 }
 
-// TestTooManyRequestsIsNotUnknown: a refusal that names no code does not come to mean that there is no such image.
+// TestTooManyRequestsIsNotUnknown: a refusal that names no code does not come to mean that there is no such image, nor one
+// of the token service that there is something wrong with the registry.
 func TestTooManyRequestsIsNotUnknown(t *testing.T) {
-	r := newRoom(t, nil)
-	r.hub.Push("library/a", "1", hubtest.RandomImage(1, 1, 1000))
-	f := hubtest.Abuse("60")
-	f.Host = "registry-1.docker.io"
-	r.hub.SetFaults(f)
-	got := r.mirror("GET", "docker.io/library/a/manifests/1")
-	if got.StatusCode != http.StatusTooManyRequests || got.code() != "TOOMANYREQUESTS" {
-		t.Errorf("%d %s", got.StatusCode, got.body)
+	for _, host := range []string{"registry-1.docker.io", "auth.docker.io"} {
+		r := newRoom(t, nil)
+		r.hub.Push("library/a", "1", hubtest.RandomImage(1, 1, 1000))
+		f := hubtest.Abuse("60")
+		f.Host = host
+		r.hub.SetFaults(f)
+		got := r.mirror("GET", "docker.io/library/a/manifests/1")
+		if got.StatusCode != http.StatusTooManyRequests || got.code() != "TOOMANYREQUESTS" || !has(string(got.body), "in 1m0s") {
+			t.Errorf("%s: %d %s", host, got.StatusCode, got.body)
+		}
 	}
 }

@@ -290,7 +290,7 @@ func (h *Handler) answerError(x *exchange, req *Request, err error) {
 		no.write(x, req.Request)
 		return
 	}
-	if status, ok := spoken(err); ok && !status.Elsewhere && status.Status >= 400 && status.Status < 500 {
+	if status, ok := spoken(err); ok && (!status.Elsewhere || overrun(status)) && status.Status >= 400 && status.Status < 500 {
 		h.saidNo(req, status).write(x, req.Request)
 		return
 	}
@@ -310,6 +310,12 @@ func (h *Handler) answerError(x *exchange, req *Request, err error) {
 		code = http.StatusGatewayTimeout
 	}
 	req.unreachable(code, reason(err)).write(x, req.Request)
+}
+
+// overrun says that it was the registry's token service that was asked too much.
+func overrun(status *source.StatusError) bool {
+	var service *token.ServiceError
+	return status.Status == http.StatusTooManyRequests && errors.As(status.Err, &service)
 }
 
 // unreached says that no word came from the registry at all.
