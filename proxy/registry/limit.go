@@ -45,6 +45,22 @@ func (h *Handler) limitAdvice(req *Request, status *source.StatusError) string {
 		cmp.Or(status.Message, "too many requests"), req.Registry.Name, when, help)
 }
 
+// silentFor is what a client that waits without a word is told to wait each time.
+const silentFor = 5 * time.Second
+
+// waitsSilently says of a client, by the name it gives itself, that it takes a
+// Retry-After for an order and shows its person nothing meanwhile: podman, skopeo,
+// buildah and CRI-O (containers/image) do so four times, a minute each. The reason,
+// with the time to come back, is in the answer that they show then.
+func waitsSilently(agent string) bool {
+	for _, name := range [...]string{"containers/", "skopeo/", "libpod/", "buildah/", "cri-o/"} {
+		if len(agent) >= len(name) && strings.EqualFold(agent[:len(name)], name) {
+			return true
+		}
+	}
+	return false
+}
+
 // free says that a mirror is there for whoever switches it on.
 func free(m config.Mirror) bool {
 	return !m.Enabled && m.Closed == "" && m.Needs == "" && !m.Incomplete() && len(m.Only) == 0

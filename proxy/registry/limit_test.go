@@ -133,3 +133,19 @@ func TestTooManyRequestsIsNotUnknown(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodyWaitsSilentlyForLong: clients that sleep as long as they are told and say nothing are told little; what they show
+// in the end says how long it will be. Others are told all.
+func TestNobodyWaitsSilentlyForLong(t *testing.T) {
+	for agent, want := range map[string]string{
+		"containers/5.23.1 (github.com/containers/image)": "5", "skopeo/1.9.3": "5", "Buildah/1.28": "5", "docker/20.10.24": "5400",
+	} {
+		r := newRoom(t, nil)
+		r.hub.Push("library/a", "1", hubtest.RandomImage(1, 1, 1000))
+		r.hub.SetFaults(hubtest.PullLimit("", "5400"))
+		got := r.mirror("GET", "docker.io/library/a/manifests/1", "User-Agent", agent)
+		if got.StatusCode != http.StatusTooManyRequests || got.Header.Get("Retry-After") != want || !has(string(got.body), "in 1h30m") {
+			t.Errorf("%s: %d, Retry-After %q: %s", agent, got.StatusCode, got.Header.Get("Retry-After"), got.body)
+		}
+	}
+}

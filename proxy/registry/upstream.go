@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -361,6 +362,9 @@ func (h *Handler) saidNo(req *Request, status *source.StatusError) *refusalError
 	no := refuse(status.Status, code, message)
 	no.header = http.Header{}
 	copyHeader(no.header, status.Header, "Retry-After", "Content-Range")
+	if status.RetryAfter > silentFor && waitsSilently(req.UserAgent()) {
+		no.header.Set("Retry-After", strconv.Itoa(int(silentFor.Seconds())))
+	}
 	copyLimits(no.header, status.Header)
 	return no
 }
