@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -128,7 +129,9 @@ func (h *Handler) agreed(req *Request, k tagKey, list []*source.Place) (entry, [
 	for i, a := range answers {
 		for _, b := range answers[:i] {
 			if a.Digest == b.Digest && a.place.Secure() && b.place.Secure() && independent(req.Registry, a.place, b.place) {
-				return a.entry, []string{b.place.Name(), a.place.Name()}, nil
+				who := []string{a.place.Name(), b.place.Name()}
+				slices.Sort(who) // the same words each time
+				return a.entry, who, nil
 			}
 		}
 	}
