@@ -146,6 +146,45 @@ func wantClean(t testing.TB, c *cache.Cache) {
 	}
 }
 
+// follow downloads body by drive while somebody reads it, who gets right bytes,
+// and all of them or an error; the driver only ever fails by the disk.
+func follow(t *testing.T, c *cache.Cache, body []byte, drive func(*cache.Fill, []byte) error) {
+	t.Helper()
+	f, first, err := c.Join(digest.FromBytes(body))
+	if err != nil || !first {
+		return
+	}
+	r, err := f.Reader(t.Context(), 0, -1, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- drive(f, body) }()
+	got, err := io.ReadAll(r)
+	if !bytes.Equal(got, body[:len(got)]) || (err == nil) != (len(got) == len(body)) {
+		t.Fatalf("read %d bytes: %v", len(got), err)
+	}
+	if derr := <-done; derr != nil && !cache.IsLocal(derr) {
+		t.Fatalf("driver: %v", derr)
+	}
+	_ = r.Close()
+}
+
+// failAt is a disk whose n-th change fails, and with after every later one; said
+// hears which the n-th was.
+func failAt(n int, after bool, said func(op, path string)) *cache.FaultyDisk {
+	var at atomic.Int64
+	return &cache.FaultyDisk{Before: func(op, path string) error {
+		i := at.Add(1) - 1
+		if i == int64(n) {
+			said(op, path)
+		} else if !after || i < int64(n) {
+			return nil
+		}
+		return &os.PathError{Op: op, Path: path, Err: []error{syscall.ENOSPC, syscall.EIO}[n%2]}
+	}}
+}
+
 // TestFailureAtEveryStep lets the n-th change of the directory fail, for every n
 // and for each of a few errors, or the n-th and all after it. Whatever happens:
 // no panic, no hang, readers get right bytes or an error, what is stored is
@@ -157,23 +196,7 @@ func TestFailureAtEveryStep(t *testing.T) {
 		_ = c.Put(digest.FromBytes(small), small)
 		_ = c.SetTag(cache.Tag{Name: name, Tag: "t", Digest: digest.FromBytes(small)})
 		_ = c.Link(name, digest.FromBytes(small), "")
-		f, first, err := c.Join(digest.FromBytes(body))
-		if err == nil && first {
-			r, err := f.Reader(t.Context(), 0, -1, true)
-			if err != nil {
-				t.Fatal(err)
-			}
-			done := make(chan error, 1)
-			go func() { done <- drive(f, body) }()
-			got, err := io.ReadAll(r)
-			if !bytes.Equal(got, body[:len(got)]) || (err == nil) != (len(got) == len(body)) {
-				t.Fatalf("read %d bytes: %v", len(got), err)
-			}
-			if derr := <-done; derr != nil && !cache.IsLocal(derr) {
-				t.Fatalf("driver: %v", derr)
-			}
-			_ = r.Close()
-		}
+		follow(t, c, body, drive)
 		_ = c.Delete(digest.FromBytes(small))
 		_ = c.Put(digest.FromBytes(small), small)
 		c.SetMaxSize(700 << 10)
@@ -184,18 +207,8 @@ func TestFailureAtEveryStep(t *testing.T) {
 	steps := countSteps(t, work)
 	for _, kind := range []string{"once", "from then on"} {
 		for n := range steps {
-			var at atomic.Int64
 			what := ""
-			disk := &cache.FaultyDisk{Before: func(op, path string) error {
-				i := at.Add(1) - 1
-				if i == int64(n) || (kind != "once" && i > int64(n)) {
-					if i == int64(n) {
-						what = op + " " + path
-					}
-					return &os.PathError{Op: op, Path: path, Err: []error{syscall.ENOSPC, syscall.EIO}[n%2]}
-				}
-				return nil
-			}}
+			disk := failAt(n, kind != "once", func(op, path string) { what = op + " " + path })
 			t.Run(fmt.Sprintf("%s/%d", kind, n), func(t *testing.T) {
 				dir := t.TempDir()
 				if c, err := cache.Open(cache.Options{}.WithDisk(disk).In(dir)); err == nil {
@@ -225,35 +238,13 @@ func TestFailureAtEveryStep(t *testing.T) {
 func TestFailureAtEveryStepOfARepair(t *testing.T) {
 	body := bytesOf(231, 600<<10)
 	work := func(c *cache.Cache) {
-		f, first, err := c.Join(digest.FromBytes(body))
-		if err != nil || !first {
-			return
-		}
-		r, err := f.Reader(t.Context(), 0, -1, true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() { done <- driveLies(f, body) }()
-		got, err := io.ReadAll(r)
-		if !bytes.Equal(got, body[:len(got)]) || (err == nil) != (len(got) == len(body)) {
-			t.Fatalf("read %d bytes: %v", len(got), err)
-		}
-		if derr := <-done; derr != nil && !cache.IsLocal(derr) {
-			t.Fatalf("driver: %v", derr)
-		}
-		_ = r.Close()
+		follow(t, c, body, driveLies)
 		_ = c.Flush()
 	}
 	for n := range countSteps(t, work) {
 		for _, after := range []bool{false, true} {
-			var at atomic.Int64
-			disk := &cache.FaultyDisk{Before: func(op, path string) error {
-				if i := at.Add(1) - 1; i == int64(n) || after && i > int64(n) {
-					return &os.PathError{Op: op, Path: path, Err: []error{syscall.ENOSPC, syscall.EIO}[n%2]}
-				}
-				return nil
-			}}
+			what := ""
+			disk := failAt(n, after, func(op, path string) { what = op + " " + path })
 			dir := t.TempDir()
 			if c, err := cache.Open(cache.Options{}.WithDisk(disk).In(dir)); err == nil {
 				work(c)
@@ -269,7 +260,7 @@ func TestFailureAtEveryStepOfARepair(t *testing.T) {
 			work(c)
 			wantClean(t, c)
 			if st := c.Stat(); st.Damaged > 0 || st.Blobs != 1 {
-				t.Fatalf("step %d: %+v", n, st)
+				t.Fatalf("step %d, %s: %+v", n, what, st)
 			}
 			_ = c.Close()
 		}
