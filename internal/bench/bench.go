@@ -73,12 +73,8 @@ func (b *bench) publish() error {
 
 // configure leads every name of the Hub to it, and nowhere else.
 func (b *bench) configure() error {
-	var text strings.Builder
-	fmt.Fprintf(&text, "listen = \"127.0.0.1:0\"\n[cache]\ntag_ttl = \"1h\"\n[fetch]\nextra_roots = [%q]\n", b.hub.RootsFile())
-	for _, host := range b.hub.Hosts() {
-		fmt.Fprintf(&text, "[[address]]\nhost = %q\nuse = [%q]\n", host, b.hub.Addr())
-	}
-	return errors.Join(os.MkdirAll(b.home, 0o700), os.WriteFile(filepath.Join(b.home, "config.toml"), []byte(text.String()), 0o600))
+	text := hubtest.Settings{Origin: b.hub, More: "[cache]\ntag_ttl = \"1h\"\n"}.String()
+	return errors.Join(os.MkdirAll(b.home, 0o700), os.WriteFile(filepath.Join(b.home, "config.toml"), []byte(text), 0o600))
 }
 
 func (b *bench) close() {

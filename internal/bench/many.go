@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 
 	"pulley/internal/hubtest"
@@ -48,19 +47,8 @@ func (n *network) close() {
 // up starts a daemon with further settings below [fetch].
 func (n *network) up(ctx context.Context, name, fetch string) (*process, string, error) {
 	home := filepath.Join(n.b.dir, name)
-	origin := n.hubs[0]
-	var text strings.Builder
-	fmt.Fprintf(&text, "listen = \"127.0.0.1:0\"\n[fetch]\nextra_roots = [%q]\n%s\n", origin.RootsFile(), fetch)
-	fmt.Fprintln(&text, "[[registry]]\nname = \"docker.io\"")
-	for i, h := range n.hubs[1:] {
-		fmt.Fprintf(&text, "[[registry.mirror]]\nname = \"m%d\"\nurl = \"https://%s\"\nenabled = true\n", i, h.Hosts()[0])
-	}
-	for _, h := range n.hubs {
-		for _, host := range h.Hosts() {
-			fmt.Fprintf(&text, "[[address]]\nhost = %q\nuse = [%q]\n", host, h.Addr())
-		}
-	}
-	err := errors.Join(os.MkdirAll(home, 0o700), os.WriteFile(filepath.Join(home, "config.toml"), []byte(text.String()), 0o600))
+	text := hubtest.Settings{Origin: n.hubs[0], Mirrors: n.hubs[1:], Fetch: fetch}.String()
+	err := errors.Join(os.MkdirAll(home, 0o700), os.WriteFile(filepath.Join(home, "config.toml"), []byte(text), 0o600))
 	if err != nil {
 		return nil, "", err
 	}

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -25,7 +24,7 @@ type Server struct {
 // SOCKS starts microsocks; with a user it demands that name and password.
 func SOCKS(t testing.TB, user, password string) *Server {
 	t.Helper()
-	s := &Server{t: t, Addr: freeAddr(t)}
+	s := &Server{t: t, Addr: FreeAddr(t)}
 	_, port, _ := net.SplitHostPort(s.Addr)
 	s.args = []string{program(t, "microsocks"), "-i", "127.0.0.1", "-p", port}
 	if user != "" {
@@ -39,7 +38,7 @@ func SOCKS(t testing.TB, user, password string) *Server {
 // lines for its configuration may follow.
 func HTTP(t testing.TB, user, password string, more ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, Addr: freeAddr(t)}
+	s := &Server{t: t, Addr: FreeAddr(t)}
 	_, port, _ := net.SplitHostPort(s.Addr)
 	conf := fmt.Sprintf("Port %s\nListen 127.0.0.1\nTimeout 600\nMaxClients 100\nLogLevel Critical\n", port)
 	if user != "" {
@@ -86,26 +85,6 @@ func program(t testing.TB, name string) string {
 		}
 	}
 	t.Fatalf("%s is not here; run: .ci/need test", name)
-	return ""
-}
-
-// ports counts the ports that were given out, so that no two servers get the
-// same.
-var ports atomic.Int32
-
-// freeAddr is a port below those that outgoing connections get, so that nobody
-// else has it by chance while the server is down.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	for range 500 {
-		port := 12000 + (os.Getpid()*37+int(ports.Add(1)))%6000
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)) //nolint:noctx // a test's listener
-		if err == nil {
-			defer func() { _ = l.Close() }()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal("no free port")
 	return ""
 }
 

@@ -41,7 +41,7 @@ type Machine struct {
 // SSHD starts one; config is added to its sshd_config.
 func SSHD(t testing.TB, config string) *Machine {
 	t.Helper()
-	m := &Machine{Addr: freeAddr(t), dir: t.TempDir(), t: t, sshd: program(t, "sshd"), more: config, keys: map[string]ssh.PublicKey{}, running: map[*exec.Cmd]bool{}}
+	m := &Machine{Addr: FreeAddr(t), dir: t.TempDir(), t: t, sshd: program(t, "sshd"), more: config, keys: map[string]ssh.PublicKey{}, running: map[*exec.Cmd]bool{}}
 	me, err := user.Current()
 	if err != nil {
 		t.Fatal(err)

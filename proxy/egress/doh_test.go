@@ -7,8 +7,6 @@ package egress_test
 import (
 	"encoding/pem"
 	"errors"
-	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -24,83 +22,16 @@ import (
 
 	"pulley/internal/config"
 	"pulley/internal/hubtest"
+	"pulley/internal/waytest"
 	"pulley/proxy/egress"
 )
 
-// resolver is a DNS over HTTPS server that knows IPv4 addresses behind an alias.
-type resolver struct {
-	*httptest.Server
-	knows map[string][]string
-
-	mu    sync.Mutex
-	asked []string
-	fail  int // a status
-}
-
-func newResolver(t *testing.T, knows map[string][]string) *resolver {
-	t.Helper()
-	r := &resolver{knows: knows}
-	r.Server = httptest.NewUnstartedServer(r)
-	r.EnableHTTP2 = true
-	r.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	r.StartTLS()
-	t.Cleanup(r.Close)
-	return r
-}
-
-func (r *resolver) questions() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]string(nil), r.asked...)
-}
-
-func (r *resolver) use(t *testing.T) func(*config.Config) {
-	root := pemFile(t, r.Certificate())
+// trustingly lets settings use a resolver.
+func trustingly(r *waytest.Resolver) func(*config.Config) {
 	return func(c *config.Config) {
-		c.Fetch.DoH = r.URL + "/dns-query"
-		c.Fetch.ExtraRoots = append(c.Fetch.ExtraRoots, root)
+		c.Fetch.DoH = r.URL
+		c.Fetch.ExtraRoots = append(c.Fetch.ExtraRoots, r.Root)
 	}
-}
-
-func (r *resolver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	body, _ := io.ReadAll(req.Body)
-	var m dnsmessage.Message
-	if err := m.Unpack(body); err != nil || len(m.Questions) != 1 || m.ID != 0 || req.ProtoMajor != 2 ||
-		req.Method != http.MethodPost || req.Header.Get("Content-Type") != "application/dns-message" {
-		http.Error(w, "malformed", http.StatusBadRequest)
-		return
-	}
-	q := m.Questions[0]
-	host := strings.TrimSuffix(q.Name.String(), ".")
-	r.mu.Lock()
-	r.asked = append(r.asked, host+" "+strings.TrimPrefix(q.Type.String(), "Type"))
-	fail := r.fail
-	r.mu.Unlock()
-	if fail != 0 {
-		w.WriteHeader(fail)
-		return
-	}
-	m.Response = true
-	if _, known := r.knows[host]; !known {
-		m.RCode = dnsmessage.RCodeNameError
-	} else {
-		alias := dnsmessage.MustNewName("alias.example.")
-		m.Answers = []dnsmessage.Resource{{
-			Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 600},
-			Body:   &dnsmessage.CNAMEResource{CNAME: alias},
-		}}
-		for _, a := range r.knows[host] {
-			if q.Type == dnsmessage.TypeA {
-				m.Answers = append(m.Answers, dnsmessage.Resource{
-					Header: dnsmessage.ResourceHeader{Name: alias, Class: q.Class, TTL: 600},
-					Body:   &dnsmessage.AResource{A: netip.MustParseAddr(a).As4()},
-				})
-			}
-		}
-	}
-	wire, _ := m.Pack()
-	w.Header().Set("Content-Type", "application/dns-message")
-	_, _ = w.Write(wire)
 }
 
 // All that the system knows of a name is poisoned: fetch.doh is asked, and its
@@ -108,9 +39,9 @@ func (r *resolver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func TestPoisonIsCuredByDoH(t *testing.T) {
 	h := newHub(t)
 	h.SetFaults(hubtest.Faults{Addr: three[0], WrongName: true}, hubtest.Faults{Addr: three[1], WrongCert: true})
-	r := newResolver(t, map[string][]string{hubHost: {"0.0.0.0", three[0], three[2]}})
+	r := waytest.DoH(t, map[string][]string{hubHost: {"0.0.0.0", three[0], three[2]}})
 	now := time.Now()
-	e := newRig(t, egress.Options{Resolver: names{hubHost: three[:2]}, Now: func() time.Time { return now }}, trusting(h), r.use(t))
+	e := newRig(t, egress.Options{Resolver: names{hubHost: three[:2]}, Now: func() time.Time { return now }}, trusting(h), trustingly(r))
 	for range 3 {
 		ctx, trail := egress.WithTrail(t.Context())
 		if code, err := ask(ctx, e.Egress, h, http.MethodGet); code != 401 || err != nil || trail.Way() != "direct 127.0.0.3 (doh)" {
@@ -127,7 +58,7 @@ func TestPoisonIsCuredByDoH(t *testing.T) {
 		t.Errorf("a tunnel leads to %s", got)
 	}
 	_ = c.Close()
-	if q := r.questions(); len(q) != 2 || len(e.Poisoned()) != 2 {
+	if q := r.Questions(); len(q) != 2 || len(e.Poisoned()) != 2 {
 		t.Errorf("asked %q; poisoned %v", q, e.Poisoned())
 	}
 	if n := strings.Count(e.log.String(), "fetch.doh"); n != 1 {
@@ -150,9 +81,9 @@ func TestWhatDoHIsAsked(t *testing.T) {
 	h := newHub(t)
 	h.Down()
 	port := portOf(h.Addr())
-	r := newResolver(t, nil)
+	r := waytest.DoH(t, nil)
 	e := newRig(t, egress.Options{Resolver: names{"private.example": {"127.0.0.1"}, "pinned.example": {"127.0.0.1"}}},
-		r.use(t), pins("pinned.example", "127.0.0.1:"+port))
+		trustingly(r), pins("pinned.example", "127.0.0.1:"+port))
 	get := func(registry, host string) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+host+":"+port+"/v2/", nil)
 		if err != nil {
@@ -171,17 +102,17 @@ func TestWhatDoHIsAsked(t *testing.T) {
 	if c, err := e.DialContext(t.Context(), "tcp", "unknown.example:"+port); err == nil {
 		_ = c.Close()
 	}
-	if q := r.questions(); len(q) != 0 {
+	if q := r.Questions(); len(q) != 0 {
 		t.Errorf("asked %q", q)
 	}
 	get("lab", "unknown.example") // a registry's name that the system says is none
-	if q := r.questions(); len(q) != 2 {
+	if q := r.Questions(); len(q) != 2 {
 		t.Errorf("asked %q", q)
 	}
 	// Switched off, we stay out of the way.
-	off := newRig(t, egress.Options{Resolver: names{}}, r.use(t), func(c *config.Config) { c.Enabled = false })
-	if _, err := ask(t.Context(), off.Egress, h, http.MethodGet); err == nil || len(r.questions()) != 2 {
-		t.Errorf("asked %q, %v", r.questions(), err)
+	off := newRig(t, egress.Options{Resolver: names{}}, trustingly(r), func(c *config.Config) { c.Enabled = false })
+	if _, err := ask(t.Context(), off.Egress, h, http.MethodGet); err == nil || len(r.Questions()) != 2 {
+		t.Errorf("asked %q, %v", r.Questions(), err)
 	}
 }
 
@@ -190,16 +121,16 @@ func TestWhatDoHIsAsked(t *testing.T) {
 func TestDoHFails(t *testing.T) {
 	h := newHub(t)
 	h.SetFaults(hubtest.Faults{WrongName: true})
-	r := newResolver(t, nil)
-	r.fail = http.StatusInternalServerError
-	e := newRig(t, egress.Options{Resolver: names{hubHost: three[:1]}}, trusting(h), r.use(t))
+	r := waytest.DoH(t, nil)
+	r.Fail(http.StatusInternalServerError)
+	e := newRig(t, egress.Options{Resolver: names{hubHost: three[:1]}}, trusting(h), trustingly(r))
 	for range 2 {
 		_, err := ask(t.Context(), e.Egress, h, http.MethodGet)
 		if err == nil || !strings.Contains(err.Error(), "certificate") || !strings.Contains(err.Error(), "fetch.doh") {
 			t.Errorf("got %v", err)
 		}
 	}
-	if q := r.questions(); len(q) != 2 {
+	if q := r.Questions(); len(q) != 2 {
 		t.Errorf("asked %q", q)
 	}
 }
