@@ -11,6 +11,10 @@ import "time"
 // Major is the version of this interface, the 1 in /v1/.
 const Major = 1
 
+// Drain is how long a daemon that was asked to end may take to finish what runs. Whoever ends one waits a little longer
+// before it kills.
+const Drain = 30 * time.Second
+
 // Version is the answer to GET /v1/version.
 type Version struct {
 	Major   int    `json:"major"`   // of this interface
@@ -35,6 +39,7 @@ type State struct {
 	Cache      Cache      `json:"cache"`
 	Traffic    Traffic    `json:"traffic"`
 	Limits     []Limit    `json:"limits,omitempty"`
+	Theme      string     `json:"theme,omitempty"` // of the desktop app: auto, light or dark
 }
 
 // Problem is something a person should know of.
@@ -103,7 +108,8 @@ type Limit struct {
 	Limit     int           `json:"limit"`
 	Remaining int           `json:"remaining"`
 	Window    time.Duration `json:"window"`
-	At        time.Time     `json:"at"` // when it said so
+	At        time.Time     `json:"at"`              // when it said so
+	Again     *time.Time    `json:"again,omitempty"` // none is left, and some are again then at the latest
 }
 
 // Event is one request that was answered. It holds no secrets.

@@ -289,10 +289,7 @@ func (d *Daemon) settingsChanged(c *config.Config) {
 // Address is the one port's, with the number that was chosen for port 0.
 func (d *Daemon) Address() string { return d.listener.Addr().String() }
 
-const (
-	flushEvery = 5 * time.Second
-	drainAll   = 30 * time.Second
-)
+const flushEvery = 5 * time.Second
 
 // Run serves until ctx ends, then drains and returns nil. It closes the Daemon.
 func (d *Daemon) Run(ctx context.Context) error {
@@ -321,7 +318,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	part("history", d.keep)
 	<-ctx.Done()
 	d.opt.Log.Info("ending: running transfers are finished first")
-	inTime := waitFor(&parts, drainAll)
+	inTime := waitFor(&parts, control.Drain)
 	close(d.end)
 	written.Wait()
 	if !inTime {

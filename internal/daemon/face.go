@@ -28,7 +28,7 @@ func (d *Daemon) State() control.State {
 	s := control.State{
 		Version: d.opt.Version, PID: os.Getpid(), Started: d.started,
 		Enabled: c.Enabled, Listen: d.Address(), Home: d.opt.Places.Home, ConfigFile: d.settings.Path(),
-		Problems: d.problems(), Traffic: d.totals.traffic(), Limits: d.limits(),
+		Problems: d.problems(), Traffic: d.totals.traffic(), Limits: d.limits(), Theme: c.Tray.Theme,
 	}
 	if !c.Enabled {
 		s.PausedUntil = d.pause.ends()
@@ -86,7 +86,7 @@ func (d *Daemon) limits() (list []control.Limit) {
 	for _, l := range d.sources.LimitList() {
 		if l.Known {
 			list = append(list, control.Limit{
-				Registry: l.Registry, Identity: l.Identity, Limit: l.Limit, Remaining: l.Remaining, Window: l.Window, At: l.At,
+				Registry: l.Registry, Identity: l.Identity, Limit: l.Limit, Remaining: l.Remaining, Window: l.Window, At: l.At, Again: timeOrNil(l.Again),
 			})
 		}
 	}

@@ -105,7 +105,7 @@ func (d *Daemon) sourceProblems() (list []control.Problem) {
 				add(control.ProblemMirror, "pulley mirror off "+st.Name, "mirror %s of %s is closed since %s", st.Name, r.Name, st.Closed)
 			case len(st.Quarrels) > 0:
 				q := st.Quarrels[len(st.Quarrels)-1]
-				add(control.ProblemMirror, "pulley mirror test "+r.Name, "mirror %s names another digest for %s/%s:%s than the origin, which is believed", st.Name, r.Name, q.Repository, q.Tag)
+				add(control.ProblemMirror, "pulley mirror test "+r.Name, "mirror %s disagrees with the origin about %s/%s:%s; the origin is believed", st.Name, r.Name, q.Repository, q.Tag)
 			}
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pulley/proxy/token"
 )
 
 // RateLimit is a registry's pull limit as its headers tell it, for one identity:
@@ -22,6 +24,10 @@ type RateLimit struct {
 	Remaining int           // at At; -1 if it was not said
 	Window    time.Duration // 0 if it was not said
 	At        time.Time
+	// Again is when pulls are left again, at the latest, after there were none: as
+	// Retry-After said, or else a Window after that was first heard. Zero: not so, or
+	// not known.
+	Again time.Time
 }
 
 // ParseRateLimit reads ratelimit-limit ("100;w=21600") and ratelimit-remaining. The
@@ -78,7 +84,25 @@ func (o *Origin) observe(h http.Header, id Identity) {
 			break
 		}
 	}
+	if l.Remaining == 0 {
+		l.Again = l.again(h, s.limits[key])
+	}
 	s.limits[key] = l
+}
+
+// again is when pulls are left again. before is what was known: being told once more
+// that none is left puts nothing off.
+func (l RateLimit) again(h http.Header, before RateLimit) time.Time {
+	if wait, ok := token.RetryAfter(h, l.At); ok && wait > 0 {
+		return l.At.Add(wait)
+	}
+	if before.Again.After(l.At) {
+		return before.Again
+	}
+	if l.Window > 0 {
+		return l.At.Add(l.Window)
+	}
+	return time.Time{}
 }
 
 // nameOf names an identity; a token that was fetched here with a password is

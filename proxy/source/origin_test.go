@@ -243,6 +243,42 @@ func TestLimitsAreRemembered(t *testing.T) {
 	}
 }
 
+// When pulls are left again is not put off by asking once more, and Retry-After
+// knows better than the window does.
+func TestWhenPullsAreLeftAgain(t *testing.T) {
+	r := newRig(t, &hubtest.Hub{RateLimit: 2})
+	r.hub.Push(repo, "latest", hubtest.RandomImage(1, 1, 1000))
+	ask := func() source.RateLimit {
+		t.Helper()
+		resp, err := r.Do(t.Context(), manifest("latest", source.Anonymous()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return r.Limits()
+	}
+	if l := ask(); !l.Again.IsZero() {
+		t.Errorf("one is left, and %+v", l)
+	}
+	last := ask()
+	if !last.Again.Equal(last.At.Add(6 * time.Hour)) {
+		t.Errorf("the last is gone: %+v", last)
+	}
+	if l := ask(); !l.Again.Equal(last.Again) || !l.At.After(last.At) {
+		t.Errorf("asked once more: %+v, want %v", l, last.Again)
+	}
+	spent := http.Header{"Retry-After": {"90"}, "Ratelimit-Limit": {"2;w=21600"}, "Ratelimit-Remaining": {"0;w=21600"}}
+	r.hub.SetFaults(hubtest.Faults{Kind: hubtest.Manifest, Status: http.StatusTooManyRequests, Header: spent})
+	if l := ask(); !l.Again.Equal(l.At.Add(90 * time.Second)) {
+		t.Errorf("Retry-After: 90 gives %+v", l)
+	}
+	r.hub.SetFaults()
+	r.hub.SetRateLimit(2)
+	if l := ask(); !l.Again.IsZero() {
+		t.Errorf("pulls are left again, and %+v", l)
+	}
+}
+
 func TestUntrustedUpstreamIsRefused(t *testing.T) {
 	r := newRig(t, &hubtest.Hub{})
 	r.hub.Push(repo, "latest", hubtest.RandomImage(1, 1, 1000))

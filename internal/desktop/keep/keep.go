@@ -52,10 +52,10 @@ const (
 	// its manager, and that one is not to be raced.
 	grace = 3 * time.Second
 
-	glance  = 100 * time.Millisecond // between two looks while one is on its way
-	slow    = 20 * time.Second       // a child that is silent for so long will not come
-	stop    = 15 * time.Second       // a child drains its clients when it ends
-	first   = time.Second            // wait after the first failure; it doubles
+	glance  = 100 * time.Millisecond         // between two looks while one is on its way
+	slow    = 20 * time.Second               // a child that is silent for so long will not come
+	stop    = control.Drain + 10*time.Second // a child finishes what runs, and then closes its files
+	first   = time.Second                    // wait after the first failure; it doubles
 	longest = time.Minute
 	healthy = time.Minute // a child that lived so long has not failed to start
 )

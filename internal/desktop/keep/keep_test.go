@@ -24,6 +24,7 @@ type world struct {
 	findErr  error
 	startErr error
 	comes    time.Duration // how long a started daemon takes until it answers; negative: it ends at once
+	drains   time.Duration // how long a child takes to end when it is asked to
 	begun    int
 }
 
@@ -50,8 +51,13 @@ type child struct {
 func (c *child) Done() <-chan struct{} { return c.done }
 func (c *child) Reason() string        { return c.reason }
 
-func (c *child) Stop(context.Context) error {
-	c.world.note("child stopped")
+func (c *child) Stop(ctx context.Context) error {
+	select {
+	case <-time.After(c.world.drains):
+		c.world.note("child stopped")
+	case <-ctx.Done():
+		c.world.note("child killed")
+	}
 	c.end("stopped")
 	return nil
 }
@@ -181,6 +187,17 @@ func TestStartsAChildAndEndsIt(t *testing.T) {
 		<-time.After(time.Minute)
 		stop()
 		w.check(t, "0s searching", "0s start", "300ms attached owned=true", "300ms heard", "1m0s child stopped")
+	})
+}
+
+// A child that takes all the time it has for finishing what runs is not killed.
+func TestWaitsForAChildThatDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{comes: 250 * time.Millisecond, drains: control.Drain}
+		_, stop := w.keeper(t)
+		<-time.After(time.Minute)
+		stop()
+		w.check(t, "0s searching", "0s start", "300ms attached owned=true", "300ms heard", "1m30s child stopped")
 	})
 }
 
