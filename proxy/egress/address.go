@@ -61,13 +61,6 @@ func (p *plan) pinned(host string, port uint16) []candidate {
 	return out
 }
 
-// Pinned reports whether an [[address]] entry says where host is.
-func (e *Egress) Pinned(host string) bool {
-	h, port := splitHostPort(host, "443")
-	n, _ := strconv.ParseUint(port, 10, 16)
-	return len(e.current().pinned(h, uint16(n))) > 0
-}
-
 // candidates returns what host stands for, best first: in the order given or
 // resolved, families interleaved (RFC 8305, 4), those that failed lately last,
 // those that the request in ctx has tried already not at all.
