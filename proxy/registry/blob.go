@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"io"
-	"net/http"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -47,23 +46,6 @@ func (h *Handler) serveBlob(x *exchange, req *Request) {
 	}
 	x.note("the blob came and went")
 	h.passThrough(x, req)
-}
-
-// headBlob answers HEAD from the cache, or by HEAD at the origin.
-func (h *Handler) headBlob(x *exchange, req *Request) {
-	b, err := h.cache.Get(req.Digest)
-	if err != nil {
-		h.passThrough(x, req)
-		return
-	}
-	defer func() { _ = b.Close() }()
-	if err := h.permitted(x, req, req.Digest); err != nil {
-		h.answerError(x, req, err)
-		return
-	}
-	x.event.Source = fromCache
-	x.Header().Set("Accept-Ranges", "bytes")
-	x.fail((&body{digest: req.Digest, mediaType: octets, size: b.Size()}).serve(x, req.Request, nil))
 }
 
 // blobFromCache serves a stored blob; false: there is none. The file goes to the
@@ -141,16 +123,6 @@ func (h *Handler) failOpen(x *exchange, req *Request, err error) {
 	x.unkept(err)
 	h.log.Warn("registry: passed through, not kept", "digest", req.Digest, "err", err)
 	h.passThrough(x, req)
-}
-
-// blobSize asks the origin how large a blob is: a suffix cannot be found without.
-func (h *Handler) blobSize(req *Request) (int64, error) {
-	rsp, err := h.ask(req.Context(), req, http.MethodHead, "blobs/"+string(req.Digest), nil)
-	if err != nil {
-		return -1, err
-	}
-	drain(rsp)
-	return rsp.ContentLength, nil
 }
 
 func sortTransfers(list []Transfer) {

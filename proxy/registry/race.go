@@ -11,7 +11,7 @@ import (
 	"pulley/proxy/source"
 )
 
-// manifestPlaces are where a manifest may be had from, in turn. A tag is the
+// manifestPlaces are where a manifest may be had from, or asked about, in turn. A tag is the
 // origin's alone. Of a digest, mirrors are asked before the origin only if the
 // origin has said that the repository has it, or cannot be asked: what a mirror
 // gives under a digest of its own choosing must not come to be believed as part of

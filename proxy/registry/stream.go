@@ -90,12 +90,15 @@ func (s *stream) serve() bool {
 // find nothing to do.
 func (s *stream) open() error {
 	if s.fill.Size() < 0 && needSize(s.specs) {
-		n, err := s.h.blobSize(s.req)
+		f, err := s.h.measure(s.req)
 		if err != nil {
 			return err
 		}
-		if n >= 0 {
-			if err := s.fill.SetSize(n); err != nil {
+		if f.note != "" {
+			s.x.note(f.note)
+		}
+		if f.Size >= 0 {
+			if err := s.fill.SetSize(f.Size); err != nil {
 				return err
 			}
 		} else {

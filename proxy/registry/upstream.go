@@ -13,6 +13,7 @@ import (
 
 	"pulley/cache"
 	"pulley/internal/config"
+	"pulley/proxy/egress"
 	"pulley/proxy/fetch"
 	"pulley/proxy/source"
 	"pulley/proxy/token"
@@ -209,56 +210,73 @@ func (h *Handler) admitsOffline(req *Request) bool {
 // nothing: the repository must be known to reference it and the asker to have a
 // right to the repository, or the origin is asked for exactly this.
 func (h *Handler) permitted(x *exchange, req *Request, d digest.Digest) error {
+	_, err := h.vouched(x, req, d)
+	return err
+}
+
+// vouched is permitted, with what the origin said of d if it was asked: nil if it
+// was not.
+func (h *Handler) vouched(x *exchange, req *Request, d digest.Digest) (*found, error) {
 	name, who := req.name(), req.Asker
 	references := h.cache.References(req.cacheName(), d)
 	if references && h.ledger.admits(name, who) || h.ledger.said(name, who, string(d)) {
-		return nil
+		return nil, nil //nolint:nilnil // as the comment says
 	}
 	cause := h.worthAsking(req)
 	if cause == nil {
-		if cause = h.vouch(req, d); cause == nil {
-			return nil
+		var f *found
+		if f, cause = h.vouch(req, d); cause == nil {
+			return f, nil
 		}
 		if definite(cause) {
 			h.turnedAway(req, cause, references)
-			return cause
+			return nil, cause
 		}
 	}
 	if !h.admitsOffline(req) {
-		return h.stranger(req, cause)
+		return nil, h.stranger(req, cause)
 	}
 	if !references {
-		return cause
+		return nil, cause
 	}
 	x.note("the origin cannot be asked: " + reason(cause))
-	return nil
+	return nil, nil //nolint:nilnil // as the comment says
 }
 
 // vouch has the origin say, by a cheap HEAD with the asker's own credentials,
-// that the asker may have d.
-func (h *Handler) vouch(req *Request, d digest.Digest) error {
+// that the asker may have d. The size of a blob is in the answer, -1 if it was not
+// told.
+func (h *Handler) vouch(req *Request, d digest.Digest) (*found, error) {
 	path := "blobs/"
 	if req.What == Manifest {
 		path = "manifests/"
 	}
 	k := tagKey{req.cacheName(), string(d), classOf(req.Header.Values("Accept"))}
-	_, err := h.share("vouch "+path, req, k, func(ctx context.Context) (*found, error) {
+	return h.share("vouch "+path, req, k, func(ctx context.Context) (*found, error) {
 		ctx, cancel := context.WithTimeout(ctx, h.opt.Waits.Check)
 		defer cancel()
-		rsp, err := h.ask(ctx, req, http.MethodHead, path+string(d), manifestHeader(req))
-		switch {
-		case err == nil:
-			drain(rsp)
-		case sentOn(err):
-			// The registry gave a URL to it. That the storage does not care
-			// for HEAD is its own business.
-		default:
-			return nil, err
-		}
-		h.letIn(req, d)
-		return &found{}, nil
+		return h.headAt(ctx, req, path+string(d), manifestHeader(req), d)
 	})
-	return err
+}
+
+// headAt asks the origin with HEAD whether the asker may have d, and takes down
+// that it may.
+func (h *Handler) headAt(ctx context.Context, req *Request, path string, header http.Header, d digest.Digest) (*found, error) {
+	ctx, trail := egress.WithTrail(ctx)
+	f := &found{entry: entry{Digest: d, Size: -1}, from: fromOrigin}
+	rsp, err := h.ask(ctx, req, http.MethodHead, path, header)
+	switch {
+	case err == nil:
+		drain(rsp)
+		f.header, f.Size, f.way, f.note = rsp.Header, rsp.ContentLength, trail.Way(), detours(trail)
+	case sentOn(err):
+		// The registry gave a URL to it. That the storage does not care for HEAD is
+		// its own business.
+	default:
+		return nil, err
+	}
+	h.letIn(req, d)
+	return f, nil
 }
 
 // sentOn says that the registry gave the asker a URL to what was asked for, and it
