@@ -241,6 +241,17 @@ func NewPerson(t testing.TB, machines ...*Machine) *Person {
 	return p
 }
 
+// Knowing makes a person who can log in to each of the machines and has all their
+// host keys.
+func Knowing(t testing.TB, machines ...*Machine) *Person {
+	t.Helper()
+	p := NewPerson(t, machines...)
+	for _, m := range machines {
+		p.Trust(m)
+	}
+	return p
+}
+
 // Admit adds lines to the machine's authorized_keys.
 func (m *Machine) Admit(lines string) {
 	m.t.Helper()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pulley/internal/config"
+	"pulley/internal/waytest"
 	"pulley/proxy/egress"
 )
 
@@ -21,9 +22,9 @@ func pins(host string, use ...string) func(*config.Config) {
 }
 
 func TestAddressEntries(t *testing.T) {
-	a, b := echo(t, "127.0.0.1:0", "a"), echo(t, "127.0.0.2:0", "b")
+	a, b := waytest.Echo(t, "127.0.0.1:0", "a"), waytest.Echo(t, "127.0.0.2:0", "b")
 	e := newRig(t, egress.Options{Resolver: names{"plain.example": {"127.0.0.1"}}},
-		pins("one.example", a), pins("port.example", "127.0.0.2"), pins("ported.example:99", b), pins("dead.example", "127.0.0.1:"+deadPort(t), b))
+		pins("one.example", a), pins("port.example", "127.0.0.2"), pins("ported.example:99", b), pins("dead.example", waytest.FreeAddr(t), b))
 	for addr, want := range map[string]string{
 		"one.example:443":                 "a", // another port than asked for
 		"ONE.example.:443":                "a",
@@ -58,7 +59,7 @@ func TestAddressEntries(t *testing.T) {
 // Every address a name resolves to is tried, and one that failed is last for a
 // while.
 func TestEveryAddressIsTried(t *testing.T) {
-	live := echo(t, "127.0.0.2:0", "live")
+	live := waytest.Echo(t, "127.0.0.2:0", "live")
 	port := portOf(live)
 	var asked []netip.Addr
 	ctx := egress.WithGuard(t.Context(), func(a netip.Addr) error { asked = append(asked, a); return nil })
@@ -83,7 +84,7 @@ func TestEveryAddressIsTried(t *testing.T) {
 }
 
 func TestGuard(t *testing.T) {
-	live := echo(t, "127.0.0.1:0", "live")
+	live := waytest.Echo(t, "127.0.0.1:0", "live")
 	port := portOf(live)
 	noLoopback := func(a netip.Addr) error {
 		if a.IsLoopback() {
@@ -123,7 +124,7 @@ func TestGuard(t *testing.T) {
 }
 
 func TestDirectIsPlainTCP(t *testing.T) {
-	live := echo(t, "127.0.0.1:0", "live")
+	live := waytest.Echo(t, "127.0.0.1:0", "live")
 	e := newRig(t, egress.Options{})
 	c, err := e.DialContext(t.Context(), "tcp", live)
 	if err != nil {

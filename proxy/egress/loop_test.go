@@ -59,7 +59,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // A proxy that was told to go through us is found out by one probe, named, and
 // passed by; one that was not is used.
 func TestLoopThroughAProxy(t *testing.T) {
-	live := echo(t, "127.0.0.1:0", "live")
+	live := waytest.Echo(t, "127.0.0.1:0", "live")
 	d := newDoor(t)
 	back, away := waytest.HTTP(t, "", "", "Upstream http "+d.addr()), waytest.HTTP(t, "", "")
 	now := time.Now()
@@ -102,7 +102,7 @@ func TestLoopThroughAProxy(t *testing.T) {
 
 // A proxy is probed once, and not at all where nothing could come back.
 func TestNoProbeWithoutNeed(t *testing.T) {
-	live := echo(t, "127.0.0.1:0", "live")
+	live := waytest.Echo(t, "127.0.0.1:0", "live")
 	p := newProxy(t, live, false)
 	for self, want := range map[string]int{"127.0.0.1:1": 1, "": 0} {
 		p.asked = nil
@@ -134,7 +134,7 @@ func TestTest(t *testing.T) {
 		c.Enabled = false // a test is one whatever is switched
 		c.Egresses = []config.Egress{
 			{Name: "socks", URL: "socks5://" + socks.Addr}, {Name: "web", URL: "http://" + web.Addr}, {Name: "jump", URL: m.URL()},
-			{Name: "gone", URL: "http://me:s3cret@127.0.0.1:" + deadPort(t)}, {Name: "odd", URL: "gopher://x"},
+			{Name: "gone", URL: "http://me:s3cret@" + waytest.FreeAddr(t)}, {Name: "odd", URL: "gopher://x"},
 		}
 	})
 	_, err := e.Test(t.Context(), "jump", "")
@@ -168,7 +168,7 @@ func TestTest(t *testing.T) {
 // The system's proxy is the way out where the environment names none, and is
 // followed when it changes.
 func TestSystemProxy(t *testing.T) {
-	live := echo(t, "127.0.0.1:0", "live")
+	live := waytest.Echo(t, "127.0.0.1:0", "live")
 	one, two := newProxy(t, live, false), newProxy(t, live, false)
 	now, read := time.Now(), make(chan system.Settings, 8)
 	read <- system.Settings{HTTPS: one.URL, Except: []string{"direct.example"}, Local: true}

@@ -71,8 +71,7 @@ func (h *halves) get(ctx context.Context, e *egress.Egress) (*http.Response, err
 func TestWayIsKilled(t *testing.T) {
 	socks, web := waytest.SOCKS(t, "me", "s3cret"), waytest.HTTP(t, "me", "s3cret")
 	m := waytest.SSHD(t, "")
-	p := waytest.NewPerson(t, m)
-	p.Trust(m)
+	p := waytest.Knowing(t, m)
 	me := url.UserPassword("me", "s3cret").String() + "@"
 	for name, tt := range map[string]struct {
 		url    string

@@ -62,32 +62,7 @@ func newRig(t *testing.T, o egress.Options, change ...func(*config.Config)) *rig
 	return &rig{e, log}
 }
 
-// echo is a server that says its name and gives back what it gets.
-func echo(t *testing.T, addr, name string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", addr) //nolint:noctx // a test's listener
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer func() { _ = c.Close() }()
-				_, _ = io.WriteString(c, name+"\n")
-				_, _ = io.Copy(c, c)
-			})
-		}
-	})
-	return l.Addr().String()
-}
-
-// hello reads the name that an echo says.
+// hello reads the name that a [waytest.Echo] says.
 func hello(t *testing.T, c net.Conn, err error) string {
 	t.Helper()
 	if err != nil {
@@ -99,18 +74,6 @@ func hello(t *testing.T, c net.Conn, err error) string {
 		t.Fatal(err)
 	}
 	return strings.TrimSpace(line)
-}
-
-// deadPort is a port of 127.0.0.1 where nobody listens.
-func deadPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's listener
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 func portOf(addr string) string {

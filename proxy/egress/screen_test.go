@@ -7,14 +7,15 @@ import (
 	"testing"
 
 	"pulley/internal/config"
+	"pulley/internal/waytest"
 	"pulley/proxy/egress"
 )
 
 func TestScreen(t *testing.T) {
-	live := echo(t, "127.0.0.1:0", "live")
+	live := waytest.Echo(t, "127.0.0.1:0", "live")
 	port := portOf(live)
 	own := ownAddress(t)
-	onOwn := echo(t, net.JoinHostPort(own, port), "live") // the same port there
+	onOwn := waytest.Echo(t, net.JoinHostPort(own, port), "live") // the same port there
 	if portOf(onOwn) != port {
 		t.Fatal(onOwn)
 	}
@@ -71,7 +72,7 @@ func ownAddress(t *testing.T) string {
 // What needs no resolver to be known is screened behind a proxy too: that proxy
 // may be on this machine.
 func TestScreenBehindProxy(t *testing.T) {
-	live := echo(t, "127.0.0.1:0", "live")
+	live := waytest.Echo(t, "127.0.0.1:0", "live")
 	p := newProxy(t, live, false)
 	e := newRig(t, egress.Options{Resolver: names{"far.example": {"203.0.113.7"}}}, func(c *config.Config) {
 		c.Egresses = []config.Egress{{Name: "way", URL: p.URL, For: []string{"*"}}}

@@ -13,11 +13,12 @@ import (
 	"github.com/armon/go-socks5"
 
 	"pulley/internal/config"
+	"pulley/internal/waytest"
 	"pulley/proxy/egress"
 )
 
 func TestEnvironmentProxy(t *testing.T) {
-	live := echo(t, "127.0.0.1:0", "live")
+	live := waytest.Echo(t, "127.0.0.1:0", "live")
 	p := newProxy(t, live, false)
 	e := newRig(t, egress.Options{
 		Environ:  []string{"HTTPS_PROXY=" + p.URL, "NO_PROXY=direct.example,127.0.0.5"},
@@ -39,7 +40,7 @@ func TestEnvironmentProxy(t *testing.T) {
 }
 
 func TestProxyPassword(t *testing.T) {
-	live := echo(t, "127.0.0.1:0", "live")
+	live := waytest.Echo(t, "127.0.0.1:0", "live")
 	p := newProxy(t, live, false)
 	p.auth = "Basic dXNlcjpwQHNz"
 	good, bad := url.UserPassword("user", "p@ss"), url.UserPassword("user", "wr0ng")
@@ -58,8 +59,8 @@ func TestProxyPassword(t *testing.T) {
 
 // A proxy setting that points back at us is not followed, and said once.
 func TestLoopIsSeen(t *testing.T) {
-	live := echo(t, "127.0.0.1:0", "live")
-	self := echo(t, "127.0.0.1:0", "ourselves")
+	live := waytest.Echo(t, "127.0.0.1:0", "live")
+	self := waytest.Echo(t, "127.0.0.1:0", "ourselves")
 	for _, tt := range []struct{ proxy, self string }{
 		{"http://" + self, self},
 		{"http://localhost:" + portOf(self), self},
@@ -92,7 +93,7 @@ func TestLoopIsSeen(t *testing.T) {
 }
 
 func TestSOCKS(t *testing.T) {
-	live := echo(t, "127.0.0.1:0", "live")
+	live := waytest.Echo(t, "127.0.0.1:0", "live")
 	asked := make(chan string, 10)
 	srv, err := socks5.New(&socks5.Config{
 		Resolver:    keepNames{},
@@ -124,7 +125,7 @@ func TestSOCKS(t *testing.T) {
 }
 
 func TestEgressEntries(t *testing.T) {
-	live := echo(t, "127.0.0.1:0", "live")
+	live := waytest.Echo(t, "127.0.0.1:0", "live")
 	a, b, env := newProxy(t, live, false), newProxy(t, live, false), newProxy(t, live, false)
 	entries := func(c *config.Config) {
 		c.Egresses = []config.Egress{
@@ -188,7 +189,7 @@ func TestEgressEntries(t *testing.T) {
 
 // A guard sees addresses also where a proxy would resolve the name.
 func TestGuardBehindProxy(t *testing.T) {
-	live := echo(t, "127.0.0.1:0", "live")
+	live := waytest.Echo(t, "127.0.0.1:0", "live")
 	p := newProxy(t, live, false)
 	e := newRig(t, egress.Options{Environ: []string{"HTTPS_PROXY=" + p.URL, "HTTP_PROXY=" + p.URL}, Resolver: names{
 		"inside.example": {"10.0.0.1"}, "mixed.example": {"192.0.2.9", "10.0.0.1"}, "out.example": {"192.0.2.8"},

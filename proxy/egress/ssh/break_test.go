@@ -18,13 +18,10 @@ import (
 	"pulley/proxy/egress/ssh"
 )
 
-// A machine that is killed ends its channels with an error, never as if the far
-// side had ended; when it is back, the next dial works.
-func TestKilled(t *testing.T) {
-	live, m := echo(t), waytest.SSHD(t, "")
-	p := waytest.NewPerson(t, m)
-	p.Trust(m)
-	c := newClient(t, p, m.URL())
+// killed kills a machine in the middle of a connection through it to an echo, and
+// checks that this looks like no end of the far side's.
+func killed(t *testing.T, c *rig, m *waytest.Machine, live string) {
+	t.Helper()
 	conn, err := c.DialContext(t.Context(), live)
 	if err != nil {
 		t.Fatal(err)
@@ -40,6 +37,15 @@ func TestKilled(t *testing.T) {
 	if n, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("a connection that was cut: %d, %v", n, err)
 	}
+}
+
+// A machine that is killed ends its channels with an error, never as if the far
+// side had ended; when it is back, the next dial works.
+func TestKilled(t *testing.T) {
+	live, m := waytest.Echo(t, "127.0.0.1:0", ""), waytest.SSHD(t, "")
+	p := waytest.Knowing(t, m)
+	c := newClient(t, p, m.URL())
+	killed(t, c, m, live)
 	if err := try(t.Context(), c.Client, live); err == nil {
 		t.Error("a machine that is gone connected us")
 	}
@@ -53,9 +59,8 @@ func TestKilled(t *testing.T) {
 // A connection that dies without a word is noticed when somebody says that the
 // network has changed, and by a dial that gets no answer.
 func TestSilentDeath(t *testing.T) {
-	live, m := echo(t), waytest.SSHD(t, "")
-	p := waytest.NewPerson(t, m)
-	p.Trust(m)
+	live, m := waytest.Echo(t, "127.0.0.1:0", ""), waytest.SSHD(t, "")
+	p := waytest.Knowing(t, m)
 	stuck := &stopper{}
 	c := newClient(t, p, m.URL(), func(o *ssh.Options) { o.Dial = stuck.dial })
 	if err := try(t.Context(), c.Client, live); err != nil {
@@ -134,21 +139,14 @@ func (c *stopped) Close() error {
 
 func TestRefusals(t *testing.T) {
 	m := waytest.SSHD(t, "")
-	p := waytest.NewPerson(t, m)
-	p.Trust(m)
+	p := waytest.Knowing(t, m)
 	c := newClient(t, p, m.URL())
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's listener
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead := l.Addr().String()
-	_ = l.Close()
+	dead := waytest.FreeAddr(t)
 	if err := try(t.Context(), c.Client, dead); err == nil || !strings.Contains(err.Error(), "cannot reach "+dead) {
 		t.Errorf("nobody there: %v", err)
 	}
 	strict := waytest.SSHD(t, "AllowTcpForwarding no")
-	p = waytest.NewPerson(t, strict)
-	p.Trust(strict)
+	p = waytest.Knowing(t, strict)
 	if err := try(t.Context(), newClient(t, p, strict.URL()).Client, dead); err == nil || !strings.Contains(err.Error(), "AllowTcpForwarding") {
 		t.Errorf("no forwarding: %v", err)
 	}
@@ -165,9 +163,8 @@ func TestRefusals(t *testing.T) {
 
 // A dial ends with its context, and takes no other with it.
 func TestDialEndsWithItsContext(t *testing.T) {
-	live, m := echo(t), waytest.SSHD(t, "")
-	p := waytest.NewPerson(t, m)
-	p.Trust(m)
+	live, m := waytest.Echo(t, "127.0.0.1:0", ""), waytest.SSHD(t, "")
+	p := waytest.Knowing(t, m)
 	began, hold := make(chan struct{}, 1), make(chan struct{})
 	c := newClient(t, p, m.URL(), func(o *ssh.Options) {
 		o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -197,9 +194,8 @@ func TestDialEndsWithItsContext(t *testing.T) {
 
 // Deadlines, which ssh's own channels do not have.
 func TestDeadlines(t *testing.T) {
-	live, m := echo(t), waytest.SSHD(t, "")
-	p := waytest.NewPerson(t, m)
-	p.Trust(m)
+	live, m := waytest.Echo(t, "127.0.0.1:0", ""), waytest.SSHD(t, "")
+	p := waytest.Knowing(t, m)
 	c := newClient(t, p, m.URL())
 	conn, err := c.DialContext(t.Context(), live)
 	if err != nil {

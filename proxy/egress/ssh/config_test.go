@@ -4,7 +4,6 @@ package ssh_test
 
 import (
 	"errors"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -21,12 +20,9 @@ import (
 
 // The person's configuration counts: names, jump hosts in a row, a ProxyCommand.
 func TestConfiguration(t *testing.T) {
-	live := echo(t)
+	live := waytest.Echo(t, "127.0.0.1:0", "")
 	far, near, middle := waytest.SSHD(t, ""), waytest.SSHD(t, ""), waytest.SSHD(t, "")
-	p := waytest.NewPerson(t, far, near, middle)
-	for _, m := range []*waytest.Machine{far, near, middle} {
-		p.Trust(m)
-	}
+	p := waytest.Knowing(t, far, near, middle)
 	at := func(m *waytest.Machine) string {
 		host, port, _ := net.SplitHostPort(m.Addr)
 		return "  HostName " + host + "\n  Port " + port + "\n  User " + m.User + "\n"
@@ -71,9 +67,8 @@ func TestConfiguration(t *testing.T) {
 
 // Logging in with what an agent holds, with a certificate, and not at all.
 func TestKeys(t *testing.T) {
-	live, m := echo(t), waytest.SSHD(t, "")
-	p := waytest.NewPerson(t, m)
-	p.Trust(m)
+	live, m := waytest.Echo(t, "127.0.0.1:0", ""), waytest.SSHD(t, "")
+	p := waytest.Knowing(t, m)
 	sock := serveAgent(t, p.Key())
 	withAgent := func(o *ssh.Options) { o.Environ = append(o.Environ, "SSH_AUTH_SOCK="+sock) }
 	none := "IdentityFile /nowhere/key\n"
@@ -180,9 +175,8 @@ func serveAgent(t *testing.T, file string) string {
 
 // Without an ssh program the defaults of ssh_config(5) hold.
 func TestNoProgram(t *testing.T) {
-	live, m := echo(t), waytest.SSHD(t, "")
-	p := waytest.NewPerson(t, m)
-	p.Trust(m)
+	live, m := waytest.Echo(t, "127.0.0.1:0", ""), waytest.SSHD(t, "")
+	p := waytest.Knowing(t, m)
 	p.Dot()
 	c := newClient(t, p, m.URL(), func(o *ssh.Options) { o.Environ = []string{"PATH=/nowhere", "HOME=" + p.Home} })
 	if err := try(t.Context(), c.Client, live); err != nil {
@@ -192,9 +186,8 @@ func TestNoProgram(t *testing.T) {
 
 // What the library cannot do goes through the ssh program.
 func TestProgram(t *testing.T) {
-	live, m := echo(t), waytest.SSHD(t, "")
-	p := waytest.NewPerson(t, m)
-	p.Trust(m)
+	live, m := waytest.Echo(t, "127.0.0.1:0", ""), waytest.SSHD(t, "")
+	p := waytest.Knowing(t, m)
 	p.Config("BindAddress 127.0.0.1\n")
 	c := newClient(t, p, m.URL())
 	for range 2 {
@@ -205,29 +198,10 @@ func TestProgram(t *testing.T) {
 	if !strings.Contains(c.log.String(), "ssh program") {
 		t.Errorf("the log says nothing: %s", c.log)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's listener
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead := l.Addr().String()
-	_ = l.Close()
+	dead := waytest.FreeAddr(t)
 	if err := try(t.Context(), c.Client, dead); err == nil {
 		t.Error("connected to nobody")
 	}
 	// Killed in the middle, it does not look like an end.
-	conn, err := c.DialContext(t.Context(), live)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	if _, err := io.WriteString(conn, "hello"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(conn, make([]byte, 5)); err != nil {
-		t.Fatal(err)
-	}
-	m.Kill()
-	if n, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
-		t.Errorf("%d, %v", n, err)
-	}
+	killed(t, c, m, live)
 }

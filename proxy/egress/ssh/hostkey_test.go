@@ -17,7 +17,7 @@ import (
 // Nobody is asked: an unknown key is an error that says what a person needs to
 // know, waits, and is accepted by its fingerprint.
 func TestUnknownHostKey(t *testing.T) {
-	live, m := echo(t), waytest.SSHD(t, "")
+	live, m := waytest.Echo(t, "127.0.0.1:0", ""), waytest.SSHD(t, "")
 	p := waytest.NewPerson(t, m)
 	c := newClient(t, p, m.URL())
 	err := try(t.Context(), c.Client, live)
@@ -67,7 +67,7 @@ func TestUnknownHostKey(t *testing.T) {
 
 // known_hosts files as people have them.
 func TestKnownHosts(t *testing.T) {
-	live, m := echo(t), waytest.SSHD(t, "")
+	live, m := waytest.Echo(t, "127.0.0.1:0", ""), waytest.SSHD(t, "")
 	m.NewKeys("ed25519", "ecdsa", "rsa")
 	rsa := func(p *waytest.Person) { p.Trust(m, "rsa") }
 	for name, tt := range map[string]struct {
@@ -163,9 +163,8 @@ func rename(t *testing.T, file, host string) {
 // A key that changes under a running client is refused at the next connection,
 // and cannot be accepted.
 func TestChangedHostKey(t *testing.T) {
-	live, m := echo(t), waytest.SSHD(t, "")
-	p := waytest.NewPerson(t, m)
-	p.Trust(m)
+	live, m := waytest.Echo(t, "127.0.0.1:0", ""), waytest.SSHD(t, "")
+	p := waytest.Knowing(t, m)
 	c := newClient(t, p, m.URL())
 	if err := try(t.Context(), c.Client, live); err != nil {
 		t.Fatal(err)

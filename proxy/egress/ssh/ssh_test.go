@@ -10,9 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/url"
-	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -22,30 +20,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// echo gives back what it gets.
-func echo(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's listener
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				_, _ = io.Copy(c, c)
-				_ = c.Close()
-			})
-		}
-	})
-	return l.Addr().String()
-}
 
 type rig struct {
 	*ssh.Client
@@ -96,9 +70,8 @@ func try(ctx context.Context, c *ssh.Client, addr string) error {
 
 // One connection carries many channels, also when they are wanted at once.
 func TestOneConnection(t *testing.T) {
-	live, m := echo(t), waytest.SSHD(t, "")
-	p := waytest.NewPerson(t, m)
-	p.Trust(m)
+	live, m := waytest.Echo(t, "127.0.0.1:0", ""), waytest.SSHD(t, "")
+	p := waytest.Knowing(t, m)
 	c := newClient(t, p, m.URL())
 	done := make(chan error)
 	for range 20 {
