@@ -32,7 +32,7 @@ func sample() control.State {
 		s.Registries = append(s.Registries, r)
 	}
 	s.Registries[1].Route = "direct"
-	s.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Remaining: 76, Window: 6 * time.Hour}}
+	s.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Remaining: 76, Window: 6 * time.Hour, At: noon}}
 	return s
 }
 

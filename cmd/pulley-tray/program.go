@@ -47,7 +47,8 @@ type program struct {
 
 	app     fyne.App
 	window  *ui.Window
-	icon    atomic.Bool // something shows our icon
+	theme   theme.Choice // in force
+	icon    atomic.Bool  // something shows our icon
 	started chan struct{}
 	changed chan struct{} // holds one signal
 
@@ -59,17 +60,14 @@ type program struct {
 func newProgram(places config.Places, log *slog.Logger) *program {
 	p := &program{
 		places: places, log: log, model: model.New(),
-		started: make(chan struct{}), changed: make(chan struct{}, 1),
+		started: make(chan struct{}), changed: make(chan struct{}, 1), theme: theme.Auto,
 	}
 	p.keeper = keep.New(keep.Options[daemon]{
 		Find: find, Start: p.start, Log: log,
 		Searching: p.model.Searching,
-		Attached: func(d daemon, owned bool) {
-			p.model.Attached(d, owned)
-			p.theme(d)
-		},
-		Heard: p.model.Heard,
-		Lost:  p.model.Lost,
+		Attached:  func(d daemon, owned bool) { p.model.Attached(d, owned) },
+		Heard:     p.heard,
+		Lost:      p.model.Lost,
 	})
 	return p
 }
@@ -81,16 +79,11 @@ func (p *program) run(showWindow bool) error {
 	p.app = app.NewWithID(id)
 	p.app.SetIcon(appIcon())
 	identify(name)
-	p.app.Settings().SetTheme(theme.New(theme.Auto))
+	p.app.Settings().SetTheme(theme.New(p.theme))
 	p.window = ui.New(p.app, p.model, p.do, time.Now)
 	p.window.SetCloseIntercept(p.closed)
 	p.model.Watch(p.window.Changed)
-	p.model.Watch(func() {
-		select {
-		case p.changed <- struct{}{}:
-		default:
-		}
-	})
+	p.model.Watch(p.redraw)
 
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -207,8 +200,16 @@ func (p *program) watchStatusArea(ctx context.Context) {
 	<-ctx.Done()
 }
 
-// age keeps "3 minutes ago" true in a window that stands open: nothing else
-// tells that time has passed.
+// redraw has the menu looked at again soon. Any goroutine.
+func (p *program) redraw() {
+	select {
+	case p.changed <- struct{}{}:
+	default:
+	}
+}
+
+// age keeps "3 minutes ago" true in a window that stands open, and "again by
+// 18:05" in the menu: nothing else tells that time has passed.
 func (p *program) age(ctx context.Context) {
 	ticks := time.NewTicker(30 * time.Second)
 	defer ticks.Stop()
@@ -218,6 +219,7 @@ func (p *program) age(ctx context.Context) {
 			return
 		case <-ticks.C:
 			p.window.Changed()
+			p.redraw()
 		}
 	}
 }
@@ -231,17 +233,14 @@ func (p *program) start() (keep.Child, error) {
 	return desktop.StartChild(filepath.Join(p.places.LogDir, "up.log"), binary, "up")
 }
 
-// theme takes `tray.theme` over. It asks on a goroutine of its own.
-func (p *program) theme(d daemon) {
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		choice, err := d.Setting(ctx, "tray.theme")
-		if err != nil {
-			return // the theme stays as it is
-		}
-		fyne.Do(func() { p.app.Settings().SetTheme(theme.New(theme.Choice(choice))) })
-	}()
+// heard takes a state over, and with it `tray.theme` when that has changed. The
+// keeper's goroutine.
+func (p *program) heard(s control.State) {
+	p.model.Heard(s)
+	if choice := theme.Choice(s.Theme); s.Theme != "" && choice != p.theme {
+		p.theme = choice
+		fyne.Do(func() { p.app.Settings().SetTheme(theme.New(choice)) })
+	}
 }
 
 // daemon is a client as the keeper and the model want it.

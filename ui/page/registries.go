@@ -8,10 +8,12 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
 
 	"pulley/internal/control"
 	"pulley/ui/model"
 	"pulley/ui/part"
+	"pulley/ui/theme"
 	"pulley/ui/tray"
 	"pulley/ui/words"
 )
@@ -63,9 +65,16 @@ func (r *registries) row(name string) *registry {
 }
 
 func (r *registry) show(state control.Registry, limits []control.Limit, now time.Time) {
-	r.used.Set(strings.Join(slices.DeleteFunc(
-		[]string{words.Ago(state.LastUsed, now), words.Left(limits, state.Name)},
-		func(s string) bool { return s == "" }), " · "))
+	left := words.Left(limits, state.Name, now)
+	if words.Spent(limits, state.Name, now) {
+		r.used.Tint(fynetheme.ColorNameWarning)
+		r.used.Set(left)
+	} else {
+		r.used.Tint(theme.Muted)
+		r.used.Set(strings.Join(slices.DeleteFunc(
+			[]string{words.Ago(state.LastUsed, now), left},
+			func(s string) bool { return s == "" }), " · "))
+	}
 	var options []part.Option
 	for _, route := range tray.Routes(state) {
 		options = append(options, part.Option{Value: route, Label: words.Route(route)})

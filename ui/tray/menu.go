@@ -6,6 +6,7 @@
 package tray
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -69,12 +70,12 @@ func Build(v model.View, now time.Time) Menu {
 	head := words.Headline(v, now)
 	return Menu{
 		Form:    FormOf(v),
-		Tooltip: "Pulley: " + head,
+		Tooltip: "Pulley: " + tooltip(v, head),
 		Sections: []Section{
 			{Items: status(v, head)},
 			{Items: switches(v, now)},
 			registries(v, now),
-			{Items: []Item{limit(v), cached(v)}},
+			{Items: []Item{limit(v, now), cached(v)}},
 			{Items: []Item{
 				{Key: "open", Label: "Open Pulley", Action: model.Action{Verb: model.Open}},
 				{Key: "quit", Label: quitLabel(v), Action: model.Action{Verb: model.Quit}},
@@ -104,13 +105,43 @@ func status(v model.View, head string) []Item {
 	if v.Phase == model.Down && notice == "" {
 		notice = v.Reason
 	}
-	if v.Phase == model.Running && notice == "" && !v.State.Enabled && len(v.State.Problems) > 0 {
-		notice = v.State.Problems[0].Text
-	}
-	return []Item{
+	items := []Item{
 		{Key: "state", Label: head, Disabled: true},
 		{Key: "notice", Label: words.Short(notice, 80), Disabled: true, Hidden: notice == ""},
 	}
+	return append(items, problems(v)...)
+}
+
+// most is how many problems have a line; the rest are counted.
+const most = 3
+
+// problems are what is wrong, worst first. A click leads to the window, which
+// has room for what to do about it.
+func problems(v model.View) []Item {
+	var all []control.Problem
+	if v.Phase == model.Running {
+		all = v.State.Problems
+	}
+	var items []Item
+	for i := range most {
+		item := Item{Key: fmt.Sprintf("problem/%d", i), Action: model.Action{Verb: model.Open}, Hidden: i >= len(all)}
+		if !item.Hidden {
+			item.Label = "⚠ " + words.Gist(all[i])
+		}
+		items = append(items, item)
+	}
+	return append(items, Item{
+		Key: "problem/more", Label: fmt.Sprintf("and %d more", len(all)-most), Action: model.Action{Verb: model.Open},
+		Hidden: len(all) <= most,
+	})
+}
+
+// tooltip is the headline, or what is wrong.
+func tooltip(v model.View, head string) string {
+	if v.Phase == model.Running && v.State.Enabled && len(v.State.Problems) > 0 {
+		return words.Gist(v.State.Problems[0])
+	}
+	return head
 }
 
 func switches(v model.View, now time.Time) []Item {
@@ -190,8 +221,8 @@ func cached(v model.View) Item {
 }
 
 // limit is what Docker Hub said of the pulls that are left.
-func limit(v model.View) Item {
-	left := words.Left(v.State.Limits, "docker.io")
+func limit(v model.View, now time.Time) Item {
+	left := words.Left(v.State.Limits, "docker.io", now)
 	return Item{
 		Key: "limit", Label: "Docker Hub: " + left,
 		Disabled: true, Hidden: v.Phase != model.Running || left == "", Moves: true,

@@ -1,6 +1,7 @@
 package tray_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -108,10 +109,28 @@ Quit (the daemon stays)
 			strings.NewReplacer("On · 127.0.0.1:5055", "Paused until 14:05",
 				"Turn off\nPause for an hour", "Turn on").Replace(on), tray.Off},
 		"trouble": {running(func(s *control.State) { s.Problems = []control.Problem{{Text: "the disk is full"}} }),
-			strings.Replace(on, "On · 127.0.0.1:5055", "Trouble: the disk is full", 1), tray.Trouble},
+			strings.Replace(on, "5055 ~", "5055 ~\n⚠ the disk is full", 1), tray.Trouble},
+		"a mirror that disagrees": {running(func(s *control.State) {
+			s.Problems = []control.Problem{{
+				Kind: control.ProblemMirror, Fix: "pulley mirror test docker.io",
+				Text: "mirror daocloud disagrees with the origin about docker.io/library/alpine:latest; the origin is believed",
+			}}
+		}), strings.Replace(on, "5055 ~", "5055 ~\n⚠ mirror daocloud disagrees with the origin about docker.io/library/alpine:latest", 1), tray.Trouble},
+		"more trouble than lines": {running(func(s *control.State) {
+			s.Problems = make([]control.Problem, 5)
+			for i := range s.Problems {
+				s.Problems[i].Text = fmt.Sprintf("problem %d", i)
+			}
+		}), strings.Replace(on, "5055 ~", "5055 ~\n⚠ problem 0\n⚠ problem 1\n⚠ problem 2\nand 2 more", 1), tray.Trouble},
+		"no pulls left": {running(func(s *control.State) {
+			s.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Again: &later}}
+		}), strings.Replace(on, "3.0 GiB cached", "Docker Hub: no pulls left, again by 14:05 ~\n3.0 GiB cached", 1), tray.On},
+		"pulls left again": {running(func(s *control.State) {
+			s.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Again: ago(0)}}
+		}), on, tray.On},
 		"off, and trouble": {running(func(s *control.State) {
 			s.Enabled, s.Problems = false, []control.Problem{{Text: "the disk is full"}}
-		}), strings.NewReplacer("On · 127.0.0.1:5055 ~", "Off: engines go straight through ~\nthe disk is full ~",
+		}), strings.NewReplacer("On · 127.0.0.1:5055 ~", "Off: engines go straight through ~\n⚠ the disk is full",
 			"Turn off\nPause for an hour", "Turn on").Replace(on), tray.Off},
 		"down": {model.View{Phase: model.Down, Reason: "port 5055 is held by nginx (pid 812)", State: running(nil).State},
 			"Pulley is not running ~\nport 5055 is held by nginx (pid 812) ~\n--\nStart Pulley\n--\n--\n--\nOpen Pulley\nQuit\n",
@@ -179,6 +198,7 @@ func TestKeysMeanTheSameInEveryState(t *testing.T) {
 		{}, {Phase: model.Down}, running(nil),
 		running(func(s *control.State) { s.Enabled = false }),
 		running(func(s *control.State) { s.Registries[0].Route = "offline"; s.Registries[2].LastUsed = ago(0) }),
+		running(func(s *control.State) { s.Problems = make([]control.Problem, 5) }),
 	} {
 		seen := map[string]bool{}
 		var walk func([]tray.Item)

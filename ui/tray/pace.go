@@ -10,13 +10,13 @@ import (
 // under the pointer is worse than one that is ten seconds old.
 const Calm = 10 * time.Second
 
-// Pace draws what build returns: at once when the state has changed, and at
-// most every Calm when only a number has. changed is signalled after every
-// change; it may hold one signal for many. It returns when ctx ends.
+// Pace draws what build returns: at once when the state has changed, but numbers
+// at most every Calm, whatever else changes meanwhile. changed is signalled after
+// every change; it may hold one signal for many. It returns when ctx ends.
 func Pace(ctx context.Context, changed <-chan struct{}, build func() Menu, draw func(Menu)) {
 	last := build()
 	draw(last)
-	at := time.Now()
+	at := time.Now() // when numbers moved last
 	var later <-chan time.Time
 	for {
 		select {
@@ -27,33 +27,74 @@ func Pace(ctx context.Context, changed <-chan struct{}, build func() Menu, draw 
 			later = nil
 		}
 		next := build()
-		switch {
-		case same(last, next, true):
-			continue
-		case same(last, next, false) && time.Since(at) < Calm:
-			if later == nil {
+		if !same(last, next) && time.Since(at) < Calm {
+			calm := held(last, next)
+			if later == nil && !same(calm, next) {
 				later = time.After(Calm - time.Since(at))
 			}
+			next = calm
+		}
+		if same(last, next) {
 			continue
 		}
+		if moved(last, next) {
+			at, later = time.Now(), nil
+		}
 		draw(next)
-		last, at, later = next, time.Now(), nil
+		last = next
 	}
 }
 
-// same tells whether two menus show the same; without numbers, labels that may
-// move by themselves are not looked at.
-func same(a, b Menu, numbers bool) bool {
+// held is next with the numbers that can be read in last.
+func held(last, next Menu) Menu {
+	labels := numbers(last)
+	next.Sections = slices.Clone(next.Sections)
+	for i := range next.Sections {
+		items := slices.Clone(next.Sections[i].Items)
+		for j, item := range items {
+			if label, shown := labels[item.Key]; shown && !item.Hidden {
+				items[j].Label = label
+			}
+		}
+		next.Sections[i].Items = items
+	}
+	return next
+}
+
+// moved tells whether next shows a number that cannot be read in last.
+func moved(last, next Menu) bool {
+	before := numbers(last)
+	for key, label := range numbers(next) {
+		if before[key] != label {
+			return true
+		}
+	}
+	return false
+}
+
+// numbers are the labels that move by themselves, by key. There are none in
+// submenus and tails.
+func numbers(m Menu) map[string]string {
+	labels := map[string]string{}
+	for _, s := range m.Sections {
+		for _, item := range s.Items {
+			if item.Moves && !item.Hidden {
+				labels[item.Key] = item.Label
+			}
+		}
+	}
+	return labels
+}
+
+// same tells whether two menus show the same.
+func same(a, b Menu) bool {
 	if a.Form != b.Form || a.Tooltip != b.Tooltip {
 		return false
 	}
 	var alike func(a, b Item) bool
 	alike = func(a, b Item) bool {
-		if a.Key != b.Key || a.Action != b.Action || a.Checked != b.Checked ||
+		if a.Key != b.Key || a.Label != b.Label || a.Action != b.Action || a.Checked != b.Checked ||
 			a.Disabled != b.Disabled || a.Hidden != b.Hidden || a.Moves != b.Moves {
-			return false
-		}
-		if a.Label != b.Label && (numbers || !a.Moves) {
 			return false
 		}
 		return slices.EqualFunc(a.Children, b.Children, alike)

@@ -29,8 +29,6 @@ func Headline(v model.View, now time.Time) string {
 		return "Paused until " + Moment(*s.PausedUntil, now)
 	case !s.Enabled:
 		return "Off: engines go straight through"
-	case len(s.Problems) > 0:
-		return "Trouble: " + Short(s.Problems[0].Text, 60)
 	default:
 		return "On · " + s.Listen
 	}
@@ -114,23 +112,56 @@ func Ago(t *time.Time, now time.Time) string {
 }
 
 // Left is what remains of a registry's pull limit, by its own word and for whom
-// it spoke about last: "76 of 100 pulls left", "180 of 200 pulls left for alice";
-// "" where it said nothing.
-func Left(limits []control.Limit, registry string) string {
-	var last *control.Limit
+// it spoke about last: "76 of 100 pulls left", "180 of 200 pulls left for alice",
+// "no pulls left, again by 18:05"; "" where it said nothing, or so long ago that
+// it holds no more.
+func Left(limits []control.Limit, registry string, now time.Time) string {
+	l := limitOf(limits, registry)
+	if l == nil || over(*l, now) {
+		return ""
+	}
+	text := fmt.Sprintf("%d of %d pulls left", l.Remaining, l.Limit)
+	if l.Remaining == 0 {
+		text = "no pulls left"
+	}
+	if l.Identity != "" && l.Identity != "anonymous" {
+		text += " for " + l.Identity
+	}
+	if l.Remaining == 0 && l.Again != nil {
+		text += ", again by " + Moment(*l.Again, now)
+	}
+	return text
+}
+
+// Spent tells whether none of a registry's pulls is left.
+func Spent(limits []control.Limit, registry string, now time.Time) bool {
+	l := limitOf(limits, registry)
+	return l != nil && l.Remaining == 0 && !over(*l, now)
+}
+
+// limitOf is what a registry said last; nil for nothing.
+func limitOf(limits []control.Limit, registry string) (last *control.Limit) {
 	for i, l := range limits {
 		if l.Registry == registry && l.Remaining >= 0 && (last == nil || l.At.After(last.At)) {
 			last = &limits[i]
 		}
 	}
-	if last == nil {
-		return ""
+	return last
+}
+
+// over tells whether a limit has begun anew since it was heard of.
+func over(l control.Limit, now time.Time) bool {
+	if l.Again != nil {
+		return !l.Again.After(now)
 	}
-	text := fmt.Sprintf("%d of %d pulls left", last.Remaining, last.Limit)
-	if last.Identity != "" && last.Identity != "anonymous" {
-		text += " for " + last.Identity
-	}
-	return text
+	return l.Window > 0 && now.Sub(l.At) >= l.Window
+}
+
+// Gist is a problem in one short line: its first clause. What follows is for
+// where there is room.
+func Gist(p control.Problem) string {
+	clause, _, _ := strings.Cut(p.Text, "; ")
+	return Short(clause, 90)
 }
 
 // Short cuts a text to at most limit characters and keeps it to one line.

@@ -1,6 +1,7 @@
 package words_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -79,16 +80,49 @@ func TestTitles(t *testing.T) {
 }
 
 func TestLeft(t *testing.T) {
-	limits := []control.Limit{{Registry: "docker.io", Limit: 100, Remaining: 76}}
-	if got := words.Left(limits, "docker.io"); got != "76 of 100 pulls left" {
-		t.Errorf("got %q", got)
+	soon, past := noon.Add(time.Hour), noon.Add(-time.Second)
+	for _, c := range []struct {
+		want   string
+		spent  bool
+		limits []control.Limit
+	}{
+		{want: ""},
+		{"76 of 100 pulls left", false, []control.Limit{{Limit: 100, Remaining: 76}}},
+		{"180 of 200 pulls left for alice", false, []control.Limit{
+			{Limit: 100, Remaining: 76, Identity: "anonymous", At: noon.Add(-2 * time.Hour)},
+			{Identity: "alice", Limit: 200, Remaining: 180, At: noon.Add(-time.Hour)},
+			{Identity: "bob", Limit: 200, Remaining: -1, At: noon},
+		}},
+		{"no pulls left, again by 13:05", true, []control.Limit{{Limit: 100, Identity: "anonymous", Again: &soon}}},
+		{"no pulls left for alice, again by 13:05", true, []control.Limit{{Limit: 100, Identity: "alice", Again: &soon}}},
+		{"no pulls left", true, []control.Limit{{Limit: 100}}},
+		{"", false, []control.Limit{{Limit: 100, Again: &past}}},
+		{"", false, []control.Limit{{Limit: 100, Remaining: 76, Window: 6 * time.Hour, At: noon.Add(-6 * time.Hour)}}},
+		{"76 of 100 pulls left", false, []control.Limit{{Limit: 100, Remaining: 76, Window: 6 * time.Hour, At: noon.Add(-5 * time.Hour)}}},
+	} {
+		for i := range c.limits {
+			c.limits[i].Registry = "docker.io"
+		}
+		if got := words.Left(c.limits, "docker.io", noon); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+		if got := words.Spent(c.limits, "docker.io", noon); got != c.spent {
+			t.Errorf("%q: spent %v", c.want, got)
+		}
+		if got := words.Left(c.limits, "ghcr.io", noon); got != "" {
+			t.Errorf("a registry that said nothing: %q", got)
+		}
 	}
-	limits = append(limits, control.Limit{Registry: "docker.io", Identity: "alice", Limit: 200, Remaining: 180, At: noon},
-		control.Limit{Registry: "docker.io", Identity: "bob", Limit: 200, Remaining: -1, At: noon.Add(time.Hour)})
-	if got := words.Left(limits, "docker.io"); got != "180 of 200 pulls left for alice" {
-		t.Errorf("got %q", got)
-	}
-	if got := words.Left(limits, "ghcr.io"); got != "" {
-		t.Errorf("a registry that said nothing: %q", got)
+}
+
+func TestGist(t *testing.T) {
+	for text, want := range map[string]string{
+		"the disk is full": "the disk is full",
+		"mirror m disagrees with the origin about docker.io/library/a:1; the origin is believed": "mirror m disagrees with the origin about docker.io/library/a:1",
+		strings.Repeat("long ", 30): strings.Repeat("long ", 17) + "long…",
+	} {
+		if got := words.Gist(control.Problem{Text: text}); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
 	}
 }
