@@ -13,8 +13,14 @@ import (
 // anything below a dot there.
 const tokenPath = "/.pulley/token"
 
-// site is the host the request's client speaks to.
-func (r *Request) site() token.Site { return token.Site{Registry: r.Registry, Host: r.Target.Host} }
+// site is where the request goes: to the host that its client speaks to, or, if
+// that is retired and is only read from, to the one that answers in its stead.
+func (r *Request) site() token.Site {
+	if r.reads() || r.What == Token {
+		return token.SiteOf(r.Registry, r.Target.Host)
+	}
+	return token.Site{Registry: r.Registry, Host: r.Target.Host}
+}
 
 // greeting is how the registry wants to be spoken to: what is remembered of its
 // /v2/, or what it says now. A registry that cannot be asked is taken for one

@@ -459,3 +459,13 @@ func wantStatus(t testing.TB, what string, got, want int) {
 }
 
 func has(s, part string) bool { return strings.Contains(s, part) }
+
+// tokenIn is the token in an answer of a token service.
+func tokenIn(t testing.TB, got answer) string {
+	t.Helper()
+	var a struct{ Token string }
+	if err := json.Unmarshal(got.body, &a); err != nil {
+		t.Fatalf("%v: %s", err, got.body)
+	}
+	return a.Token
+}

@@ -47,7 +47,7 @@ func (h *Handler) forwardThen(x *exchange, req *Request, settled func()) {
 			if r.Context().Err() != nil {
 				cutOff()
 			}
-			why := req.Target.Host + " cannot be reached: " + reason(err)
+			why := req.site().Host + " cannot be reached: " + reason(err)
 			if req.What == Other && !strings.HasPrefix(r.URL.Path, "/v2/") {
 				http.Error(w, "pulley: "+why, http.StatusBadGateway)
 				return
@@ -61,9 +61,10 @@ func (h *Handler) forwardThen(x *exchange, req *Request, settled func()) {
 // outward makes the request that leaves: the client's own, but for the headers
 // that concern one connection only.
 func outward(p *httputil.ProxyRequest, req *Request) {
-	site, err := url.Parse(req.site().URL())
+	to := req.site()
+	site, err := url.Parse(to.URL())
 	if err != nil { // the host came out of a dialled address; the transport will say so
-		site = &url.URL{Scheme: "https", Host: req.Target.Host}
+		site = &url.URL{Scheme: "https", Host: to.Host}
 	}
 	out := p.Out
 	out.URL.Scheme, out.URL.Host = site.Scheme, site.Host
@@ -79,6 +80,11 @@ func outward(p *httputil.ProxyRequest, req *Request) {
 		if token.IsOwn(v) {
 			out.Header.Del("Authorization")
 		}
+	}
+	if to.StandsIn() {
+		out.Host = to.Host
+		out.Header.Del("Authorization")
+		out.Header.Del("Cookie")
 	}
 }
 
@@ -108,7 +114,10 @@ func (r *Request) homeURL(location string) string {
 	if err != nil || u.Host == "" {
 		return location
 	}
-	if !strings.EqualFold(stripPort(u), stripPort(&url.URL{Scheme: u.Scheme, Host: r.Target.Host})) {
+	own := func(host string) bool {
+		return strings.EqualFold(stripPort(u), stripPort(&url.URL{Scheme: u.Scheme, Host: host}))
+	}
+	if !own(r.Target.Host) && !own(r.site().Host) {
 		return location
 	}
 	u.Host = r.Target.Host

@@ -119,7 +119,7 @@ func (o *Origin) Do(ctx context.Context, r Req) (*http.Response, error) {
 // own is an identity as far as it was meant for this host: credentials for a
 // retired registry are not shown to the one that answers in its stead.
 func (o *Origin) own(id Identity) Identity {
-	if o.reg.AnsweredBy != "" && o.host == o.reg.AnsweredBy {
+	if o.site().StandsIn() {
 		return Anonymous()
 	}
 	return id

@@ -121,10 +121,7 @@ func firstHost(reg *config.Registry) string {
 // At returns the origin of a registry at one of its hosts, "host[:port]". A
 // retired registry is asked at the host that answers in its stead.
 func (s *Set) At(reg *config.Registry, host string) *Origin {
-	if reg.AnsweredBy != "" && reg.Spells(host) {
-		host = reg.AnsweredBy
-	}
-	return &Origin{set: s, reg: reg, host: host}
+	return &Origin{set: s, reg: reg, host: token.SiteOf(reg, host).Host}
 }
 
 // Changed returns a channel that is closed when [Set.Places] may answer

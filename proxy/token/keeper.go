@@ -39,6 +39,21 @@ type Site struct {
 	Host     string // host[:port]
 }
 
+// SiteOf is where a registry is asked that a client means by host ("host[:port]"):
+// there, or, if it is retired, at the host that answers in its stead.
+func SiteOf(reg *config.Registry, host string) Site {
+	if reg.AnsweredBy != "" && reg.Spells(host) {
+		host = reg.AnsweredBy
+	}
+	return Site{reg, host}
+}
+
+// StandsIn reports whether the site answers in another host's stead: credentials
+// for that one are not shown to it.
+func (s Site) StandsIn() bool {
+	return s.Registry.AnsweredBy != "" && s.Host == s.Registry.AnsweredBy
+}
+
 // URL is the site's "https://host[:port]".
 func (s Site) URL() string {
 	if s.Registry.Insecure {
