@@ -4,6 +4,7 @@ package ssh_test
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -204,4 +205,28 @@ func TestProgram(t *testing.T) {
 	}
 	// Killed in the middle, it does not look like an end.
 	killed(t, c, m, live)
+}
+
+// Whoever writes to a program that has died learns what it said, as one who reads
+// does, not that a pipe is closed: which of them is first is chance.
+func TestProgramDiesUnderAWrite(t *testing.T) {
+	m := waytest.SSHD(t, "")
+	p := waytest.Knowing(t, m)
+	p.Config("BindAddress 127.0.0.1\n") // which the library cannot do
+	conn, err := newClient(t, p, m.URL()).DialContext(t.Context(), waytest.FreeAddr(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, why := conn.Read(make([]byte, 1))
+	if why == nil || errors.Is(why, io.EOF) {
+		t.Fatalf("got %v", why)
+	}
+	if _, err := conn.Write([]byte("hello")); err == nil || err.Error() != why.Error() {
+		t.Errorf("a write says %v, a read %v", err, why)
+	}
+	_ = conn.Close()
+	if _, err := conn.Write([]byte("hello")); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a write after Close: %v", err)
+	}
 }

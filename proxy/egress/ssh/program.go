@@ -67,11 +67,12 @@ type pipe struct {
 	cancel context.CancelFunc
 	said   *tail
 	once   sync.Once
-	err    error // how it ended, after wait
+	ended  chan struct{} // closed by wait
+	err    error         // how it ended, after wait
 }
 
 func startPipe(cmd *exec.Cmd, cancel context.CancelFunc, env []string) (*pipe, error) {
-	p := &pipe{cmd: cmd, cancel: cancel, said: &tail{}}
+	p := &pipe{cmd: cmd, cancel: cancel, said: &tail{}, ended: make(chan struct{})}
 	cmd.Env, cmd.Stderr, cmd.WaitDelay = env, p.said, time.Second
 	hideWindow(cmd)
 	var err error
@@ -89,23 +90,48 @@ func startPipe(cmd *exec.Cmd, cancel context.CancelFunc, env []string) (*pipe, e
 
 // wait collects the program, once its output has ended or is not wanted.
 func (p *pipe) wait() error {
-	p.once.Do(func() { p.err = p.cmd.Wait(); p.cancel() })
+	p.once.Do(func() { p.err = p.cmd.Wait(); p.cancel(); close(p.ended) })
 	return p.err
+}
+
+// why is what the program said before it failed, or nil if it did not fail. It
+// has ended.
+func (p *pipe) why() error {
+	if p.err == nil {
+		return nil
+	}
+	return errors.New(lastLine(p.said.bytes(), p.err))
 }
 
 func (p *pipe) Read(b []byte) (int, error) {
 	n, err := p.out.Read(b)
 	if n == 0 && err != nil {
-		if werr := p.wait(); werr != nil {
-			return 0, errors.New(lastLine(p.said.bytes(), werr))
+		if p.wait() == nil {
+			return 0, io.EOF
 		}
-		return 0, io.EOF
+		return 0, p.why()
 	}
 	return n, nil
 }
 
-func (p *pipe) Write(b []byte) (int, error) { return p.in.Write(b) }
-func (p *pipe) CloseWrite() error           { return p.in.Close() }
+// Write that finds nobody there any more waits a moment for the Read that collects
+// the program, to say what that one says: that a pipe is closed helps nobody.
+func (p *pipe) Write(b []byte) (int, error) {
+	n, err := p.in.Write(b)
+	if err == nil {
+		return n, nil
+	}
+	select {
+	case <-p.ended:
+		if why := p.why(); why != nil {
+			return n, why
+		}
+	case <-time.After(time.Second):
+	}
+	return n, err
+}
+
+func (p *pipe) CloseWrite() error { return p.in.Close() }
 
 func (p *pipe) Close() error {
 	p.cancel()

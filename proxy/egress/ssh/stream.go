@@ -116,16 +116,28 @@ func (s *stream) Write(p []byte) (int, error) {
 	by := s.writeBy
 	s.writeMu.Unlock()
 	if by.IsZero() {
-		return s.rw.Write(p)
+		return s.write(p)
 	}
 	wait := time.Until(by)
 	if wait <= 0 {
 		return 0, os.ErrDeadlineExceeded
 	}
 	timer := time.AfterFunc(wait, func() { _ = s.rw.Close() })
-	n, err := s.rw.Write(p)
+	n, err := s.write(p)
 	if !timer.Stop() && err != nil {
 		err = os.ErrDeadlineExceeded
+	}
+	return n, err
+}
+
+func (s *stream) write(p []byte) (int, error) {
+	n, err := s.rw.Write(p)
+	if err != nil {
+		select {
+		case <-s.gone: // whatever that made of it
+			err = net.ErrClosed
+		default:
+		}
 	}
 	return n, err
 }
