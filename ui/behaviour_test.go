@@ -202,10 +202,20 @@ func TestCopying(t *testing.T) {
 func TestAlerts(t *testing.T) {
 	s := show(t, func(m *model.Model) {
 		state := sample()
-		state.Problems = []control.Problem{{Text: "the disk is full", Fix: "pulley cache gc"}, {Text: "docker rejects our certificate"}}
+		state.Problems = []control.Problem{{Text: "the disk is full", Fix: "pulley cache gc"}, {Text: "docker rejects our certificate"},
+			{Text: "a name is poisoned", Fix: "this, or that"}}
 		m.Heard(state)
 	})
-	s.check(t, "the disk is full\ntry: pulley cache gc\ndocker rejects our certificate")
+	s.check(t, "the disk is full", "pulley cache gc", "docker rejects our certificate", "a name is poisoned\ntry: this, or that")
+	test.Tap(all[*part.Press](s)[1]) // after the copy button of the head
+	if got := s.app.Clipboard().Content(); got != "pulley cache gc" {
+		t.Errorf("copied %q", got)
+	}
+	many := sample()
+	many.Problems = make([]control.Problem, 6)
+	s.model.Heard(many)
+	s.Update()
+	s.check(t, "and 2 more; see: pulley status")
 	s.model.Heard(sample())
 	s.Update()
 	if len(all[*widget.Label](s)) != 0 {
@@ -265,4 +275,18 @@ func TestHiddenWindowRests(t *testing.T) {
 	if flip := all[*part.Switch](s)[0]; !flip.On() {
 		t.Error("a window that is open is not kept up to date")
 	}
+}
+
+// A limit that is spent is all that its registry's row says.
+func TestLimitThatIsSpent(t *testing.T) {
+	again := noon.Add(2 * time.Hour)
+	s := show(t, func(m *model.Model) {
+		state := sample()
+		state.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Again: &again}}
+		m.Heard(state)
+	})
+	s.check(t, "no pulls left, again by 14:05")
+	s.model.Heard(sample())
+	s.Update()
+	s.check(t, "3 minutes ago · 76 of 100 pulls left")
 }

@@ -59,6 +59,17 @@ func TestLooks(t *testing.T) {
 			s.Problems = []control.Problem{{Text: "config.toml: line 12: unknown key cache.maxsize; the old settings stay in force", Fix: "pulley config check"}}
 			m.Heard(s)
 		},
+		"troubles": func(m *model.Model) {
+			s := sample()
+			again := noon.Add(2 * time.Hour)
+			s.Limits[0].Remaining, s.Limits[0].Again = 0, &again
+			s.Problems = []control.Problem{
+				{Text: "not everything can be cached: the disk is full", Fix: "free some disk space, or: pulley config set cache.max_size 5GiB"},
+				{Text: "mirror daocloud disagrees with the origin about docker.io/library/alpine:latest; the origin is believed", Fix: "pulley mirror test docker.io"},
+				{Text: "a client does not trust Pulley's certificate for registry-1.docker.io (bad certificate); it is passed through until 12:15", Fix: "pulley ca trust"},
+			}
+			m.Heard(s)
+		},
 		"down":     func(m *model.Model) { m.Lost("port 5055 is held by nginx (pid 812)") },
 		"starting": func(m *model.Model) {},
 	} {

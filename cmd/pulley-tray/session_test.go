@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"pulley/internal/control"
 )
 
 // session is a desktop of its own: an X server, a session bus, a home.
@@ -165,7 +167,7 @@ func start(t *testing.T, command *exec.Cmd) *process {
 		_ = command.Process.Signal(syscall.SIGTERM) // a tray takes its daemon with it
 		select {
 		case <-p.done:
-		case <-time.After(20 * time.Second):
+		case <-time.After(control.Drain + 20*time.Second): // a tray waits for its daemon
 			t.Errorf("%s does not end when it is asked to", filepath.Base(command.Path))
 			_ = command.Process.Signal(syscall.SIGQUIT) // a Go program then says where it is stuck
 			<-p.done

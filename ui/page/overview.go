@@ -26,7 +26,7 @@ type Overview struct {
 func NewOverview(do func(model.Action), dismiss func(), copied func(string)) *Overview {
 	o := &Overview{
 		head:       newHead(do, copied),
-		alert:      newAlert(do, dismiss),
+		alert:      newAlert(do, dismiss, copied),
 		bytes:      newBytes(),
 		flight:     newFlight(copied),
 		registries: newRegistries(do),
