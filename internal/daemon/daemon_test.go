@@ -42,12 +42,7 @@ type running struct {
 func start(t *testing.T, prepare func(config.Places)) *running {
 	t.Helper()
 	hub := hubtest.Start(t)
-	home, err := os.MkdirTemp("", "pulley") // short: a socket's path may not be long
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(home) })
-	places := config.PlacesIn(home)
+	places := daemon.PlacesOf(t)
 	text := fmt.Sprintf("listen = \"127.0.0.1:0\"\n[fetch]\nextra_roots = [%q]\n", hub.RootsFile())
 	for _, host := range hub.Hosts() {
 		text += fmt.Sprintf("[[address]]\nhost = %q\nuse = [%q]\n", host, hub.Addr())

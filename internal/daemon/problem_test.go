@@ -1,22 +1,16 @@
 package daemon
 
 import (
-	"os"
 	"testing"
 	"time"
-
-	"pulley/internal/config"
 )
 
 // A problem that is over by the clock, with nobody pulling, is told to those who watch.
 func TestProblemsEndBeforeTheNextPull(t *testing.T) {
-	home, err := os.MkdirTemp("", "pulley") // short: a socket's path may not be long
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(home) })
 	now := time.Date(2030, 5, 1, 12, 0, 0, 0, time.Local)
-	d, err := New(Options{Places: config.PlacesIn(home), Environ: []string{"PULLEY_LISTEN=127.0.0.1:0"}, Now: func() time.Time { return now }})
+	opt := OptionsIn(PlacesOf(t))
+	opt.Now = func() time.Time { return now }
+	d, err := New(opt)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,19 +8,13 @@ import (
 	"sync"
 	"testing"
 
-	"pulley/internal/config"
 	"pulley/internal/daemon"
 )
 
 // Two daemons that start at once over a socket that a third one left behind: one starts, and can be asked; the other says
 // who is in its way, and takes nothing from it.
 func TestTwoStartOverOneStaleSocket(t *testing.T) {
-	home, err := os.MkdirTemp("", "pulley") // short: a socket's path may not be long
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(home) })
-	places := config.PlacesIn(home)
+	places := daemon.PlacesOf(t)
 	for range 20 {
 		stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: places.ControlSocket})
 		if err != nil {
@@ -33,7 +27,7 @@ func TestTwoStartOverOneStaleSocket(t *testing.T) {
 		var both sync.WaitGroup
 		for i := range daemons {
 			both.Go(func() {
-				daemons[i], errs[i] = daemon.New(daemon.Options{Places: places, Environ: []string{"PULLEY_LISTEN=127.0.0.1:0"}})
+				daemons[i], errs[i] = daemon.New(daemon.OptionsIn(places))
 			})
 		}
 		both.Wait()

@@ -1,0 +1,24 @@
+package daemon
+
+import (
+	"os"
+	"testing"
+
+	"pulley/internal/config"
+)
+
+// PlacesOf are those of a home that goes with the test. Its name is short, as a socket's path may not be long.
+func PlacesOf(t testing.TB) config.Places {
+	t.Helper()
+	home, err := os.MkdirTemp("", "pulley")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(home) })
+	return config.PlacesIn(home)
+}
+
+// OptionsIn are a daemon's there, on a port of its own.
+func OptionsIn(places config.Places) Options {
+	return Options{Places: places, Environ: []string{"PULLEY_LISTEN=127.0.0.1:0"}}
+}
