@@ -203,7 +203,7 @@ func (h *Handler) inquire(req *Request, k tagKey, list []*source.Place) (said []
 }
 
 // mirrorKey is a mirror's in what is remembered of registries' health.
-func mirrorKey(req *Request, p *source.Place) string { return req.Registry.Name + " " + p.Name() }
+func mirrorKey(req *Request, p *source.Place) string { return req.called() + " " + p.Name() }
 
 // tagAt asks a mirror what a tag stands for.
 func (h *Handler) tagAt(ctx context.Context, req *Request, p *source.Place, tag string) (entry, error) {

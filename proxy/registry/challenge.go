@@ -31,7 +31,7 @@ func (h *Handler) greeting(ctx context.Context, req *Request) token.Hint {
 		return hint
 	}
 	unknown := token.Hint{Scheme: token.Bearer, Service: s.Host}
-	if h.reachable(req) != nil || h.health.down(req.Registry.Name) {
+	if h.reachable(req) != nil || h.health.down(req.called()) {
 		return unknown
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.opt.Waits.Check)
@@ -40,7 +40,7 @@ func (h *Handler) greeting(ctx context.Context, req *Request) token.Hint {
 	if err != nil {
 		var gone *token.ServiceError
 		if errors.As(err, &gone) && gone.Status == 0 {
-			h.health.failed(req.Registry.Name)
+			h.health.failed(req.called())
 		}
 		h.log.Info("registry does not say how it wants to be spoken to", "registry", req.Registry.Name, "host", s.Host, "err", err)
 		return unknown

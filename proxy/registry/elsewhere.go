@@ -18,7 +18,7 @@ func (h *Handler) askAt(ctx context.Context, req *Request, p *source.Place, meth
 		return h.ask(ctx, req, method, path, header)
 	}
 	rsp, err := p.Do(ctx, source.Req{
-		Method: method, Path: "/v2/" + req.Repository + "/" + path, Header: header, Public: h.tellable(req.Registry, req.Repository),
+		Method: method, Path: "/v2/" + req.Repository + "/" + path, Header: header, Public: h.tellable(req.home()),
 	})
 	if err != nil {
 		return nil, &elsewhereError{err}

@@ -168,7 +168,7 @@ func (h *Handler) headManifest(req *Request, reference string, wait time.Duratio
 // the origin's to say; a manifest by digest may come from any place that may know
 // of the repository.
 func (h *Handler) getManifest(req *Request, reference string) (*found, error) {
-	return h.fetchManifest(req, reference, h.health.down(req.Registry.Name))
+	return h.fetchManifest(req, reference, h.health.down(req.called()))
 }
 
 // fetchManifest is getManifest; away says that the origin cannot be asked just now.

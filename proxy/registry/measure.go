@@ -76,7 +76,7 @@ func (h *Handler) measure(req *Request) (*found, error) {
 // or the mirror that the route names; what has proved nothing comes last, and the
 // origin after it while it does not answer.
 func (h *Handler) measuring(req *Request) []*source.Place {
-	away := h.health.down(req.Registry.Name)
+	away := h.health.down(req.called())
 	list := h.manifestPlaces(req, req.Digest, away)
 	turn := func(p *source.Place) int {
 		switch {
@@ -105,10 +105,10 @@ func (h *Handler) measureAt(ctx context.Context, req *Request, p *source.Place) 
 	}
 	ctx, trail := egress.WithTrail(ctx)
 	b, err := p.Blob(source.Want{
-		Repository: req.Repository, Digest: string(req.Digest), Public: h.tellable(req.Registry, req.Repository), As: req.Asker.identity(),
+		Repository: req.Repository, Digest: string(req.Digest), Public: h.tellable(req.home()), As: req.Asker.identity(),
 	}).Open(ctx, 0, 1)
 	if p.Origin() {
-		h.heard(req.Registry.Name, err)
+		h.heard(req.called(), err)
 	}
 	size, ranged := int64(-1), true
 	var status *source.StatusError

@@ -3,6 +3,7 @@ package registry
 import (
 	"net/http"
 	"net/netip"
+	"regexp"
 	"strings"
 
 	"pulley/internal/config"
@@ -57,12 +58,14 @@ func (h *Handler) mirrorRequest(cfg *config.Config, r *http.Request) (*Request, 
 	ns := r.URL.Query().Get("ns")
 	switch first, rest := firstComponent(path); {
 	case ns != "":
-		req.Named, req.Registry = ByNS, lookup(cfg, ns, isHere(r))
+		req.Named = ByNS
+		req.Registry, req.Target.Host = lookup(cfg, ns, isHere(r))
 		if req.Registry == nil {
 			return nil, refuse(http.StatusNotFound, NameUnknown, ns+" is not a configured registry")
 		}
 	case strings.ContainsAny(first, ".:"):
-		req.Named, req.Registry, req.Prefix = Explicit, lookup(cfg, first, isHere(r)), first+"/"
+		req.Named, req.Prefix = Explicit, first+"/"
+		req.Registry, req.Target.Host = lookup(cfg, first, isHere(r))
 		if req.Registry == nil {
 			return nil, refuse(http.StatusNotFound, NameUnknown, first+" is not a configured registry; add it to config.toml")
 		}
@@ -73,7 +76,8 @@ func (h *Handler) mirrorRequest(cfg *config.Config, r *http.Request) (*Request, 
 		}
 		return nil, refuse(http.StatusNotFound, NameUnknown, "there are no own images under local/ here")
 	default:
-		req.Named, req.Registry = Bare, lookup(cfg, hub, true)
+		req.Named = Bare
+		req.Registry, _ = lookup(cfg, hub, true)
 	}
 	req.Path = ParsePath(path)
 	if req.Registry == nil && req.What != Ping {
@@ -118,16 +122,38 @@ var problemText = map[Code]string{
 	DigestInvalid: "a digest is sha256: and 64 hexadecimal digits",
 }
 
-// lookup finds a registry by its name or one of its hosts. What "*" stands for is
-// for clients on this machine alone to say: which host is asked may follow from it.
-func lookup(cfg *config.Config, name string, here bool) *config.Registry {
+// lookup finds a registry by its name or one of its hosts; host is what is meant by
+// a "*", else "". What that stands for is for clients on this machine alone to say:
+// it is the host that is asked.
+func lookup(cfg *config.Config, name string, here bool) (reg *config.Registry, host string) {
 	if r, ok := cfg.Registry(name); ok {
-		return r
+		return r, ""
 	}
-	if r, ok := cfg.RegistryByHost(name); ok && (here || r.Spells(name)) {
-		return r
+	r, ok := cfg.RegistryByHost(name)
+	switch {
+	case !ok:
+		return nil, ""
+	case r.Spells(name):
+		return r, ""
+	case here && wildHost.MatchString(name):
+		return r, plainHost(r, name)
 	}
-	return nil
+	return nil, ""
+}
+
+// wildHost is what a "*.domain" may stand for: a name, and perhaps a port. Anything
+// else might be read as another host once it is part of a URL.
+var wildHost = regexp.MustCompile(`^(?i)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+\.?(:[0-9]{1,5})?$`)
+
+// plainHost is a host in the one way it is remembered: lower case, without final
+// dot and without the port that is meant anyway.
+func plainHost(reg *config.Registry, hostport string) string {
+	name, port, _ := strings.Cut(strings.ToLower(hostport), ":")
+	name = strings.TrimSuffix(name, ".")
+	if port == "" || port == "443" && !reg.Insecure || port == "80" && reg.Insecure {
+		return name
+	}
+	return name + ":" + port
 }
 
 // isHere reports whether a request's client is on this machine. One without an

@@ -48,8 +48,9 @@ func TestUnknownRegistryIsNeverDialled(t *testing.T) {
 // TestWildcardFromElsewhere: what "*" stands for is not for somebody on another
 // machine to say.
 func TestWildcardFromElsewhere(t *testing.T) {
-	r := newRoom(t, nil)
+	r := newRoom(t, &hubtest.Hub{Sites: []*hubtest.Site{{Host: "x.wild.test"}}})
 	r.hub.Push("library/a", "1", hubtest.RandomImage(1, 1, 1000))
+	r.hub.Site("x.wild.test").Push("library/a", "1", hubtest.RandomImage(1, 1, 1000))
 	r.set(func(c *config.Config) {
 		reg, _ := c.Registry("docker.io")
 		reg.Hosts = append(slices.Clone(reg.Hosts), "*.wild.test")

@@ -3,11 +3,9 @@ package registry
 import (
 	"context"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
-	"pulley/internal/config"
 	"pulley/proxy/source"
 )
 
@@ -25,31 +23,21 @@ func (h *Handler) public(req *Request) bool {
 
 // tellable says that anybody may know of a repository, by what the origin said within
 // a day, or last before it could not be asked any more.
-func (h *Handler) tellable(reg *config.Registry, repository string) bool {
-	s := h.ledger.book.get(reg.Name + "/" + repository)
-	return s.open(h.now()) || s.openOffline() && h.health.failing(reg.Name) || !s.Closed && h.opt.Sources.Public(reg, repository)
+func (h *Handler) tellable(of home) bool {
+	s := h.ledger.book.get(of.name())
+	return s.open(h.now()) || s.openOffline() && h.health.failing(of.registry()) || !s.Closed && h.opt.Sources.Public(of.reg, of.repository)
 }
 
 // mayTell says that a place may be told of a repository now.
-func (h *Handler) mayTell(p *source.Place, reg *config.Registry, repository string) bool {
-	return p.MayKnow(h.tellable(reg, repository), repository)
-}
-
-// hostOf is the registry's host as the request means it.
-func (h *Handler) hostOf(req *Request) string {
-	for _, host := range req.Registry.Hosts {
-		if !strings.HasPrefix(host, "*") {
-			return host
-		}
-	}
-	return req.Target.Host
+func (h *Handler) mayTell(p *source.Place, of home) bool {
+	return p.MayKnow(h.tellable(of), of.repository)
 }
 
 // places are where the request's bytes may come from now, best first: the origin,
 // and the mirrors that may know of the repository.
 func (h *Handler) places(req *Request) (list []*source.Place) {
-	for _, p := range h.opt.Sources.PlacesAt(req.Registry, h.hostOf(req)) {
-		if h.mayTell(p, req.Registry, req.Repository) {
+	for _, p := range h.opt.Sources.PlacesAt(req.Registry, req.home().host) {
+		if h.mayTell(p, req.home()) {
 			list = append(list, p)
 		}
 	}
@@ -79,7 +67,7 @@ const wonderFor = time.Second
 func (h *Handler) wonder(req *Request, path string, wait time.Duration) {
 	name := req.name()
 	if req.Asker.anonymous() || h.ledger.book.get(name).open(h.now()) || h.opt.Sources.Public(req.Registry, req.Repository) ||
-		h.secrets.known(name) || h.health.down(req.Registry.Name) || !h.tempting(req) {
+		h.secrets.known(name) || h.health.down(req.called()) || !h.tempting(req) {
 		return
 	}
 	if wait > 0 && !h.awaited.due(name, downFor) {
@@ -113,7 +101,7 @@ func (h *Handler) wonder(req *Request, path string, wait time.Duration) {
 
 // tempting says that some mirror could be asked if the repository were public.
 func (h *Handler) tempting(req *Request) bool {
-	for _, p := range h.opt.Sources.PlacesAt(req.Registry, h.hostOf(req)) {
+	for _, p := range h.opt.Sources.PlacesAt(req.Registry, req.home().host) {
 		if p.MayKnow(true, req.Repository) && !p.Origin() && p.Connections() > 0 {
 			return true
 		}
@@ -123,8 +111,8 @@ func (h *Handler) tempting(req *Request) bool {
 
 // passedOver says why the mirror that the route names is not asked, for a person:
 // its name and the reason, "" if it is.
-func (h *Handler) passedOver(reg *config.Registry, repository string) (name, why string) {
-	reg, ok := h.settings().Registry(reg.Name)
+func (h *Handler) passedOver(of home) (name, why string) {
+	reg, ok := h.settings().Registry(of.reg.Name)
 	if !ok {
 		return "", ""
 	}
@@ -137,7 +125,7 @@ func (h *Handler) passedOver(reg *config.Registry, repository string) (name, why
 			return s.Name, "not asked: " + s.Why
 		}
 	}
-	if !lead.Private && !h.tellable(reg, repository) {
+	if !lead.Private && !h.tellable(of) {
 		return lead.Name, "not asked: the repository is not known to be public"
 	}
 	return lead.Name, ""

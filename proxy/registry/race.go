@@ -114,7 +114,7 @@ func (h *Handler) race(ctx context.Context, req *Request, places []*source.Place
 func (h *Handler) told(req *Request, a attempt, first error) *found {
 	if first != nil {
 		a.note = "from " + a.place.Name() + ": " + reason(first)
-	} else if name, why := h.passedOver(req.Registry, req.Repository); why != "" {
+	} else if name, why := h.passedOver(req.home()); why != "" {
 		a.note = name + ": " + why
 	}
 	return a.found

@@ -15,8 +15,8 @@ type Request struct {
 	// Door is "mirror" or the Target's.
 	Door  string
 	Asker Asker
-	// Target is where the client believes itself to be; zero at the mirror
-	// door.
+	// Target is where the client believes itself to be. At the mirror door it is
+	// zero, but for the Host of a registry that is named under a "*.domain".
 	Target Target
 	// Prefix is what the mirror door's client wrote before the repository
 	// ("ghcr.io/"), so that links can be written the same way.
@@ -43,9 +43,6 @@ const (
 // fallsBack says that the client goes to the origin by itself when it is told
 // 404, and gives up on anything worse.
 func (r *Request) fallsBack() bool { return r.Named == Bare || r.Named == ByNS }
-
-// name is the repository's key in everything that is remembered.
-func (r *Request) name() string { return r.Registry.Name + "/" + r.Repository }
 
 // offline says that the registry's route forbids asking upstream.
 func (r *Request) offline() bool { return r.Registry.Route == config.RouteOffline }

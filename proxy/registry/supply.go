@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 
 	"pulley/cache"
-	"pulley/internal/config"
 	"pulley/proxy/egress"
 	"pulley/proxy/fetch"
 	"pulley/proxy/source"
@@ -32,11 +31,9 @@ type supply struct {
 // asking is one right to the blob. Its fields are guarded by the supply's mu but
 // for those that never change.
 type asking struct {
-	reg        *config.Registry // in the settings of when it was asked
-	repository string
-	host       string // as the client means the registry
-	key        string
-	as         source.Identity
+	home
+	key string
+	as  source.Identity
 
 	ref   *source.BlobRef // at the origin; nil while the route allows none
 	place *source.Place   // of ref
@@ -53,9 +50,7 @@ const maxAskings = 8
 
 // join adds the request's right to the drive. The caller has made sure of it.
 func (d *drive) join(req *Request) {
-	a := &asking{
-		reg: req.Registry, repository: req.Repository, host: d.h.hostOf(req), key: req.Asker.Key, as: req.Asker.identity(),
-	}
+	a := &asking{home: req.home(), key: req.Asker.Key, as: req.Asker.identity()}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	known := slices.ContainsFunc(d.askers, func(o *asking) bool {
@@ -91,7 +86,7 @@ func (d *drive) List() []fetch.Source {
 				list = append(list, src)
 			}
 		}
-		if name, why := d.h.passedOver(a.reg, a.repository); why != "" {
+		if name, why := d.h.passedOver(a.home); why != "" {
 			d.tale.add(name, why)
 		}
 	}
@@ -130,7 +125,7 @@ func (d *drive) sourceAt(a *asking, p *source.Place) fetch.Source {
 		}
 		return d.origin
 	}
-	if !d.h.mayTell(p, a.reg, a.repository) {
+	if !d.h.mayTell(p, a.home) {
 		return nil
 	}
 	want.As, want.Public = source.Anonymous(), true // it is asked about below each time
@@ -141,7 +136,7 @@ func (d *drive) sourceAt(a *asking, p *source.Place) fetch.Source {
 		if d.mirrors == nil {
 			d.mirrors = map[at]*mirrored{}
 		}
-		d.mirrors[key] = &mirrored{BlobRef: p.Blob(want), d: d, reg: a.reg, repository: a.repository}
+		d.mirrors[key] = &mirrored{BlobRef: p.Blob(want), d: d, home: a.home}
 	}
 	return d.mirrors[key]
 }
@@ -287,19 +282,19 @@ func (o *origin) Open(ctx context.Context, off, end int64) (*source.Body, error)
 		o.d.mu.Lock()
 		ref := a.ref
 		o.d.mu.Unlock()
-		if ref == nil || silent[a.reg.Name] {
+		if ref == nil || silent[a.registry()] {
 			continue
 		}
 		var b *source.Body
 		b, err = o.d.open(ctx, ref, fromOrigin, off, end)
-		o.d.h.heard(a.reg.Name, err)
+		o.d.h.heard(a.registry(), err)
 		if err == nil {
 			return b, nil
 		}
 		if ctx.Err() != nil {
 			break
 		}
-		silent[a.reg.Name] = !definite(err)
+		silent[a.registry()] = !definite(err)
 	}
 	if err == nil {
 		err = errOffline
@@ -310,10 +305,9 @@ func (o *origin) Open(ctx context.Context, off, end int64) (*source.Body, error)
 // mirrored is the blob at a mirror.
 type mirrored struct {
 	*source.BlobRef
-	d          *drive
-	reg        *config.Registry
-	repository string
-	refused    bool // it has not this blob; guarded by the drive's mu
+	home
+	d       *drive
+	refused bool // it has not this blob; guarded by the drive's mu
 }
 
 // Proven implements fetch.Source: whether its bytes may be shown at once.
@@ -321,7 +315,7 @@ func (m *mirrored) Proven() bool { return !m.d.careful.Load() && m.BlobRef.Prove
 
 // Open implements fetch.Source.
 func (m *mirrored) Open(ctx context.Context, off, end int64) (*source.Body, error) {
-	if !m.d.h.mayTell(m.Place, m.reg, m.repository) {
+	if !m.d.h.mayTell(m.Place, m.home) {
 		return nil, &source.UnusableError{Registry: m.reg.Name, Place: m.Name(), Why: "the repository is not public any more"}
 	}
 	b, err := m.d.open(ctx, m.BlobRef, m.Name(), off, end)

@@ -230,10 +230,10 @@ func (h *Handler) openRest(ctx context.Context, x *exchange, req *Request, off i
 			continue
 		}
 		b, err = p.Blob(source.Want{
-			Repository: req.Repository, Digest: string(req.Digest), Public: h.tellable(req.Registry, req.Repository), As: req.Asker.identity(),
+			Repository: req.Repository, Digest: string(req.Digest), Public: h.tellable(req.home()), As: req.Asker.identity(),
 		}).Open(ctx, off, -1)
 		if p.Origin() {
-			h.heard(req.Registry.Name, err)
+			h.heard(req.called(), err)
 		}
 		if err == nil {
 			x.event.Source = p.Name()

@@ -52,7 +52,7 @@ func (h *Handler) serveToken(x *exchange, req *Request) {
 		var answer *token.Answer
 		answer, cause = h.tokens.Forward(req.Context(), req.site(), p.ForwardRequest)
 		if cause == nil {
-			h.heard(req.Registry.Name, nil)
+			h.heard(req.called(), nil)
 		}
 		if cause == nil && (answer.Status < 500 && answer.Status != http.StatusTooManyRequests || !h.known(req, p)) {
 			h.giveAnswer(x, req, p, answer)
@@ -142,7 +142,7 @@ func (h *Handler) giveAnswer(x *exchange, req *Request, p plea, answer *token.An
 	case http.StatusOK:
 		h.linkAnswer(req, p, answer.Body)
 	case http.StatusUnauthorized, http.StatusForbidden:
-		for _, name := range p.repositories(req.Registry.Name) {
+		for _, name := range p.repositories(req.called()) {
 			h.warn(h.ledger.refused(name, Asker{Authorization: "-", Subject: p.subject, Key: p.subject}))
 		}
 	}
@@ -192,7 +192,7 @@ func (h *Handler) tokenFailed(x *exchange, req *Request, p plea, cause error) {
 	}
 	var service *token.ServiceError
 	if errors.As(cause, &service) && service.Status == 0 {
-		h.health.failed(req.Registry.Name)
+		h.health.failed(req.called())
 	}
 	x.fail(cause)
 	if len(p.scopes) == 0 { // docker login: nobody here can tell whether the password is right
@@ -207,7 +207,7 @@ func (h *Handler) tokenFailed(x *exchange, req *Request, p plea, cause error) {
 // repositories they are used for now.
 func (h *Handler) known(req *Request, p plea) bool {
 	who := Asker{Authorization: "-", Subject: p.subject, Key: p.subject}
-	for _, name := range p.repositories(req.Registry.Name) {
+	for _, name := range p.repositories(req.called()) {
 		if h.ledger.admitsOffline(name, who, h.settings().Access.PrivateOffline) {
 			return true
 		}

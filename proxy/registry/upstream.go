@@ -11,7 +11,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"pulley/cache"
 	"pulley/internal/config"
 	"pulley/proxy/egress"
 	"pulley/proxy/fetch"
@@ -41,11 +40,6 @@ func (w Waits) withDefaults() Waits {
 // errOffline is why nothing is asked upstream under the route "offline".
 var errOffline = errors.New("the registry is switched to offline")
 
-// cacheName is the repository's name for the cache.
-func (r *Request) cacheName() cache.Name {
-	return cache.Name{Registry: r.Registry.Name, Repository: r.Repository}
-}
-
 func (a Asker) identity() source.Identity {
 	if a.anonymous() {
 		return source.Anonymous()
@@ -55,11 +49,7 @@ func (a Asker) identity() source.Identity {
 
 // origin is where the request's registry is asked.
 func (h *Handler) origin(req *Request) *source.Origin {
-	o := h.opt.Sources.Of(req.Registry)
-	if o.Host() == "" {
-		return h.opt.Sources.At(req.Registry, req.Target.Host)
-	}
-	return o
+	return h.opt.Sources.At(req.Registry, req.home().host)
 }
 
 // ask sends a request below the repository to the origin on the asker's behalf.
@@ -86,13 +76,13 @@ func (h *Handler) ask(ctx context.Context, req *Request, method, path string, he
 // too.
 func (h *Handler) send(ctx context.Context, req *Request, q source.Req) (rsp *http.Response, err error) {
 	do := h.origin(req).Do
-	for _, p := range h.opt.Sources.PlacesAt(req.Registry, h.hostOf(req)) {
+	for _, p := range h.opt.Sources.PlacesAt(req.Registry, req.home().host) {
 		if p.Origin() {
 			do = p.Do
 		}
 	}
 	rsp, err = do(ctx, q)
-	h.heard(req.Registry.Name, err)
+	h.heard(req.called(), err)
 	return rsp, err
 }
 
@@ -125,7 +115,7 @@ func (h *Handler) worthAsking(req *Request) error {
 	if err := h.reachable(req); err != nil {
 		return err
 	}
-	if h.health.down(req.Registry.Name) && h.admitsOffline(req) {
+	if h.health.down(req.called()) && h.admitsOffline(req) {
 		return errDown
 	}
 	return nil
