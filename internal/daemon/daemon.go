@@ -266,6 +266,9 @@ func (d *Daemon) record(e registry.Event) {
 	if e.Unkept != "" && d.cacheErr == nil {
 		d.unstored.note(e.Unkept, d.opt.Now())
 	}
+	if who := d.disputed(e); who != "" {
+		event.Note = strings.TrimPrefix(event.Note+"; "+who, "; ")
+	}
 	d.totals.add(event)
 	d.history.record(event)
 	d.changes.tell()

@@ -13,6 +13,7 @@ import (
 	"pulley/internal/config"
 	"pulley/internal/control"
 	"pulley/proxy/egress/ssh"
+	"pulley/proxy/registry"
 	"pulley/proxy/source"
 )
 
@@ -83,17 +84,20 @@ func (d *Daemon) sourceProblems() (list []control.Problem) {
 	for _, p := range d.egress.Pending() {
 		add(control.ProblemEgress, "pulley egress test "+p.Egress, "egress %s waits: nobody has vouched for the key of %s (%s)", p.Egress, p.Host, p.Fingerprint)
 	}
+	c := d.settings.Current()
 	for _, p := range d.egress.Poisoned() {
-		what, fix := "DNS poisoned", "pulley config set fetch.doh https://…, or: pulley egress add"
-		if p.Pinned {
+		what, fix := "DNS poisoned", "pulley egress add"
+		switch {
+		case p.Pinned:
 			what, fix = "an [[address]] of the settings", "pulley config edit"
+		case c.Fetch.DoH == "":
+			fix = "pulley config set fetch.doh https://…, or: " + fix
 		}
 		add(control.ProblemNetwork, fix, "%s answers from %s, an address it does not own (%s)", p.Host, p.Addr.Addr(), what)
 	}
 	for _, p := range d.egress.Problems() {
 		add(control.ProblemEgress, "", "%s: %s", p.Way, p.Text)
 	}
-	c := d.settings.Current()
 	for i := range c.Registries {
 		r := &c.Registries[i]
 		for _, st := range d.sources.Standings(r) {
@@ -110,6 +114,25 @@ func (d *Daemon) sourceProblems() (list []control.Problem) {
 		}
 	}
 	return list
+}
+
+// disputed says who names another digest for the tag that a request was about. It changed nothing about the answer; whoever
+// reads in the log where an image came from may want to know.
+func (d *Daemon) disputed(e registry.Event) string {
+	r, known := d.settings.Current().Registry(e.Registry)
+	if !known || e.What != string(registry.Manifest) || strings.Contains(e.Reference, ":") {
+		return ""
+	}
+	var names []string
+	for _, st := range d.sources.Standings(r) {
+		if st.Enabled && slices.ContainsFunc(st.Quarrels, func(q source.Disagreement) bool { return q.Repository == e.Repository && q.Tag == e.Reference }) {
+			names = append(names, st.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "another digest for this tag at " + strings.Join(names, " and ")
 }
 
 func (d *Daemon) AddMirror(m control.Mirror) error {
