@@ -23,7 +23,7 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	image := hubtest.RandomImage(1, 1, 1<<20)
 	hub.Push("library/slow", "latest", image)
 	hub.SetFaults(hubtest.Faults{Stall: hubtest.At(600 << 10), Digest: image.Layers[0].Digest})
-	home := killHome(t, hub)
+	home := homeWith(t, hubtest.Settings{Origin: hub})
 	daemon := &exec.Cmd{Path: os.Args[0], Args: []string{"pulley", "up", "-v"}, Env: append(os.Environ(), "PULLEY_HOME="+home)}
 	out, err := daemon.StdoutPipe()
 	if err != nil {

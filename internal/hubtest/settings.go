@@ -11,10 +11,11 @@ type Settings struct {
 	Origin  *Hub
 	Mirrors []*Hub // switched on; they are called m1, m2 …
 
-	Listen   string // default: a free port of 127.0.0.1
-	Fetch    string // further lines of [fetch]
-	Registry string // further lines of docker.io's [[registry]]
-	More     string // whatever else
+	Listen   string   // default: a free port of 127.0.0.1
+	Roots    []string // PEM files to trust besides the hubs'
+	Fetch    string   // further lines of [fetch]
+	Registry string   // further lines of docker.io's [[registry]]
+	More     string   // whatever else
 }
 
 // String is the text. Every host of every hub leads to that hub by [[address]], and the origin's authority, which is its
@@ -25,7 +26,8 @@ func (s Settings) String() string {
 	if listen == "" {
 		listen = "127.0.0.1:0"
 	}
-	fmt.Fprintf(&text, "listen = %q\n[fetch]\nextra_roots = [%q]\n%s\n", listen, s.Origin.RootsFile(), s.Fetch)
+	roots := strings.Join(append([]string{s.Origin.RootsFile()}, s.Roots...), "', '")
+	fmt.Fprintf(&text, "listen = %q\n[fetch]\nextra_roots = ['%s']\n%s\n", listen, roots, s.Fetch)
 	fmt.Fprintf(&text, "[[registry]]\nname = \"docker.io\"\n%s\n", s.Registry)
 	for i, h := range s.Mirrors {
 		fmt.Fprintf(&text, "[[registry.mirror]]\nname = \"m%d\"\nurl = \"https://%s\"\nstyle = %q\nenabled = true\n", i+1, h.RegistryHost, h.Style)
