@@ -22,12 +22,12 @@ type whereabouts struct {
 	until time.Duration
 }
 
-const offline = "none" // as source.Network has it
+const offline = "none" // as source.Networks has it
 
 func newWhereabouts() *whereabouts {
 	start := time.Now()
 	w := &whereabouts{
-		network: source.Network,
+		network: source.Networks(),
 		wall:    func() time.Time { return time.Now().Round(0) },
 		awake:   func() time.Duration { return time.Since(start) },
 	}

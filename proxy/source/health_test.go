@@ -282,9 +282,10 @@ func TestOriginIsNotReachedForTags(t *testing.T) {
 	}
 }
 
-// The network has a name, and the same one twice.
+// The network has a name, and the same one twice, and for everybody.
 func TestNetwork(t *testing.T) {
-	if a, b := source.Network(), source.Network(); a == "" || a != b {
+	network := source.Networks()
+	if a, b, c := network(), network(), source.Networks()(); a == "" || a != b || a != c {
 		t.Errorf("%q, then %q", a, b)
 	}
 }

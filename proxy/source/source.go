@@ -42,7 +42,7 @@ type Options struct {
 	// used; "" remembers nothing.
 	StateDir string
 	// Where names the network this machine is on, the same as long as it is the
-	// same one; nil is [Network].
+	// same one; nil is [Networks].
 	Where func() string
 	// Getenv reads the variables that a mirror's `auth` names; nil is os.Getenv.
 	Getenv func(string) string
@@ -89,7 +89,7 @@ func NewSet(o Options) *Set {
 		s.now = time.Now
 	}
 	if o.Where == nil {
-		o.Where = Network
+		o.Where = Networks()
 	}
 	s.health = &health{now: s.now, where: remembered(o.Where, s.now), seen: map[spot]*vitals{}}
 	s.manners = newManners(s.now)
