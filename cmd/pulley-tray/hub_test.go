@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"pulley/internal/control"
 	"pulley/internal/control/client"
 	"pulley/internal/hubtest"
 	say "pulley/ui/words"
@@ -174,4 +175,59 @@ func (s *session) client(t *testing.T) *client.Client {
 	c := client.New(filepath.Join(s.home, "control.sock"))
 	t.Cleanup(c.Close)
 	return c
+}
+
+// A daemon that is ended in the middle of a transfer has time to finish it, and
+// a tray that is started meanwhile waits for nobody.
+func TestQuitDuringATransfer(t *testing.T) {
+	s := newSession(t)
+	hub := hubtest.Start(t)
+	image := hubtest.RandomImage(1, 1, 6<<20)
+	hub.Push("library/app", "latest", image)
+	hub.SetFaults(hubtest.Faults{Kind: hubtest.CDN, Bandwidth: 1 << 20})
+	s.behind(t, hub)
+	a := newArea(t, s)
+	tray := s.tray(t)
+	icon := a.icon(t)
+	icon.find("On · 127.0.0.1:")
+	before, _ := s.state(t)
+	whole := make(chan int64, 1)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+		"http://"+before.Listen+"/v2/library/app/blobs/"+image.Layers[0].Digest.String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(whole)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return
+		}
+		defer func() { _ = response.Body.Close() }()
+		n, _ := io.Copy(io.Discard, response.Body)
+		whole <- n
+	}()
+	s.becomes(t, "a transfer", func(c control.State) bool { return len(c.Active) > 0 })
+	icon.click(icon.find("Quit"))
+	eventually(t, "the icon was gone", func() bool { return icon.text() == "" })
+	a.mu.Lock()
+	a.item = ""
+	a.mu.Unlock()
+	s.tray(t)
+	next := a.icon(t)
+	select {
+	case <-tray.done:
+		t.Error("the first tray had ended before the next one began")
+	default:
+	}
+	if code := tray.ended(t); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+	if n := <-whole; n != image.Layers[0].Content.Size() {
+		t.Errorf("%d bytes came", n)
+	}
+	next.find("On · 127.0.0.1:")
+	if after, ok := s.state(t); !ok || after.PID == before.PID {
+		t.Errorf("the daemon was pid %d and is %d", before.PID, after.PID)
+	}
 }

@@ -55,6 +55,7 @@ type program struct {
 	work        *errgroup.Group
 	cancel      context.CancelFunc // ends work
 	ended, left sync.Once
+	release     func() // lets another tray begin
 }
 
 func newProgram(places config.Places, log *slog.Logger) *program {
@@ -139,6 +140,7 @@ func (p *program) quit() {
 func (p *program) end() {
 	p.ended.Do(func() {
 		p.window.Retire()
+		p.release() // the daemon may take its time; whoever starts Pulley again meanwhile wants it shown
 		p.cancel()
 		go func() {
 			// Run may never return: the last lifecycle event can be put into a queue

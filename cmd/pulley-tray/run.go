@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync"
 
 	"pulley/internal/config"
 	"pulley/internal/desktop"
@@ -44,7 +45,8 @@ func run(args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = instance.Close() }()
+	p.release = sync.OnceFunc(func() { _ = instance.Close() })
+	defer p.release()
 	defer func() {
 		// The driver panics where it cannot open a display.
 		if problem := recover(); problem != nil {
