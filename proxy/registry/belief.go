@@ -19,18 +19,23 @@ import (
 )
 
 // errNotTold is why mirrors are of no help although there are some.
-var errNotTold = errors.New("not known to be public, so that no mirror was told of it; try: private = true at a mirror that may know it")
+var errNotTold = errors.New("not known to be public, so that no mirror was told of it")
 
 // errNoAgreement is why mirrors that answered are not believed.
 var errNoAgreement = errors.New("no two independent https mirrors agree about the tag, and none has trust_tags")
 
 // untold adds to the reason why the origin gave nothing that mirrors could not be
-// asked instead.
+// asked instead, and what a person may do about that.
 func (h *Handler) untold(req *Request, cause error) error {
-	if req.offline() || len(h.mirrors(req)) > 0 || !h.tempting(req) {
+	if req.Repository == "" || req.offline() || errors.Is(cause, errNotTold) || len(h.mirrors(req)) > 0 {
 		return cause
 	}
-	return fmt.Errorf("%w; %s is %w", cause, req.name(), errNotTold)
+	name, ok := h.tempting(req)
+	if !ok {
+		return cause
+	}
+	return fmt.Errorf("%w; %s is %w; try: pulley egress add NAME URL --for %s, or private = true at the mirror %s if that may know of it",
+		cause, req.name(), errNotTold, req.Registry.Name, name)
 }
 
 // supposed is a tag's manifest when the origin cannot be asked: one that mirrors
@@ -189,7 +194,7 @@ func (h *Handler) inquire(req *Request, k tagKey, list []*source.Place) (said []
 				all[i] = e
 				h.health.succeeded(mirrorKey(req, p))
 			case h.ctx.Err() == nil && (!errors.As(err, &status) || status.Status == 0):
-				h.health.failed(mirrorKey(req, p))
+				h.health.failed(mirrorKey(req, p), err)
 			}
 		})
 	}

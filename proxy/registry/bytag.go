@@ -102,7 +102,7 @@ func (h *Handler) lastKnown(req *Request, k tagKey, cause error) (*found, error)
 		return nil, cause
 	}
 	if !h.admitsOffline(req) {
-		return nil, h.stranger(req, h.untold(req, cause))
+		return nil, h.stranger(req, cause)
 	}
 	f, err := h.supposed(req, k, cause)
 	if err == nil {

@@ -40,7 +40,7 @@ func (h *Handler) greeting(ctx context.Context, req *Request) token.Hint {
 	if err != nil {
 		var gone *token.ServiceError
 		if errors.As(err, &gone) && gone.Status == 0 {
-			h.health.failed(req.called())
+			h.health.failed(req.called(), err)
 		}
 		h.log.Info("registry does not say how it wants to be spoken to", "registry", req.Registry.Name, "host", s.Host, "err", err)
 		return unknown

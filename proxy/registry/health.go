@@ -9,20 +9,32 @@ import (
 type health struct {
 	mu  sync.Mutex
 	now func() time.Time
-	bad map[string]time.Time
+	bad map[string]failure
+}
+
+// failure is when a registry could not be reached, and why.
+type failure struct {
+	at  time.Time
+	why error
 }
 
 // downFor is shorter than anybody waits between two tries by hand.
 const downFor = 10 * time.Second
 
+// maxFailures bounds those remembered: hosts under a "*.domain" come from clients.
+const maxFailures = 1024
+
 func newHealth(now func() time.Time) *health {
-	return &health{now: now, bad: map[string]time.Time{}}
+	return &health{now: now, bad: map[string]failure{}}
 }
 
-func (s *health) failed(registry string) {
+func (s *health) failed(registry string, why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bad[registry] = s.now()
+	if len(s.bad) >= maxFailures {
+		clear(s.bad)
+	}
+	s.bad[registry] = failure{s.now(), why}
 }
 
 func (s *health) succeeded(registry string) {
@@ -39,9 +51,22 @@ func (s *health) failing(registry string) bool {
 	return ok
 }
 
-func (s *health) down(registry string) bool {
+// down says that a registry could not be reached a moment ago.
+func (s *health) down(registry string) bool { return s.why(registry) != nil }
+
+// why is the reason why down is true, nil if it is not.
+func (s *health) why(registry string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at, ok := s.bad[registry]
-	return ok && s.now().Sub(at) < downFor
+	f, ok := s.bad[registry]
+	if !ok || s.now().Sub(f.at) >= downFor {
+		return nil
+	}
+	return &downError{f.why}
 }
+
+// downError says that a registry was left alone because of what it failed with a
+// moment ago, which was not the answer to this.
+type downError struct{ why error }
+
+func (e *downError) Error() string { return "the registry could not be reached a moment ago: " + e.why.Error() }

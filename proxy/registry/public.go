@@ -67,7 +67,10 @@ const wonderFor = time.Second
 func (h *Handler) wonder(req *Request, path string, wait time.Duration) {
 	name := req.name()
 	if req.Asker.anonymous() || h.ledger.book.get(name).open(h.now()) || h.opt.Sources.Public(req.Registry, req.Repository) ||
-		h.secrets.known(name) || h.health.down(req.called()) || !h.tempting(req) {
+		h.secrets.known(name) || h.health.down(req.called()) {
+		return
+	}
+	if _, ok := h.tempting(req); !ok {
 		return
 	}
 	if wait > 0 && !h.awaited.due(name, downFor) {
@@ -99,14 +102,14 @@ func (h *Handler) wonder(req *Request, path string, wait time.Duration) {
 	})
 }
 
-// tempting says that some mirror could be asked if the repository were public.
-func (h *Handler) tempting(req *Request) bool {
+// tempting names a mirror that could be asked if the repository were public.
+func (h *Handler) tempting(req *Request) (name string, ok bool) {
 	for _, p := range h.opt.Sources.PlacesAt(req.Registry, req.home().host) {
 		if p.MayKnow(true, req.Repository) && !p.Origin() && p.Connections() > 0 {
-			return true
+			return p.Name(), true
 		}
 	}
-	return false
+	return "", false
 }
 
 // passedOver says why the mirror that the route names is not asked, for a person:

@@ -36,10 +36,7 @@ func (h *Handler) push(x *exchange, req *Request) {
 
 // pushed takes a manifest that the origin has accepted.
 func (h *Handler) pushed(req *Request, copied *teeBody) {
-	if !req.Asker.anonymous() { // that anybody may put does not say that anybody may pull
-		h.letIn(req, "")
-	}
-	name := req.cacheName()
+	name := req.cacheName() // that somebody may put does not say who may pull
 	body, whole := copied.all()
 	if !whole {
 		if req.Digest == "" {

@@ -133,9 +133,28 @@ func TestUnknownAndTheOriginAway(t *testing.T) {
 	r, mirrors := mirroredRoom(t)
 	r.hub.Push("team/app", "1", hubtest.RandomImage(1, 1, 1000))
 	r.hub.Down()
-	got := r.mirror("GET", "docker.io/team/app/manifests/1")
-	if got.StatusCode != http.StatusBadGateway || !has(string(got.body), "not known to be public") {
-		t.Errorf("%d %s", got.StatusCode, got.body)
+	alice := r.engine("alice", "alice-secret")
+	for _, what := range []string{"manifests/1", "manifests/" + someDigest, "blobs/" + someDigest, "tags/list", "referrers/" + someDigest} {
+		for status, got := range map[int]answer{
+			http.StatusBadGateway:   r.mirror("GET", "docker.io/team/app/"+what),
+			http.StatusNotFound:     r.mirror("GET", "team/app/"+what+"?ns=docker.io"),
+			http.StatusUnauthorized: func() answer { alice.login("team/app"); return alice.ask("GET", "team/app/"+what) }(),
+		} {
+			text := string(got.body)
+			if got.StatusCode != status || strings.Contains(text, "\n") {
+				t.Errorf("%s: %d %s", what, got.StatusCode, text)
+			}
+			cause := strings.Index(text, "connection refused")
+			why := strings.Index(text, "team/app is not known to be public, so that no mirror was told of it")
+			next := strings.Index(text, "try: pulley egress add NAME URL --for docker.io, or private = true at the mirror")
+			if !(0 <= cause && cause < why && why < next) {
+				t.Errorf("%s: %s", what, text)
+			}
+			if strings.Count(text, "not known to be public") != 1 {
+				t.Errorf("%s says it more than once: %s", what, text)
+			}
+		}
+		r.pass(time.Minute)
 	}
 	wantSilence(t, "unknown", mirrors)
 }

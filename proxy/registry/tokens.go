@@ -192,7 +192,7 @@ func (h *Handler) tokenFailed(x *exchange, req *Request, p plea, cause error) {
 	}
 	var service *token.ServiceError
 	if errors.As(cause, &service) && service.Status == 0 {
-		h.health.failed(req.called())
+		h.health.failed(req.called(), cause)
 	}
 	x.fail(cause)
 	if len(p.scopes) == 0 { // docker login: nobody here can tell whether the password is right

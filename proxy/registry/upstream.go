@@ -95,7 +95,7 @@ func (h *Handler) heard(registry string, err error) {
 	}
 	var status *source.StatusError
 	if errors.As(err, &status) && status.Status == 0 && !status.Elsewhere && !errors.Is(err, context.Canceled) {
-		h.health.failed(registry)
+		h.health.failed(registry, err)
 	}
 }
 
@@ -115,13 +115,11 @@ func (h *Handler) worthAsking(req *Request) error {
 	if err := h.reachable(req); err != nil {
 		return err
 	}
-	if h.health.down(req.called()) && h.admitsOffline(req) {
-		return errDown
+	if why := h.health.why(req.called()); why != nil && h.admitsOffline(req) {
+		return why
 	}
 	return nil
 }
-
-var errDown = errors.New("the registry could not be reached a moment ago")
 
 // elsewhereError is what a mirror failed with. Whatever it said, it is no word of
 // the registry's.
@@ -281,15 +279,19 @@ func sentOn(err error) bool {
 // stranger is the answer to somebody who has no right that could be checked now:
 // the same whether something is cached or not.
 func (h *Handler) stranger(req *Request, cause error) error {
+	cause = h.untold(req, cause)
 	if req.Named != NotMirror {
 		return cause
 	}
 	return h.unauthorized(req, "", "authentication required: "+req.Registry.Name+
-		" cannot be asked ("+reason(cause)+"), and these credentials are not known for "+req.Repository)
+		" cannot be asked, and these credentials are not known for "+req.Repository+": "+reason(cause))
 }
 
 // answerError tells the client why it does not get what it asked for.
 func (h *Handler) answerError(x *exchange, req *Request, err error) {
+	if unreached(err) {
+		err = h.untold(req, err)
+	}
 	x.fail(err)
 	if req.Context().Err() != nil {
 		cutOff() // the client is gone
@@ -331,7 +333,8 @@ func overrun(status *source.StatusError) bool {
 func unreached(err error) bool {
 	status, ok := spoken(err)
 	var elsewhere *elsewhereError
-	return errors.Is(err, errOffline) || errors.Is(err, errDown) || errors.Is(err, fetch.ErrNoSource) || ok && status.Status == 0 ||
+	var down *downError
+	return errors.Is(err, errOffline) || errors.As(err, &down) || errors.Is(err, fetch.ErrNoSource) || ok && status.Status == 0 ||
 		!ok && errors.As(err, &elsewhere)
 }
 
