@@ -68,6 +68,9 @@ func TestRouteIsSwitchedToOffline(t *testing.T) {
 	if err := client.read(size, func() { p.arrived(got); p.says("route", "docker.io", "offline") }); err == nil || client.have > got {
 		t.Fatalf("%d bytes came, %v", client.have, err)
 	}
+	if err := p.origin.Quiet(t.Context()); err != nil { // or what was given up goes on when it stalls no more
+		t.Fatal(err)
+	}
 	p.origin.SetFaults()
 	asked := p.origin.Count("", "")
 	if err := client.read(size, nil); err == nil {
