@@ -69,4 +69,6 @@ func (s *health) why(registry string) error {
 // moment ago, which was not the answer to this.
 type downError struct{ why error }
 
-func (e *downError) Error() string { return "the registry could not be reached a moment ago: " + e.why.Error() }
+func (e *downError) Error() string {
+	return "the registry could not be reached a moment ago: " + e.why.Error()
+}

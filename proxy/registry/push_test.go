@@ -172,9 +172,15 @@ func TestAnonymousPush(t *testing.T) {
 	}
 }
 
-// TestAnonymousPushProvesNoPull: that anybody may put something somewhere does
-// not say that anybody may have what is there.
-func TestAnonymousPushProvesNoPull(t *testing.T) {
+// TestPushProvesNoPull: that anybody, or a robot, may put something somewhere does not
+// say that they may have what is there, with an origin or without.
+func TestPushProvesNoPull(t *testing.T) {
+	t.Run("anybody", func(t *testing.T) { pushOnly(t) })
+	t.Run("robot", func(t *testing.T) { pushOnly(t, "Authorization", basic("robot", "s3cret")) })
+}
+
+func pushOnly(t *testing.T, who ...string) {
+	t.Helper()
 	r := newRoom(t, nil)
 	body := `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`
 	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
@@ -190,7 +196,7 @@ func TestAnonymousPushProvesNoPull(t *testing.T) {
 	r.set(func(c *config.Config) {
 		c.Registries = append(c.Registries, config.Registry{Name: "box", Hosts: []string{host}, Insecure: true})
 	})
-	rsp, err := r.start(context.Background(), "PUT", "http://"+host+"/v2/letters/manifests/1", strings.NewReader(body), "Content-Type", indexType)
+	rsp, err := r.start(context.Background(), "PUT", "http://"+host+"/v2/letters/manifests/1", strings.NewReader(body), append(who, "Content-Type", indexType)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,10 +206,14 @@ func TestAnonymousPushProvesNoPull(t *testing.T) {
 	if _, _, err := r.cache.Manifest(d); err != nil {
 		t.Fatalf("what was put is not here: %v", err)
 	}
-	for _, reference := range []string{"1", string(d)} {
-		if got := r.do("GET", "http://"+host+"/v2/letters/manifests/"+reference, "Accept", accepts); got.StatusCode/100 != 4 {
-			t.Errorf("%s: %d %s", reference, got.StatusCode, got.body)
+	for _, state := range []string{"online", "offline"} {
+		for _, reference := range []string{"1", string(d)} {
+			got := r.do("GET", "http://"+host+"/v2/letters/manifests/"+reference, append(who, "Accept", accepts)...)
+			if got.StatusCode/100 != 4 {
+				t.Errorf("%s, %s: %d %s", state, reference, got.StatusCode, got.body)
+			}
 		}
+		origin.Close()
 	}
 }
 
