@@ -156,7 +156,7 @@ func (w *worker) shorten(n int64) {
 		w.cancel(errSlow)
 		return
 	}
-	w.claim.Limit(n)
+	w.limit(n)
 }
 
 // left is how much a worker has still to bring; not ok if it cannot be helped.
@@ -166,6 +166,9 @@ func (r *run) left(w *worker) (n int64, ok bool) {
 		return 0, false
 	}
 	pos, end := w.claim.Range()
+	if n := len(w.queue); n > 0 {
+		_, end = w.queue[n-1].Range()
+	}
 	if end < 0 {
 		end = r.sink.Size()
 	}
@@ -249,10 +252,16 @@ func (r *run) split(w *worker, speed float64, setup time.Duration, now time.Time
 		return
 	}
 	// What is on its way to a connection that is closed was sent in vain.
-	flying := min(moved, leastMove+rate*w.peer.first.Seconds()+min(rate*buffered, mostBuffered))
+	flying := r.flying(w, moved, rate)
 	if r.wasted+flying > maxWaste*float64(r.size()) && (gain < rescue || flying > cheap) {
 		return
 	}
 	r.wasted += flying
 	w.shorten(int64(keep))
+}
+
+// flying is how much is sent in vain when a connection of that rate is closed
+// which has asked for more bytes. Needs mu.
+func (r *run) flying(w *worker, more, rate float64) float64 {
+	return min(more, leastMove+rate*w.peer.first.Seconds()+min(rate*buffered, mostBuffered))
 }

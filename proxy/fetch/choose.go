@@ -33,15 +33,20 @@ func (o option) room() bool {
 }
 
 // choice is what becomes of a claim: a peer to open a connection to, a worker that
-// goes on, an error that ends the run, or a wait.
+// goes on, now (solo) or later (onward), an error that ends the run, or a wait.
 type choice struct {
-	peer  *peer
-	share float64 // of what all connections bring together, that one to peer brings
-	rate  float64 // what it brings, 0 unknown
-	solo  *worker
-	err   error
-	wait  time.Duration
-	news  <-chan struct{} // ends the wait earlier
+	peer    *peer
+	share   float64 // of what all connections bring together, that one to peer brings
+	rate    float64 // what it brings, 0 unknown
+	solo    *worker
+	exactly bool // solo waits for this claim
+	err     error
+	wait    time.Duration
+	news    <-chan struct{} // ends the wait earlier
+
+	onward *worker // that goes on, with peer nil, when it comes there
+	vain   float64 // bytes that are sent in vain for the sake of peer
+	grain  int64   // how long claims should have been to need that not
 }
 
 // look asks for the sources as of now.
@@ -120,7 +125,7 @@ func (r *run) choose(claim Claim) choice {
 	now := time.Now()
 	c := choice{wait: poll, news: r.news}
 	if w := r.offer(off); w != nil {
-		c.solo = w
+		c.solo, c.exactly = w, w.exactly
 		return c
 	}
 	cands := ready(opts, now)
@@ -129,8 +134,19 @@ func (r *run) choose(claim Claim) choice {
 		return c
 	}
 	r.dry = time.Time{}
-	if len(r.workers) >= r.Connections {
+	on, look := r.onward(&c, off, opts, now)
+	if look > 0 {
+		c.wait = min(c.wait, look)
+	}
+	switch {
+	case on != nil:
+		c.onward = on
+		c.rate, c.share = r.share(on.peer, cands)
+		return c
+	case len(r.workers) >= r.Connections:
 		r.squeeze()
+		return c
+	case look > 0:
 		return c
 	}
 	cands = r.fitting(cands)

@@ -27,8 +27,13 @@ const (
 // portion cuts a claim to what one connection to the chosen peer should bring, and
 // reports whether it would cut it if the blob were large.
 func (r *run) portion(c choice, claim Claim) (loose bool) {
+	p := c.peer
+	if p == nil {
+		p = c.onward.peer
+	}
 	r.mu.Lock()
-	whole, largest, firstByte, span := c.peer.whole, c.peer.largest, c.peer.first, c.peer.span
+	whole, largest, firstByte, span := p.whole, p.largest, p.first, p.span
+	grain := r.grain
 	r.mu.Unlock()
 	if whole || !r.wide() {
 		return true
@@ -39,6 +44,9 @@ func (r *run) portion(c choice, claim Claim) (loose bool) {
 		left = r.size() - off // by the hint
 	}
 	n := chunk(c.rate, largest, span)
+	if grain > 0 && span == 0 {
+		n = min(n, grain)
+	}
 	least := max(int64(c.rate*max(lastTime, 4*firstByte).Seconds()), lastChunk)
 	if span > 0 {
 		least = max(least, countedChunk)
@@ -93,7 +101,9 @@ func (r *run) widen(w *worker) {
 	if !w.loose || !r.wide() || w.peer.whole {
 		return
 	}
-	w.claim.Limit(min(max(r.size()/int64(r.Connections), minChunk), maxChunk))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w.limit(min(max(r.size()/int64(r.Connections), minChunk), maxChunk))
 }
 
 // squeeze cuts claims that go on for long while another one waits: somebody wants
@@ -111,7 +121,7 @@ func (r *run) squeeze() {
 		}
 		if n > 0 && w.loose && !w.peer.whole && !w.squeezed && (end < 0 || end-off > 2*n) {
 			w.squeezed = true
-			w.claim.Limit(n)
+			w.limit(n)
 		}
 	}
 }

@@ -37,6 +37,7 @@ type fake struct {
 	plain   bool          // no ranges
 	hidden  bool          // no size is told
 	delta   int64         // added to the size that is told
+	ahead   int64         // bytes that it sends before they are read: what fits into buffers on the way
 
 	die    func(n int, off int64) int64 // the n-th connection breaks after so many bytes; -1: it does not
 	hang   func(n int, off int64) int64 // … is silent
@@ -246,7 +247,7 @@ func (b *flow) Close() error {
 	b.closed = true
 	f.open--
 	if b.die < 0 || b.read < b.die {
-		f.sent += min(b.end-b.pos, 64<<10, int64(f.speed*f.latency.Seconds()))
+		f.sent += min(b.end-b.pos, max(f.ahead, min(64<<10, int64(f.speed*f.latency.Seconds()))))
 	}
 	return nil
 }

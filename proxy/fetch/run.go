@@ -16,7 +16,7 @@ import (
 func Run(ctx context.Context, sources Sources, sink Sink, o Options) error {
 	r := &run{
 		Options: o.withDefaults(), sources: sources, sink: sink,
-		peers: map[Source]*peer{}, workers: map[*worker]struct{}{}, news: make(chan struct{}),
+		peers: map[Source]*peer{}, workers: map[*worker]struct{}{}, news: make(chan struct{}), pending: -1,
 	}
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	r.ctx = ctx
@@ -51,6 +51,8 @@ type run struct {
 	opened   time.Time // when the last connection was begun
 	dry      time.Time // since when no source can be used; zero if one can
 	wasted   float64   // bytes that were sent in vain, as far as we can tell
+	pending  int64     // where a claim begins that waits for the worker which is about to get there; -1: none does
+	grain    int64     // how long a claim may be lest it be cut for a reader; 0: any length
 	sizedBy  *peer     // who told the size
 	last     error     // what a source failed with last
 }
@@ -113,11 +115,16 @@ func (r *run) place(claim Claim) error {
 		case c.err != nil:
 			claim.Release()
 			return c.err
-		case waited && (c.peer != nil || c.solo != nil):
+		case waited && (c.peer != nil || c.solo != nil && !c.exactly || c.onward != nil):
 			claim.Release() // something else may be wanted more by now
 			return nil
 		case c.solo != nil:
 			if c.solo.take(claim) {
+				return nil
+			}
+			continue
+		case c.onward != nil:
+			if c.onward.goOn(c, claim) {
 				return nil
 			}
 			continue

@@ -29,6 +29,8 @@ type memory struct {
 	data    []byte
 	parts   []fetch.Part // by offset, not joined
 	wants   [][2]int64
+	readers [][2]int64 // by how long they wait
+	cuts    int        // claims that were cut for a reader
 	claims  []*claim
 	out     int // claims not released
 	handed  int
@@ -134,7 +136,11 @@ func (m *memory) Claim(ctx context.Context) (fetch.Claim, error) {
 	defer m.mu.Unlock()
 	for {
 		open := false
-		for _, w := range m.wants {
+		wants := m.wants
+		if off, ok := m.urgent(); ok {
+			wants = append([][2]int64{{off, -1}}, wants...)
+		}
+		for _, w := range wants {
 			if w[1] < 0 || w[1] > m.end() {
 				w[1] = m.end()
 			}
@@ -187,6 +193,48 @@ func (m *memory) want(off, end int64) {
 		}
 	}
 	m.stir()
+}
+
+// read waits for [off,end), as a reader does whose place is more urgent than what nobody waits for: who brings its
+// byte not soon is cut there. It reports whether all is there.
+func (m *memory) read(off, end int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := slices.IndexFunc(m.readers, func(r [2]int64) bool { return r[1] == end })
+	for _, p := range m.parts {
+		if p.Off <= off && off < p.End {
+			off = p.End
+		}
+	}
+	switch there := off >= end; {
+	case i < 0 && !there:
+		m.readers = append(m.readers, [2]int64{off, end})
+		m.stir()
+	case there && i >= 0:
+		m.readers = slices.Delete(m.readers, i, i+1)
+	case !there:
+		m.readers[i][0] = off
+	}
+	return off >= end
+}
+
+// urgent is the byte that is waited for longest and comes from nobody soon. It needs mu.
+func (m *memory) urgent() (off int64, ok bool) {
+	for _, r := range m.readers {
+		if !m.missing(r[0], r[0]+1) {
+			continue
+		}
+		i := slices.IndexFunc(m.claims, func(c *claim) bool { return c.pos <= r[0] && r[0] < c.lim })
+		if i >= 0 && r[0]-m.claims[i].pos < 1<<20+256<<10 {
+			continue
+		}
+		if i >= 0 {
+			m.claims[i].cut(r[0])
+			m.cuts++
+		}
+		return r[0], true
+	}
+	return 0, false
 }
 
 func (m *memory) Provenance() []fetch.Part {

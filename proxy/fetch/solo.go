@@ -9,12 +9,18 @@ import "pulley/proxy/source"
 // another waits for a claim that goes on at byte at, or further on. Nil: there is
 // none, or no need.
 func (w *worker) another(b *source.Body, at int64) Claim {
+	if b.Length < 0 || b.Start+b.Length > at {
+		if claim := w.onto(at); claim != nil {
+			return claim
+		}
+	}
 	size := w.sink.Size()
 	w.mu.Lock()
 	p := w.peer
-	more := (p.whole || w.loose && !p.ranged && p.asking > 0) && b.Length != 0 && (b.Length < 0 || b.Start+b.Length > at) && (size < 0 || at < size)
+	exact := w.pending == at && (w.reach < 0 || w.reach > at) && !p.whole
+	more := exact || (p.whole || w.loose && !p.ranged && p.asking > 0) && b.Length != 0 && (b.Length < 0 || b.Start+b.Length > at) && (size < 0 || at < size)
 	w.mu.Unlock()
-	if !more || w.rangesElsewhere() {
+	if !more || !exact && w.rangesElsewhere() {
 		return nil
 	}
 	w.letGo()
@@ -23,7 +29,7 @@ func (w *worker) another(b *source.Body, at int64) Claim {
 		w.mu.Unlock()
 		return nil
 	}
-	w.offered, w.at = true, at
+	w.offered, w.at, w.exactly = true, at, exact
 	w.stir()
 	w.mu.Unlock()
 	select {
@@ -76,7 +82,7 @@ func (r *run) offer(off int64) *worker {
 	for w := range r.workers {
 		switch {
 		case !w.offered:
-		case w.at <= off:
+		case w.at == off || w.at < off && !w.exactly:
 			return w
 		default:
 			w.home()

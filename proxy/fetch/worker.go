@@ -22,7 +22,7 @@ type worker struct {
 	meter  meter
 	loose  bool // its claim goes as far as it can
 
-	from, to int64 // what it asks for
+	from, to int64 // what it asks for; to -1: the end
 	follows  bool  // what is in front of that is there or under way
 
 	watchers sync.WaitGroup
@@ -32,8 +32,11 @@ type worker struct {
 	// Guarded by mu.
 	asks     bool      // it has asked for a range and waits for the answer
 	claim    Claim     // nil while it waits for another
+	queue    []Claim   // which it goes on with, each where the one before ends
+	reach    int64     // it may go on up to here, -1 the end
 	offered  bool      // it waits
 	at       int64     // … for a claim from that byte on
+	exactly  bool      // … and no other
 	slow     time.Time // since when it is far slower than another
 	squeezed bool      // its claim was cut for the sake of another
 }
@@ -62,6 +65,11 @@ func (r *run) start(c choice, claim Claim) {
 	r.mu.Lock()
 	w.hold(claim)
 	w.ask(off, end)
+	w.reach = w.to
+	if c.vain > 0 {
+		r.wasted += c.vain
+		r.grain = max(c.grain, minChunk)
+	}
 	c.peer.conns++
 	r.workers[w] = struct{}{}
 	r.opened = now
@@ -108,15 +116,18 @@ func (w *worker) hold(claim Claim) {
 	})
 }
 
-// letGo gives the claim back.
+// letGo gives back all that the worker has.
 func (w *worker) letGo() {
 	w.mu.Lock()
-	claim, freed := w.claim, w.freed
-	w.claim, w.freed = nil, nil
+	claim, freed, queue := w.claim, w.freed, w.queue
+	w.claim, w.freed, w.queue = nil, nil, nil
 	w.mu.Unlock()
 	if claim != nil {
 		close(freed)
 		claim.Release()
+	}
+	for _, c := range queue {
+		c.Release()
 	}
 }
 
@@ -155,6 +166,7 @@ func (w *worker) settle(err, cause error) (failed, fatal error) {
 	switch {
 	case err == nil, errors.Is(err, ErrStop):
 		p.served(n)
+		w.grain += w.grain / 8
 		return nil, nil
 	case w.run.ctx.Err() != nil, errors.Is(err, errRanges),
 		errors.Is(cause, errRerouted), errors.Is(cause, errUnwanted):

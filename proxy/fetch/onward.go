@@ -1,0 +1,150 @@
+package fetch
+
+import "time"
+
+// A sink cuts a claim where somebody waits for a byte that is far ahead of what the claim has brought. The request
+// that serves it was for more, and what is behind the cut is on its way or in buffers: closed there, the connection has
+// brought that in vain. So it goes on with what was cut off, unless that comes too late by it.
+
+const (
+	// nearly is for how long a reader may be kept waiting lest bytes be sent twice.
+	nearly = time.Second
+	// glance is when to look again at a connection that has not brought a byte yet.
+	glance = 20 * time.Millisecond
+)
+
+// onward finds the worker that is to go on at off. Else wait is when one may be found that is not now, 0 never, and
+// the choice learns what leaving that to another connection costs. Needs mu.
+func (r *run) onward(c *choice, off int64, opts []option, now time.Time) (w *worker, wait time.Duration) {
+	r.pending = -1
+	if w = r.covering(off); w == nil {
+		return nil, 0
+	}
+	rate := w.meter.current(now)
+	c.vain, c.grain = r.flying(w, float64(w.asked()-off), rate), min(off-w.from, int64(rate*nearly.Seconds()))
+	free := len(r.workers) < r.Connections
+	if rate == 0 {
+		age := now.Sub(w.meter.begun)
+		switch rate = w.expects(opts); {
+		case age >= leastGain: // something is wrong with it
+			return nil, 0
+		case rate == 0:
+			r.pending = off
+			return nil, glance
+		}
+	}
+	left, _ := r.left(w)
+	eta := time.Duration(float64(left) / rate * float64(time.Second))
+	frugal := free && r.wasted+c.vain <= maxWaste*float64(r.size())
+	switch {
+	case w.meter.silent(now) >= hiccup:
+		return nil, 0
+	case eta <= leastGain, eta <= nearly && !frugal:
+		return w, 0
+	case free:
+		return nil, 0
+	}
+	r.pending = off
+	return nil, eta - nearly
+}
+
+// covering is the worker that comes to off at the end of what it has, and has asked for more. Needs mu.
+func (r *run) covering(off int64) *worker {
+	for w := range r.workers {
+		if w.claim == nil || w.offered || w.peer.whole || w.ctx.Err() != nil || w.reach >= 0 && w.reach <= off {
+			continue
+		}
+		last := w.claim
+		if n := len(w.queue); n > 0 {
+			last = w.queue[n-1]
+		}
+		if _, end := last.Range(); end == off {
+			return w
+		}
+	}
+	return nil
+}
+
+// asked is the end of what a worker has asked for.
+func (w *worker) asked() int64 {
+	if w.to < 0 {
+		return w.size()
+	}
+	return w.to
+}
+
+// expects is what a worker's source was found, or is said, to bring. Needs mu.
+func (w *worker) expects(opts []option) float64 {
+	for _, o := range opts {
+		if o.peer == w.peer {
+			return o.rate
+		}
+	}
+	return w.peer.rate
+}
+
+// goOn gives a worker a claim for when it comes there, and reports whether it is still under way.
+func (w *worker) goOn(c choice, claim Claim) bool {
+	w.portion(c, claim)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, there := w.workers[w]; !there {
+		return false
+	}
+	off, end := claim.Range()
+	if w.reach >= 0 && (end < 0 || end > w.reach) {
+		claim.Limit(w.reach - off)
+	}
+	w.queue = append(w.queue, claim)
+	return true
+}
+
+// onto takes the next of a worker's claims, which its body goes on with at byte at; nil if there is none.
+func (w *worker) onto(at int64) Claim {
+	w.mu.Lock()
+	queue := w.queue
+	w.queue = nil
+	if len(queue) > 0 {
+		if off, end := queue[0].Range(); off == at && end != off {
+			claim := queue[0]
+			w.queue = queue[1:]
+			w.mu.Unlock()
+			w.swap(claim)
+			return claim
+		}
+	}
+	w.mu.Unlock()
+	for _, claim := range queue {
+		claim.Release()
+	}
+	return nil
+}
+
+// swap gives the claim back that is done, and makes another one the worker's.
+func (w *worker) swap(claim Claim) {
+	w.mu.Lock()
+	done, freed := w.claim, w.freed
+	w.hold(claim)
+	w.mu.Unlock()
+	close(freed)
+	done.Release()
+}
+
+// limit leaves a worker n more bytes of all that it has. Needs mu.
+func (w *worker) limit(n int64) {
+	pos, _ := w.claim.Range()
+	w.bound(pos + n)
+	w.claim.Limit(n)
+	for _, claim := range w.queue {
+		if off, end := claim.Range(); end < 0 || end > pos+n {
+			claim.Limit(max(pos+n-off, 0))
+		}
+	}
+}
+
+// bound says that a worker goes no further than end. Needs mu.
+func (w *worker) bound(end int64) {
+	if w.reach < 0 || w.reach > end {
+		w.reach = end
+	}
+}
