@@ -34,17 +34,7 @@ func (e *LieError) Error() string {
 	return fmt.Sprintf("%s: %s: wrong answer to a range request: %s", e.Registry, e.Host, e.Why)
 }
 
-// Blob opens a blob at off, up to end (exclusive; -1 to its end). A Range is sent
-// when off > 0 or end is known. A source that ignores it answers with the whole
-// blob, seen in Start = 0 and Ranged = false.
-//
-// Errors are *StatusError (a 416's with the blob's size), *LieError or the
-// context's.
-func (o *Origin) Blob(ctx context.Context, repo, digest string, off, end int64, id Identity) (*Body, error) {
-	return o.blob(ctx, "/v2/"+repo+"/blobs/"+digest, "", off, end, id)
-}
-
-// blob is Blob at a path.
+// blob opens the blob at a path, as [BlobRef.Open] does.
 func (o *Origin) blob(ctx context.Context, path, query string, off, end int64, id Identity) (*Body, error) {
 	h := http.Header{}
 	if v := rangeOf(off, end); v != "" {
@@ -138,17 +128,4 @@ func (e *exact) Read(p []byte) (int, error) {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err
-}
-
-// Ref is one blob of a repository, on somebody's behalf: what fetch opens.
-type Ref struct {
-	Origin     *Origin
-	Repository string
-	Digest     string
-	As         Identity
-}
-
-// Open is [Origin.Blob] of the reference.
-func (r Ref) Open(ctx context.Context, off, end int64) (*Body, error) {
-	return r.Origin.Blob(ctx, r.Repository, r.Digest, off, end, r.As)
 }

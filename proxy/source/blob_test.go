@@ -35,7 +35,7 @@ func TestRedirects(t *testing.T) {
 			d := r.hub.AddBlob(repo, data)
 			for _, id := range []source.Identity{source.Anonymous(), source.Client(basic("ann", "s3cret"))} {
 				for _, span := range [][2]int64{{0, -1}, {500, -1}, {0, 10}, {99_990, 100_000}} {
-					b, err := r.Blob(t.Context(), repo, d.String(), span[0], span[1], id)
+					b, err := r.open(t, d.String(), span[0], span[1], id)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -65,7 +65,7 @@ func TestRedirects(t *testing.T) {
 func TestRedirectToPlainHTTPIsNotFollowed(t *testing.T) {
 	r := newRig(t, &hubtest.Hub{Redirect: hubtest.Redirect{HTTP: true}})
 	d := r.hub.AddBlob(repo, blobOf(10))
-	_, err := r.Blob(t.Context(), repo, d.String(), 0, -1, source.Anonymous())
+	_, err := r.open(t, d.String(), 0, -1, source.Anonymous())
 	if err == nil || !strings.Contains(err.Error(), "plain http") || source.Definite(err) {
 		t.Errorf("got %v", err)
 	}
@@ -129,12 +129,12 @@ func TestBadRedirects(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := 0
-			o, _ := lab(t, func(w http.ResponseWriter, _ *http.Request) {
+			o := labRig(t, func(w http.ResponseWriter, _ *http.Request) {
 				n++
 				w.Header().Set("Location", location)
 				w.WriteHeader(http.StatusFound)
 			})
-			_, err := o.Blob(t.Context(), "a", "sha256:0", 0, -1, source.Anonymous())
+			_, err := o.open(t, "sha256:0", 0, -1, source.Anonymous())
 			var s *source.StatusError
 			if !errors.As(err, &s) || s.Definite() || strings.Contains(err.Error(), "sig=") || n > 6 {
 				t.Errorf("%v after %d requests", err, n)
@@ -160,7 +160,7 @@ func TestRedirectsDoNotReachInside(t *testing.T) {
 			http.Redirect(w, r, target+"/latest/meta-data", http.StatusTemporaryRedirect)
 		}))
 		set := newSetVia(t, cfg, front.URL)
-		_, err := set.Of(reg).Blob(t.Context(), "a", "sha256:0", 0, -1, source.Anonymous())
+		_, err := openAt(t, set, reg, "a", "sha256:0", 0, -1, source.Anonymous())
 		front.Close()
 		if err == nil || !strings.Contains(err.Error(), "refused") {
 			t.Errorf("%s: %v", target, err)
@@ -171,9 +171,8 @@ func TestRedirectsDoNotReachInside(t *testing.T) {
 // An answer is only an answer if it fits the question.
 func TestWrongAnswers(t *testing.T) {
 	data := blobOf(1000)
-	serve := func(h func(w http.ResponseWriter)) *source.Origin {
-		o, _ := lab(t, func(w http.ResponseWriter, _ *http.Request) { h(w) })
-		return o
+	serve := func(h func(w http.ResponseWriter)) *rig {
+		return labRig(t, func(w http.ResponseWriter, _ *http.Request) { h(w) })
 	}
 	partial := func(contentRange string, body []byte) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
@@ -198,16 +197,16 @@ func TestWrongAnswers(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := serve(h).Blob(t.Context(), "a", "sha256:0", 100, 200, source.Anonymous())
+			_, err := serve(h).open(t, "sha256:0", 100, 200, source.Anonymous())
 			var lie *source.LieError
 			if !errors.As(err, &lie) {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
-	read := func(o *source.Origin, off, end int64) (*source.Body, []byte, error) {
+	read := func(o *rig, off, end int64) (*source.Body, []byte, error) {
 		t.Helper()
-		b, err := o.Blob(t.Context(), "a", "sha256:0", off, end, source.Anonymous())
+		b, err := o.open(t, "sha256:0", off, end, source.Anonymous())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +214,7 @@ func TestWrongAnswers(t *testing.T) {
 		_ = b.Close()
 		return b, got, err
 	}
-	flushed := func(contentRange string, status int, body []byte) *source.Origin {
+	flushed := func(contentRange string, status int, body []byte) *rig {
 		return serve(func(w http.ResponseWriter) {
 			if contentRange != "" {
 				w.Header().Set("Content-Range", contentRange)
@@ -241,7 +240,7 @@ func TestWrongAnswers(t *testing.T) {
 		w.Header().Set("Content-Range", "bytes */1000")
 		w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
 	})
-	_, err := o.Blob(t.Context(), "a", "sha256:0", 5000, -1, source.Anonymous())
+	_, err := o.open(t, "sha256:0", 5000, -1, source.Anonymous())
 	var s *source.StatusError
 	if !errors.As(err, &s) || s.Status != 416 || s.Size != 1000 || s.Definite() || s.Unknown() {
 		t.Errorf("416: %v", err)
@@ -255,13 +254,13 @@ func TestStorageIsNoJudge(t *testing.T) {
 	d := r.hub.AddBlob(repo, blobOf(10))
 	for _, status := range []int{400, 403, 404, 410, 500} {
 		r.hub.SetFaults(hubtest.Faults{Kind: hubtest.CDN, Status: status})
-		_, err := r.Blob(t.Context(), repo, d.String(), 0, -1, source.Anonymous())
+		_, err := r.open(t, d.String(), 0, -1, source.Anonymous())
 		if err == nil || source.Definite(err) || !source.Unknown(err) {
 			t.Errorf("%d: %v", status, err)
 		}
 	}
 	r.hub.SetFaults()
-	_, err := r.Blob(t.Context(), repo, "sha256:"+strings.Repeat("0", 64), 0, -1, source.Anonymous())
+	_, err := r.open(t, "sha256:"+strings.Repeat("0", 64), 0, -1, source.Anonymous())
 	if !source.Definite(err) {
 		t.Errorf("a blob that is not there: %v", err)
 	}

@@ -114,9 +114,6 @@ func (s *Set) nameOf(id Identity) string {
 	return id.Name()
 }
 
-// Limits returns the last seen pull limit of the registry, whoever's it was.
-func (o *Origin) Limits() RateLimit { return o.set.Limits()[o.reg.Name] }
-
 // Limits returns the last seen pull limit of each registry that has one,
 // whoever's it was.
 func (s *Set) Limits() map[string]RateLimit {

@@ -27,6 +27,7 @@ type rig struct {
 	set    *source.Set
 	tokens *token.Keeper
 	reg    *config.Registry
+	server *httptest.Server // in place of the hub
 }
 
 func newRig(t *testing.T, hub *hubtest.Hub) *rig {
@@ -42,7 +43,7 @@ func newRig(t *testing.T, hub *hubtest.Hub) *rig {
 	}
 	set, tokens := newSetWithTokens(t, cfg, nil)
 	reg, _ := cfg.Registry("docker.io")
-	return &rig{set.Of(reg), hub, cfg, set, tokens, reg}
+	return &rig{Origin: set.Of(reg), hub: hub, cfg: cfg, set: set, tokens: tokens, reg: reg}
 }
 
 func newSet(t *testing.T, cfg *config.Config, names egress.Resolver) *source.Set {
@@ -58,22 +59,45 @@ func newSetWithTokens(t *testing.T, cfg *config.Config, names egress.Resolver) (
 	return source.NewSet(source.Options{Settings: settings, Network: out, Tokens: tokens}), tokens
 }
 
-// lab is the origin of an insecure registry that is one handler.
-func lab(t *testing.T, h http.HandlerFunc) (*source.Origin, *httptest.Server) {
+// open opens a part of a blob at the origin, as a fetch does.
+func (r *rig) open(t *testing.T, digest string, off, end int64, id source.Identity) (*source.Body, error) {
 	t.Helper()
-	o, _, srv := labWithTokens(t, h)
-	return o, srv
+	return openAt(t, r.set, r.reg, repo, digest, off, end, id)
 }
 
-func labWithTokens(t *testing.T, h http.HandlerFunc) (*source.Origin, *token.Keeper, *httptest.Server) {
+func openAt(t *testing.T, set *source.Set, reg *config.Registry, repo, digest string, off, end int64, id source.Identity) (*source.Body, error) {
+	t.Helper()
+	for _, p := range set.Places(reg) {
+		if p.Origin() {
+			return p.Blob(source.Want{Repository: repo, Digest: digest, As: id}).Open(t.Context(), off, end)
+		}
+	}
+	t.Fatal("no origin")
+	return nil, nil
+}
+
+// labRig is lab with a way to its blobs.
+func labRig(t *testing.T, h http.HandlerFunc) *rig {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
 	cfg := config.Default()
 	cfg.Registries = append(cfg.Registries, config.Registry{Name: "lab", Hosts: []string{strings.TrimPrefix(srv.URL, "http://")}, Insecure: true})
-	reg, _ := cfg.Registry("lab")
 	set, tokens := newSetWithTokens(t, cfg, nil)
-	return set.Of(reg), tokens, srv
+	reg, _ := cfg.Registry("lab")
+	return &rig{Origin: set.Of(reg), cfg: cfg, set: set, tokens: tokens, reg: reg, server: srv}
+}
+
+// lab is the origin of an insecure registry that is one handler.
+func lab(t *testing.T, h http.HandlerFunc) (*source.Origin, *httptest.Server) {
+	t.Helper()
+	r := labRig(t, h)
+	return r.Origin, r.server
+}
+
+func labWithTokens(t *testing.T, h http.HandlerFunc) (*source.Origin, *token.Keeper, *httptest.Server) {
+	r := labRig(t, h)
+	return r.Origin, r.tokens, r.server
 }
 
 type names map[string]string

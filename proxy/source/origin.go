@@ -170,25 +170,6 @@ func scopeAsked(h http.Header) string {
 	return c.Params["scope"]
 }
 
-// Pass sends a request that is none of the registry API's business: no token is
-// fetched, no redirect followed, upgrades are possible (a 101 answer's Body is an
-// io.ReadWriteCloser). The identity's Authorization goes along as it is.
-func (o *Origin) Pass(ctx context.Context, r Req) (*http.Response, error) {
-	req, err := o.request(ctx, r, o.own(r.Auth).authorization)
-	if err != nil {
-		return nil, o.unreached(o.host, false, err)
-	}
-	if up := r.Header.Get("Upgrade"); up != "" {
-		req.Header.Set("Connection", "Upgrade")
-		req.Header.Set("Upgrade", up)
-	}
-	resp, err := o.set.network.Transport(o.reg.Name).RoundTrip(req)
-	if err != nil {
-		return nil, o.unreached(o.host, false, err)
-	}
-	return resp, nil
-}
-
 func (o *Origin) request(ctx context.Context, r Req, auth string) (*http.Request, error) {
 	if !strings.HasPrefix(r.Path, "/") {
 		return nil, errors.New("malformed request path")

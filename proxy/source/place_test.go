@@ -217,7 +217,7 @@ func TestAnsweredByAnother(t *testing.T) {
 	if err != nil || !bytes.Equal(got, data) || p.Host() != "registry.k8s.io" {
 		t.Errorf("%d bytes, %v from %s", len(got), err, p.Host())
 	}
-	resp, err := w.At(reg, "k8s.gcr.io").Pass(t.Context(), source.Req{Method: "GET", Path: "/v2/", Auth: source.Client("Bearer s3cret")})
+	resp, err := w.At(reg, "k8s.gcr.io").Do(t.Context(), source.Req{Method: "GET", Path: "/v2/", Auth: source.Client("Bearer s3cret")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,11 +50,13 @@ func (r *BlobRef) Connections() int {
 	return more + r.open
 }
 
-// Open opens the blob at off, up to end (exclusive; -1 to its end), as
-// [Origin.Blob] does. The body may be shorter than asked for where a mirror's
-// quota ends; its Length says so.
+// Open opens the blob at off, up to end (exclusive; -1 to its end). A Range is sent
+// when off > 0 or end is known. A source that ignores it answers with the whole
+// blob, seen in Start = 0 and Ranged = false. The body may be shorter than asked for
+// where a mirror's quota ends; its Length says so.
 //
-// Errors are Blob's, and *UnusableError if the place is not asked.
+// Errors are *StatusError (a 416's with the blob's size), *LieError, the context's,
+// and *UnusableError if the place is not asked.
 func (r *BlobRef) Open(ctx context.Context, off, end int64) (*Body, error) {
 	if !r.MayKnow(r.want.Public, r.want.Repository) {
 		return nil, r.unusable(errTold, time.Time{})
