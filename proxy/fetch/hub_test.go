@@ -14,25 +14,20 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"pulley/internal/config"
 	"pulley/internal/hubtest"
-	"pulley/proxy/egress"
 	"pulley/proxy/fetch"
 	"pulley/proxy/source"
-	"pulley/proxy/token"
 )
 
 const repo = "library/debian"
 
-// real is the origin of a hub.
-type real struct{ source.Ref }
+const size = 3 << 20
 
-func (real) Name() string     { return "origin" }
-func (real) Origin() bool     { return true }
-func (real) Proven() bool     { return true }
+// real is the origin of a hub, that nobody has learned anything of.
+type real struct{ *source.BlobRef }
+
 func (real) Rate() float64    { return 0 }
 func (real) Connections() int { return 100 }
-func (real) Tier() int        { return 0 }
 
 func hub(t testing.TB, h *hubtest.Hub) (*hubtest.Hub, func(digest.Digest) fetch.Sources) {
 	t.Helper()
@@ -40,25 +35,9 @@ func hub(t testing.TB, h *hubtest.Hub) (*hubtest.Hub, func(digest.Digest) fetch.
 		t.Fatal(err)
 	}
 	t.Cleanup(h.Close)
-	cfg := config.Default()
-	cfg.Fetch.ExtraRoots = []string{h.RootsFile()}
-	for _, name := range h.Hosts() {
-		cfg.Addresses = append(cfg.Addresses, config.Address{Host: name, Use: []string{h.Addr()}})
-	}
-	settings := func() *config.Config { return cfg }
-	out := egress.New(egress.Options{Settings: settings})
-	t.Cleanup(out.Close)
-	set := source.NewSet(source.Options{
-		Settings: settings, Network: out,
-		Tokens: token.NewKeeper(token.Options{Settings: settings, Network: out}),
-	})
-	reg, _ := cfg.Registry("docker.io")
-	return h, func(d digest.Digest) fetch.Sources {
-		return these(real{source.Ref{Origin: set.Of(reg), Repository: repo, Digest: d.String(), As: source.Anonymous()}})
-	}
+	m := marketOf(t, h)
+	return h, func(d digest.Digest) fetch.Sources { return these(real{m.refs(t, d)[0]}) }
 }
-
-const size = 3 << 20
 
 func TestWholeBlobInOneRequest(t *testing.T) {
 	h, ref := hub(t, &hubtest.Hub{})

@@ -23,27 +23,35 @@ type market struct {
 	reg   *config.Registry
 }
 
-func newMarket(t *testing.T, mirrors int) *market {
+func newMarket(t testing.TB, mirrors int) *market {
 	t.Helper()
 	hub := hubtest.Start(t)
-	m := &market{hubs: []*hubtest.Hub{hub}, names: []string{"origin"}}
+	hubs := []*hubtest.Hub{hub}
 	for i := range mirrors {
-		style := []hubtest.Style{hubtest.StyleHost, hubtest.StylePrefix, hubtest.StyleNS}[i%3]
-		m.hubs = append(m.hubs, hubtest.MirrorOf(t, hub, style))
+		hubs = append(hubs, hubtest.MirrorOf(t, hub, styleOf(i)))
 	}
+	return marketOf(t, hubs...)
+}
+
+func styleOf(i int) hubtest.Style {
+	return []hubtest.Style{hubtest.StyleHost, hubtest.StylePrefix, hubtest.StyleNS}[i%3]
+}
+
+// marketOf is one of hubs that run: the origin first, then its mirrors by styleOf.
+func marketOf(t testing.TB, hubs ...*hubtest.Hub) *market {
+	t.Helper()
+	m := &market{hubs: hubs, names: []string{"origin"}}
 	cfg := config.Default()
-	cfg.Fetch.ExtraRoots = []string{hub.RootsFile()}
 	reg, _ := cfg.Registry("docker.io")
-	for i, h := range m.hubs {
+	for i, h := range hubs {
+		cfg.Fetch.ExtraRoots = append(cfg.Fetch.ExtraRoots, h.RootsFile())
 		for _, name := range h.Hosts() {
 			cfg.Addresses = append(cfg.Addresses, config.Address{Host: name, Use: []string{h.Addr()}})
 		}
 		if i > 0 {
 			name := string(rune('a' + i - 1))
-			style := []hubtest.Style{hubtest.StyleHost, hubtest.StylePrefix, hubtest.StyleNS}[(i-1)%3]
 			m.names = append(m.names, name)
-			reg.Mirrors = append(reg.Mirrors, config.Mirror{Name: name, URL: "https://" + h.Hosts()[0], Style: string(style), Enabled: true})
-			cfg.Fetch.ExtraRoots = append(cfg.Fetch.ExtraRoots, h.RootsFile())
+			reg.Mirrors = append(reg.Mirrors, config.Mirror{Name: name, URL: "https://" + h.Hosts()[0], Style: string(styleOf(i - 1)), Enabled: true})
 		}
 	}
 	settings := func() *config.Config { return cfg }
@@ -57,14 +65,23 @@ func newMarket(t *testing.T, mirrors int) *market {
 	return m
 }
 
-func (m *market) sources(t *testing.T, d digest.Digest) *fakes {
+// refs are the blob at the origin and at the mirrors.
+func (m *market) refs(t testing.TB, d digest.Digest) (list []*source.BlobRef) {
 	t.Helper()
-	var list []fetch.Source
 	for _, p := range m.set.Places(m.reg) {
 		list = append(list, p.Blob(source.Want{Repository: repo, Digest: d.String(), Public: true, As: source.Anonymous()}))
 	}
 	if len(list) != len(m.hubs) {
 		t.Fatalf("%d places for %d hubs", len(list), len(m.hubs))
+	}
+	return list
+}
+
+func (m *market) sources(t *testing.T, d digest.Digest) *fakes {
+	t.Helper()
+	var list []fetch.Source
+	for _, ref := range m.refs(t, d) {
+		list = append(list, ref)
 	}
 	return these(list...)
 }
