@@ -33,10 +33,17 @@ func (r *run) commit(ctx context.Context) error {
 // or the run is over.
 func (r *run) repair(ctx context.Context, broken error) error {
 	checked := map[string]bool{}
-	for {
+	r.mu.Lock()
+	r.ender = r.lastFrom() // before it is replaced
+	r.mu.Unlock()
+	for named := false; ; {
 		origin := r.origin()
 		name, parts := r.suspect(origin, checked)
-		if parts == nil {
+		switch {
+		case parts == nil && origin != nil && !named:
+			r.beyond(ctx, origin)
+			return broken
+		case parts == nil:
 			return broken
 		}
 		if origin == nil {
@@ -47,6 +54,7 @@ func (r *run) repair(ctx context.Context, broken error) error {
 		err := q.hold(ctx)
 		if q.end > 0 {
 			r.expel(name, q.off, q.end)
+			named = true
 		}
 		var sink *sinkError
 		switch {
@@ -83,7 +91,31 @@ func (r *run) suspect(origin Source, checked map[string]bool) (name string, part
 	return name, by[name]
 }
 
-// expel tells of a liar.
+// beyond asks the origin for what is behind the end of a blob whose bytes are all
+// as the origin's, and whose digest is not: if there is anything, whoever ended the
+// blob there has lied.
+func (r *run) beyond(ctx context.Context, origin Source) {
+	size := r.sink.Size()
+	q := &inquiry{run: r, origin: origin, once: true}
+	err := q.bring(ctx, size, size+1, false)
+	if errors.Is(err, errRanges) {
+		err = q.bring(ctx, size, size+1, true)
+	}
+	if err == nil {
+		r.falseSize()
+	}
+}
+
+// lastFrom is who brought the blob's last byte, "" if nobody has or is known to. Needs mu.
+func (r *run) lastFrom() string {
+	parts := r.sink.Provenance()
+	if n := len(parts); n > 0 && parts[n-1].End == r.sink.Size() {
+		return parts[n-1].Source
+	}
+	return ""
+}
+
+// expel tells of a liar, once.
 func (r *run) expel(name string, off, end int64) {
 	for _, src := range r.known() {
 		if src.Name() != name || src.Origin() {
@@ -91,21 +123,32 @@ func (r *run) expel(name string, off, end int64) {
 		}
 		r.mu.Lock()
 		p := r.peer(src)
+		twice := p.liar
 		p.gone, p.liar = true, true
 		r.mu.Unlock()
+		if twice {
+			return
+		}
 		r.Log.Warn("a source sent wrong bytes", "source", name, "from", off, "to", end)
 		r.sources.Lied(src, off, end)
 	}
 }
 
-// falseSize expels who told the size that the origin contradicts.
+// falseSize expels who told the size that the origin contradicts. If an earlier Run
+// was told, that is who brought the last byte: everybody else was asked for less
+// than there is, and gave it.
 func (r *run) falseSize() {
 	r.mu.Lock()
-	by := r.sizedBy
-	r.sizedBy = nil
+	name := r.ender
+	switch {
+	case r.sizedBy != nil:
+		name = r.sizedBy.src.Name()
+	case name == "":
+		name = r.lastFrom()
+	}
 	r.mu.Unlock()
-	if by != nil {
-		r.expel(by.src.Name(), 0, r.sink.Size())
+	if name != "" {
+		r.expel(name, 0, r.sink.Size())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sort"
 	"sync"
 	"time"
 
@@ -21,7 +22,8 @@ const piece = 8 << 20
 type inquiry struct {
 	*run
 	origin Source
-	parts  []Part // in doubt
+	parts  []Part // in doubt, in order
+	once   bool   // it is not worth a second attempt
 
 	mu       sync.Mutex // one Amend at a time
 	off, end int64      // where the two differ
@@ -61,6 +63,9 @@ func (q *inquiry) bring(ctx context.Context, off, end int64, whole bool) error {
 		}
 		p := &peer{src: q.origin, whole: true}
 		if v := judge(p, err); v != again {
+			return err
+		}
+		if q.once {
 			return err
 		}
 		q.sources.Failed(q.origin, err)
@@ -158,10 +163,12 @@ func (q *inquiry) compare(s io.Reader, at, off, end int64) (int64, error) {
 func (q *inquiry) amend(p []byte, at, off int64) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, part := range q.parts {
-		lo, hi := max(part.Off, at, off), min(part.End, at+int64(len(p)))
+	first := max(at, off)
+	i := sort.Search(len(q.parts), func(i int) bool { return q.parts[i].End > first })
+	for _, part := range q.parts[i:] {
+		lo, hi := max(part.Off, first), min(part.End, at+int64(len(p)))
 		if lo >= hi {
-			continue
+			break
 		}
 		differs, err := q.sink.Amend(p[lo-at:hi-at], lo, q.origin.Name())
 		if err != nil {

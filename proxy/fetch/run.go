@@ -54,6 +54,7 @@ type run struct {
 	pending  int64     // where a claim begins that waits for the worker which is about to get there; -1: none does
 	grain    int64     // how long a claim may be lest it be cut for a reader; 0: any length
 	sizedBy  *peer     // who told the size
+	ender    string    // who brought the last byte of a blob whose digest does not fit
 	last     error     // what a source failed with last
 }
 
