@@ -149,7 +149,8 @@ type Options struct {
 	// manifest does), 0 if nobody did. It decides how a fetch begins, and which
 	// mirror is not believed.
 	Hint int64
-	// Rate, if set, limits the bytes per second of all who share it.
+	// Rate, if set, limits the bytes per second of all who share it. Its limit may be
+	// set anew at any time, which counts for those too who wait.
 	Rate *rate.Limiter
 	// StallTimeout is how long a body may stay silent before its connection is
 	// given up; 0 is 30 s.

@@ -54,7 +54,7 @@ func (s *reader) Read(p []byte) (int, error) {
 	if n > 0 {
 		s.run.Received(s.src, n)
 		if limit != nil {
-			_ = limit.WaitN(s.ctx, n) // a context that is over shows at the next read
+			pace(s.ctx, limit, n) // a context that is over shows at the next read
 		}
 	}
 	return n, err
