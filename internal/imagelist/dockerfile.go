@@ -28,8 +28,9 @@ type Build struct {
 	// Contexts are the named contexts (--build-context): name to "docker-image://…", or to anything else, which is
 	// no image.
 	Contexts map[string]string
-	// Option is how a person passes a build argument, for messages; "--build-arg" when empty.
-	Option string
+
+	// advice is how a person passes a build argument, for messages; "pass --build-arg" when empty.
+	advice string
 }
 
 // Dockerfile names the images that building r pulls, as BuildKit does it

@@ -92,7 +92,7 @@ func (l *list) kube(r io.Reader, file string) error {
 	if err != nil {
 		// {{ }} is what YAML stumbles over in a template, but it may also be text in a manifest that is broken elsewhere.
 		if n := templateLine(data); n > 0 {
-			return template(file, n)
+			return unrendered(file, n)
 		}
 		return err
 	}
@@ -108,7 +108,7 @@ func (l *list) kube(r io.Reader, file string) error {
 	return nil
 }
 
-func template(file string, line int) Problem {
+func unrendered(file string, line int) Problem {
 	return Problem{File: file, Line: line, Text: "a template that is not rendered ({{ }}); try: helm template … | pulley pull --kube -"}
 }
 
@@ -184,12 +184,12 @@ func (l *list) entries(key string, n *yaml.Node, file string) error {
 		name := strings.TrimSpace(text(v))
 		switch {
 		case v != nil && v.Kind == yaml.MappingNode && len(v.Content) > 0 && v.Content[0].Kind == yaml.MappingNode:
-			return template(file, v.Line) // {{ .x }} is a mapping with a mapping for its key
+			return unrendered(file, v.Line) // {{ .x }} is a mapping with a mapping for its key
 		case slices.Contains([]string{"", "auto"}, name):
 			// Left to a controller; "auto" is Istio's word for its own proxy:
 			// https://istio.io/latest/docs/setup/additional-setup/gateway/
 		case strings.Contains(name, "{{"):
-			return template(file, v.Line)
+			return unrendered(file, v.Line)
 		default:
 			l.add(Image{Name: name, File: file, Line: v.Line})
 		}

@@ -120,7 +120,7 @@ func (g *graph) wanted() string {
 func (g *graph) unset(s *stage, at int, what string, names []string) {
 	for _, n := range names {
 		if g.args.declared[n] {
-			s.problem(g.file.name, at, "%s: ARG %s has no value; pass %s %s=…", what, n, cmp.Or(g.build.Option, "--build-arg"), n)
+			s.problem(g.file.name, at, "%s: ARG %s has no value; %s %s=…", what, n, cmp.Or(g.build.advice, "pass --build-arg"), n)
 		} else {
 			s.problem(g.file.name, at, "%s: %s is not declared before the first FROM; write ARG %s=… there", what, n, n)
 		}
