@@ -43,6 +43,8 @@ type fake struct {
 	hang   func(n int, off int64) int64 // … is silent
 	refuse func(n int, off int64) error // the n-th is refused
 	lie    func(at int64) bool          // the byte there is wrong
+	dead   *atomic.Bool                 // connections from before it was set are silent from then on
+	bodies []*flow                      // all that there were
 
 	hooks  sync.Mutex // die, hang and refuse are called one at a time
 	mu     sync.Mutex
@@ -147,6 +149,8 @@ func (f *fake) answer(ctx context.Context, n int, off, end int64) (*source.Body,
 	if f.hang != nil {
 		fl.hang = f.hang(n, off)
 	}
+	fl.old = f.dead != nil && !f.dead.Load()
+	f.bodies = append(f.bodies, fl)
 	b.ReadCloser = fl
 	return b, nil
 }
@@ -173,6 +177,7 @@ type flow struct {
 	read      int64
 	die, hang int64
 	closed    bool
+	old       bool // opened before the network changed
 }
 
 func (b *flow) Read(p []byte) (int, error) {
@@ -183,7 +188,7 @@ func (b *flow) Read(p []byte) (int, error) {
 	if b.die >= 0 && b.read >= b.die {
 		return 0, errReset
 	}
-	if b.hang >= 0 && b.read >= b.hang {
+	if b.hang >= 0 && b.read >= b.hang || b.old && f.dead.Load() {
 		<-b.ctx.Done()
 		return 0, context.Cause(b.ctx)
 	}

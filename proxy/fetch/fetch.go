@@ -165,6 +165,8 @@ type Options struct {
 	// MaxWait caps what a Retry-After can make us wait when nothing else is left,
 	// and for how long sources that cannot be used now are waited for; 0 is 30 s.
 	MaxWait time.Duration
+	// Line, if set, tells when the network has become another one.
+	Line *Line
 	// Received, if set, is called with each number of bytes that came over the
 	// network, by any of the goroutines.
 	Received func(src Source, n int)

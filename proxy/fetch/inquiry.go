@@ -60,6 +60,9 @@ func (q *inquiry) bring(ctx context.Context, off, end int64, whole bool) error {
 			return context.Cause(ctx)
 		case errors.Is(err, errRanges):
 			return err
+		case errors.Is(err, errMoved):
+			off, barren = max(at, off), 0
+			continue
 		}
 		p := &peer{src: q.origin, whole: true}
 		if v := judge(p, err); v != again {
@@ -104,9 +107,14 @@ func pause(ctx context.Context, d time.Duration) error {
 func (q *inquiry) attempt(ctx context.Context, off, end int64, whole bool) (at int64, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer q.open(cancel)()
 	defer func() {
-		if errors.Is(context.Cause(ctx), ErrStalled) {
+		switch cause := context.Cause(ctx); {
+		case err == nil:
+		case errors.Is(cause, ErrStalled):
 			err = fmt.Errorf("%s: %w", q.origin.Name(), ErrStalled)
+		case errors.Is(cause, errMoved):
+			err = errMoved
 		}
 	}()
 	stop := func() { cancel(ErrStalled) }
@@ -133,6 +141,21 @@ func (q *inquiry) attempt(ctx context.Context, off, end int64, whole bool) (at i
 	s := q.reader(ctx, b, q.origin, stop)
 	defer s.close()
 	return q.compare(s, b.Start, off, end)
+}
+
+// open notes a connection that is given up should the network change, until the
+// returned function is called.
+func (q *inquiry) open(cancel context.CancelCauseFunc) (done func()) {
+	q.run.mu.Lock()
+	defer q.run.mu.Unlock()
+	q.run.attempted++
+	n := q.run.attempted
+	q.attempts[n] = cancel
+	return func() {
+		q.run.mu.Lock()
+		defer q.run.mu.Unlock()
+		delete(q.attempts, n)
+	}
 }
 
 // compare amends the parts in doubt by what is read, which begins at byte at, from

@@ -170,3 +170,11 @@ func (p *peer) observed(rate float64) {
 	}
 	p.rate = rate
 }
+
+// forget is for another network: how fast it was and what failed says nothing there.
+// Needs mu.
+func (p *peer) forget() {
+	p.rate, p.first, p.largest, p.came = 0, 0, 0, false
+	p.until, p.shun, p.failed = time.Time{}, time.Time{}, time.Now()
+	p.barren, p.broken, p.spent = 0, 0, false
+}

@@ -17,12 +17,14 @@ func Run(ctx context.Context, sources Sources, sink Sink, o Options) error {
 	r := &run{
 		Options: o.withDefaults(), sources: sources, sink: sink,
 		peers: map[Source]*peer{}, workers: map[*worker]struct{}{}, news: make(chan struct{}), pending: -1,
+		attempts: map[int]context.CancelCauseFunc{},
 	}
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	r.ctx = ctx
+	moved := r.Line.next() // before anything is begun
 	var minders sync.WaitGroup
 	defer minders.Wait()
-	minders.Go(r.follow)
+	minders.Go(func() { r.follow(moved) })
 	minders.Go(r.mind)
 	defer r.cancel(nil) // before the wait for them
 	if err := r.gather(); err != nil {
@@ -39,6 +41,9 @@ type run struct {
 	ctx     context.Context //nolint:containedctx // it ends what the run has started
 	cancel  context.CancelCauseFunc
 	wg      sync.WaitGroup // workers
+
+	attempts  map[int]context.CancelCauseFunc // the connections of an inquiry; guarded by mu, as are those below
+	attempted int                             // how many there were
 
 	mu       sync.Mutex
 	news     chan struct{} // closed at each change that a waiting claim may care about
@@ -186,17 +191,39 @@ func (r *run) dismiss() (busy bool) {
 	return len(r.workers) > 0
 }
 
-// follow gives up connections to sources that the list drops.
-func (r *run) follow() {
+// follow gives up connections to sources that the list drops, and all of them when
+// the network has changed.
+func (r *run) follow(moved <-chan struct{}) {
 	for {
 		changed := r.sources.Changed()
 		select {
 		case <-changed:
+			r.reroute()
+		case <-moved:
+			moved = r.Line.next()
+			r.moved()
 		case <-r.ctx.Done():
 			return
 		}
-		r.reroute()
 	}
+}
+
+// moved gives up all connections, which are to be made anew, and forgets how the
+// sources did on another network.
+func (r *run) moved() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for w := range r.workers {
+		w.cancel(errMoved)
+	}
+	for _, cancel := range r.attempts {
+		cancel(errMoved)
+	}
+	for _, p := range r.peers {
+		p.forget()
+	}
+	r.dry, r.opened, r.grain = time.Time{}, time.Time{}, 0
+	r.stir()
 }
 
 // reroute looks at the list anew: what comes from a source that is not on it, or
@@ -218,7 +245,11 @@ func (r *run) reroute() {
 	r.stir()
 }
 
-var errRerouted = errors.New("the route has changed")
+// Why connections are given up that are nobody's fault.
+var (
+	errRerouted = errors.New("the route has changed")
+	errMoved    = errors.New("the network has changed")
+)
 
 // size is how large the blob is, as far as anybody says; -1 if nobody does.
 func (r *run) size() int64 {

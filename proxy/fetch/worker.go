@@ -160,7 +160,7 @@ func (w *worker) settle(err, cause error) (failed, fatal error) {
 	defer w.mu.Unlock()
 	delete(w.workers, w)
 	p.conns--
-	if rate, ok := w.meter.end(now); ok {
+	if rate, ok := w.meter.end(now); ok && !errors.Is(cause, errMoved) {
 		p.observed(rate)
 	}
 	switch {
@@ -169,7 +169,7 @@ func (w *worker) settle(err, cause error) (failed, fatal error) {
 		w.grain += w.grain / 8
 		return nil, nil
 	case w.run.ctx.Err() != nil, errors.Is(err, errRanges),
-		errors.Is(cause, errRerouted), errors.Is(cause, errUnwanted):
+		errors.Is(cause, errRerouted), errors.Is(cause, errMoved), errors.Is(cause, errUnwanted):
 		return nil, nil
 	case errors.Is(cause, errSlow):
 		p.shun = now.Add(firstShun)
