@@ -3,12 +3,13 @@ package registry
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
+
+	"pulley/proxy/token"
 )
 
 // Asker is who a request speaks for. The zero value is somebody without
@@ -68,27 +69,14 @@ const (
 // header hashes an Authorization header. Basic is taken apart, so that it is
 // the same secret at the token service and at the registry.
 func (h hasher) header(registry, authorization string) string {
-	if user, password, ok := basicAuth(authorization); ok {
-		return h.password(registry, user, password)
+	if c, ok := token.FromBasic(authorization); ok {
+		return h.password(registry, c.Username, c.Password)
 	}
 	return h.sum(registry, kindHeader, authorization)
 }
 
 func (h hasher) password(registry, user, password string) string {
 	return h.sum(registry, kindPassword, user+"\x00"+password)
-}
-
-// basicAuth is http.Request.BasicAuth for a header alone.
-func basicAuth(authorization string) (user, password string, ok bool) {
-	scheme, rest, _ := strings.Cut(authorization, " ")
-	if !strings.EqualFold(scheme, "Basic") {
-		return "", "", false
-	}
-	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(rest))
-	if err != nil {
-		return "", "", false
-	}
-	return strings.Cut(string(raw), ":")
 }
 
 // bearer returns the token of a Bearer header, "" for any other.

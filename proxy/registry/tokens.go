@@ -92,12 +92,12 @@ func (h *Handler) readPlea(w http.ResponseWriter, req *Request) (plea, *refusalE
 		p.scopes = append(p.scopes, strings.Fields(scope)...)
 	}
 	if p.subject == "" && value != "" {
-		user, password, ok := basicAuth(value)
+		c, ok := token.FromBasic(value)
 		if !ok {
 			return p, refuse(http.StatusBadRequest, Unknown, "a token is asked for with a password or a refresh token")
 		}
-		if user != "" || password != "" {
-			p.subject = h.hash.password(req.Registry.Name, user, password)
+		if !c.Anonymous() {
+			p.subject = h.hash.password(req.Registry.Name, c.Username, c.Password)
 		}
 	}
 	return p, nil

@@ -46,7 +46,7 @@ func timed(t *testing.T, mirrors ...config.Mirror) (*town, *clock) {
 	return w, c
 }
 
-var debian = source.Want{Repository: "library/debian", Digest: "sha256:0"}
+var debian = source.Want{Repository: "library/debian", Digest: "sha256:0", Public: true}
 
 // A breaker opens after two failures in a row, tries once after each pause, and
 // closes by itself.

@@ -128,9 +128,9 @@ func (p *Place) Expel(why string) {
 }
 
 // MayKnow reports whether the place may be told of a repository: an origin of
-// all, a mirror of those that are public (known to be so by the caller, or by
-// the catalogue) unless it is configured with private = true, and only of those
-// that it can have.
+// all, a mirror of those that the caller knows to be public unless it is configured
+// with private = true, and only of those that it can have. What the catalogue says
+// is for the caller to weigh ([Set.Public]): the origin may have said otherwise.
 func (p *Place) MayKnow(public bool, repo string) bool {
 	if p.mirror == nil {
 		return true
@@ -138,7 +138,7 @@ func (p *Place) MayKnow(public bool, repo string) bool {
 	if len(p.mirror.Only) > 0 && !config.Matches(p.mirror.Only, repo) {
 		return false
 	}
-	return public || p.mirror.Private || p.set.Public(p.reg, repo)
+	return public || p.mirror.Private
 }
 
 // Rate is the throughput to expect of one connection, in bytes a second; 0 if

@@ -66,7 +66,7 @@ func TestPathOfAMirror(t *testing.T) {
 		m := s.mirror("ecr", style)
 		m.URL += "/docker/"
 		w := newTown(t, &hubtest.Hub{}, m)
-		if _, err := read(t, w.place("ecr").Blob(source.Want{Repository: "library/debian", Digest: "sha256:0"}), 0, -1); err != nil {
+		if _, err := read(t, w.place("ecr").Blob(source.Want{Repository: "library/debian", Digest: "sha256:0", Public: true}), 0, -1); err != nil {
 			t.Fatal(err)
 		}
 		s.mu.Lock()
@@ -94,7 +94,7 @@ func TestChallengeHandedOn(t *testing.T) {
 	hub := &hubtest.Hub{}
 	w := newTown(t, hub, s.mirror("worker", config.StyleHost))
 	hub.Push("library/debian", "latest", hubtest.RandomImage(1, 1, 100))
-	want := source.Want{Repository: "library/debian", Digest: "sha256:0", As: source.Client(basic("alice", "secret"))}
+	want := source.Want{Repository: "library/debian", Digest: "sha256:0", Public: true, As: source.Client(basic("alice", "secret"))}
 	if _, err := read(t, w.place("worker").Blob(want), 0, -1); err != nil || len(given) != 1 {
 		t.Fatalf("%v, %d answered", err, len(given))
 	}

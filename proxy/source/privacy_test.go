@@ -195,8 +195,8 @@ func TestMayKnow(t *testing.T) {
 		repo   string
 		want   bool
 	}{
-		{"open", false, "org/app", false}, {"open", true, "org/app", true}, {"open", false, "library/debian", true},
-		{"own", false, "org/app", true}, {"some", true, "org/app", false}, {"some", false, "library/debian", true},
+		{"open", false, "org/app", false}, {"open", true, "org/app", true}, {"open", false, "library/debian", false},
+		{"own", false, "org/app", true}, {"some", true, "org/app", false}, {"some", true, "library/debian", true},
 		{"origin", false, "org/app", true},
 	} {
 		if got := w.place(c.place).MayKnow(c.public, c.repo); got != c.want {
