@@ -153,14 +153,17 @@ func (d *doorCertificate) load(cert, key string) (*tls.Certificate, error) {
 		changed[i] = st.ModTime()
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.pair != nil && d.cert == cert && d.key == key && d.changed == changed {
-		return d.pair, nil
+	have, fresh := d.pair, d.pair != nil && d.cert == cert && d.key == key && d.changed == changed
+	d.mu.Unlock()
+	if fresh {
+		return have, nil
 	}
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
 		return nil, err
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.cert, d.key, d.changed, d.pair = cert, key, changed, &pair
-	return d.pair, nil
+	return &pair, nil
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -207,16 +209,22 @@ type closers struct {
 }
 
 func (s *closers) add(c io.Closer) {
+	if !s.take(c) {
+		_ = c.Close()
+	}
+}
+
+func (s *closers) take(c io.Closer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		_ = c.Close()
-		return
+		return false
 	}
 	if s.set == nil {
 		s.set = make(map[io.Closer]struct{})
 	}
 	s.set[c] = struct{}{}
+	return true
 }
 
 func (s *closers) remove(c io.Closer) {
@@ -227,12 +235,13 @@ func (s *closers) remove(c io.Closer) {
 
 func (s *closers) closeAll() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	all := slices.Collect(maps.Keys(s.set))
 	s.closed = true
-	for c := range s.set {
+	clear(s.set)
+	s.mu.Unlock()
+	for _, c := range all { // the end of a TLS connection is a message
 		_ = c.Close()
 	}
-	clear(s.set)
 }
 
 // crew is the goroutines of a run and the connections they hold.

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -26,17 +27,22 @@ type Event struct {
 	// Bytes is the body as it went to the client. FromNet is what was
 	// fetched from upstream on this request's account: over all events it
 	// sums up to the traffic. FromCache is what cost nothing.
-	Bytes     int64         `json:"bytes"`
-	FromCache int64         `json:"from_cache"`
-	FromNet   int64         `json:"from_net"`
-	Source    string        `json:"source,omitempty"` // "cache", "shared", or those that brought bytes, most first: "origin", "daocloud+origin"
-	Way       string        `json:"way,omitempty"`    // how they were reached: "direct 192.0.2.1", "egress jump"
-	Duration  time.Duration `json:"duration"`
-	FirstByte time.Duration `json:"first_byte"`
-	PullsLeft *int          `json:"pulls_left,omitempty"` // of the asker's limit, as the origin said in answer to this
-	Note      string        `json:"note,omitempty"`       // what a person may want to know
-	Err       string        `json:"err,omitempty"`
-	Unkept    string        `json:"-"` // why nothing of it could be cached; "" else
+	Bytes     int64 `json:"bytes"`
+	FromCache int64 `json:"from_cache"`
+	FromNet   int64 `json:"from_net"`
+	// Fetched is FromNet by the place that brought it: "origin" or a mirror's
+	// name. Over all events it sums up to the traffic of each place, what was
+	// fetched twice or in vain included. Nil for nothing.
+	Fetched   map[string]int64 `json:"fetched,omitempty"`
+	Source    string           `json:"source,omitempty"` // "cache", "shared", or those that brought bytes, most first: "origin", "daocloud+origin"
+	Way       string           `json:"way,omitempty"`    // how they were reached: "direct 192.0.2.1", "egress jump"
+	Duration  time.Duration    `json:"duration"`
+	FirstByte time.Duration    `json:"first_byte"`
+	PullsLeft *int             `json:"pulls_left,omitempty"` // of the asker's limit, as the origin said in answer to this
+	Note      string           `json:"note,omitempty"`       // what a person may want to know
+	Err       string           `json:"err,omitempty"`
+	Cause     Cause            `json:"cause,omitempty"` // what kind of thing went wrong; "" if nothing did
+	Unkept    string           `json:"-"`               // why nothing of it could be cached; "" else
 }
 
 // Where bytes came from, in Event.Source.
@@ -83,6 +89,7 @@ func (x *exchange) end() {
 	if x.event.Source == fromCache {
 		x.event.FromCache = x.event.Bytes
 	}
+	x.cause(causeOfStatus(x.event.Status))
 	if x.record != nil {
 		x.record(x.event)
 	}
@@ -115,7 +122,35 @@ func (x *exchange) unkept(cause error) {
 func (x *exchange) fail(err error) {
 	if err != nil && x.event.Err == "" {
 		x.event.Err = err.Error()
+		x.cause(causeOf(err))
 	}
+}
+
+// cause says what kind of thing went wrong; what is said first counts.
+func (x *exchange) cause(c Cause) {
+	if x.event.Cause == "" {
+		x.event.Cause = c
+	}
+}
+
+// took puts what a download brought since it was last asked on this request's
+// account.
+func (x *exchange) took(d *drive) {
+	for place, n := range d.tale.bill() {
+		x.fetched(place, n)
+	}
+}
+
+// fetched counts what a place sent on this request's account.
+func (x *exchange) fetched(place string, n int64) {
+	if n == 0 {
+		return
+	}
+	if x.event.Fetched == nil {
+		x.event.Fetched = map[string]int64{}
+	}
+	x.event.FromNet += n
+	x.event.Fetched[place] += n
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -129,6 +164,9 @@ func (x *exchange) Write(p []byte) (int, error) {
 	x.started(http.StatusOK)
 	n, err := x.ResponseWriter.Write(p)
 	x.event.Bytes += int64(n)
+	if err != nil {
+		x.cause(CauseLeft)
+	}
 	return n, err
 }
 
@@ -138,6 +176,9 @@ func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
 	x.started(http.StatusOK)
 	n, err := io.Copy(x.ResponseWriter, r)
 	x.event.Bytes += n
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "readfrom" { // sendfile: it is the client's connection
+		x.cause(CauseLeft)
+	}
 	return n, err
 }
 

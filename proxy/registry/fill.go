@@ -88,9 +88,6 @@ type drive struct {
 	once     sync.Once
 	total    atomic.Int64 // what it said of the size, -1 if nothing
 
-	net    atomic.Int64 // bytes that came
-	billed atomic.Int64 // of them, those in somebody's event
-
 	supply
 }
 
@@ -225,34 +222,23 @@ func (d *drive) end(err error) {
 		h.log.Info("download ended early", "digest", d.fill.Digest(), "err", err)
 	}
 	// What came after the last asker had left is on nobody's account yet.
-	if n := d.bill(); (n > 0 || err != nil) && h.opt.Record != nil {
+	if fetched := d.tale.bill(); (len(fetched) > 0 || err != nil) && h.opt.Record != nil {
 		e := Event{
 			Time: d.begun, Door: "fill", What: string(Blob), Digest: d.fill.Digest(), Reference: string(d.fill.Digest()),
-			FromNet: n, Source: d.tale.sources(), Way: d.tale.way(), Note: d.tale.troubles(), Duration: h.now().Sub(d.begun),
+			FromNet: sum(fetched), Fetched: fetched, Source: d.tale.sources(), Way: d.tale.way(), Note: d.tale.troubles(), Duration: h.now().Sub(d.begun),
 		}
 		if t, ok := d.transfer(); ok {
 			e.Registry, e.Repository = t.Registry, t.Repository
 		}
 		if err != nil {
-			e.Err = err.Error()
+			e.Err, e.Cause = err.Error(), causeOf(err)
 		}
 		h.opt.Record(e)
 	}
 }
 
 func (d *drive) received(src fetch.Source, n int) {
-	d.net.Add(int64(n))
 	d.tale.brought(src.Name(), n)
-}
-
-// bill returns the bytes that came since it was last called.
-func (d *drive) bill() int64 {
-	for {
-		billed := d.billed.Load()
-		if n := d.net.Load(); d.billed.CompareAndSwap(billed, n) {
-			return n - billed
-		}
-	}
 }
 
 // proved says that the digest fits.

@@ -41,7 +41,7 @@ func (s *stream) again(w io.Writer, i int, off, end int64) (done bool, err error
 	}
 	r, err := f.Reader(s.ctx, off, n, s.whole)
 	if first {
-		s.x.event.FromNet += s.drive.bill()
+		s.x.took(s.drive)
 		s.h.start(d)
 	}
 	if err != nil {

@@ -58,7 +58,7 @@ func (h *Handler) serveManifest(x *exchange, req *Request) {
 	} else {
 		x.event.Source, x.event.Way = cmp.Or(f.from, fromOrigin), f.way
 		if f.led {
-			x.event.FromNet = int64(len(f.body))
+			x.fetched(x.event.Source, int64(len(f.body)))
 		}
 		copyLimits(x.Header(), f.header)
 		if l, said := source.ParseRateLimit(f.header, h.now()); said && x.event.Source == fromOrigin && l.Remaining >= 0 {
@@ -118,7 +118,7 @@ func (h *Handler) byDigest(x *exchange, req *Request, e entry) (*found, error) {
 
 // stored reads a manifest out of the cache.
 func (h *Handler) stored(e entry) (*found, bool) {
-	if e.Digest.Algorithm() != digest.SHA256 {
+	if !valid(e.Digest) || e.Digest.Algorithm() != digest.SHA256 {
 		return nil, false
 	}
 	body, mediaType, err := h.cache.Manifest(e.Digest)

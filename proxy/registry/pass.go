@@ -143,6 +143,6 @@ type countedBody struct {
 
 func (c *countedBody) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
-	c.x.event.FromNet += int64(n)
+	c.x.fetched(fromOrigin, int64(n))
 	return n, err
 }

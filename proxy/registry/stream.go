@@ -184,7 +184,7 @@ func (s *stream) close() {
 		s.cancel(nil)
 	}
 	if s.first {
-		s.x.event.FromNet += s.drive.bill()
+		s.x.took(s.drive)
 		if from := s.drive.tale.sources(); from != "" && s.x.event.Source == shared {
 			s.x.event.Source, s.x.event.Way = from, s.drive.tale.way()
 		}

@@ -12,6 +12,7 @@ import (
 type tale struct {
 	mu    sync.Mutex
 	bytes map[string]int64  // by source
+	told  map[string]int64  // of them, those in somebody's event
 	ways  map[string]string // by source, the latest
 	turns []string          // what went wrong, in order
 }
@@ -43,6 +44,33 @@ func (t *tale) brought(name string, n int) {
 		t.bytes = map[string]int64{}
 	}
 	t.bytes[name] += int64(n)
+}
+
+// bill is what came since it was last called, by source; nil for nothing. Over
+// all calls it sums up to the traffic.
+func (t *tale) bill() (since map[string]int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for name, n := range t.bytes {
+		if n == t.told[name] {
+			continue
+		}
+		if since == nil {
+			since = map[string]int64{}
+		}
+		since[name] = n - t.told[name]
+	}
+	if since != nil {
+		t.told = maps.Clone(t.bytes)
+	}
+	return since
+}
+
+func sum(bytes map[string]int64) (n int64) {
+	for _, m := range bytes {
+		n += m
+	}
+	return n
 }
 
 // sources are those that brought bytes, most first: "origin", "daocloud+origin".

@@ -74,7 +74,7 @@ func (h *Handler) give(x *exchange, req *Request, rsp *http.Response) {
 	if req.head() {
 		return
 	}
-	in := &netReader{r: rsp.Body, x: x}
+	in := &netReader{r: rsp.Body, x: x, place: fromOrigin}
 	var err error
 	if req.Digest != "" && rsp.StatusCode == http.StatusOK && (req.What == Blob || req.What == Manifest) {
 		err = copyProved(x, in, req.Digest, nil)
@@ -147,6 +147,7 @@ func (r *Request) homeLink(link string) string {
 func (h *Handler) abort(x *exchange, req *Request, err error) {
 	if req.Context().Err() != nil {
 		x.note("the client left")
+		x.cause(CauseLeft)
 	}
 	x.fail(err)
 	cutOff()
@@ -204,7 +205,7 @@ func (h *Handler) passRest(ctx context.Context, x *exchange, w io.Writer, req *R
 		return err
 	}
 	defer func() { _ = b.Close() }()
-	in := &netReader{r: b, x: x}
+	in := &netReader{r: b, x: x, place: x.event.Source}
 	if b.Start < off {
 		if _, err := io.CopyN(io.Discard, in, off-b.Start); err != nil {
 			return err
@@ -249,13 +250,14 @@ func (h *Handler) openRest(ctx context.Context, x *exchange, req *Request, off i
 
 // netReader counts what comes from upstream on a request's account.
 type netReader struct {
-	r io.Reader
-	x *exchange
+	r     io.Reader
+	x     *exchange
+	place string
 }
 
 func (n *netReader) Read(p []byte) (int, error) {
 	m, err := n.r.Read(p)
-	n.x.event.FromNet += int64(m)
+	n.x.fetched(n.place, int64(m))
 	return m, err
 }
 

@@ -292,6 +292,9 @@ func (h *Handler) answerError(x *exchange, req *Request, err error) {
 	if unreached(err) {
 		err = h.untold(req, err)
 	}
+	if req.Context().Err() != nil {
+		x.cause(CauseLeft)
+	}
 	x.fail(err)
 	if req.Context().Err() != nil {
 		cutOff() // the client is gone

@@ -187,7 +187,11 @@ func (p *Place) layerOf(ctx context.Context, repo string, d digest.Digest, depth
 		return descriptor{}, fmt.Errorf("%s sends a manifest that is no JSON", p.at.host)
 	}
 	if len(doc.Manifests) > 0 && depth < 2 {
-		return p.layerOf(ctx, repo, doc.Manifests[0].Digest, depth+1)
+		first := doc.Manifests[0].Digest
+		if first.Validate() != nil {
+			return descriptor{}, fmt.Errorf("%s sends an index that names no manifest", p.at.host)
+		}
+		return p.layerOf(ctx, repo, first, depth+1)
 	}
 	var best descriptor
 	for _, l := range doc.Layers {
