@@ -37,6 +37,7 @@ type fake struct {
 	plain   bool          // no ranges
 	hidden  bool          // no size is told
 	delta   int64         // added to the size that is told
+	brief   int64         // how much it sends at most to one request, and says so; 0: all
 	ahead   int64         // bytes that it sends before they are read: what fits into buffers on the way
 
 	die    func(n int, off int64) int64 // the n-th connection breaks after so many bytes; -1: it does not
@@ -137,6 +138,9 @@ func (f *fake) answer(ctx context.Context, n int, off, end int64) (*source.Body,
 		if end >= 0 {
 			stop = min(end, size)
 		}
+	}
+	if f.brief > 0 && b.Ranged && (off > 0 || end >= 0) {
+		stop = min(stop, b.Start+f.brief)
 	}
 	b.Length = stop - b.Start
 	if f.hidden {

@@ -89,3 +89,22 @@ func scattered(t *testing.T, speed float64, ahead, size, piece int64, known bool
 		}
 	})
 }
+
+// A source that sends less than it is asked for goes on with nothing: what is left is asked for anew.
+func TestScatteredReadersOfABriefSource(t *testing.T) {
+	for _, speed := range []float64{4 * mib, 2000 * mib} {
+		synctest.Test(t, func(t *testing.T) {
+			const size = 24 * mib
+			all, src := fours(blob(size), speed)
+			all[0].brief, all[1].brief = 700_000, 3_000_000
+			m := newMemory(blob(size))
+			readers := crowd(t, m, size, 2*mib, 8)
+			if err := fetch.Run(t.Context(), these(src[:2]...), m, fetch.Options{Connections: 4, RangeMin: mib, Hint: size}); err != nil {
+				t.Fatal(err)
+			}
+			readers.Wait()
+			m.verify(t)
+			frugal(t, size, 1.05, all...)
+		})
+	}
+}

@@ -9,7 +9,8 @@ import "pulley/proxy/source"
 // another waits for a claim that goes on at byte at, or further on. Nil: there is
 // none, or no need.
 func (w *worker) another(b *source.Body, at int64) Claim {
-	if b.Length < 0 || b.Start+b.Length > at {
+	further := b.Length < 0 || b.Start+b.Length > at
+	if further {
 		if claim := w.onto(at); claim != nil {
 			return claim
 		}
@@ -17,8 +18,8 @@ func (w *worker) another(b *source.Body, at int64) Claim {
 	size := w.sink.Size()
 	w.mu.Lock()
 	p := w.peer
-	exact := w.pending == at && (w.reach < 0 || w.reach > at) && !p.whole
-	more := exact || (p.whole || w.loose && !p.ranged && p.asking > 0) && b.Length != 0 && (b.Length < 0 || b.Start+b.Length > at) && (size < 0 || at < size)
+	exact := further && w.pending == at && (w.reach < 0 || w.reach > at) && !p.whole
+	more := exact || (p.whole || w.loose && !p.ranged && p.asking > 0) && b.Length != 0 && further && (size < 0 || at < size)
 	w.mu.Unlock()
 	if !more || !exact && w.rangesElsewhere() {
 		return nil
