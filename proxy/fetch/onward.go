@@ -34,18 +34,18 @@ func (r *run) onward(c *choice, off int64, opts []option, now time.Time) (w *wor
 		}
 	}
 	left, _ := r.left(w)
-	eta := time.Duration(float64(left) / rate * float64(time.Second))
+	eta := float64(left) / rate
 	frugal := free && r.wasted+c.vain <= maxWaste*float64(r.size())
 	switch {
 	case w.meter.silent(now) >= hiccup:
 		return nil, 0
-	case eta <= leastGain, eta <= nearly && !frugal:
+	case eta <= leastGain.Seconds(), eta <= nearly.Seconds() && !frugal:
 		return w, 0
 	case free:
 		return nil, 0
 	}
 	r.pending = off
-	return nil, eta - nearly
+	return nil, time.Duration(min(eta-nearly.Seconds(), poll.Seconds()) * float64(time.Second))
 }
 
 // covering is the worker that comes to off at the end of what it has, and has asked for more. Needs mu.

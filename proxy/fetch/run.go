@@ -115,6 +115,7 @@ func (r *run) dispatch() error {
 
 // place finds a connection for a claim and starts it, or gives the claim back.
 func (r *run) place(claim Claim) error {
+	defer r.placed()
 	for waited := false; ; waited = true {
 		c := r.choose(claim)
 		switch {
@@ -153,6 +154,13 @@ func (r *run) place(claim Claim) error {
 		}
 		t.Stop()
 	}
+}
+
+// placed says that no claim waits any more for a worker that is about to get there.
+func (r *run) placed() {
+	r.mu.Lock()
+	r.pending = -1
+	r.mu.Unlock()
 }
 
 // fail ends the run, with the first error that it is called with.
