@@ -39,7 +39,7 @@ func (b *Blob) Close() error {
 	var err error
 	b.once.Do(func() {
 		err = b.file.Close()
-		b.c.unpin(b.key)
+		b.c.letGo(b.key)
 	})
 	return err
 }
@@ -72,23 +72,23 @@ func (c *Cache) Get(d digest.Digest, opt ...GetOption) (*Blob, error) {
 	if c.isClosed() {
 		return nil, ErrClosed
 	}
-	c.pin(k)
+	c.hold(k)
 	b, err := c.get(k, o)
 	if err != nil {
-		c.unpin(k)
+		c.letGo(k)
 		return nil, err
 	}
 	return b, nil
 }
 
-// pin keeps a blob from being evicted.
-func (c *Cache) pin(k key) {
+// hold keeps a blob from being evicted.
+func (c *Cache) hold(k key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open[k]++
 }
 
-func (c *Cache) unpin(k key) {
+func (c *Cache) letGo(k key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open[k]--; c.open[k] == 0 {
@@ -115,7 +115,7 @@ func (c *Cache) get(k key, o getOptions) (*Blob, error) {
 	c.mu.Lock()
 	s.runs++
 	c.mu.Unlock()
-	return c.getHashed(k)
+	return c.getHashed(k, o.quiet)
 }
 
 // getStamped opens the blob if its stamp fits; nil, nil if it does not.
@@ -138,15 +138,14 @@ func (c *Cache) getStamped(k key, quiet bool) (*Blob, error) {
 // touch notes that a blob was used. Not more often than once a second: the order
 // of use needs no better, and a hot blob costs no write then.
 func (c *Cache) touch(k key, rec record) {
-	if now := c.now().UnixNano(); now-rec.used >= 1e9 {
-		rec.used = now
-		c.store.put(k, rec)
+	if now := c.now(); now.UnixNano()-rec.used >= 1e9 {
+		c.store.touch(k, now)
 		c.soon()
 	}
 }
 
 // getHashed opens the blob and reads it all. Needs settle.
-func (c *Cache) getHashed(k key) (*Blob, error) {
+func (c *Cache) getHashed(k key, quiet bool) (*Blob, error) {
 	f, st, err := c.openBlob(k)
 	if err != nil {
 		return nil, err
@@ -160,7 +159,14 @@ func (c *Cache) getHashed(k key) (*Blob, error) {
 		_ = f.Close()
 		return nil, c.lost(k, Damaged, nil)
 	}
-	c.store.put(k, record{stamp: st, used: c.now().UnixNano(), stamped: true})
+	now := c.now().UnixNano()
+	used := now
+	if old, known := c.store.get(k); quiet && known {
+		used = old.used
+	} else if quiet {
+		used = st.mtime
+	}
+	c.store.put(k, record{stamp: st, used: used, proved: now, stamped: true})
 	c.soon()
 	return &Blob{c: c, key: k, file: f, size: st.size}, nil
 }
@@ -211,21 +217,22 @@ func (c *Cache) forgetBlob(k key) {
 	c.soon()
 }
 
-// adopt takes a file that has just been moved into place into the books. f is
+// adoptFile takes a file that has just been moved into place into the books. f is
 // that file, opened before, so that the stamp is of what was hashed and not of
 // what may lie there now. Needs settle.
-func (c *Cache) adopt(k key, f *os.File) error {
+func (c *Cache) adoptFile(k key, f *os.File, from string) error {
 	st, err := stampOf(f)
 	if err != nil {
 		return err
 	}
-	c.store.put(k, record{stamp: st, used: c.now().UnixNano(), stamped: true})
-	c.stored()
+	now := c.now().UnixNano()
+	c.store.put(k, record{stamp: st, used: now, proved: now, stamped: true, from: from})
 	return nil
 }
 
-// stored is for after something new was stored.
-func (c *Cache) stored() {
+// stored is for after something new was stored. It must be called without locks.
+func (c *Cache) stored(k key) {
+	c.adopt(k)
 	c.index.dirty.Store(true)
 	c.soon()
 	c.checkSize()
@@ -233,7 +240,10 @@ func (c *Cache) stored() {
 
 // Put stores a small body (a manifest) at once. *DigestError if it is not d's;
 // *NoSpaceError or *DiskError if it cannot be kept.
-func (c *Cache) Put(d digest.Digest, body []byte) error {
+func (c *Cache) Put(d digest.Digest, body []byte) error { return c.PutFrom(d, body, "") }
+
+// PutFrom is Put with who brought it.
+func (c *Cache) PutFrom(d digest.Digest, body []byte, source string) error {
 	k, err := keyOf(d)
 	if err != nil {
 		return err
@@ -244,11 +254,15 @@ func (c *Cache) Put(d digest.Digest, body []byte) error {
 	if c.isClosed() {
 		return ErrClosed
 	}
-	return c.put(k, body)
+	if err := c.put(k, body, encodeShares(map[string]int64{source: int64(len(body))})); err != nil {
+		return err
+	}
+	c.stored(k)
+	return nil
 }
 
 // put stores a body that hashes to k.
-func (c *Cache) put(k key, body []byte) error {
+func (c *Cache) put(k key, body []byte, from string) error {
 	if limit := c.maxSize.Load(); limit > 0 && int64(len(body)) > limit {
 		return &NoSpaceError{}
 	}
@@ -264,8 +278,7 @@ func (c *Cache) put(k key, body []byte) error {
 		return diskFault("store "+k.hex(), err)
 	}
 	// Not stamped: whoever asks first hashes it, which costs nothing at this size.
-	c.store.put(k, record{stamp: stamp{size: int64(len(body))}, used: c.now().UnixNano()})
-	c.stored()
+	c.store.put(k, record{stamp: stamp{size: int64(len(body))}, used: c.now().UnixNano(), from: from})
 	return nil
 }
 
@@ -295,8 +308,8 @@ func (c *Cache) Delete(d digest.Digest) error {
 // readAll reads a stored blob of at most limit bytes, without counting that as
 // a use.
 func (c *Cache) readAll(k key, limit int64) ([]byte, error) {
-	c.pin(k)
-	defer c.unpin(k)
+	c.hold(k)
+	defer c.letGo(k)
 	b, err := c.get(k, getOptions{quiet: true})
 	if err != nil {
 		return nil, err

@@ -34,7 +34,8 @@ type Options struct {
 	Log     *slog.Logger                    // nil: silent
 	Free    func(dir string) (int64, error) // bytes free on dir's disk; nil: the system's answer
 
-	disk disk // nil: the system's
+	disk  disk  // nil: the system's
+	floor int64 // 0: spareFloor
 }
 
 // Cache is an open cache directory. All methods may be called concurrently.
@@ -48,7 +49,9 @@ type Cache struct {
 	lock *os.File
 
 	store       *store
+	rebuilding  rebuilding
 	refs        refCache
+	served      servings
 	index       indexState
 	maxSize     atomic.Int64
 	partialSize atomic.Int64 // bytes of downloads, in flight and at rest
@@ -60,6 +63,10 @@ type Cache struct {
 	kick chan struct{} // something derived is to be written
 	full chan struct{} // over max_size
 
+	floor   int64
+	sparing sync.Mutex
+	spared  time.Time // when room was last made for the disk's sake
+
 	evicting sync.Mutex
 	flushing sync.Mutex
 
@@ -67,7 +74,7 @@ type Cache struct {
 	closed   bool
 	fills    map[key]*Fill
 	partials map[key]partial
-	open     map[key]int // readers of stored blobs
+	open     map[key]int // readers of stored blobs, and what is held
 	settling map[key]*settling
 }
 
@@ -79,7 +86,7 @@ type counters struct {
 // process has it; any other error says why the directory cannot be used.
 func Open(o Options) (*Cache, error) {
 	c := &Cache{
-		dir: o.Dir, now: o.Now, log: o.Log, free: o.Free, disk: o.disk,
+		dir: o.Dir, now: o.Now, log: o.Log, free: o.Free, disk: o.disk, floor: o.floor,
 		boot: bootMark(bootID()),
 		stop: make(chan struct{}), kick: make(chan struct{}, 1), full: make(chan struct{}, 1),
 		fills: make(map[key]*Fill), partials: make(map[key]partial),
@@ -96,6 +103,9 @@ func Open(o Options) (*Cache, error) {
 	}
 	if c.disk == nil {
 		c.disk = osDisk{}
+	}
+	if c.floor == 0 {
+		c.floor = spareFloor
 	}
 	c.maxSize.Store(o.MaxSize)
 	if err := c.prepare(); err != nil {
@@ -151,14 +161,9 @@ func (c *Cache) load() error {
 	}
 	s, fresh := openStore(filepath.Join(c.dir, "cache.db"), c.log)
 	c.store = s
-	if fresh {
-		if err := s.reconcile(filepath.Join(c.dir, "blobs", "sha256")); err != nil {
-			return errors.Join(err, s.close())
-		}
-	}
-	c.dropFinished()
 	c.index.dirty.Store(true)
-	c.checkSize()
+	c.startRebuild(fresh)
+	c.dropFinished()
 	return nil
 }
 
@@ -177,12 +182,14 @@ func (c *Cache) writeLayout() error {
 	return nil
 }
 
-// keep writes derived things some time after they changed and evicts when there
-// is too much. It sleeps when nothing happens.
+// keep writes derived things some time after they changed, evicts when there is
+// too much and looks at the disk now and then.
 func (c *Cache) keep() {
 	var due <-chan time.Time // nil: nothing to write
 	timer := time.NewTimer(flushDelay)
 	defer timer.Stop()
+	disk := time.NewTicker(spareEvery)
+	defer disk.Stop()
 	for {
 		kick := c.kick
 		if due != nil {
@@ -192,15 +199,22 @@ func (c *Cache) keep() {
 		case <-c.stop:
 			return
 		case <-c.full:
-			c.shrink(c.fits)
+			c.shrink(func(int64) bool { return c.fits() })
+			c.spare()
+		case <-disk.C:
+			c.spare()
 		case <-kick:
 			timer.Reset(flushDelay)
 			due = timer.C
 		case <-due:
 			due = nil
-			if err := c.Flush(); err != nil {
+			again := c.index.wait()
+			if err := c.flush(again > 0); err != nil {
 				c.log.Warn("cache: not everything could be written, trying again later", "err", err)
-				timer.Reset(retryDelay)
+				again = retryDelay
+			}
+			if again > 0 {
+				timer.Reset(again)
 				due = timer.C
 			}
 		}
@@ -218,7 +232,9 @@ func (c *Cache) soon() {
 // Flush writes everything that lags behind: index.json, the database, check
 // times of tags, journals of running downloads. It is for those who read the
 // directory next; nothing gets lost without it.
-func (c *Cache) Flush() error {
+func (c *Cache) Flush() error { return c.flush(false) }
+
+func (c *Cache) flush(withoutIndex bool) error {
 	c.flushing.Lock()
 	defer c.flushing.Unlock()
 	c.mu.Lock()
@@ -230,13 +246,18 @@ func (c *Cache) Flush() error {
 	for _, f := range running {
 		f.sync()
 	}
-	fresh, err := c.store.flush(false)
-	if fresh {
-		err = errors.Join(err, c.store.reconcile(filepath.Join(c.dir, "blobs", "sha256")))
-		_, ferr := c.store.flush(false)
-		err = errors.Join(err, ferr)
+	err := c.flushTags()
+	c.refresh()
+	c.applyUses()
+	fresh, ferr := c.store.flush(false)
+	if fresh || c.store.lost() {
+		ferr = c.restore()
 	}
-	return errors.Join(err, c.flushTags(), c.writeIndex())
+	err = errors.Join(err, ferr)
+	if withoutIndex || !c.ready() {
+		return err
+	}
+	return errors.Join(err, c.writeIndex())
 }
 
 // Close ends every fill with ErrClosed, writes what lags behind and lets go of
@@ -260,7 +281,7 @@ func (c *Cache) Close() error {
 	}
 	c.wg.Wait()
 	err := c.Flush()
-	return errors.Join(err, c.store.close(), c.lock.Close())
+	return errors.Join(err, c.store.close(!c.rebuilding.cut.Load()), c.lock.Close())
 }
 
 func (c *Cache) isClosed() bool {
@@ -293,7 +314,8 @@ type Stats struct {
 	Damaged              int64 // blobs found damaged since Open
 }
 
-// Stat costs nothing worth mentioning.
+// Stat costs nothing worth mentioning. While the database is built again, what was
+// not found yet does not count.
 func (c *Cache) Stat() Stats {
 	size, count := c.store.totals()
 	c.mu.Lock()

@@ -86,6 +86,15 @@ func (f *Fill) prove() bool {
 
 // commit moves a verified fill into place.
 func (c *Cache) commit(f *Fill) error {
+	err := c.moveIn(f)
+	if err != nil {
+		return diskFault("store "+f.key.hex(), err)
+	}
+	c.stored(f.key)
+	return nil
+}
+
+func (c *Cache) moveIn(f *Fill) error {
 	defer c.settle(f.key)()
 	err := func() error {
 		if err := f.w.Sync(); err != nil {
@@ -106,11 +115,8 @@ func (c *Cache) commit(f *Fill) error {
 		return c.disk.syncDir(filepath.Dir(blob))
 	}()
 	if err == nil {
-		err = c.adopt(f.key, f.r)
+		err = c.adoptFile(f.key, f.r, sharesOf(f.Provenance()))
 	}
 	c.dropPartial(f) // the journal; the file too if it was not moved
-	if err != nil {
-		return diskFault("store "+f.key.hex(), err)
-	}
-	return nil
+	return err
 }

@@ -53,6 +53,11 @@ func (c *Cache) writeFile(target string, data []byte) error {
 		_ = c.disk.remove(tmp)
 		return err
 	}
+	return c.moveTemp(tmp, target)
+}
+
+// moveTemp puts a file from tmp in its place.
+func (c *Cache) moveTemp(tmp, target string) error {
 	err := c.disk.rename(tmp, target)
 	if errors.Is(err, fs.ErrNotExist) { // somebody emptied the directory under us
 		if c.disk.mkdir(filepath.Dir(target)) == nil {

@@ -2,64 +2,89 @@ package cache
 
 import (
 	"cmp"
-	"fmt"
+	"math"
 	"slices"
-	"syscall"
 )
 
-const (
-	// roomAtLeast is how much is evicted when the disk is full: a few more layers
-	// fit before it happens again.
-	roomAtLeast   = 64 << 20
-	victimsAtOnce = 32
-)
+// Evicting takes what was not used for longest: images as a whole, and blobs and
+// downloads of no image, in one order. It takes nothing that somebody reads,
+// holds or fetches, and no image that is pinned or the person's own.
+//
+// The tags of an image go with it. A tag that is remembered beyond its bytes would
+// save one request of the several that fetching it again takes, would make HEAD
+// promise what GET cannot give when no source answers, and nothing would ever
+// clear refs/ up.
+
+// victimsAtOnce is for how many candidates of a kind the books are asked at a
+// time.
+const victimsAtOnce = 32
 
 // victim is something that may go.
 type victim struct {
 	use
-	partial bool
+	image   imageKey // or "": a blob, or
+	partial bool     // a download at rest
+}
+
+// unwilling are candidates that turned out to be in use.
+type unwilling struct {
+	images map[imageKey]bool
+	keys   map[key]bool
+}
+
+// size is what counts against max_size.
+func (c *Cache) size() int64 {
+	size, _ := c.store.totals()
+	return size + c.partialSize.Load()
 }
 
 // fits reports whether everything is within max_size.
 func (c *Cache) fits() bool {
 	limit := c.maxSize.Load()
-	if limit <= 0 {
-		return true
-	}
-	size, _ := c.store.totals()
-	return size+c.partialSize.Load() <= limit
+	return limit <= 0 || c.size() <= limit
 }
 
+// checkSize has room made if there is too much, or the disk is nearly full.
 func (c *Cache) checkSize() {
-	if !c.fits() {
-		select {
-		case c.full <- struct{}{}:
-		default:
-		}
+	if !c.fits() || c.shortage() > 0 {
+		c.evictSoon()
 	}
 }
 
-// shrink evicts what was not used for longest until enough says so, and returns
-// how many bytes that freed. Blobs that somebody reads and downloads that
-// somebody drives stay.
-func (c *Cache) shrink(enough func() bool) (freed int64) {
+func (c *Cache) evictSoon() {
+	select {
+	case c.full <- struct{}{}:
+	default:
+	}
+}
+
+// shrink evicts until enough says so, and returns how many bytes that freed. While
+// the catalogue is being built again it does nothing: what is pinned or shared is
+// not known. The caller may have the lock of one digest, but none of refs.
+func (c *Cache) shrink(enough func(freed int64) bool) (freed int64) {
 	c.evicting.Lock()
 	defer c.evicting.Unlock()
-	for !enough() {
-		before := freed
-		for _, v := range c.victims() {
-			if enough() {
+	if !c.ready() || c.store.lost() {
+		return 0
+	}
+	c.applyUses()
+	not := unwilling{make(map[imageKey]bool), make(map[key]bool)}
+	for !enough(freed) {
+		some := c.victims(not)
+		for _, v := range some {
+			if enough(freed) {
 				break
 			}
-			if c.evict(v) {
-				freed += v.size
-			}
+			freed += c.evict(v, not)
 		}
-		if freed == before {
+		if len(some) == 0 {
 			break
 		}
-		if c.store.pending() > 1<<12 {
-			_, _ = c.store.flush(false)
+		if c.store.pending() > flushSoonAt/2 {
+			_, _ = c.store.flush(false) // a full disk: it stays in memory
+			if c.store.lost() {
+				break
+			}
 		}
 	}
 	if freed > 0 {
@@ -69,116 +94,207 @@ func (c *Cache) shrink(enough func() bool) (freed int64) {
 	return freed
 }
 
-func (c *Cache) victims() []victim {
+// victims are the next candidates, the first first.
+func (c *Cache) victims(not unwilling) (out []victim) {
 	c.mu.Lock()
 	busy := make(map[key]bool, len(c.open))
 	for k := range c.open {
 		busy[k] = true
 	}
-	var out []victim
 	for k, p := range c.partials {
-		out = append(out, victim{use{k, p.size, p.used.UnixNano()}, true})
+		if !not.keys[k] {
+			out = append(out, victim{use: use{k, p.size, p.used.UnixNano()}, partial: true})
+		}
 	}
 	c.mu.Unlock()
-	for _, u := range c.store.oldest(victimsAtOnce, func(k key) bool { return busy[k] }) {
-		out = append(out, victim{u, false})
+	// Of each kind so many, and then no further than the last of a kind that has
+	// more: what is behind it is not known yet.
+	last := int64(math.MaxInt64)
+	for _, u := range c.store.loose(victimsAtOnce, func(k key) bool { return busy[k] || not.keys[k] }) {
+		out = append(out, victim{use: u})
 	}
-	slices.SortFunc(out, func(a, b victim) int { return cmp.Compare(a.used, b.used) })
-	return out[:min(victimsAtOnce, len(out))]
+	if len(out) >= victimsAtOnce {
+		last = min(last, out[len(out)-1].used)
+	}
+	images := c.store.oldest(victimsAtOnce, func(ik imageKey) bool { return not.images[ik] })
+	if len(images) == victimsAtOnce {
+		last = min(last, images[len(images)-1].used)
+	}
+	out = append(out, images...)
+	slices.SortStableFunc(out, func(a, b victim) int { return cmp.Compare(a.used, b.used) })
+	for len(out) > 1 && out[len(out)-1].used > last {
+		out = out[:len(out)-1]
+	}
+	return out
 }
 
-// evict removes one victim if it is still one.
-func (c *Cache) evict(v victim) bool {
-	release, ok := c.trySettle(v.key)
+// oldest returns about n images that may be evicted and were not used for longest,
+// without those that skip names.
+func (s *store) oldest(n int, skip func(imageKey) bool) (out []victim) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.scan(tableOrder, nil, nil, func(k, _ []byte) bool {
+		if len(k) < 8 || !imageKey(k[8:]).valid() {
+			return true
+		}
+		if ik := imageKey(k[8:]); !skip(ik) {
+			out = append(out, victim{use: use{used: timeOf(k)}, image: ik})
+		}
+		return len(out) < n
+	})
+	return out
+}
+
+// evict removes a victim if it still is one, and says how many bytes that freed.
+func (c *Cache) evict(v victim, not unwilling) (freed int64) {
+	switch {
+	case v.image != "":
+		freed, ok := c.evictImage(v.image)
+		if !ok {
+			not.images[v.image] = true
+		}
+		return freed
+	case v.partial:
+		if c.evictPartial(v.key) {
+			return v.size
+		}
+	default:
+		if size, ok := c.evictBlob(v.key, true); ok {
+			return size
+		}
+	}
+	not.keys[v.key] = true
+	return 0
+}
+
+// evictImage removes an image: its refs, and everything that is not another's. Not
+// ok: it is in use, or not to be had. One that was used more recently than the
+// catalogue knew takes its place in the order instead.
+func (c *Cache) evictImage(ik imageKey) (freed int64, ok bool) {
+	n, root := ik.name(), ik.root()
+	if !c.fresh(n) { // somebody may have pinned it by hand
+		c.stale(n)
+		c.soon()
+		return 0, false
+	}
+	s := c.store
+	s.mu.Lock()
+	i, there := s.image(ik)
+	a := s.account(n, root)
+	newest := i.used
+	for k := range a.manifest {
+		newest = max(newest, a.records[k].used)
+	}
+	for _, k := range a.parts {
+		part, _ := s.image(imageKeyOf(n, k))
+		newest = max(newest, part.used)
+	}
+	s.mu.Unlock()
+	switch {
+	case !there || !i.evictable(n) || c.busy(a):
+		return 0, false
+	case newest > i.used:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if i, there = s.image(ik); there {
+			i.used = max(i.used, newest)
+			s.setImage(ik, i)
+		}
+		return 0, there
+	}
+	gone, err := c.dropUnused(ik)
+	for _, k := range gone {
+		if size, ok := c.evictBlob(k, true); ok {
+			freed += size
+		}
+	}
+	if err != nil {
+		c.log.Warn("cache: cannot evict", "image", n.String(), "digest", root.digest(), "err", err)
+	}
+	return freed, err == nil
+}
+
+// dropUnused takes an image away unless it was pinned or used meanwhile.
+func (c *Cache) dropUnused(ik imageKey) ([]key, error) {
+	n, root := ik.name(), ik.root()
+	c.refs.mu.Lock()
+	defer c.refs.mu.Unlock()
+	c.store.mu.Lock()
+	i, there := c.store.image(ik)
+	c.store.mu.Unlock()
+	if !there || !i.evictable(n) {
+		return nil, nil
+	}
+	var ids []string
+	for _, r := range i.refs {
+		ids = append(ids, r.id)
+	}
+	return c.dropRefs(n, root, ids)
+}
+
+// busy reports whether somebody reads, holds or fetches something of an image.
+func (c *Cache) busy(a *account) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k := range a.records {
+		if c.open[k] > 0 || c.fills[k] != nil || c.settling[k] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Cache) evictPartial(k key) bool {
+	release, ok := c.trySettle(k)
 	if !ok {
 		return false
 	}
 	defer release()
-	if v.partial {
-		c.mu.Lock()
-		_, rests := c.partials[v.key]
-		delete(c.partials, v.key)
-		c.mu.Unlock()
-		if rests {
-			c.removePartial(v.key)
-			c.partialSize.Add(-v.size)
-			c.countEvicted(v.size)
-		}
-		return rests
-	}
-	// Under the lock that Get pins with: whoever comes later finds no file.
 	c.mu.Lock()
-	if c.open[v.key] > 0 {
+	p, rests := c.partials[k]
+	delete(c.partials, k)
+	c.mu.Unlock()
+	if rests {
+		c.removePartial(k)
+		c.partialSize.Add(-p.size)
+		c.countEvicted(p.size)
+	}
+	return rests
+}
+
+// evictBlob removes a blob that nothing uses.
+func (c *Cache) evictBlob(k key, count bool) (size int64, ok bool) {
+	release, ok := c.trySettle(k)
+	if !ok {
+		return 0, false
+	}
+	defer release()
+	// Under the lock that Get holds with: whoever comes later finds no file.
+	c.mu.Lock()
+	r, stored := c.store.get(k)
+	if c.open[k] > 0 || !stored || r.refs > 0 {
 		c.mu.Unlock()
-		return false
+		return 0, false
 	}
 	aside := c.tempPath()
-	err := c.disk.rename(c.blobPath(v.key), aside)
+	err := c.disk.rename(c.blobPath(k), aside)
 	c.mu.Unlock()
 	if err == nil {
 		err = c.disk.remove(aside)
 	}
 	if err != nil {
-		c.log.Warn("cache: cannot evict", "digest", v.key.digest(), "err", err)
+		c.log.Warn("cache: cannot evict", "digest", k.digest(), "err", err)
 	}
 	// Also if it could not be removed: it must not be tried again for ever. A
 	// later start finds the file.
-	c.store.remove(v.key)
-	c.countEvicted(v.size)
-	return true
+	c.store.remove(k)
+	if count {
+		c.countEvicted(r.size)
+	}
+	return r.size, true
 }
 
 func (c *Cache) countEvicted(n int64) {
 	c.counts.evicted.Add(1)
 	c.counts.evictedBytes.Add(n)
-}
-
-// makeRoom is for a disk that has just said it is full. It reports whether it
-// is worth trying again.
-func (c *Cache) makeRoom(n int64) bool {
-	var before int64
-	return c.shrink(func() bool {
-		size, _ := c.store.totals()
-		if before == 0 {
-			before = size + c.partialSize.Load() + 1
-		}
-		return before-(size+c.partialSize.Load()) > max(n, roomAtLeast)
-	}) > 0
-}
-
-// admit says whether a blob of size bytes, of which missing are still to come,
-// can be kept at all; it makes room on a disk that is too full for it.
-func (c *Cache) admit(size, missing int64) error {
-	if limit := c.maxSize.Load(); limit > 0 && size > limit {
-		return &NoSpaceError{}
-	}
-	roomy := func() bool {
-		free, err := c.free(c.dir)
-		return err != nil || free >= missing
-	}
-	if roomy() {
-		return nil
-	}
-	// Somebody else may have filled the disk: nothing is thrown away for a blob
-	// that would not fit even then.
-	stored, _ := c.store.totals()
-	if free, err := c.free(c.dir); err == nil && free+stored+c.partialSize.Load() >= missing {
-		c.shrink(roomy)
-	}
-	if !roomy() {
-		return &NoSpaceError{Err: fmt.Errorf("%d bytes to come: %w", missing, syscall.ENOSPC)}
-	}
-	return nil
-}
-
-// grew counts n new bytes of a running download.
-func (c *Cache) grew(f *Fill, n int64) {
-	c.partialSize.Add(n)
-	c.checkSize()
-	f.mu.Lock()
-	due := f.unsynced >= syncEvery
-	f.mu.Unlock()
-	if due {
-		c.soon()
-	}
 }

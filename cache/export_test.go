@@ -94,7 +94,7 @@ func (f *faultyFile) Truncate(n int64) error {
 }
 
 // Shrink evicts what is over the limit now.
-func (c *Cache) Shrink() { c.shrink(c.fits) }
+func (c *Cache) Shrink() { c.shrink(func(int64) bool { return c.fits() }) }
 
 // DropDB closes the database under the cache, as if it had just been found
 // damaged.

@@ -1,194 +1,118 @@
 package cache
 
 import (
-	"bytes"
 	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"go.etcd.io/bbolt"
 )
 
-// atOnce is how many changes one transaction takes: bbolt keeps what a
-// transaction touches in memory and splits pages only at its end.
-const atOnce = 1 << 13
+// flushSoonAt is how many changes are written without waiting for more: bbolt
+// keeps what a transaction touches in memory and splits pages only at its end.
+const flushSoonAt = 1 << 13
 
-// pendingChange is a change and whose it is.
-type pendingChange struct {
-	key key
-	change
+// change is a pending value and whose it is.
+type change struct {
+	key string
+	pending
 }
 
-// flush writes what changed. It reports whether the database was built again
-// and must be compared with the blobs.
+// changes is everything that one flush writes.
+type changes struct {
+	of           [tables][]change
+	total, count int64
+}
+
+// flush writes what changed, in one transaction. It reports whether the file is
+// another one than before and must be compared with the blobs. One that was lost
+// waits for restart.
 func (s *store) flush(clean bool) (fresh bool, err error) {
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
 	s.mu.Lock()
+	if s.gone {
+		s.mu.Unlock()
+		return false, nil
+	}
 	if s.db == nil {
 		total, count := s.total, s.count
 		fresh = s.open()
 		s.total, s.count = total, count
 	}
-	db, total, count := s.db, s.total, s.count
-	batch := make([]pendingChange, 0, len(s.mem))
-	for k, c := range s.mem {
-		batch = append(batch, pendingChange{k, c})
+	db := s.db
+	var all changes
+	n := 0
+	for t, mem := range s.mem {
+		for k, p := range mem {
+			all.of[t] = append(all.of[t], change{k, p})
+		}
+		n += len(mem)
 	}
+	all.total, all.count = s.total, s.count
 	s.mu.Unlock()
-	if db == nil || (len(batch) == 0 && !clean) {
+	if db == nil || (n == 0 && !clean) {
 		return fresh, nil
 	}
-	// In the order of the keys, new ones go to the end of a page and not into
-	// its middle.
-	slices.SortFunc(batch, func(a, b pendingChange) int { return bytes.Compare(a.key[:], b.key[:]) })
-	for {
-		n := min(atOnce, len(batch))
-		last := n == len(batch)
-		err := s.apply(db, batch[:n], clean && last, total, count)
-		if errors.Is(err, errDamaged) {
-			return true, err
-		}
-		if err != nil || last { // an error is a full disk, most likely: it stays in memory
-			return fresh, err
-		}
-		batch = batch[n:]
-	}
+	err = s.apply(db, all, clean)
+	return fresh, err
 }
 
-// apply writes some changes and takes them out of memory.
-func (s *store) apply(db *bbolt.DB, batch []pendingChange, clean bool, total, count int64) error {
+// apply writes changes and takes them out of memory. An error is a full disk, most
+// likely: then they stay there.
+func (s *store) apply(db *bbolt.DB, all changes, clean bool) error {
 	err := guarded(func() error {
 		return db.Update(func(tx *bbolt.Tx) error {
-			if err := applyChanges(tx, batch); err != nil {
-				return err
+			for t, some := range all.of {
+				if err := applyTo(tx.Bucket(bucketNames[t]), some); err != nil {
+					return err
+				}
 			}
-			return s.putState(tx, clean, total, count)
+			return s.putState(tx, clean, all.total, all.count)
 		})
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if errors.Is(err, errDamaged) && s.db == db {
+	switch {
+	case s.db != db: // given up meanwhile, and what is in memory is of another life
+		return errDamaged
+	case errors.Is(err, errDamaged):
 		s.lose(err)
-	}
-	if err != nil {
+		return err
+	case err != nil:
 		return err
 	}
-	for _, c := range batch {
-		if s.mem[c.key].seq == c.seq {
-			delete(s.mem, c.key)
+	for t, some := range all.of {
+		for _, c := range some {
+			if s.mem[t][c.key].seq == c.seq {
+				delete(s.mem[t], c.key)
+			}
 		}
 	}
 	return nil
 }
 
-func applyChanges(tx *bbolt.Tx, batch []pendingChange) error {
-	blobs, used := tx.Bucket(bucketBlobs), tx.Bucket(bucketUsed)
-	var fresh [][]byte
-	for _, c := range batch {
-		if v := blobs.Get(c.key[:]); v != nil {
-			old, ok := decodeRecord(v)
-			if !ok {
-				return errDamaged
-			}
-			if err := used.Delete(usedKey(c.key, old.used)); err != nil {
-				return err
-			}
+// applyTo writes the changes of one table, in the order of the keys: new ones go
+// to the end of a page then and not into its middle.
+func applyTo(b *bbolt.Bucket, some []change) error {
+	slices.SortFunc(some, func(a, b change) int {
+		switch {
+		case a.key < b.key:
+			return -1
+		case a.key > b.key:
+			return 1
 		}
+		return 0
+	})
+	for _, c := range some {
+		var err error
 		if c.gone {
-			if err := blobs.Delete(c.key[:]); err != nil {
-				return err
-			}
-			continue
+			err = b.Delete([]byte(c.key))
+		} else {
+			err = b.Put([]byte(c.key), c.val)
 		}
-		if err := blobs.Put(c.key[:], encodeRecord(c.record)); err != nil {
-			return err
-		}
-		fresh = append(fresh, usedKey(c.key, c.used))
-	}
-	slices.SortFunc(fresh, bytes.Compare)
-	for _, k := range fresh {
-		if err := used.Put(k, []byte{}); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// reconcile makes the store agree with the files in dir: blobs it does not know
-// are added without a stamp, those that have gone are forgotten.
-func (s *store) reconcile(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	present := make(map[key]fs.DirEntry, len(entries))
-	for _, e := range entries {
-		if k, ok := parseHex(e.Name()); ok && e.Type().IsRegular() {
-			present[k] = e
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	known := s.all()
-	s.total, s.count = 0, 0
-	for k, r := range known {
-		if _, ok := present[k]; ok || s.exists(dir, k) {
-			s.total += r.size
-			s.count++
-		} else {
-			s.change(k, record{}, true)
-		}
-	}
-	for k, e := range present {
-		if _, ok := known[k]; ok {
-			continue
-		}
-		fi, err := e.Info()
-		if err != nil {
-			continue
-		}
-		s.total += fi.Size()
-		s.count++
-		s.change(k, record{stamp: stamp{size: fi.Size()}, used: fi.ModTime().UnixNano()}, false)
-	}
-	return nil
-}
-
-// exists looks again for a blob that the listing lacked: it may have come since.
-func (s *store) exists(dir string, k key) bool {
-	_, err := os.Lstat(filepath.Join(dir, k.hex()))
-	return err == nil
-}
-
-// all returns every record. Needs mu.
-func (s *store) all() map[key]record {
-	known := make(map[key]record)
-	if s.db != nil {
-		err := guarded(func() error {
-			return s.db.View(func(tx *bbolt.Tx) error {
-				return tx.Bucket(bucketBlobs).ForEach(func(k, v []byte) error {
-					r, ok := decodeRecord(v)
-					if !ok || len(k) != len(key{}) {
-						return errDamaged
-					}
-					known[key(k)] = r
-					return nil
-				})
-			})
-		})
-		if err != nil {
-			s.lose(err)
-		}
-	}
-	for k, c := range s.mem {
-		if c.gone {
-			delete(known, k)
-		} else {
-			known[k] = c.record
-		}
-	}
-	return known
 }

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -95,6 +96,8 @@ type key [sha256.Size]byte
 
 func (k key) hex() string           { return fmt.Sprintf("%x", k[:]) }
 func (k key) digest() digest.Digest { return digest.NewDigestFromBytes(digest.SHA256, k[:]) }
+
+func (k key) compare(o key) int { return bytes.Compare(k[:], o[:]) }
 
 func keyOf(d digest.Digest) (key, error) {
 	if d.Validate() != nil || d.Algorithm() != digest.SHA256 {

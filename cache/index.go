@@ -1,24 +1,55 @@
 package cache
 
 import (
-	"bytes"
-	"cmp"
+	"bufio"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
-	"slices"
+	"sync"
 	"sync/atomic"
+	"time"
 
-	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// indexState says whether index.json lags behind.
-type indexState struct{ dirty atomic.Bool }
+// indexShare is which part of the time may go into writing index.json: with few
+// images it follows what changes within seconds, with a hundred thousand, which
+// take a second or two, within a minute or two.
+const indexShare = 50
 
-func emptyIndex() []byte { return encodeIndex([]ocispec.Descriptor{}) }
+// indexState says whether index.json lags behind.
+type indexState struct {
+	dirty atomic.Bool
+
+	mu   sync.Mutex
+	hash key       // of the file
+	next time.Time // not before
+}
+
+// wait is how long index.json is to be left alone, 0 if it may be written, or
+// need not.
+func (s *indexState) wait() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.dirty.Load() {
+		return 0
+	}
+	return max(0, time.Until(s.next))
+}
+
+const (
+	indexHead = `{
+  "schemaVersion": 2,
+  "mediaType": "` + ocispec.MediaTypeImageIndex + `",
+  "manifests": [`
+	indexTail = "\n  ]\n}\n"
+)
+
+func emptyIndex() []byte { return []byte(indexHead + indexTail) }
 
 func encodeIndex(d []ocispec.Descriptor) []byte {
 	b, err := json.MarshalIndent(ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: d}, "", "  ")
@@ -34,183 +65,143 @@ func (c *Cache) writeIndex() error {
 	if !c.index.dirty.CompareAndSwap(true, false) {
 		return nil
 	}
-	images, err := c.images()
+	began := time.Now()
+	err := c.replaceIndex()
 	if err != nil {
 		c.index.dirty.Store(true)
-		return err
 	}
-	body := encodeIndex(images)
+	c.index.mu.Lock()
+	defer c.index.mu.Unlock()
+	c.index.next = time.Now().Add(indexShare * time.Since(began))
+	return err
+}
+
+// replaceIndex writes it, entry by entry, beside the old one, and puts it in its
+// place if it differs.
+func (c *Cache) replaceIndex() error {
 	name := filepath.Join(c.dir, ocispec.ImageIndexFile)
-	old, err := os.ReadFile(name)
-	if err == nil && bytes.Equal(old, body) {
-		return nil
+	c.index.mu.Lock()
+	was := c.index.hash
+	c.index.mu.Unlock()
+	if f, err := os.Open(name); err != nil {
+		was = key{}
+	} else {
+		if was == (key{}) {
+			was, _ = hashFile(f)
+		}
+		_ = f.Close()
 	}
-	if err := c.writeFile(name, body); err != nil {
-		c.index.dirty.Store(true)
+	tmp := c.tempPath()
+	hash, err := c.writeEntries(tmp, was)
+	if err != nil || hash == was {
+		_ = c.disk.remove(tmp)
+	} else {
+		err = c.moveTemp(tmp, name)
+	}
+	if err == nil {
+		c.index.mu.Lock()
+		c.index.hash = hash
+		c.index.mu.Unlock()
+	}
+	return err
+}
+
+// writeEntries writes it to tmp, synced if it is not what was there before.
+func (c *Cache) writeEntries(tmp string, was key) (hash key, err error) {
+	f, err := c.openNew(tmp, os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return hash, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	h := sha256.New()
+	w := bufio.NewWriterSize(io.MultiWriter(f, h), 64<<10)
+	_, _ = w.WriteString(indexHead) // an error stays until Flush
+	between := "\n    "
+	err = c.eachPortrait(func(p *portrait) error {
+		entries, err := c.entriesOf(p)
+		for _, d := range entries {
+			b, jerr := json.Marshal(d)
+			if jerr != nil {
+				return jerr
+			}
+			_, _ = w.WriteString(between)
+			_, _ = w.Write(b)
+			between = ",\n    "
+		}
 		return err
-	}
-	c.dropWrappers(old, images)
-	return nil
-}
-
-// images lists the complete images: tags, and manifests pulled by digest that
-// belong to no tag of their repository.
-func (c *Cache) images() ([]ocispec.Descriptor, error) {
-	byName := make(map[Name][]refFile)
-	c.walkRefs(func(n Name, _ string, r refFile) { byName[n] = append(byName[n], r) })
-	out := []ocispec.Descriptor{}
-	sizes := make(map[key]int64)
-	for _, refs := range byName {
-		of, err := c.imagesOf(refs, sizes)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, of...)
-	}
-	slices.SortFunc(out, func(a, b ocispec.Descriptor) int {
-		return cmp.Compare(a.Annotations[ocispec.AnnotationRefName], b.Annotations[ocispec.AnnotationRefName])
 	})
-	return slices.CompactFunc(out, func(a, b ocispec.Descriptor) bool {
-		return a.Annotations[ocispec.AnnotationRefName] == b.Annotations[ocispec.AnnotationRefName]
-	}), nil
-}
-
-func (c *Cache) imagesOf(refs []refFile, sizes map[key]int64) ([]ocispec.Descriptor, error) {
-	inner := c.innerOf(refs)
-	var out []ocispec.Descriptor
-	for _, r := range refs {
-		k, _ := keyOf(r.Digest)
-		_, _, byDigest, _ := parseReference(r.Reference)
-		if _, known := inner[k]; known && byDigest != "" {
-			continue
-		}
-		size, complete := c.complete(k, sizes)
-		if !complete {
-			continue
-		}
-		d, err := c.entryOf(r, k, size)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, d)
+	if err != nil {
+		return hash, err
 	}
-	return out, nil
-}
-
-// innerOf is what tags stand for and what is below any ref: no entry of its own
-// is needed for that.
-func (c *Cache) innerOf(refs []refFile) map[key]struct{} {
-	inner := make(map[key]struct{})
-	c.refs.reaching.Lock()
-	defer c.refs.reaching.Unlock()
-	for _, r := range refs {
-		k, _ := keyOf(r.Digest)
-		if _, tag, _, _ := parseReference(r.Reference); tag != "" {
-			inner[k] = struct{}{}
-		}
-		below := &reach{all: make(map[key]struct{})}
-		c.follow(k, true, below)
-		delete(below.all, k)
-		for child := range below.all {
-			inner[child] = struct{}{}
-		}
+	_, _ = w.WriteString(indexTail)
+	if err := w.Flush(); err != nil {
+		return hash, err
 	}
-	return inner
+	if hash = key(h.Sum(nil)); hash == was {
+		return hash, nil
+	}
+	return hash, f.Sync()
 }
 
 // annotationWraps names the manifest for which a wrapper stands in index.json.
 const annotationWraps = "app.pulley.manifest"
 
-// entryOf describes a complete image for index.json. Readers of layouts built on
-// containers/image (skopeo, podman) look only at entries of the OCI's two types
-// and take an entry's type for that of the content, so Docker's are listed thus:
+// entriesOf describes a complete image for index.json, once for each tag. Readers
+// of layouts built on containers/image (skopeo, podman) look only at entries of
+// the OCI's two types and take an entry's type for that of the content, so
+// Docker's are listed thus:
 //
 //   - a manifest list as an index: they are the same JSON but for the name;
 //   - a manifest behind an index of its own that says what type it is. That
-//     index is a blob like any other and is written again when it was evicted.
+//     index is a blob like any other, belongs to the manifest and goes with it.
 //
 // The content itself stays as it is, byte for byte.
-func (c *Cache) entryOf(r refFile, k key, size int64) (ocispec.Descriptor, error) {
-	c.refs.reaching.Lock()
-	l, _ := c.linksOf(k)
-	c.refs.reaching.Unlock()
-	d := ocispec.Descriptor{
-		MediaType: l.mediaType, Digest: r.Digest, Size: size,
-		Annotations: map[string]string{ocispec.AnnotationRefName: r.Reference},
+func (c *Cache) entriesOf(p *portrait) (out []ocispec.Descriptor, err error) {
+	root, _ := keyOf(p.Digest)
+	wrapper, body := wrapperOf(root, p.rootSize)
+	if !p.Complete {
+		if p.wrapped {
+			err = c.dropWrapper(wrapper)
+		}
+		return nil, err
 	}
-	switch l.mediaType {
+	d := ocispec.Descriptor{MediaType: p.MediaType, Digest: p.Digest, Size: p.rootSize}
+	switch p.MediaType {
 	case dockerList:
 		d.MediaType = ocispec.MediaTypeImageIndex
 	case dockerManifest:
-		body := encodeIndex([]ocispec.Descriptor{{MediaType: dockerManifest, Digest: r.Digest, Size: size}})
-		wrapper := key(sha256.Sum256(body))
 		d.MediaType, d.Digest, d.Size = ocispec.MediaTypeImageIndex, wrapper.digest(), int64(len(body))
-		d.Annotations[annotationWraps] = string(r.Digest)
-		return d, c.put(wrapper, body)
+		if _, stored := c.store.get(wrapper); !stored {
+			err = c.put(wrapper, body, "")
+		}
 	}
-	return d, nil
+	names := make([]string, 0, len(p.Tags)+1)
+	for _, tag := range p.Tags {
+		names = append(names, p.Name.String()+":"+tag)
+	}
+	if len(names) == 0 {
+		names = append(names, p.Name.String()+"@"+string(p.Digest))
+	}
+	for _, name := range names {
+		e := d
+		e.Annotations = map[string]string{ocispec.AnnotationRefName: name}
+		if d.Digest != p.Digest {
+			e.Annotations[annotationWraps] = string(p.Digest)
+		}
+		out = append(out, e)
+	}
+	return out, err
 }
 
-// dropWrappers removes the wrappers that the index before named and the present
-// one does not.
-func (c *Cache) dropWrappers(before []byte, now []ocispec.Descriptor) {
-	var old ocispec.Index
-	if json.Unmarshal(before, &old) != nil {
-		return
-	}
-	keep := make(map[digest.Digest]bool)
-	for _, d := range now {
-		keep[d.Digest] = true
-	}
-	for _, d := range old.Manifests {
-		if d.Annotations[annotationWraps] != "" && !keep[d.Digest] {
-			_ = c.Delete(d.Digest)
-		}
-	}
+// wrapperOf is what stands in index.json for a manifest in Docker's format.
+func wrapperOf(k key, size int64) (key, []byte) {
+	body := encodeIndex([]ocispec.Descriptor{{MediaType: dockerManifest, Digest: k.digest(), Size: size}})
+	return key(sha256.Sum256(body)), body
 }
 
-// complete reports whether an image can be had from here: its manifest with
-// config and layers, or its index with those of at least one platform.
-func (c *Cache) complete(k key, sizes map[key]int64) (size int64, ok bool) {
-	size, ok = c.storedSize(k, sizes)
-	if !ok {
-		return 0, false
+func (c *Cache) dropWrapper(k key) error {
+	if _, stored := c.store.get(k); !stored {
+		return nil
 	}
-	c.refs.reaching.Lock()
-	l, known := c.linksOf(k)
-	c.refs.reaching.Unlock()
-	if !known || l.mediaType == "" {
-		return 0, false
-	}
-	for _, b := range l.blobs {
-		if _, ok := c.storedSize(b.key, sizes); !ok && !b.foreign {
-			return 0, false
-		}
-	}
-	if !l.index {
-		return size, true
-	}
-	for _, m := range l.manifests {
-		if m.platform && m.manifest {
-			if _, ok := c.complete(m.key, sizes); ok {
-				return size, true
-			}
-		}
-	}
-	return 0, false
-}
-
-// storedSize looks for a blob's file, once per run.
-func (c *Cache) storedSize(k key, sizes map[key]int64) (int64, bool) {
-	size, seen := sizes[k]
-	if !seen {
-		size = -1
-		if _, known := c.store.get(k); known {
-			if fi, err := os.Lstat(c.blobPath(k)); err == nil && fi.Mode().IsRegular() {
-				size = fi.Size()
-			}
-		}
-		sizes[k] = size
-	}
-	return size, size >= 0
+	return c.Delete(k.digest())
 }

@@ -1,8 +1,10 @@
 package cache
 
 import (
-	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -30,26 +32,47 @@ func (c *Cache) Link(n Name, manifest digest.Digest, mediaType string) error {
 	if c.isClosed() {
 		return ErrClosed
 	}
-	path := c.linkPath(n, k)
-	if _, err := os.Lstat(path); err == nil {
+	if _, err := os.Lstat(c.linkPath(n, k)); err == nil {
+		c.use(n, k, 0)
 		return nil
 	}
-	ref := n.String() + "@" + string(manifest)
-	body, err := json.Marshal(refFile{Reference: ref, Digest: manifest, MediaType: mediaType, Stored: c.now().UTC()})
-	if err != nil {
-		return err
+	if err := c.withRoom(func() error { return c.writeLink(n, k, mediaType, false) }); err != nil {
+		return diskFault("remember "+n.String()+"@"+string(manifest), err)
 	}
+	c.adopt(k)
+	return nil
+}
+
+// writeLink writes the file of a manifest pulled by digest.
+func (c *Cache) writeLink(n Name, k key, mediaType string, pinned bool) error {
 	c.refs.mu.Lock()
 	defer c.refs.mu.Unlock()
-	if err := c.makeRefDir(c.repositoryDir(n)); err != nil {
-		return diskFault("remember "+ref, err)
+	path := c.linkPath(n, k)
+	r := refFile{Reference: n.String() + "@" + string(k.digest()), Digest: k.digest(), MediaType: mediaType, Stored: c.now().UTC(), Pinned: pinned}
+	if old, err := readRef(path); err == nil && old.Reference == r.Reference {
+		r.Stored = old.Stored
 	}
-	if err := c.writeRef(path, body, n, path); err != nil {
-		return diskFault("remember "+ref, err)
-	}
-	c.index.dirty.Store(true)
-	c.soon()
-	return nil
+	row := rowOf(r)
+	row.used = c.now().UnixNano()
+	return c.changeRefs(n, func() error {
+		if err := c.makeRefDir(c.repositoryDir(n)); err != nil {
+			return err
+		}
+		return c.writeRef(path, r, path)
+	}, func(s *store) { s.setRef(n, row) })
+}
+
+// dropLink removes that file and takes it out of the catalogue, as dropTag does.
+// Needs refs.mu.
+func (c *Cache) dropLink(n Name, k key, gone func(key)) error {
+	path := c.linkPath(n, k)
+	return c.changeRefs(n, func() error {
+		if err := c.disk.remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) && !isNotDir(err) {
+			return err
+		}
+		c.pruneRefs(filepath.Dir(path))
+		return nil
+	}, func(s *store) { s.dropRef(n, linkID(k), gone) })
 }
 
 // References reports whether d belongs to a repository: it is what a tag or link
@@ -70,16 +93,30 @@ func (c *Cache) References(n Name, d digest.Digest) bool {
 	return ok
 }
 
-// changed forgets what belongs to a repository after its refs changed.
+// changed has what belongs to a repository found out again after its refs changed.
 func (c *Cache) changed(n Name) {
-	c.refs.reaching.Lock()
-	defer c.refs.reaching.Unlock()
-	delete(c.refs.reach, n)
+	c.refs.staleMu.Lock()
+	defer c.refs.staleMu.Unlock()
+	if c.refs.moved == nil {
+		c.refs.moved = make(map[Name]bool)
+	}
+	c.refs.moved[n] = true
+}
+
+// forgetMoved makes reach forget what changed said. Needs refs.reaching.
+func (c *Cache) forgetMoved() {
+	c.refs.staleMu.Lock()
+	defer c.refs.staleMu.Unlock()
+	for n := range c.refs.moved {
+		delete(c.refs.reach, n)
+	}
+	clear(c.refs.moved)
 }
 
 // reachOf needs refs.reaching. It answers from memory while the directory is as
 // it was and no manifest has come that was missing.
 func (c *Cache) reachOf(n Name) *reach {
+	c.forgetMoved()
 	fi, err := os.Stat(c.repositoryDir(n))
 	if err != nil {
 		delete(c.refs.reach, n)
@@ -88,6 +125,10 @@ func (c *Cache) reachOf(n Name) *reach {
 	changed := fi.ModTime().UnixNano()
 	if r := c.refs.reach[n]; r != nil && r.changed == changed && !c.anyStored(r.missing) {
 		return r
+	}
+	if !c.fresh(n) { // somebody else was at work there
+		c.stale(n)
+		c.soon()
 	}
 	r := &reach{changed: changed, all: make(map[key]struct{})}
 	for _, ref := range c.readRefs(n) {

@@ -37,6 +37,10 @@ func victim(dir string) {
 		return
 	}
 	f, _, err := c.Join(digest.FromBytes(body))
+	if errors.Is(err, cache.ErrStored) { // the one before was killed before it could say so
+		fmt.Println("done", nil)
+		return
+	}
 	if err != nil {
 		fmt.Println("error", err)
 		return

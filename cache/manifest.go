@@ -42,10 +42,23 @@ type manifest struct {
 type descriptor struct {
 	MediaType string        `json:"mediaType"`
 	Digest    digest.Digest `json:"digest"`
-	Platform  *struct {
-		OS           string `json:"os"`
-		Architecture string `json:"architecture"`
-	} `json:"platform"`
+	Platform  *platform     `json:"platform"`
+}
+
+// platform is as descriptors and configs spell it.
+type platform struct {
+	OS           string `json:"os"`
+	Architecture string `json:"architecture"`
+	Variant      string `json:"variant"`
+}
+
+// String is "linux/arm64/v8".
+func (p platform) String() string {
+	s := p.OS + "/" + p.Architecture
+	if p.Variant != "" {
+		s += "/" + p.Variant
+	}
+	return s
 }
 
 // links is what a manifest points at.
@@ -54,6 +67,8 @@ type links struct {
 	index     bool
 	manifests []link // children of an index
 	blobs     []link // config and layers
+	on        string // the platform that the config says, once it was read
+	wrapper   string // raw digest of what stands for it in index.json, if something does
 }
 
 type link struct {
@@ -61,6 +76,8 @@ type link struct {
 	manifest bool // may be one itself
 	platform bool // an image for some platform, no attestation
 	foreign  bool // by its type not to be kept by registries
+	config   bool
+	on       string // the platform that an index says
 }
 
 func parseManifest(body []byte) (links, error) {
@@ -75,14 +92,19 @@ func parseManifest(body []byte) (links, error) {
 	l.index = l.mediaType == ocispec.MediaTypeImageIndex || l.mediaType == dockerList
 	for _, d := range m.Manifests {
 		if k, err := keyOf(d.Digest); err == nil {
-			known := d.Platform == nil || d.Platform.OS != "unknown"
-			l.manifests = append(l.manifests, link{key: k, manifest: isManifest(d.MediaType), platform: known})
+			child := link{key: k, manifest: isManifest(d.MediaType), platform: d.Platform == nil || d.Platform.OS != "unknown"}
+			if d.Platform != nil {
+				child.on = d.Platform.String()
+			}
+			l.manifests = append(l.manifests, child)
+		}
+	}
+	if m.Config != nil {
+		if k, err := keyOf(m.Config.Digest); err == nil {
+			l.blobs = append(l.blobs, link{key: k, config: true})
 		}
 	}
 	blobs := slices.Concat(m.Layers, m.Blobs)
-	if m.Config != nil {
-		blobs = append(blobs, *m.Config)
-	}
 	for _, l := range m.FSLayers {
 		blobs = append(blobs, descriptor{Digest: l.BlobSum})
 	}
@@ -151,16 +173,17 @@ func (c *Cache) linksOf(k key) (links, bool) {
 	if l, ok := c.refs.children[k]; ok {
 		return l, true
 	}
-	if _, stored := c.store.get(k); !stored {
+	if !c.isStored(k) {
 		return links{}, false
 	}
-	body, err := c.readAll(k, manifestMax)
-	if err != nil {
-		return links{}, false
-	}
-	l, err := parseManifest(body)
-	if err != nil {
-		l = links{} // no manifest: points at nothing
+	c.store.mu.Lock()
+	l, held := c.store.links(k)
+	c.store.mu.Unlock()
+	if !held {
+		var ok bool
+		if l, ok = c.readLinks(k); !ok {
+			return links{}, false
+		}
 	}
 	if c.refs.children == nil || c.refs.entries > maxEntries {
 		c.refs.children, c.refs.entries = make(map[key]links), 0

@@ -1,62 +1,84 @@
 package cache
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
 )
 
-// store remembers of each blob its stamp and its last use, in the order of use.
+// store is the file cache.db: what is known of blobs and images, in tables of
+// sorted keys.
 //
 // It is a bbolt file: one file beside the blobs, no server and no cgo; opening
 // it reads a few pages however many blobs there are, a lookup goes through the
-// page cache and takes no memory of ours, and the oldest blob is the first key
-// of a bucket. SQLite without cgo would be several megabytes of program for two
-// tables.
+// page cache and takes no memory of ours, and what was not used for longest is
+// the first key of a table. SQLite without cgo would be several megabytes of
+// program for a few tables.
 //
-// Nothing in it is needed: without it blobs are hashed before they are served
-// for the first time, and the order of use begins anew. So changes are collected
-// in memory and written together, a full disk only delays them, and a damaged
-// file is put aside and built again from the blobs.
+// Nothing in it is needed: it is built again from blobs and refs, and lost are
+// only stamps (blobs are hashed before they are served for the first time),
+// times of use and counts of bytes. So changes are collected in memory and
+// written together, a full disk only delays them, and a damaged file is put
+// aside.
+//
+// One flush is one transaction, and it takes what was changed between two
+// operations, never in the middle of one: after a kill the file holds what was
+// true at some moment of the last seconds, so that reference counts fit the
+// images.
 type store struct {
 	path string
 	log  *slog.Logger
 
 	flushing sync.Mutex // one writer; taken before mu
 
-	mu    sync.Mutex
-	db    *bbolt.DB // nil: nothing but mem
-	mem   map[key]change
+	mu    sync.Mutex // held for the whole of an operation
+	db    *bbolt.DB  // nil: nothing but mem
+	mem   [tables]map[string]pending
 	seq   uint64
 	total int64 // bytes of all blobs
 	count int64
+	gone  bool // lose was called, and nobody has built it again
 }
 
-// change is a record not yet in the file.
-type change struct {
-	record
+// pending is a value not yet in the file.
+type pending struct {
+	val  []byte
 	gone bool
 	seq  uint64
 }
 
+// table is one of the file's buckets.
+type table int
+
+const (
+	tableBlobs   table = iota // digest → record
+	tableLoose                // last use, digest: stored blobs of no image
+	tableLinks                // digest of a manifest → what it points at
+	tableRefs                 // repository 0 tag, or repository 0 @digest → digest, pinned
+	tableImages               // repository 0 digest → image
+	tableOrder                // last use, image: images that may be evicted
+	tableFolders              // repository → time of its folder when its refs were read
+	tables
+)
+
+var bucketNames = [tables][]byte{[]byte("blobs"), []byte("used"), []byte("links"), []byte("refs"), []byte("images"), []byte("order"), []byte("folders")}
+
 var (
-	bucketBlobs = []byte("blobs") // digest → record
-	bucketUsed  = []byte("used")  // last use, digest → nothing
-	bucketMeta  = []byte("meta")
-	keyState    = []byte("state") // version, clean, total, count
+	bucketMeta = []byte("meta")
+	keyState   = []byte("state") // version, clean, total, count
 )
 
 const (
-	storeVersion  = 1
+	// storeVersion 2 has images. A file of version 1 has only blobs, all of them
+	// of no image: read as version 2 it is right, and all refs are still to come.
+	storeVersion  = 2
 	checkedAtOpen = 4 << 20 // a file up to this size is read through at each start
 )
 
@@ -66,7 +88,10 @@ var errDamaged = errors.New("damaged")
 // compared with the blobs: it is new, or was not closed properly. It never
 // fails: at worst everything stays in memory.
 func openStore(path string, log *slog.Logger) (s *store, fresh bool) {
-	s = &store{path: path, log: log, mem: make(map[key]change)}
+	s = &store{path: path, log: log}
+	for t := range s.mem {
+		s.mem[t] = make(map[string]pending)
+	}
 	return s, s.open()
 }
 
@@ -93,6 +118,7 @@ func (s *store) putAside() {
 }
 
 func (s *store) tryOpen() (clean bool, err error) {
+	s.total, s.count = 0, 0
 	var db *bbolt.DB
 	err = guarded(func() error {
 		var err error
@@ -104,7 +130,7 @@ func (s *store) tryOpen() (clean bool, err error) {
 	}
 	err = guarded(func() error { return db.Update(s.prepare(&clean)) })
 	if err == nil {
-		if fi, serr := os.Stat(s.path); !clean || serr != nil || fi.Size() <= checkedAtOpen {
+		if fi, serr := os.Stat(s.path); serr != nil || fi.Size() <= checkedAtOpen {
 			err = guarded(func() error { return db.View(s.check) })
 		}
 	}
@@ -119,13 +145,13 @@ func (s *store) tryOpen() (clean bool, err error) {
 // prepare reads the state and marks it as in use.
 func (s *store) prepare(clean *bool) func(*bbolt.Tx) error {
 	return func(tx *bbolt.Tx) error {
-		for _, b := range [][]byte{bucketBlobs, bucketUsed, bucketMeta} {
+		for _, b := range append(bucketNames[:], bucketMeta) {
 			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
 				return err
 			}
 		}
 		v := tx.Bucket(bucketMeta).Get(keyState)
-		if len(v) != 0 && (len(v) != 18 || v[0] != storeVersion) {
+		if len(v) != 0 && (len(v) != 18 || v[0] < 1 || v[0] > storeVersion) {
 			return fmt.Errorf("another version's: %w", errDamaged)
 		}
 		if len(v) == 18 {
@@ -145,29 +171,6 @@ func (s *store) putState(tx *bbolt.Tx, clean bool, total, count int64) error {
 	return tx.Bucket(bucketMeta).Put(keyState, binary.BigEndian.AppendUint64(v, uint64(count)))
 }
 
-// check reads everything once.
-func (s *store) check(tx *bbolt.Tx) error {
-	blobs, used := 0, 0
-	err := tx.Bucket(bucketBlobs).ForEach(func(k, v []byte) error {
-		blobs++
-		if r, ok := decodeRecord(v); len(k) != len(key{}) || !ok || tx.Bucket(bucketUsed).Get(usedKey(key(k), r.used)) == nil {
-			return errDamaged
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = tx.Bucket(bucketUsed).ForEach(func(k, _ []byte) error {
-		used++
-		return nil
-	})
-	if err == nil && used != blobs {
-		err = errDamaged
-	}
-	return err
-}
-
 // guarded turns what bbolt does on a damaged file into an error: it panics on
 // impossible pages, and reading a file that became shorter than its map faults.
 func guarded(f func() error) (err error) {
@@ -180,139 +183,100 @@ func guarded(f func() error) (err error) {
 	return f()
 }
 
-// get looks a blob up.
-func (s *store) get(k key) (record, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.lookup(k)
-}
-
-func (s *store) lookup(k key) (r record, ok bool) {
-	if c, changed := s.mem[k]; changed {
-		return c.record, !c.gone
-	}
-	if s.db == nil {
-		return record{}, false
-	}
-	err := guarded(func() error {
-		return s.db.View(func(tx *bbolt.Tx) error {
-			v := tx.Bucket(bucketBlobs).Get(k[:])
-			if v == nil {
+// view calls f with the value of a key, if it has one. f must not keep it. Needs
+// mu.
+func (s *store) view(t table, k []byte, f func(v []byte) error) {
+	var err error
+	if p, changed := s.mem[t][string(k)]; changed {
+		if !p.gone {
+			err = f(p.val)
+		}
+	} else if s.db != nil {
+		err = guarded(func() error {
+			return s.db.View(func(tx *bbolt.Tx) error {
+				if v := tx.Bucket(bucketNames[t]).Get(k); v != nil {
+					return f(v)
+				}
 				return nil
-			}
-			if r, ok = decodeRecord(v); !ok {
-				return errDamaged
-			}
-			return nil
+			})
 		})
-	})
+	}
 	if err != nil {
 		s.lose(err)
-		return record{}, false
 	}
-	return r, ok
+}
+
+// set changes a value; v is kept. Needs mu.
+func (s *store) set(t table, k, v []byte) {
+	s.seq++
+	s.mem[t][string(k)] = pending{val: v, seq: s.seq}
+}
+
+// unset removes a key. Needs mu.
+func (s *store) unset(t table, k []byte) {
+	s.seq++
+	s.mem[t][string(k)] = pending{gone: true, seq: s.seq}
+}
+
+// pending is how much is not written yet.
+func (s *store) pending() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for t := range s.mem {
+		n += len(s.mem[t])
+	}
+	return n
 }
 
 // lose gives up a database that turned out damaged. The next flush builds it
-// again. It is not closed: a transaction that panicked or faulted may hold
-// bbolt's locks for ever, and a map and a descriptor are a small price. Needs mu.
+// again; until then what was not written yet is all that is known, and of that
+// only the blobs: counts and images that rest on what was lost are worth nothing.
+// The file is not closed: a transaction that panicked or faulted may hold bbolt's
+// locks for ever, and a map and a descriptor are a small price. Needs mu.
 func (s *store) lose(err error) {
 	s.log.Warn("cache: database damaged, building it again", "path", s.path, "err", err)
 	s.db = nil
 	s.putAside()
+	s.reset()
+	s.gone = true
 }
 
-func (s *store) put(k key, r record) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if old, ok := s.lookup(k); ok {
-		s.total -= old.size
-		s.count--
+// reset forgets all but the blobs that are not written yet. Needs mu.
+func (s *store) reset() {
+	blobs := s.mem[tableBlobs]
+	for t := range s.mem {
+		s.mem[t] = make(map[string]pending)
 	}
-	s.total += r.size
-	s.count++
-	s.change(k, r, false)
-}
-
-func (s *store) remove(k key) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if old, ok := s.lookup(k); ok {
-		s.total -= old.size
-		s.count--
-		s.change(k, record{}, true)
-	}
-}
-
-func (s *store) change(k key, r record, gone bool) {
-	s.seq++
-	s.mem[k] = change{record: r, gone: gone, seq: s.seq}
-}
-
-func (s *store) totals() (size, count int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.total, s.count
-}
-
-func (s *store) pending() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.mem)
-}
-
-// use is a blob and when it was last used.
-type use struct {
-	key  key
-	size int64
-	used int64
-}
-
-// oldest returns about n blobs that were not used for longest, oldest first,
-// without those that skip names.
-func (s *store) oldest(n int, skip func(key) bool) []use {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []use
-	for k, c := range s.mem {
-		if !c.gone && !skip(k) {
-			out = append(out, use{k, c.size, c.used})
+	s.total, s.count = 0, 0
+	for k, p := range blobs {
+		if r, ok := decodeRecord(p.val); ok && r.stored {
+			r.refs, r.manifest = 0, false
+			s.setBlob(key([]byte(k)), r)
 		}
 	}
-	if s.db != nil {
-		if err := guarded(func() error { return s.db.View(s.oldestInFile(n, skip, &out)) }); err != nil {
-			s.lose(err)
-		}
-	}
-	slices.SortFunc(out, func(a, b use) int { return cmp.Compare(a.used, b.used) })
-	return out[:min(n, len(out))]
 }
 
-func (s *store) oldestInFile(n int, skip func(key) bool, out *[]use) func(*bbolt.Tx) error {
-	return func(tx *bbolt.Tx) error {
-		blobs, c := tx.Bucket(bucketBlobs), tx.Bucket(bucketUsed).Cursor()
-		for u, _ := c.First(); u != nil && n > 0; u, _ = c.Next() {
-			if len(u) != 8+len(key{}) {
-				return errDamaged
-			}
-			k := key(u[8:])
-			if _, changed := s.mem[k]; changed || skip(k) {
-				continue
-			}
-			r, ok := decodeRecord(blobs.Get(k[:]))
-			if !ok {
-				return errDamaged
-			}
-			*out = append(*out, use{k, r.size, r.used})
-			n--
-		}
-		return nil
+// lost reports whether the database was lost and not built again.
+func (s *store) lost() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gone
+}
+
+// restart is for building it again: an operation in which it was lost may have
+// left something behind.
+func (s *store) restart() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone {
+		s.reset()
+		s.gone = false
 	}
 }
 
 // close writes what is left and closes the file.
-func (s *store) close() error {
-	_, err := s.flush(true)
+func (s *store) close(clean bool) error {
+	_, err := s.flush(clean)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.db != nil {

@@ -23,6 +23,7 @@ type Tag struct {
 	Size      int64     // bytes of the manifest
 	Checked   time.Time // when the registry last said so
 	Stored    time.Time // when it first said so
+	Pinned    bool      // see Pin; SetTag sets it, and never takes it away
 }
 
 // refFile is the content of a file below refs.
@@ -33,6 +34,7 @@ type refFile struct {
 	Size      int64         `json:"size,omitempty"`
 	Checked   time.Time     `json:"checked,omitzero"`
 	Stored    time.Time     `json:"stored,omitzero"`
+	Pinned    bool          `json:"pinned,omitempty"`
 }
 
 // refCache is what is kept in memory of refs.
@@ -44,21 +46,45 @@ type refCache struct {
 	reach    map[Name]*reach
 	children map[key]links
 	entries  int // in children
+
+	staleMu sync.Mutex // taken last
+	stale   map[Name]bool
+	moved   map[Name]bool // refs changed: what reach says is old
 }
 
 // SetTag remembers a tag. Zero times are now. One that is as before, only checked
 // again, is written with the next Flush; a new one is on disk when this returns.
+// A tag that was pinned stays so, whatever it stands for now.
 func (c *Cache) SetTag(t Tag) error {
 	ref, err := t.tagged(t.Tag)
 	if err != nil {
 		return err
 	}
-	if _, err := keyOf(t.Digest); err != nil {
+	k, err := keyOf(t.Digest)
+	if err != nil {
 		return err
 	}
 	if c.isClosed() {
 		return ErrClosed
 	}
+	if err := c.withRoom(func() error { return c.setTag(t, ref, k) }); err != nil {
+		return diskFault("remember "+ref, err)
+	}
+	c.adopt(k)
+	return nil
+}
+
+// withRoom tries again after making room when the disk is full. f holds no lock
+// when it returns.
+func (c *Cache) withRoom(f func() error) error {
+	err := f()
+	if err != nil && isNoSpace(err) && c.makeRoom(1) {
+		err = f()
+	}
+	return err
+}
+
+func (c *Cache) setTag(t Tag, ref string, k key) error {
 	now := c.now()
 	if t.Checked.IsZero() {
 		t.Checked = now
@@ -67,7 +93,8 @@ func (c *Cache) SetTag(t Tag) error {
 	c.refs.mu.Lock()
 	defer c.refs.mu.Unlock()
 	old, err := c.readTag(t.Name, t.Tag, ref, path)
-	same := err == nil && old.Digest == t.Digest && old.MediaType == t.MediaType && old.Size == t.Size
+	same := err == nil && old.Digest == t.Digest && old.MediaType == t.MediaType && old.Size == t.Size && (old.Pinned || !t.Pinned)
+	t.Pinned = t.Pinned || err == nil && old.Pinned
 	if t.Stored.IsZero() {
 		t.Stored = now
 		if same {
@@ -79,46 +106,44 @@ func (c *Cache) SetTag(t Tag) error {
 			c.refs.checked = make(map[string]Tag)
 		}
 		c.refs.checked[path] = t
+		c.use(t.Name, k, 0)
 		c.soon()
 		return nil
 	}
-	if err := c.writeTag(t, ref, path); err != nil {
-		return diskFault("remember "+ref, err)
-	}
-	c.index.dirty.Store(true)
-	c.soon()
-	return nil
+	return c.writeTag(t, ref, path)
 }
 
 // writeTag needs refs.mu.
 func (c *Cache) writeTag(t Tag, ref, path string) error {
-	body, err := json.Marshal(refFile{Reference: ref, Digest: t.Digest, MediaType: t.MediaType, Size: t.Size, Checked: t.Checked.UTC(), Stored: t.Stored.UTC()})
+	r := refFile{Reference: ref, Digest: t.Digest, MediaType: t.MediaType, Size: t.Size, Checked: t.Checked.UTC(), Stored: t.Stored.UTC(), Pinned: t.Pinned}
+	row := rowOf(r)
+	row.used = max(row.used, c.now().UnixNano())
+	return c.changeRefs(t.Name, func() error {
+		if err := c.makeRefDir(filepath.Dir(path)); err != nil {
+			return err
+		}
+		if fi, err := os.Lstat(path); err == nil && fi.IsDir() {
+			return c.writeRef(besides(path), r, path)
+		}
+		if err := c.writeRef(path, r, path); err != nil {
+			return err
+		}
+		_ = c.disk.remove(besides(path))
+		return nil
+	}, func(s *store) { s.setRef(t.Name, row) })
+}
+
+// writeRef writes a ref file, whose own path may be taken.
+func (c *Cache) writeRef(target string, r refFile, path string) error {
+	body, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	if err := c.makeRefDir(filepath.Dir(path)); err != nil {
+	if err := c.writeFile(target, append(body, '\n')); err != nil {
 		return err
 	}
-	if fi, err := os.Lstat(path); err == nil && fi.IsDir() {
-		return c.writeRef(besides(path), body, t.Name, path)
-	}
-	if err := c.writeRef(path, body, t.Name, path); err != nil {
-		return err
-	}
-	_ = c.disk.remove(besides(path))
+	delete(c.refs.checked, path)
 	return nil
-}
-
-func (c *Cache) writeRef(target string, body []byte, n Name, path string) error {
-	err := c.writeFile(target, append(body, '\n'))
-	if err != nil && isNoSpace(err) && c.makeRoom(int64(len(body))) {
-		err = c.writeFile(target, append(body, '\n'))
-	}
-	if err == nil {
-		delete(c.refs.checked, path)
-		c.changed(n)
-	}
-	return err
 }
 
 // makeRefDir makes a directory below refs. A tag's file in its way moves aside.
@@ -174,7 +199,7 @@ func (c *Cache) readTag(n Name, tag, ref, path string) (Tag, error) {
 	case r.Reference != ref:
 		return Tag{}, &MissError{Ref: ref, Reason: Mismatch}
 	}
-	return Tag{Name: n, Tag: tag, Digest: r.Digest, MediaType: r.MediaType, Size: r.Size, Checked: r.Checked, Stored: r.Stored}, nil
+	return Tag{Name: n, Tag: tag, Digest: r.Digest, MediaType: r.MediaType, Size: r.Size, Checked: r.Checked, Stored: r.Stored, Pinned: r.Pinned}, nil
 }
 
 // refMax is more than any ref file has.
@@ -216,30 +241,39 @@ func parseRef(b []byte) (refFile, error) {
 	return r, nil
 }
 
-// DeleteTag forgets a tag. One that is not there is no error.
+// DeleteTag forgets a tag, pinned or not; its image stays until room is needed.
+// One that is not there is no error.
 func (c *Cache) DeleteTag(n Name, tag string) error {
 	ref, err := n.tagged(tag)
 	if err != nil {
 		return err
 	}
-	path := c.tagPath(n, tag)
 	c.refs.mu.Lock()
 	defer c.refs.mu.Unlock()
-	delete(c.refs.checked, path)
-	for _, p := range []string{path, besides(path)} {
-		r, err := readRef(p)
-		if errors.Is(err, fs.ErrNotExist) || (err == nil && r.Reference != ref) {
-			continue
-		}
-		if err := c.disk.remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return diskFault("forget "+ref, err)
-		}
+	if err := c.dropTag(n, tag, ref, nil); err != nil {
+		return diskFault("forget "+ref, err)
 	}
-	c.pruneRefs(filepath.Dir(path))
-	c.changed(n)
-	c.index.dirty.Store(true)
-	c.soon()
 	return nil
+}
+
+// dropTag removes a tag's file and takes it out of the catalogue. gone hears of
+// the blobs that nothing uses any more. Needs refs.mu.
+func (c *Cache) dropTag(n Name, tag, ref string, gone func(key)) error {
+	path := c.tagPath(n, tag)
+	delete(c.refs.checked, path)
+	return c.changeRefs(n, func() error {
+		for _, p := range []string{path, besides(path)} {
+			r, err := readRef(p)
+			if errors.Is(err, fs.ErrNotExist) || (err == nil && r.Reference != ref) {
+				continue
+			}
+			if err := c.disk.remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		c.pruneRefs(filepath.Dir(path))
+		return nil
+	}, func(s *store) { s.dropRef(n, tag, gone) })
 }
 
 // pruneRefs removes directories that became empty.

@@ -1,0 +1,173 @@
+package cache
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// servings is what was served and is not in the catalogue yet.
+type servings struct {
+	mu      sync.Mutex
+	pending map[serving]served
+
+	recent map[Name][]key // roots last used, the last one first; guarded by the store's mu
+}
+
+// serving is something under a name.
+type serving struct {
+	Name
+	key key
+}
+
+type served struct{ at, saved int64 }
+
+const (
+	recentRoots = 16   // per repository
+	recentNames = 1024 // repositories
+	// searched is how many images of a repository are looked through for one
+	// blob that was served: it is bookkeeping, and not worth more.
+	searched = 256
+)
+
+// Served notes that d was served under n: the last use of the image, and how many
+// bytes came from here that were not fetched again. It costs next to nothing and
+// never waits for the disk.
+//
+// Of a layer of several images it is the one whose manifest was served last: that
+// is what an engine asks for first.
+func (c *Cache) Served(n Name, d digest.Digest, saved int64) {
+	if k, err := keyOf(d); err == nil {
+		c.use(n, k, saved)
+		c.soon()
+	}
+}
+
+func (c *Cache) use(n Name, k key, saved int64) {
+	at := c.now().UnixNano()
+	c.served.mu.Lock()
+	defer c.served.mu.Unlock()
+	if c.served.pending == nil {
+		c.served.pending = make(map[serving]served)
+	}
+	was := c.served.pending[serving{n, k}]
+	c.served.pending[serving{n, k}] = served{max(at, was.at), was.saved + saved}
+}
+
+// applyUses brings the catalogue up to date.
+func (c *Cache) applyUses() {
+	c.served.mu.Lock()
+	pending := c.served.pending
+	c.served.pending = nil
+	c.served.mu.Unlock()
+	type one struct {
+		serving
+		served
+	}
+	all := make([]one, 0, len(pending))
+	for what, u := range pending {
+		all = append(all, one{what, u})
+	}
+	slices.SortFunc(all, func(a, b one) int { return cmp.Compare(a.at, b.at) })
+	s := c.store
+	for _, u := range all {
+		s.mu.Lock()
+		if root, ok := c.imageOf(u.Name, u.key); ok {
+			ik := imageKeyOf(u.Name, root)
+			i, _ := s.image(ik)
+			i.used, i.saved = max(i.used, u.at), i.saved+u.saved
+			s.setImage(ik, i)
+			c.noteRecent(u.Name, root)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// imageOf finds the image of a repository to which something belongs. Needs the
+// store's mu.
+func (c *Cache) imageOf(n Name, k key) (root key, ok bool) {
+	s := c.store
+	self, exact := s.image(imageKeyOf(n, k))
+	if exact && slices.ContainsFunc(self.refs, func(r imageRef) bool { return !isLink(r.id) }) {
+		return k, true
+	}
+	has := func(root key) bool {
+		return root != k && s.contains(root, k)
+	}
+	for _, r := range c.served.recent[n] {
+		if _, there := s.image(imageKeyOf(n, r)); there && has(r) {
+			return r, true
+		}
+	}
+	left := searched
+	var roots []key
+	s.scan(tableImages, imagePrefix(n), nil, func(ik, _ []byte) bool {
+		roots = append(roots, imageKey(ik).root())
+		left--
+		return left > 0
+	})
+	// An image of several platforms stands for each of them.
+	slices.SortStableFunc(roots, func(a, b key) int { return cmp.Compare(s.rank(b), s.rank(a)) })
+	for _, r := range roots {
+		if has(r) {
+			return r, true
+		}
+	}
+	return k, exact
+}
+
+// rank is 1 for an index. Needs mu.
+func (s *store) rank(k key) int {
+	if l, ok := s.links(k); ok && l.index {
+		return 1
+	}
+	return 0
+}
+
+// contains reports whether k can be reached from a manifest. Needs mu.
+func (s *store) contains(root, k key) bool {
+	found := false
+	s.walk(root, func(at key, _ links, _ bool) bool {
+		found = found || at == k
+		return !found
+	})
+	return found
+}
+
+// walk calls f for everything below a manifest, itself included, each once, with
+// what it points at if it is a manifest that is held; until f says no. Needs mu.
+func (s *store) walk(root key, f func(k key, l links, held bool) bool) {
+	seen := map[key]bool{root: true}
+	for todo := []link{{key: root, manifest: true}}; len(todo) > 0; {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		var l links
+		held := false
+		if at.manifest {
+			l, held = s.links(at.key)
+		}
+		if !f(at.key, l, held) {
+			return
+		}
+		for _, list := range [][]link{l.manifests, l.blobs} {
+			for _, child := range list {
+				if !seen[child.key] {
+					seen[child.key] = true
+					todo = append(todo, child)
+				}
+			}
+		}
+	}
+}
+
+// noteRecent needs the store's mu.
+func (c *Cache) noteRecent(n Name, root key) {
+	if c.served.recent == nil || len(c.served.recent) > recentNames {
+		c.served.recent = make(map[Name][]key)
+	}
+	list := slices.DeleteFunc(c.served.recent[n], func(k key) bool { return k == root })
+	list = slices.Insert(list, 0, root)
+	c.served.recent[n] = list[:min(len(list), recentRoots)]
+}
