@@ -2,6 +2,7 @@ package imagelist
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -59,7 +60,7 @@ func (c *composed) build(service string, s map[string]any, where string, at plac
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(folder, file)
 	}
-	data, err := readFile(file)
+	data, err := readFile(show(file))
 	if err != nil {
 		c.problem(show(at.file), at.line, "build of %s: %s", service, err)
 		return
@@ -82,7 +83,7 @@ func (c *composed) inline(text string, b Build, at place) {
 func (c *composed) dockerfile(data []byte, b Build, offset int) {
 	l, err := dockerfile(bytes.NewReader(data), b)
 	if err != nil {
-		p, ok := err.(Problem) //nolint:errorlint // made here, not wrapped
+		p, ok := errors.AsType[Problem](err)
 		if !ok {
 			p = Problem{File: b.File, Text: oneLine(err.Error())}
 		}

@@ -69,7 +69,7 @@ func Compose(ctx context.Context, p Project) ([]Image, error) {
 
 // load merges the files into one model. Validation is left out: it is for running services, not for their names.
 func (f *composeFiles) load(ctx context.Context, v *variables) (model map[string]any, err error) {
-	defer guard(f.files[0].Filename, &err)
+	defer guard("", &err)
 	details := types.ConfigDetails{WorkingDir: f.dir, ConfigFiles: f.files, Environment: maps.Clone(f.env)}
 	return loader.LoadModelWithContext(ctx, details, func(o *loader.Options) {
 		o.SkipValidation = true

@@ -78,7 +78,7 @@ func dockerfile(r io.Reader, b Build) (l list, err error) {
 		p := machine()
 		if t != "" {
 			if p, err = parsePlatform(t); err != nil {
-				return l, err
+				return l, Problem{Text: err.Error()}
 			}
 		}
 		g := graph{file: f, build: b, lex: shell.NewLex(f.escape), target: p, chosen: t != ""}

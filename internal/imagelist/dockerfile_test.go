@@ -98,6 +98,7 @@ COPY --from=ghcr.io/astral-sh/uv:0.5 /uv /bin/
 			file: "FROM --platform=$BUILDPLATFORM a AS x\nFROM b:$TARGETARCH\nCOPY --from=x / /\nFROM --platform=windows/amd64 c\nCOPY --from=1 / /\n",
 			want: "1 a " + here + "\n2 b:arm64 linux/arm64\n4 c windows/amd64\n2 b:amd64 linux/amd64",
 		},
+		{name: "a bad platform asked for", build: Build{Platforms: []string{"linux/"}}, file: "FROM x\n", want: `error: "linux/" is no platform; as in linux/amd64`},
 		{
 			name: "a bad platform", file: "FROM --platform=a/b/c/d x\n",
 			want: `1! FROM --platform=a/b/c/d: "a/b/c/d" is no platform: os/arch/variant is all there is`,

@@ -26,7 +26,12 @@ type Problem struct {
 	File string
 	Line int // from 1; 0: the file as a whole
 	Text string
+
+	err error // what the system said
 }
+
+// Unwrap is the system's error, where there is one: a missing file is fs.ErrNotExist.
+func (p Problem) Unwrap() error { return p.err }
 
 // Error is "file:line: text".
 func (p Problem) Error() string {

@@ -147,7 +147,7 @@ func referred(path, dir string, lookup template.Mapping) (string, []byte, error)
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(dir, path)
 	}
-	data, err := readFile(path)
+	data, err := readFile(show(path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil, nil
 	}

@@ -33,7 +33,7 @@ func Kube(r io.Reader, file string) ([]Image, error) {
 func KubeAt(path string) ([]Image, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, Problem{File: path, Text: cause(err).Error()}
+		return nil, failed(path, err)
 	}
 	var l list
 	if !info.IsDir() {
@@ -46,7 +46,7 @@ func KubeAt(path string) ([]Image, error) {
 	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return Problem{File: p, Text: cause(err).Error()}
+			return failed(p, err)
 		case d.IsDir() && p != path && strings.HasPrefix(d.Name(), "."):
 			return filepath.SkipDir
 		case d.IsDir() || !manifest(p):

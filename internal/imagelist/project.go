@@ -2,7 +2,6 @@ package imagelist
 
 import (
 	"cmp"
-	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -36,7 +35,7 @@ func (p Project) find() (*composeFiles, error) {
 	}
 	var err error
 	if f.dir, err = filepath.Abs(start); err != nil {
-		return nil, Problem{File: start, Text: err.Error()}
+		return nil, failed(start, err)
 	}
 	if err := f.dotenv(p.EnvFiles); err != nil {
 		return nil, err
@@ -65,11 +64,11 @@ func (f *composeFiles) read(path string, p Project) error {
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return Problem{File: path, Text: err.Error()}
+		return failed(path, err)
 	}
-	data, err := readFile(abs)
+	data, err := readFile(path)
 	if err != nil {
-		return Problem{File: path, Text: cause(errors.Unwrap(err)).Error()}
+		return err
 	}
 	f.files = append(f.files, types.ConfigFile{Filename: abs, Content: data})
 	return nil
@@ -141,7 +140,7 @@ func (f *composeFiles) dotenv(files []string) (err error) {
 
 func (f *composeFiles) envFile(file string, found types.Mapping) (err error) {
 	defer guard(show(file), &err)
-	data, err := readFile(file)
+	data, err := readFile(show(file))
 	if err != nil {
 		return err
 	}

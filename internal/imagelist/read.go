@@ -20,7 +20,7 @@ const MaxSize = 16 << 20
 func read(r io.Reader, file string) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, cause(err))
+		return nil, failed(file, err)
 	}
 	if len(b) > MaxSize {
 		return nil, Problem{File: file, Text: fmt.Sprintf("larger than %d MiB, not read", MaxSize>>20)}
@@ -32,25 +32,25 @@ func read(r io.Reader, file string) ([]byte, error) {
 func readFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, cause(err))
+		return nil, failed(path, err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, Problem{File: path, Text: "not a file"}
 	}
 	f, err := os.Open(path) //nolint:gosec // the file a person named, or one that it refers to
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, cause(err))
+		return nil, failed(path, err)
 	}
 	defer f.Close()
 	return read(f, path)
 }
 
-// cause drops the path that package os puts into its errors: the message has it already.
-func cause(err error) error {
+// failed is an error of the system. Package os puts the path into the text, which is there already.
+func failed(file string, err error) Problem {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
+		err = p.Err
 	}
-	return err
+	return Problem{File: file, Text: oneLine(err.Error()), err: err}
 }
 
 // oneLine makes a foreign message fit a line of a terminal: white space runs are one space, control characters go.
