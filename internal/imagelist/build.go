@@ -83,11 +83,11 @@ func (c *composed) inline(text string, b Build, at place) {
 func (c *composed) dockerfile(data []byte, b Build, offset int) {
 	l, err := dockerfile(bytes.NewReader(data), b)
 	if err != nil {
-		p, ok := errors.AsType[Problem](err)
+		p, ok := errors.AsType[FileError](err)
 		if !ok {
-			p = Problem{File: b.File, Text: oneLine(err.Error())}
+			p = FileError{File: b.File, Text: oneLine(err.Error())}
 		}
-		l = list{problems: []Problem{p}}
+		l = list{problems: []FileError{p}}
 	}
 	for i := range l.images {
 		l.images[i].Line += offset

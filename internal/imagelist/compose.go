@@ -47,7 +47,7 @@ type Project struct {
 // merged, included, extended and interpolated by the library that docker compose uses, but what has nothing to do with
 // images is not judged: a port without a value keeps nobody from pulling.
 //
-// An error is a Problem, or an *UnresolvedError with the images that could be named.
+// An error is a FileError, or an *UnresolvedError with the images that could be named.
 func Compose(ctx context.Context, p Project) ([]Image, error) {
 	f, err := p.find()
 	if err != nil {
@@ -60,7 +60,7 @@ func Compose(ctx context.Context, p Project) ([]Image, error) {
 	v := &variables{reasons: make(map[string]string)}
 	model, err := f.load(ctx, v)
 	if err != nil {
-		return nil, Problem{File: show(f.files[0].Filename), Text: oneLine(v.readable(err.Error()))}
+		return nil, FileError{File: show(f.files[0].Filename), Text: oneLine(v.readable(err.Error()))}
 	}
 	c := composed{project: p, files: f, index: x, variables: v}
 	c.services(model)

@@ -38,7 +38,7 @@ type Build struct {
 // the target needs, and the frontend that "# syntax=" asks for. Stages and scratch are no images; what a base image
 // has in ONBUILD is not known here.
 //
-// An error is a Problem, or an *UnresolvedError with the images that could be named.
+// An error is a FileError, or an *UnresolvedError with the images that could be named.
 func Dockerfile(r io.Reader, b Build) ([]Image, error) {
 	l, err := dockerfile(r, b)
 	if err != nil {
@@ -78,7 +78,7 @@ func dockerfile(r io.Reader, b Build) (l list, err error) {
 		p := machine()
 		if t != "" {
 			if p, err = parsePlatform(t); err != nil {
-				return l, Problem{Text: err.Error()}
+				return l, FileError{Text: err.Error()}
 			}
 		}
 		g := graph{file: f, build: b, lex: shell.NewLex(f.escape), target: p, chosen: t != ""}
@@ -116,7 +116,7 @@ func parseDockerfile(data []byte, name string) (*parsed, error) {
 		}
 	}
 	if len(p.stages) == 0 {
-		return nil, Problem{File: name, Text: "no FROM in it: not a Dockerfile"}
+		return nil, FileError{File: name, Text: "no FROM in it: not a Dockerfile"}
 	}
 	return p, nil
 }
@@ -131,7 +131,7 @@ func (p *parsed) take(n *parser.Node) error {
 	default:
 		if _, err := instructions.ParseInstruction(n); err != nil {
 			if u, ok := errors.AsType[*instructions.UnknownInstructionError](err); ok && p.frontend == "" {
-				return Problem{File: p.name, Line: n.StartLine, Text: "unknown instruction: " + oneLine(quote(u.Instruction))}
+				return FileError{File: p.name, Line: n.StartLine, Text: "unknown instruction: " + oneLine(quote(u.Instruction))}
 			}
 		}
 		return nil
@@ -149,7 +149,7 @@ func (p *parsed) take(n *parser.Node) error {
 		}
 	case instructions.Command:
 		if len(p.stages) == 0 {
-			return Problem{File: p.name, Line: n.StartLine, Text: strings.ToUpper(oneLine(n.Value)) + " before the first FROM"}
+			return FileError{File: p.name, Line: n.StartLine, Text: strings.ToUpper(oneLine(n.Value)) + " before the first FROM"}
 		}
 		s := &p.stages[len(p.stages)-1]
 		s.Commands = append(s.Commands, c)
@@ -159,7 +159,7 @@ func (p *parsed) take(n *parser.Node) error {
 
 // located is BuildKit's error with the line it carries.
 func located(file string, err error) error {
-	p := Problem{File: file, Text: oneLine(err.Error())}
+	p := FileError{File: file, Text: oneLine(err.Error())}
 	if e, ok := errors.AsType[*parser.LocationError](err); ok && len(e.Locations) > 0 {
 		p.Line = line(e.Locations[0])
 	}

@@ -27,7 +27,7 @@ func check(t *testing.T, images []Image, err error) {
 	if s := err.Error(); s == "" || strings.ContainsAny(s, "\n\r\x00\x01\x02\x1b") {
 		t.Errorf("error %q", s)
 	}
-	_, a := errors.AsType[Problem](err)
+	_, a := errors.AsType[FileError](err)
 	_, b := errors.AsType[*UnresolvedError](err)
 	if !a && !b || images != nil && !b {
 		t.Errorf("a %T beside %d images", err, len(images))

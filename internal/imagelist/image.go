@@ -21,8 +21,8 @@ type Image struct {
 	Line int
 }
 
-// Problem is something in a file that keeps an image from being named. Its text is one line: where, what, what to do.
-type Problem struct {
+// FileError is something in a file that keeps an image from being named. Its text is one line: where, what, what to do.
+type FileError struct {
 	File string
 	Line int // from 1; 0: the file as a whole
 	Text string
@@ -31,10 +31,10 @@ type Problem struct {
 }
 
 // Unwrap is the system's error, where there is one: a missing file is fs.ErrNotExist.
-func (p Problem) Unwrap() error { return p.err }
+func (p FileError) Unwrap() error { return p.err }
 
 // Error is "file:line: text".
-func (p Problem) Error() string {
+func (p FileError) Error() string {
 	if p.File == "" {
 		return p.Text
 	}
@@ -47,7 +47,7 @@ func (p Problem) Error() string {
 // UnresolvedError says that some images could not be named. The images returned beside it could: a caller may pull
 // those and show the problems, or stop.
 type UnresolvedError struct {
-	Problems []Problem // at least one, in order of appearance
+	Problems []FileError // at least one, in order of appearance
 }
 
 // Error is every problem, parted by "; ": one line.
@@ -62,7 +62,7 @@ func (e *UnresolvedError) Error() string {
 // list gathers images and problems in the order they are found.
 type list struct {
 	images   []Image
-	problems []Problem
+	problems []FileError
 	seen     map[string]bool
 }
 
@@ -86,7 +86,7 @@ func (l *list) add(i Image) {
 }
 
 func (l *list) problem(file string, line int, format string, args ...any) {
-	p := Problem{File: file, Line: line, Text: oneLine(fmt.Sprintf(format, args...))}
+	p := FileError{File: file, Line: line, Text: oneLine(fmt.Sprintf(format, args...))}
 	if !slices.Contains(l.problems, p) {
 		l.problems = append(l.problems, p)
 	}

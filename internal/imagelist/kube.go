@@ -19,8 +19,8 @@ import (
 // "image.reference" of an entry in a list called volumes
 // (https://kubernetes.io/docs/concepts/storage/volumes/#image). Manifests name no platform.
 //
-// file is r's name in results. An error is a Problem, or an *UnresolvedError with the images that could be named. A
-// template that was not rendered is a Problem which says how to do that.
+// file is r's name in results. An error is a FileError, or an *UnresolvedError with the images that could be named. A
+// template that was not rendered is a FileError which says how to do that.
 func Kube(r io.Reader, file string) ([]Image, error) {
 	var l list
 	if err := l.kube(r, file); err != nil {
@@ -62,7 +62,7 @@ func KubeAt(path string) ([]Image, error) {
 		return nil, err
 	}
 	if read == 0 {
-		return nil, Problem{File: path, Text: "no *.yaml, *.yml or *.json in it"}
+		return nil, FileError{File: path, Text: "no *.yaml, *.yml or *.json in it"}
 	}
 	return l.result()
 }
@@ -98,7 +98,7 @@ func (l *list) kube(r io.Reader, file string) error {
 	}
 	for _, d := range docs {
 		if n := rewrites(d); n != nil {
-			return Problem{File: file, Line: n.Line, Text: "the kustomization changes which images are used; try: kubectl kustomize " +
+			return FileError{File: file, Line: n.Line, Text: "the kustomization changes which images are used; try: kubectl kustomize " +
 				filepath.Dir(file) + " | pulley pull --kube -"}
 		}
 		if err := l.walk(d, file); err != nil {
@@ -108,8 +108,8 @@ func (l *list) kube(r io.Reader, file string) error {
 	return nil
 }
 
-func unrendered(file string, line int) Problem {
-	return Problem{File: file, Line: line, Text: "a template that is not rendered ({{ }}); try: helm template … | pulley pull --kube -"}
+func unrendered(file string, line int) FileError {
+	return FileError{File: file, Line: line, Text: "a template that is not rendered ({{ }}); try: helm template … | pulley pull --kube -"}
 }
 
 // templateLine is the first line with "{{"; 0 without one.

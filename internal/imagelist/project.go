@@ -56,7 +56,7 @@ func (p Project) find() (*composeFiles, error) {
 func (f *composeFiles) read(path string, p Project) error {
 	if path == "-" {
 		if p.Stdin == nil {
-			return Problem{File: path, Text: "no standard input to read"}
+			return FileError{File: path, Text: "no standard input to read"}
 		}
 		data, err := read(p.Stdin, path)
 		f.files = append(f.files, types.ConfigFile{Filename: path, Content: data})
@@ -102,7 +102,7 @@ func (f *composeFiles) discover(fixed bool, envFiles []string) ([]string, error)
 			return paths, f.dotenv(envFiles)
 		}
 		if dir == filepath.Dir(dir) {
-			return nil, Problem{File: show(f.dir), Text: "no compose.yaml here or above; name the file"}
+			return nil, FileError{File: show(f.dir), Text: "no compose.yaml here or above; name the file"}
 		}
 	}
 }
@@ -152,7 +152,7 @@ func (f *composeFiles) envFile(file string, found types.Mapping) (err error) {
 		return v, ok
 	})
 	if err != nil {
-		return Problem{File: show(file), Text: oneLine(err.Error())}
+		return FileError{File: show(file), Text: oneLine(err.Error())}
 	}
 	for k, v := range more {
 		found[k] = v

@@ -23,7 +23,7 @@ func read(r io.Reader, file string) ([]byte, error) {
 		return nil, failed(file, err)
 	}
 	if len(b) > MaxSize {
-		return nil, Problem{File: file, Text: fmt.Sprintf("larger than %d MiB, not read", MaxSize>>20)}
+		return nil, FileError{File: file, Text: fmt.Sprintf("larger than %d MiB, not read", MaxSize>>20)}
 	}
 	return b, nil
 }
@@ -35,7 +35,7 @@ func readFile(path string) ([]byte, error) {
 		return nil, failed(path, err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, Problem{File: path, Text: "not a file"}
+		return nil, FileError{File: path, Text: "not a file"}
 	}
 	f, err := os.Open(path) //nolint:gosec // the file a person named, or one that it refers to
 	if err != nil {
@@ -46,11 +46,11 @@ func readFile(path string) ([]byte, error) {
 }
 
 // failed is an error of the system. Package os puts the path into the text, which is there already.
-func failed(file string, err error) Problem {
+func failed(file string, err error) FileError {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}
-	return Problem{File: file, Text: oneLine(err.Error()), err: err}
+	return FileError{File: file, Text: oneLine(err.Error()), err: err}
 }
 
 // oneLine makes a foreign message fit a line of a terminal: white space runs are one space, control characters go.
@@ -81,6 +81,6 @@ func quote(s string) string {
 // must not end the program. To be deferred.
 func guard(file string, err *error) {
 	if p := recover(); p != nil {
-		*err = Problem{File: file, Text: oneLine(fmt.Sprintf("cannot be read: %v", p))}
+		*err = FileError{File: file, Text: oneLine(fmt.Sprintf("cannot be read: %v", p))}
 	}
 }

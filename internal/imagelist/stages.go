@@ -38,7 +38,7 @@ func (g *graph) resolve() error {
 		for _, kv := range c.Args {
 			given, ok := g.build.Args[kv.Key]
 			if err := g.args.declare(kv.Key, kv.Value, given, ok); err != nil {
-				return Problem{File: g.file.name, Line: line(c.Location()), Text: oneLine(err.Error())}
+				return FileError{File: g.file.name, Line: line(c.Location()), Text: oneLine(err.Error())}
 			}
 		}
 	}
@@ -231,7 +231,7 @@ func (g *graph) list() list {
 		found.problems = append(found.problems, s.problems...)
 	}
 	slices.SortStableFunc(found.images, func(a, b Image) int { return a.Line - b.Line })
-	slices.SortStableFunc(found.problems, func(a, b Problem) int { return a.Line - b.Line })
+	slices.SortStableFunc(found.problems, func(a, b FileError) int { return a.Line - b.Line })
 	l.merge(found)
 	return l
 }

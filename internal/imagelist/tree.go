@@ -43,7 +43,7 @@ func documents(data []byte, file string) (docs []*yaml.Node, err error) {
 			return nil, yamlProblem(file, err)
 		}
 		if err := bounded(n); err != nil {
-			return nil, Problem{File: file, Text: err.Error()}
+			return nil, FileError{File: file, Text: err.Error()}
 		}
 		docs = append(docs, n)
 	}
@@ -52,8 +52,8 @@ func documents(data []byte, file string) (docs []*yaml.Node, err error) {
 var yamlLine = regexp.MustCompile(`line (\d+)`)
 
 // yamlProblem takes the line out of the parser's message.
-func yamlProblem(file string, err error) Problem {
-	p := Problem{File: file, Text: oneLine(strings.TrimPrefix(err.Error(), "yaml: "))}
+func yamlProblem(file string, err error) FileError {
+	p := FileError{File: file, Text: oneLine(strings.TrimPrefix(err.Error(), "yaml: "))}
 	if m := yamlLine.FindStringSubmatch(p.Text); m != nil {
 		p.Text = strings.TrimPrefix(p.Text, m[0]+": ")
 		p.Line, _ = strconv.Atoi(m[1])
