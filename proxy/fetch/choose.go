@@ -45,6 +45,7 @@ type choice struct {
 	news    <-chan struct{} // ends the wait earlier
 
 	onward *worker // that goes on, with peer nil, when it comes there
+	over   *worker // that asked for it before peer was to
 	vain   float64 // bytes that are sent in vain for the sake of peer
 	grain  int64   // how long claims should have been to need that not
 }

@@ -9,6 +9,9 @@ import "time"
 const (
 	// nearly is for how long a reader may be kept waiting lest bytes be sent twice.
 	nearly = time.Second
+	// linger is for how long a connection that has come to a cut waits for the claim
+	// that was cut off: whoever cut has it in hand.
+	linger = 200 * time.Millisecond
 	// glance is when to look again at a connection that has not brought a byte yet.
 	glance = 20 * time.Millisecond
 )
@@ -16,12 +19,11 @@ const (
 // onward finds the worker that is to go on at off. Else wait is when one may be found that is not now, 0 never, and
 // the choice learns what leaving that to another connection costs. Needs mu.
 func (r *run) onward(c *choice, off int64, opts []option, now time.Time) (w *worker, wait time.Duration) {
-	r.pending = -1
 	if w = r.covering(off); w == nil {
 		return nil, 0
 	}
 	rate := w.meter.current(now)
-	c.vain, c.grain = r.flying(w, float64(w.asked()-off), rate), min(off-w.from, int64(rate*nearly.Seconds()))
+	c.over, c.vain, c.grain = w, r.flying(w, float64(w.asked()-off), rate), min(off-w.from, int64(rate*nearly.Seconds()))
 	free := len(r.workers) < r.Connections
 	if rate == 0 {
 		age := now.Sub(w.meter.begun)
@@ -29,7 +31,6 @@ func (r *run) onward(c *choice, off int64, opts []option, now time.Time) (w *wor
 		case age >= leastGain: // something is wrong with it
 			return nil, 0
 		case rate == 0:
-			r.pending = off
 			return nil, glance
 		}
 	}
@@ -44,7 +45,6 @@ func (r *run) onward(c *choice, off int64, opts []option, now time.Time) (w *wor
 	case free:
 		return nil, 0
 	}
-	r.pending = off
 	return nil, time.Duration(min(eta-nearly.Seconds(), poll.Seconds()) * float64(time.Second))
 }
 

@@ -16,7 +16,7 @@ import (
 func Run(ctx context.Context, sources Sources, sink Sink, o Options) error {
 	r := &run{
 		Options: o.withDefaults(), sources: sources, sink: sink,
-		peers: map[Source]*peer{}, workers: map[*worker]struct{}{}, news: make(chan struct{}), pending: -1,
+		peers: map[Source]*peer{}, workers: map[*worker]struct{}{}, news: make(chan struct{}),
 		attempts: map[int]context.CancelCauseFunc{},
 	}
 	ctx, r.cancel = context.WithCancelCause(ctx)
@@ -56,7 +56,6 @@ type run struct {
 	opened   time.Time // when the last connection was begun
 	dry      time.Time // since when no source can be used; zero if one can
 	wasted   float64   // bytes that were sent in vain, as far as we can tell
-	pending  int64     // where a claim begins that waits for the worker which is about to get there; -1: none does
 	grain    int64     // how long a claim may be lest it be cut for a reader; 0: any length
 	sizedBy  *peer     // who told the size
 	ender    string    // who brought the last byte of a blob whose digest does not fit
@@ -115,7 +114,6 @@ func (r *run) dispatch() error {
 
 // place finds a connection for a claim and starts it, or gives the claim back.
 func (r *run) place(claim Claim) error {
-	defer r.placed()
 	for waited := false; ; waited = true {
 		c := r.choose(claim)
 		switch {
@@ -154,13 +152,6 @@ func (r *run) place(claim Claim) error {
 		}
 		t.Stop()
 	}
-}
-
-// placed says that no claim waits any more for a worker that is about to get there.
-func (r *run) placed() {
-	r.mu.Lock()
-	r.pending = -1
-	r.mu.Unlock()
 }
 
 // fail ends the run, with the first error that it is called with.

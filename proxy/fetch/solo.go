@@ -1,6 +1,10 @@
 package fetch
 
-import "pulley/proxy/source"
+import (
+	"time"
+
+	"pulley/proxy/source"
+)
 
 // A source that sends no ranges serves alone, from the start: asking it for a
 // range costs all that is in front of it. So its connection goes on, where that is
@@ -18,10 +22,10 @@ func (w *worker) another(b *source.Body, at int64) Claim {
 	size := w.sink.Size()
 	w.mu.Lock()
 	p := w.peer
-	exact := further && w.pending == at && (w.reach < 0 || w.reach > at) && !p.whole
-	more := exact || (p.whole || w.loose && !p.ranged && p.asking > 0) && b.Length != 0 && further && (size < 0 || at < size)
+	cut := further && (w.reach < 0 || w.reach > at) && (size < 0 || at < size) && !p.whole
+	more := cut || (p.whole || w.loose && !p.ranged && p.asking > 0) && b.Length != 0 && further && (size < 0 || at < size)
 	w.mu.Unlock()
-	if !more || !exact && w.rangesElsewhere() {
+	if !more || !cut && w.rangesElsewhere() {
 		return nil
 	}
 	w.letGo()
@@ -30,13 +34,20 @@ func (w *worker) another(b *source.Body, at int64) Claim {
 		w.mu.Unlock()
 		return nil
 	}
-	w.offered, w.at, w.exactly = true, at, exact
+	w.offered, w.at, w.exactly = true, at, cut
 	w.stir()
 	w.mu.Unlock()
+	var late <-chan time.Time
+	if cut {
+		t := time.NewTimer(linger)
+		defer t.Stop()
+		late = t.C
+	}
 	select {
 	case claim := <-w.next: // nil if it was closed
 		return claim
 	case <-w.ctx.Done():
+	case <-late:
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

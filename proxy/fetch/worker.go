@@ -66,6 +66,9 @@ func (r *run) start(c choice, claim Claim) {
 	w.hold(claim)
 	w.ask(off, end)
 	w.reach = w.to
+	if c.over != nil {
+		c.over.bound(off)
+	}
 	if c.vain > 0 {
 		r.wasted += c.vain
 		r.grain = max(c.grain, minChunk)
