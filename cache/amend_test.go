@@ -267,11 +267,18 @@ func TestAmendsAtOnce(t *testing.T) {
 			for off := i * len(body) / 4; off < (i+1)*len(body)/4; {
 				end := min(off+50_000, (i+1)*len(body)/4)
 				_, err := f.Amend(body[off:end], int64(off), "origin")
-				if err == nil {
+				switch {
+				case err == nil:
 					off = end
-				} else if !errors.Is(err, cache.ErrNotWrong) { // a Commit is looking
+					continue
+				case !errors.Is(err, cache.ErrNotWrong):
 					t.Error(err)
 					return
+				}
+				select {
+				case <-f.Done(): // what is left was right all along, and a Commit saw it
+					return
+				default: // a Commit is looking
 				}
 			}
 		})
