@@ -86,6 +86,12 @@ type Cache struct {
 	Size    int64  `json:"size"`
 	MaxSize int64  `json:"max_size"` // 0: no limit
 	Blobs   int64  `json:"blobs"`
+	Free    int64  `json:"free"`   // on the disk it is on; -1 if that cannot be told
+	Images  int64  `json:"images"` // by manifest, not by tag
+	Pinned  int64  `json:"pinned"` // how many of those
+	// PinnedSize counts a layer that pinned images share for each of them.
+	PinnedSize int64 `json:"pinned_size"`
+	Saved      int64 `json:"saved"` // served from here and not fetched again, by images that are here
 }
 
 // Traffic is what was served, in bytes.
@@ -136,19 +142,6 @@ type Event struct {
 	Note       string        `json:"note,omitempty"`
 	Err        string        `json:"err,omitempty"`
 }
-
-// Image is a tag in the cache.
-type Image struct {
-	Registry   string    `json:"registry"`
-	Repository string    `json:"repository"`
-	Tag        string    `json:"tag"`
-	Digest     string    `json:"digest"`
-	Stored     time.Time `json:"stored"`
-	Checked    time.Time `json:"checked"` // when the origin last said that the tag stands for this
-}
-
-// Name is the full reference.
-func (i Image) Name() string { return i.Registry + "/" + i.Repository + ":" + i.Tag }
 
 // Message is one line of the event stream. The first has State, and State comes again whenever it changed; Event is set
 // for each answered request, if the client asked for those.

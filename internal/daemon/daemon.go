@@ -61,6 +61,7 @@ type Daemon struct {
 	pause    *pause
 	changes  changes
 	unstored unstored
+	tally    *tally
 	noticing sync.Mutex
 	noticed  map[string]bool // notices about the settings in force that were logged
 	end      chan struct{}   // closed when history and the like have to stop
@@ -222,9 +223,10 @@ func (d *Daemon) join() (err error) {
 	})
 	d.history = newHistory(d.opt.Places.LogDir, func() int64 { return int64(settings().Log.MaxSize) }, d.opt.Log)
 	d.totals = newTotals(d.opt.Places.StateDir, d.opt.Now)
+	d.tally = newTally(d.cache, d.opt.Now, d.changes.tell)
 	d.handler, err = registry.New(registry.Options{
 		Settings: settings, Cache: d.cache, Sources: d.sources, Tokens: tokens, Network: d.egress,
-		StateDir: d.opt.Places.StateDir, Now: d.opt.Now, Log: d.opt.Log, Record: d.record, Moved: d.changes.tell,
+		StateDir: d.opt.Places.StateDir, Now: d.opt.Now, Log: d.opt.Log, Record: d.record, Moved: d.moved,
 	})
 	if err != nil {
 		return err
@@ -271,6 +273,12 @@ func (d *Daemon) record(e registry.Event) {
 	}
 	d.totals.add(event)
 	d.history.record(event)
+	d.moved()
+}
+
+// moved is for what may have changed what is cached.
+func (d *Daemon) moved() {
+	d.tally.changed()
 	d.changes.tell()
 }
 
@@ -363,6 +371,7 @@ func (d *Daemon) keep(ctx context.Context) error {
 			d.opt.Log.Debug("totals", "err", err)
 		}
 		known = d.look(known)
+		d.tally.changed() // others fill the disk, too
 	}
 }
 
@@ -379,6 +388,9 @@ func (d *Daemon) Close() {
 	}
 	if d.egress != nil {
 		d.egress.Close()
+	}
+	if d.tally != nil {
+		d.tally.close()
 	}
 	if d.cache != nil {
 		if err := d.cache.Close(); err != nil {

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -48,6 +47,7 @@ func (d *Daemon) State() control.State {
 	if d.cacheErr == nil {
 		stat := d.cache.Stat()
 		s.Cache = control.Cache{Dir: stat.Dir, Size: stat.Size, MaxSize: stat.MaxSize, Blobs: stat.Blobs}
+		d.tally.fill(&s.Cache)
 	}
 	return s
 }
@@ -162,21 +162,6 @@ func (d *Daemon) RotateCA() error { return d.ca.Rotate() }
 func (d *Daemon) CATrusted() {
 	d.port.ForgetRejected()
 	d.changes.tell()
-}
-
-// Images implements server.Daemon.
-func (d *Daemon) Images() ([]control.Image, error) {
-	list := []control.Image{}
-	if d.cacheErr != nil {
-		return list, d.cacheErr
-	}
-	for _, t := range d.cache.AllTags() {
-		list = append(list, control.Image{
-			Registry: t.Registry, Repository: t.Repository, Tag: t.Tag, Digest: t.Digest.String(), Stored: t.Stored, Checked: t.Checked,
-		})
-	}
-	slices.SortFunc(list, func(a, b control.Image) int { return cmp.Compare(a.Name(), b.Name()) })
-	return list, nil
 }
 
 // Events implements server.Daemon.

@@ -151,11 +151,6 @@ func (c *Client) CATrusted(ctx context.Context) error {
 	return c.do(ctx, http.MethodPost, "ca/trusted", struct{}{}, nil)
 }
 
-// Images lists what is in the cache by name.
-func (c *Client) Images(ctx context.Context) (list []control.Image, err error) {
-	return list, c.do(ctx, http.MethodGet, "images", nil, &list)
-}
-
 // Events are the last n answered requests, oldest first.
 func (c *Client) Events(ctx context.Context, n int) (list []control.Event, err error) {
 	return list, c.do(ctx, http.MethodGet, "log?n="+strconv.Itoa(n), nil, &list)
@@ -186,6 +181,11 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 		}
 		content = bytes.NewReader(text)
 	}
+	return c.transmit(ctx, method, path, content)
+}
+
+// transmit is send with a body as it is.
+func (c *Client) transmit(ctx context.Context, method, path string, content io.Reader) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, "http://"+control.Host+"/v"+strconv.Itoa(control.Major)+"/"+path, content)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ import (
 // that Is ErrRefused is the person's mistake or a rule, any other a failure.
 type Daemon interface {
 	Sources
+	Images
 	Version() control.Version
 	State() control.State
 	// Changed is closed when the state may differ from what State answered before.
@@ -36,7 +37,6 @@ type Daemon interface {
 	RotateCA() error
 	// CATrusted says that a trust store has just been given the authorities: what their rejection led to ends.
 	CATrusted()
-	Images() ([]control.Image, error)
 	// Events are the last n answered requests, oldest first.
 	Events(n int) ([]control.Event, error)
 	// Follow hands out further ones until stop is called; a slow listener misses some.
@@ -47,7 +47,7 @@ type Daemon interface {
 var ErrRefused = errors.New("refused")
 
 const (
-	maxBody  = 64 << 10
+	maxBody  = 4 << 20 // a thousand images and the credentials for them
 	drain    = 2 * time.Second
 	coalesce = 100 * time.Millisecond // at most ten states a second
 	maxTail  = 100_000
@@ -77,15 +77,12 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /v1/events", s.events)
 	s.mux.HandleFunc("GET /v1/log", s.tail)
 	s.mux.HandleFunc("GET /v1/ca", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.daemon.CAs(), nil) })
-	s.mux.HandleFunc("GET /v1/images", func(w http.ResponseWriter, _ *http.Request) {
-		images, err := s.daemon.Images()
-		reply(w, images, err)
-	})
 	s.mux.HandleFunc("GET /v1/config/{key...}", func(w http.ResponseWriter, r *http.Request) {
 		value, err := s.daemon.Setting(r.PathValue("key"))
 		reply(w, control.Setting{Key: r.PathValue("key"), Value: value}, err)
 	})
 	s.sourceRoutes()
+	s.imageRoutes()
 	change(s, "PUT /v1/config", func(v control.Setting) error { return s.daemon.SetSetting(v.Key, v.Value) })
 	change(s, "PUT /v1/enabled", func(v control.Enabled) error { return s.daemon.SetEnabled(v.Enabled) })
 	change(s, "POST /v1/pause", func(v control.Pause) error { return s.daemon.Pause(v.For) })
@@ -179,17 +176,25 @@ func ownHost(host string) bool {
 }
 
 func reply(w http.ResponseWriter, v any, err error) {
-	if errors.Is(err, ErrRefused) {
-		fail(w, http.StatusUnprocessableEntity, strings.TrimSuffix(err.Error(), ": "+ErrRefused.Error()))
-		return
-	}
 	if err != nil {
-		fail(w, http.StatusInternalServerError, err.Error())
+		failWith(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(v)
 }
+
+// failWith answers with an error of the Daemon's.
+func failWith(w http.ResponseWriter, err error) {
+	status := http.StatusInternalServerError
+	if errors.Is(err, ErrRefused) {
+		status = http.StatusUnprocessableEntity
+	}
+	fail(w, status, words(err))
+}
+
+// words are an error's for a person.
+func words(err error) string { return strings.TrimSuffix(err.Error(), ": "+ErrRefused.Error()) }
 
 func fail(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "application/json")

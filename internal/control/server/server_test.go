@@ -32,6 +32,7 @@ type fake struct {
 	changed chan struct{}
 	events  chan control.Event
 	broken  error
+	images  // what it does to images
 }
 
 func newFake() *fake {
@@ -85,12 +86,9 @@ func (f *fake) Setting(key string) (string, error) { return "value of " + key, n
 func (f *fake) SetSetting(key, value string) error {
 	return f.change(func(s *control.State) { s.Home = key + "=" + value })
 }
-func (f *fake) CAs() []control.CA { return []control.CA{{Subject: "one"}} }
-func (f *fake) RotateCA() error   { return nil }
-func (f *fake) CATrusted()        {}
-func (f *fake) Images() ([]control.Image, error) {
-	return []control.Image{{Registry: "r", Repository: "a", Tag: "1"}}, nil
-}
+func (f *fake) CAs() []control.CA                   { return []control.CA{{Subject: "one"}} }
+func (f *fake) RotateCA() error                     { return nil }
+func (f *fake) CATrusted()                          {}
 func (f *fake) Events(int) ([]control.Event, error) { return []control.Event{{What: "blob"}}, nil }
 func (f *fake) Follow() (<-chan control.Event, func()) {
 	return f.events, func() {}
@@ -175,9 +173,6 @@ func TestRequests(t *testing.T) {
 		}
 		if v, err := c.Setting(ctx, "cache.max_size"); v != "value of cache.max_size" || err != nil {
 			t.Errorf("Setting: %q, %v", v, err)
-		}
-		if l, err := c.Images(ctx); err != nil || len(l) != 1 || l[0].Name() != "r/a:1" {
-			t.Errorf("Images: %v, %v", l, err)
 		}
 		if l, err := c.Events(ctx, 5); err != nil || len(l) != 1 {
 			t.Errorf("Events: %v, %v", l, err)
