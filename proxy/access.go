@@ -1,27 +1,31 @@
 package proxy
 
 import (
-	"crypto/sha256"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"golang.org/x/crypto/bcrypt"
+	"pulley/proxy/registry"
 )
 
 // allowed reports whether a client's address may connect at all. This machine
-// always may.
+// always may; others need a rule that lets them in, also when the settings no longer
+// have the one with which the port was opened.
 func (s *Server) allowed(client netip.Addr) bool {
 	if isLocal(client) {
 		return true
 	}
-	list := s.opt.Settings().Access.Allow
-	for _, cidr := range list {
+	access := s.opt.Settings().Access
+	for _, cidr := range access.Allow {
 		if p, err := netip.ParsePrefix(cidr); err == nil && p.Contains(client) {
 			return true
 		}
@@ -29,7 +33,7 @@ func (s *Server) allowed(client netip.Addr) bool {
 			return true
 		}
 	}
-	return len(list) == 0
+	return len(access.Allow) == 0 && len(access.Users) > 0
 }
 
 // authorized checks a request against [access] users and answers it if that
@@ -40,27 +44,64 @@ func (s *Server) authorized(w http.ResponseWriter, r *http.Request, proxied bool
 	if len(users) == 0 {
 		return true
 	}
+	c := peerOf(r)
+	if !c.guarded() {
+		s.refusals.plain.Add(1)
+		refuse(w, r, http.StatusForbidden, registry.Denied, errPlain.Error())
+		return false
+	}
 	// Besides Proxy-Authorization the mirror takes Authorization, unless that
 	// holds something for a registry.
 	headers := []string{"Proxy-Authorization"}
 	if !proxied {
 		headers = append(headers, "Authorization")
 	}
+	shown := false
 	for _, name := range headers {
 		user, password, ok := basic(r.Header.Get(name))
-		if ok && s.users.valid(users, user, password) {
+		if !ok {
+			continue
+		}
+		v := s.users.check(c.client, users, user, password)
+		if v.ok {
 			r.Header.Del(name)
 			return true
 		}
+		if v.wait > 0 {
+			s.refusals.tooMany.Add(1)
+			seconds := int64((v.wait + time.Second - 1) / time.Second)
+			w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+			refuse(w, r, http.StatusTooManyRequests, registry.TooManyRequests, fmt.Sprintf("too many wrong passwords; try again in %d seconds", seconds))
+			return false
+		}
+		shown = true
+	}
+	why := "a name and password from [access] users are needed"
+	if shown {
+		s.refusals.password.Add(1)
+		why = "this name and password are not those of one of [access] users"
 	}
 	if proxied {
 		w.Header().Set("Proxy-Authenticate", `Basic realm="pulley"`)
-		http.Error(w, "pulley: a name and password from [access] users are needed", http.StatusProxyAuthRequired)
+		refuse(w, r, http.StatusProxyAuthRequired, registry.Unauthorized, why)
 	} else {
 		w.Header().Set("WWW-Authenticate", `Basic realm="pulley"`)
-		http.Error(w, "pulley: a name and password from [access] users are needed", http.StatusUnauthorized)
+		refuse(w, r, http.StatusUnauthorized, registry.Unauthorized, why)
 	}
 	return false
+}
+
+// errPlain answers who would have to send a password that others on the way could
+// read. It is no challenge: that would make clients send it.
+var errPlain = errors.New("names and passwords are taken over TLS only; use https:// to reach this port")
+
+// refuse answers a request that is not let in, registry clients in their own format.
+func refuse(w http.ResponseWriter, r *http.Request, status int, code registry.Code, message string) {
+	if r.Method != http.MethodConnect && r.URL.Host == "" && isRegistryPath(r.URL.Path) {
+		registry.Refuse(w, r, status, code, message)
+		return
+	}
+	http.Error(w, "pulley: "+message, status)
 }
 
 // basic reads a Basic credential.
@@ -69,42 +110,32 @@ func basic(header string) (user, password string, ok bool) {
 	return r.BasicAuth()
 }
 
-// passwords remembers which passwords were right: bcrypt takes tens of
-// milliseconds on purpose, and engines open a connection per request.
-type passwords struct {
-	mu    sync.Mutex
-	right map[[sha256.Size]byte]struct{}
-	slow  sync.Mutex // one guess at a time
+// Refusals count who was not let in since New.
+type Refusals struct {
+	Address  int64 // connections from where [access] lets nobody in
+	Plain    int64 // requests that would have needed a password, without TLS
+	Password int64 // wrong ones
+	TooMany  int64 // guesses that were not looked at, after too many wrong ones
 }
 
-// maxRemembered bounds passwords.right.
-const maxRemembered = 256
+// Refused says who was not let in.
+func (s *Server) Refused() Refusals {
+	n := &s.refusals
+	return Refusals{Address: n.address.Load(), Plain: n.plain.Load(), Password: n.password.Load(), TooMany: n.tooMany.Load()}
+}
 
-func (p *passwords) valid(users map[string]string, user, password string) bool {
-	hash, ok := users[user]
-	if !ok {
-		return false
+type refusals struct{ address, plain, password, tooMany atomic.Int64 }
+
+// CheckAccess says why the certificate of [access] cannot be used, nil without one.
+func (s *Server) CheckAccess() error {
+	a := s.opt.Settings().Access
+	if a.Cert == "" {
+		return nil
 	}
-	key := sha256.Sum256([]byte(hash + "\x00" + user + "\x00" + password))
-	p.mu.Lock()
-	_, known := p.right[key]
-	p.mu.Unlock()
-	if known {
-		return true
+	if _, err := tls.LoadX509KeyPair(a.Cert, a.Key); err != nil {
+		return fmt.Errorf("access: cert %s and key %s cannot be used: %w", a.Cert, a.Key, err)
 	}
-	p.slow.Lock()
-	err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password))
-	p.slow.Unlock()
-	if err != nil {
-		return false
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.right == nil || len(p.right) >= maxRemembered {
-		p.right = make(map[[sha256.Size]byte]struct{})
-	}
-	p.right[key] = struct{}{}
-	return true
+	return nil
 }
 
 // isOwnHost reports whether a Host header names this machine. A page in a
@@ -143,27 +174,44 @@ type doorCertificate struct {
 	pair      *tls.Certificate
 }
 
+// load returns the pair. While it cannot be read, as between the two steps of a
+// renewal, it is the one there was.
 func (d *doorCertificate) load(cert, key string) (*tls.Certificate, error) {
-	var changed [2]time.Time
-	for i, name := range []string{cert, key} {
-		st, err := os.Stat(name)
-		if err != nil {
-			return nil, err
-		}
-		changed[i] = st.ModTime()
-	}
 	d.mu.Lock()
-	have, fresh := d.pair, d.pair != nil && d.cert == cert && d.key == key && d.changed == changed
+	have, before := d.pair, d.changed
+	if d.cert != cert || d.key != key {
+		have = nil
+	}
 	d.mu.Unlock()
-	if fresh {
+	changed, err := changes(cert, key)
+	if err == nil && have != nil && before == changed {
 		return have, nil
 	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
+	var pair tls.Certificate
+	if err == nil {
+		pair, err = tls.LoadX509KeyPair(cert, key)
+	}
+	switch {
+	case err == nil:
+	case have != nil:
+		return have, nil
+	default:
 		return nil, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.cert, d.key, d.changed, d.pair = cert, key, changed, &pair
 	return &pair, nil
+}
+
+// changes are when two files were written last.
+func changes(names ...string) (at [2]time.Time, err error) {
+	for i, name := range names {
+		st, err := os.Stat(name)
+		if err != nil {
+			return at, err
+		}
+		at[i] = st.ModTime()
+	}
+	return at, nil
 }

@@ -36,6 +36,9 @@ type conn struct {
 	hello  hello
 }
 
+// guarded says that nobody on the way reads what the client sends.
+func (c *conn) guarded() bool { return c.state != nil || isLocal(c.client) }
+
 // fill reads once into an empty head, waiting no longer than d.
 func (c *conn) fill(d time.Duration) error {
 	if c.pos < len(c.head) {

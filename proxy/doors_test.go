@@ -325,8 +325,9 @@ func TestAnyUpgradeInAbsoluteForm(t *testing.T) {
 }
 
 func TestAllow(t *testing.T) {
-	for list, want := range map[string]bool{"": true, "192.0.2.0/24": true, "192.0.2.7": true, "198.51.100.0/24": false} {
+	for list, want := range map[string]bool{"": false, "192.0.2.0/24": true, "192.0.2.7": true, "198.51.100.0/24": false} {
 		p := newPort(t, options{listen: fromElsewhere, config: func(c *config.Config) {
+			c.Access.Allow = nil
 			if list != "" {
 				c.Access.Allow = []string{list}
 			}

@@ -81,18 +81,38 @@ func (r *run) serveOrigin(w http.ResponseWriter, req *http.Request) {
 			return
 		}
 		r.s.opt.Own.ServeHTTP(w, req)
+	case path == "/metrics":
+		r.serveMetrics(w, req)
 	case !r.s.authorized(w, req, false):
-	case path == "/v2" || strings.HasPrefix(path, "/v2/"):
+	case isRegistryPath(path):
 		if !r.s.isOwnHost(req.Host) {
 			registry.RefuseForeign(w, req)
 			return
 		}
 		r.s.opt.Registry.ServeMirror(w, req)
 	case r.refuseForeign(w, req):
-	case path == "/metrics":
-		r.s.opt.Own.ServeHTTP(w, req)
 	default:
 		http.Error(w, aboutPage, http.StatusNotFound)
+	}
+}
+
+func isRegistryPath(path string) bool { return path == "/v2" || strings.HasPrefix(path, "/v2/") }
+
+// serveMetrics answers clients on this machine, and those elsewhere that are one of
+// [access] users: an address alone is no proof of who asks. A page in a browser is
+// neither.
+func (r *run) serveMetrics(w http.ResponseWriter, req *http.Request) {
+	switch c := peerOf(req); {
+	case r.refuseForeign(w, req):
+	case registry.IsBrowser(req):
+		http.Error(w, "pulley: metrics are not for pages in browsers", http.StatusForbidden)
+	case req.Method != http.MethodGet && req.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "pulley: metrics are read only", http.StatusMethodNotAllowed)
+	case !isLocal(c.client) && len(r.s.opt.Settings().Access.Users) == 0:
+		http.Error(w, "pulley: metrics are for this machine, and from elsewhere for [access] users; there are none", http.StatusForbidden)
+	case isLocal(c.client) || r.s.authorized(w, req, false):
+		r.s.opt.Own.ServeHTTP(w, req)
 	}
 }
 

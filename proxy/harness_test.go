@@ -74,6 +74,7 @@ func newPort(t testing.TB, o options) *port {
 	p := &port{t: t, hosts: make(map[string]string), now: time.Now(), log: &syncBuffer{}}
 	cfg := &config.Config{
 		Listen: "127.0.0.1:5055", Enabled: true,
+		Access: config.Access{Allow: []string{"192.0.2.0/24"}}, // remoteClient
 		Registries: []config.Registry{
 			{Name: "docker.io", Hosts: []string{hubHost, "docker.io"}},
 			{Name: "plain", Hosts: []string{plainHost}, Insecure: true},

@@ -99,7 +99,8 @@ func (r *run) drain(ctx context.Context) {
 func (r *run) welcome(nc net.Conn) {
 	c := &conn{Conn: nc, run: r, door: doorHTTP, client: addrOf(nc.RemoteAddr())}
 	if !r.s.allowed(c.client) {
-		r.s.opt.Log.Warn("connection refused: its address is not in [access] allow", "client", c.client)
+		r.s.refusals.address.Add(1)
+		r.s.opt.Log.Warn("connection refused: [access] lets nobody in from its address", "client", c.client)
 		_ = nc.Close()
 		return
 	}

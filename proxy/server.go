@@ -102,7 +102,8 @@ type Server struct {
 	siteTLS  *tls.Config // for intercepted hosts
 	doorTLS  *tls.Config // for our own port
 	rejected rejections
-	users    passwords
+	users    *passwords
+	refusals refusals
 	own      ownAddresses
 	doorCert doorCertificate
 }
@@ -122,7 +123,7 @@ func New(o Options) (*Server, error) {
 		o.Own = http.NotFoundHandler()
 	}
 	o.Timeouts = o.Timeouts.withDefaults()
-	s := &Server{opt: o}
+	s := &Server{opt: o, users: newPasswords(o.Now)}
 	s.plain = newPlainTransports(s)
 	s.proxy = newGoproxy(s)
 	s.siteTLS = newSiteTLS()

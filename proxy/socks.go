@@ -21,7 +21,7 @@ func (r *run) socks(c *conn) {
 	}
 	client := &socksClient{conn: c}
 	server, err := socks5.New(&socks5.Config{
-		AuthMethods: r.s.socksAuth(),
+		AuthMethods: r.s.socksAuth(c),
 		Resolver:    unresolved{},
 		Logger:      slog.NewLogLogger(r.s.opt.Log.Handler(), slog.LevelDebug),
 		Dial: func(_ context.Context, _, addr string) (net.Conn, error) {
@@ -40,21 +40,44 @@ func (r *run) socks(c *conn) {
 }
 
 // socksAuth is what clients must show: nothing, or one of [access] users.
-func (s *Server) socksAuth() []socks5.Authenticator {
+func (s *Server) socksAuth(c *conn) []socks5.Authenticator {
 	users := s.opt.Settings().Access.Users
-	if len(users) == 0 {
+	switch {
+	case len(users) == 0:
 		return nil // go-socks5 then asks for nothing
+	case !c.guarded():
+		s.refusals.plain.Add(1)
+		s.opt.Log.Warn("SOCKS5 refused: "+errPlain.Error(), "client", c.client)
+		return []socks5.Authenticator{noMethod{}}
 	}
-	return []socks5.Authenticator{socks5.UserPassAuthenticator{Credentials: socksUsers{s, users}}}
+	return []socks5.Authenticator{socks5.UserPassAuthenticator{Credentials: socksUsers{s, c, users}}}
 }
 
 type socksUsers struct {
 	s     *Server
+	conn  *conn
 	users map[string]string
 }
 
 func (u socksUsers) Valid(user, password string) bool {
-	return u.s.users.valid(u.users, user, password)
+	v := u.s.users.check(u.conn.client, u.users, user, password)
+	switch {
+	case v.wait > 0:
+		u.s.refusals.tooMany.Add(1)
+	case !v.ok:
+		u.s.refusals.password.Add(1)
+	}
+	return v.ok
+}
+
+// noMethod is a method of authentication that nobody offers, so that a client is
+// told that none will do (RFC 1928, section 3) before it sends a password.
+type noMethod struct{}
+
+func (noMethod) GetCode() uint8 { return 0xff }
+
+func (noMethod) Authenticate(io.Reader, io.Writer) (*socks5.AuthContext, error) {
+	return nil, errPlain
 }
 
 // unresolved leaves names as they are: a nil address makes go-socks5 hand the

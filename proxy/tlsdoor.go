@@ -26,7 +26,11 @@ func newDoorTLS(s *Server) *tls.Config {
 		NextProtos: []string{"http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			if a := s.opt.Settings().Access; a.Cert != "" {
-				return s.doorCert.load(a.Cert, a.Key)
+				cert, err := s.doorCert.load(a.Cert, a.Key)
+				if err != nil {
+					s.opt.Log.Error("[access] cert cannot be used", "err", err)
+				}
+				return cert, err
 			}
 			// All of this machine's names share one leaf. A client that asks for
 			// another gets it too, and says what it misses.

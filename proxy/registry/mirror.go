@@ -24,7 +24,7 @@ func (h *Handler) ServeMirror(w http.ResponseWriter, r *http.Request) {
 	x := h.begin(w, r, "mirror")
 	defer x.end()
 	cfg := h.settings()
-	if isBrowser(r) {
+	if IsBrowser(r) {
 		refuse(http.StatusForbidden, Denied, "this is a registry for container engines, not for browsers").write(x, r)
 		return
 	}
@@ -47,6 +47,12 @@ func (h *Handler) ServeMirror(w http.ResponseWriter, r *http.Request) {
 // of ours (DNS rebinding).
 func RefuseForeign(w http.ResponseWriter, r *http.Request) {
 	refuse(http.StatusForbidden, Denied, "this is not "+strings.ToValidUTF8(r.Host, "?")+"; use this machine's address").write(w, r)
+}
+
+// Refuse answers a request that the port does not let in, in the format that
+// registry clients read.
+func Refuse(w http.ResponseWriter, r *http.Request, status int, code Code, message string) {
+	refuse(status, code, message).write(w, r)
 }
 
 // mirrorRequest finds out which registry and repository are meant. Nothing that

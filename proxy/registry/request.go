@@ -86,9 +86,9 @@ func (r *Request) unreachable(status int, why string) *refusalError {
 	return refuse(status, Unavailable, why)
 }
 
-// isBrowser says whether a page in a browser is behind the request; no engine
+// IsBrowser says whether a page in a browser is behind the request; no engine
 // sends these headers.
-func isBrowser(r *http.Request) bool {
+func IsBrowser(r *http.Request) bool {
 	if _, ok := r.Header["Origin"]; ok {
 		return true
 	}
