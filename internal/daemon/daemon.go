@@ -58,6 +58,7 @@ type Daemon struct {
 	port     *proxy.Server
 	history  *history
 	totals   *totals
+	metrics  *metrics
 	pause    *pause
 	changes  changes
 	unstored unstored
@@ -223,6 +224,7 @@ func (d *Daemon) join() (err error) {
 	})
 	d.history = newHistory(d.opt.Places.LogDir, func() int64 { return int64(settings().Log.MaxSize) }, d.opt.Log)
 	d.totals = newTotals(d.opt.Places.StateDir, d.opt.Now)
+	d.metrics = newMetrics(settings, d.opt.Version, &standing{d: d})
 	d.tally = newTally(d.cache, d.opt.Now, d.changes.tell)
 	d.handler, err = registry.New(registry.Options{
 		Settings: settings, Cache: d.cache, Sources: d.sources, Tokens: tokens, Network: d.egress,
@@ -233,7 +235,7 @@ func (d *Daemon) join() (err error) {
 	}
 	d.port, err = proxy.New(proxy.Options{
 		Settings: settings, CA: d.ca, Dial: d.egress.DialContext, Registry: d.handler,
-		Own: http.HandlerFunc(own), Now: d.opt.Now, Log: d.opt.Log,
+		Own: http.HandlerFunc(d.own), Now: d.opt.Now, Log: d.opt.Log,
 	})
 	if err != nil {
 		return err
@@ -249,12 +251,15 @@ func (d *Daemon) join() (err error) {
 }
 
 // own answers for what is neither proxy nor registry.
-func own(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != "/healthz" {
+func (d *Daemon) own(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/healthz":
+		_, _ = w.Write([]byte("ok\n"))
+	case "/metrics":
+		d.metrics.handler.ServeHTTP(w, r)
+	default:
 		http.NotFound(w, r)
-		return
 	}
-	_, _ = w.Write([]byte("ok\n"))
 }
 
 // record takes an answered request into history.
@@ -271,6 +276,7 @@ func (d *Daemon) record(e registry.Event) {
 	if who := d.disputed(e); who != "" {
 		event.Note = strings.TrimPrefix(event.Note+"; "+who, "; ")
 	}
+	d.metrics.count(&e)
 	d.totals.add(event)
 	d.history.record(event)
 	d.moved()

@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"pulley/internal/config"
 )
 
@@ -22,3 +24,6 @@ func PlacesOf(t testing.TB) config.Places {
 func OptionsIn(places config.Places) Options {
 	return Options{Places: places, Environ: []string{"PULLEY_LISTEN=127.0.0.1:0"}}
 }
+
+// Metrics are what the daemon shows Prometheus.
+func (d *Daemon) Metrics() prometheus.Gatherer { return d.metrics.registry }

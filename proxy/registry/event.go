@@ -42,6 +42,7 @@ type Event struct {
 	Note      string           `json:"note,omitempty"`       // what a person may want to know
 	Err       string           `json:"err,omitempty"`
 	Cause     Cause            `json:"cause,omitempty"` // what kind of thing went wrong; "" if nothing did
+	Passed    bool             `json:"-"`               // the origin's answer was handed on as it came, and nothing of it is kept
 	Unkept    string           `json:"-"`               // why nothing of it could be cached; "" else
 }
 

@@ -25,7 +25,7 @@ func (h *Handler) forwardThen(x *exchange, req *Request, settled func()) {
 		no.write(x, req.Request)
 		return
 	}
-	x.event.Source = fromOrigin
+	x.event.Source, x.event.Passed = fromOrigin, true
 	counted := &countedBody{x: x}
 	proxy := &httputil.ReverseProxy{
 		Transport:     h.opt.Network.Transport(req.Registry.Name),

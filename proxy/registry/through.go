@@ -65,7 +65,7 @@ func (h *Handler) through(req *Request) (*http.Response, error) {
 // give hands the origin's answer on.
 func (h *Handler) give(x *exchange, req *Request, rsp *http.Response) {
 	defer func() { _ = rsp.Body.Close() }()
-	x.event.Source = fromOrigin
+	x.event.Source, x.event.Passed = fromOrigin, true
 	copyHeader(x.Header(), rsp.Header, saidHeaders...)
 	for _, link := range rsp.Header.Values("Link") {
 		x.Header().Add("Link", req.homeLink(link))
