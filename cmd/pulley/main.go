@@ -33,13 +33,39 @@ type usageError struct{ err error }
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
-// exit says what went wrong in one line and returns the exit status: 0 done, 1 failed, 2 wrong usage.
+// failures are several things that went wrong side by side.
+type failures []error
+
+func (f failures) orNil() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return f
+}
+
+func (f failures) Unwrap() []error { return f }
+
+func (f failures) Error() string {
+	lines := make([]string, len(f))
+	for i, err := range f {
+		lines[i] = err.Error()
+	}
+	return strings.Join(lines, "; ")
+}
+
+// exit says what went wrong, each thing in one line, and returns the exit status: 0 done, 1 failed, 2 wrong usage.
 func exit(err error) int {
 	if err == nil {
 		return 0
 	}
-	line := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
-	fmt.Fprintln(os.Stderr, "pulley: "+line)
+	var several failures
+	if !errors.As(err, &several) {
+		several = failures{err}
+	}
+	for _, err := range several {
+		line := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+		fmt.Fprintln(os.Stderr, "pulley: "+line)
+	}
 	var usage usageError
 	if errors.As(err, &usage) {
 		return 2

@@ -53,7 +53,7 @@ func printStatus(w io.Writer, s control.State) {
 	if s.Cache.Dir == "" {
 		line("cache", "none: everything passes through")
 	} else {
-		line("cache", "%s, %s", fullness(s.Cache), s.Cache.Dir)
+		line("cache", "%s, %d images, %s saved, %s", fullness(s.Cache), s.Cache.Images, size(s.Cache.Saved), s.Cache.Dir)
 	}
 	for _, r := range s.Registries {
 		if r.Route != config.RouteAuto {
