@@ -126,16 +126,14 @@ func (s *Server) Refused() Refusals {
 
 type refusals struct{ address, plain, password, tooMany atomic.Int64 }
 
-// CheckAccess says why the certificate of [access] cannot be used, nil without one.
+// CheckAccess says why the certificate of [access] cannot be used as it is now, nil
+// without one. It reads the files only when they have changed.
 func (s *Server) CheckAccess() error {
 	a := s.opt.Settings().Access
 	if a.Cert == "" {
 		return nil
 	}
-	if _, err := tls.LoadX509KeyPair(a.Cert, a.Key); err != nil {
-		return fmt.Errorf("access: cert %s and key %s cannot be used: %w", a.Cert, a.Key, err)
-	}
-	return nil
+	return s.doorCert.check(a.Cert, a.Key, s.opt.Now())
 }
 
 // isOwnHost reports whether a Host header names this machine. A page in a
@@ -172,6 +170,32 @@ type doorCertificate struct {
 	cert, key string
 	changed   [2]time.Time
 	pair      *tls.Certificate
+
+	checked [2]time.Time // when the files had been written that looked was about
+	looked  error
+	ends    time.Time
+}
+
+// check says why the pair cannot be used as it lies there now.
+func (d *doorCertificate) check(cert, key string, now time.Time) error {
+	changed, err := changes(cert, key)
+	if err != nil {
+		return fmt.Errorf("access: the certificate cannot be read: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.checked != changed {
+		d.checked, d.looked, d.ends = changed, nil, time.Time{}
+		if pair, err := tls.LoadX509KeyPair(cert, key); err != nil {
+			d.looked = fmt.Errorf("access: cert %s and key %s cannot be used: %w", cert, key, err)
+		} else {
+			d.ends = pair.Leaf.NotAfter
+		}
+	}
+	if d.looked == nil && now.After(d.ends) {
+		return fmt.Errorf("access: cert %s ended on %s; renew it", cert, d.ends.Format(time.DateOnly))
+	}
+	return d.looked
 }
 
 // load returns the pair. While it cannot be read, as between the two steps of a

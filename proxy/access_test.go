@@ -256,4 +256,17 @@ func TestARenewalInTwoStepsInterruptsNothing(t *testing.T) {
 	if got := leaf(); got == before {
 		t.Error("the new certificate is not in force")
 	}
+	if err := p.s.CheckAccess(); err != nil {
+		t.Error(err)
+	}
+	p.advance(10 * 366 * 24 * time.Hour)
+	if err := p.s.CheckAccess(); err == nil || !strings.Contains(err.Error(), "ended on") {
+		t.Errorf("long after: %v", err)
+	}
+	if err := os.Remove(a.Key); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.s.CheckAccess(); err == nil || !strings.Contains(err.Error(), a.Key) {
+		t.Errorf("without its key: %v", err)
+	}
 }

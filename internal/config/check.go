@@ -89,6 +89,11 @@ func (k *checker) listen(c *Config) {
 	if (c.Access.Cert == "") != (c.Access.Key == "") {
 		k.fail("access", "cert and key belong together; give both or neither")
 	}
+	for key, path := range map[string]string{"access.cert": c.Access.Cert, "access.key": c.Access.Key} {
+		if path != "" && !filepath.IsAbs(path) {
+			k.fail(key, "%.60q is not a path from the root", path)
+		}
+	}
 	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
 		return
 	}

@@ -60,6 +60,9 @@ func (d *Daemon) problems() (list []control.Problem) {
 	if why := d.settings.Problem(); why != "" {
 		list = append(list, control.Problem{Kind: control.ProblemConfig, Text: why, Fix: "pulley config edit"})
 	}
+	if err := d.port.CheckAccess(); err != nil {
+		list = append(list, control.Problem{Kind: control.ProblemConfig, Text: err.Error(), Fix: "pulley config edit"})
+	}
 	if why := d.unstored.reason(d.opt.Now()); why != "" {
 		list = append(list, control.Problem{Kind: control.ProblemDisk, Text: why, Fix: "free some disk space, or: pulley config set cache.max_size 5GiB"})
 	}
