@@ -16,9 +16,10 @@ type account struct {
 func (s *store) account(n Name, root key) *account {
 	a := &account{records: make(map[key]record), links: make(map[key]links), manifest: make(map[key]bool), known: make(map[key]bool)}
 	uses := map[key]uint32{root: 1} // from within
-	s.walk(root, func(k key, l links, held bool) bool {
+	s.walk(root, func(at link, l links, held bool) bool {
+		k := at.key
 		a.records[k] = s.blob(k)
-		if !held && k != root {
+		if !at.manifest {
 			return true
 		}
 		a.manifest[k] = true

@@ -48,15 +48,15 @@ func (s *store) setBlob(k key, r record) {
 	s.set(tableBlobs, k[:], encodeRecord(r))
 }
 
-// put notes that a blob is stored: its stamp and times are r's; who brought it
-// too, if r says so.
+// put notes that a blob is stored: its stamp and times are r's; who brought it is
+// who did first.
 func (s *store) put(k key, r record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.blob(k)
 	r.stored = true
 	r.refs, r.manifest = old.refs, old.manifest
-	if r.from == "" && old.stored {
+	if old.stored {
 		r.from = old.from
 	}
 	r.proved = max(r.proved, old.proved)

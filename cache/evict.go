@@ -26,6 +26,12 @@ type victim struct {
 	partial bool     // a download at rest
 }
 
+// byUse is in which order they go; of what was used at the same moment as the books
+// sort it.
+func byUse(a, b victim) int {
+	return cmp.Or(cmp.Compare(a.used, b.used), cmp.Compare(a.image, b.image), a.key.compare(b.key))
+}
+
 // unwilling are candidates that turned out to be in use.
 type unwilling struct {
 	images map[imageKey]bool
@@ -71,14 +77,20 @@ func (c *Cache) shrink(enough func(freed int64) bool) (freed int64) {
 	not := unwilling{make(map[imageKey]bool), make(map[key]bool)}
 	for !enough(freed) {
 		some := c.victims(not)
-		for _, v := range some {
-			if enough(freed) {
-				break
-			}
-			freed += c.evict(v, not)
-		}
 		if len(some) == 0 {
 			break
+		}
+		for len(some) > 0 && !enough(freed) {
+			v := some[0]
+			some = some[1:]
+			n, again := c.evict(v, not)
+			freed += n
+			if v.used = again; again > 0 {
+				at, _ := slices.BinarySearchFunc(some, v, byUse)
+				if at < len(some) { // else it is among the next ones
+					some = slices.Insert(some, at, v)
+				}
+			}
 		}
 		if c.store.pending() > flushSoonAt/2 {
 			_, _ = c.store.flush(false) // a full disk: it stays in memory
@@ -121,7 +133,7 @@ func (c *Cache) victims(not unwilling) (out []victim) {
 		last = min(last, images[len(images)-1].used)
 	}
 	out = append(out, images...)
-	slices.SortStableFunc(out, func(a, b victim) int { return cmp.Compare(a.used, b.used) })
+	slices.SortFunc(out, byUse)
 	for len(out) > 1 && out[len(out)-1].used > last {
 		out = out[:len(out)-1]
 	}
@@ -146,61 +158,41 @@ func (s *store) oldest(n int, skip func(imageKey) bool) (out []victim) {
 }
 
 // evict removes a victim if it still is one, and says how many bytes that freed.
-func (c *Cache) evict(v victim, not unwilling) (freed int64) {
+// again: it was used more recently than the books knew, and its turn is then.
+func (c *Cache) evict(v victim, not unwilling) (freed, again int64) {
 	switch {
 	case v.image != "":
-		freed, ok := c.evictImage(v.image)
+		freed, again, ok := c.evictImage(v.image)
 		if !ok {
 			not.images[v.image] = true
 		}
-		return freed
+		return freed, again
 	case v.partial:
 		if c.evictPartial(v.key) {
-			return v.size
+			return v.size, 0
 		}
 	default:
 		if size, ok := c.evictBlob(v.key, true); ok {
-			return size
+			return size, 0
 		}
 	}
 	not.keys[v.key] = true
-	return 0
+	return 0, 0
 }
 
 // evictImage removes an image: its refs, and everything that is not another's. Not
-// ok: it is in use, or not to be had. One that was used more recently than the
-// catalogue knew takes its place in the order instead.
-func (c *Cache) evictImage(ik imageKey) (freed int64, ok bool) {
+// ok: it is in use, or not to be had.
+func (c *Cache) evictImage(ik imageKey) (freed, again int64, ok bool) {
 	n, root := ik.name(), ik.root()
 	if !c.fresh(n) { // somebody may have pinned it by hand
-		c.stale(n)
-		c.soon()
-		return 0, false
+		c.adoptLater(c.compareFolder(n)) // not now: that may need a lock that our caller has
 	}
-	s := c.store
-	s.mu.Lock()
-	i, there := s.image(ik)
-	a := s.account(n, root)
-	newest := i.used
-	for k := range a.manifest {
-		newest = max(newest, a.records[k].used)
-	}
-	for _, k := range a.parts {
-		part, _ := s.image(imageKeyOf(n, k))
-		newest = max(newest, part.used)
-	}
-	s.mu.Unlock()
+	a, again := c.store.lastUse(ik)
 	switch {
-	case !there || !i.evictable(n) || c.busy(a):
-		return 0, false
-	case newest > i.used:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if i, there = s.image(ik); there {
-			i.used = max(i.used, newest)
-			s.setImage(ik, i)
-		}
-		return 0, there
+	case c.busy(a):
+		return 0, 0, false
+	case again > 0:
+		return 0, again, true
 	}
 	gone, err := c.dropUnused(ik)
 	for _, k := range gone {
@@ -211,7 +203,31 @@ func (c *Cache) evictImage(ik imageKey) (freed int64, ok bool) {
 	if err != nil {
 		c.log.Warn("cache: cannot evict", "image", n.String(), "digest", root.digest(), "err", err)
 	}
-	return freed, err == nil
+	return freed, 0, err == nil
+}
+
+// lastUse looks whether something of an image was used more recently than the
+// image, and if so puts that right and says when.
+func (s *store) lastUse(ik imageKey) (a *account, newer int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := ik.name()
+	i, there := s.image(ik)
+	a = s.account(n, ik.root())
+	newest := i.used
+	for k := range a.manifest {
+		newest = max(newest, a.records[k].used)
+	}
+	for _, k := range a.parts {
+		part, _ := s.image(imageKeyOf(n, k))
+		newest = max(newest, part.used)
+	}
+	if !there || newest == i.used {
+		return a, 0
+	}
+	i.used = newest
+	s.setImage(ik, i)
+	return a, newest
 }
 
 // dropUnused takes an image away unless it was pinned or used meanwhile.

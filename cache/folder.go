@@ -80,12 +80,21 @@ func (c *Cache) stale(n Name) {
 	c.refs.stale[n] = true
 }
 
+// adoptLater has manifests adopted at the next Flush.
+func (c *Cache) adoptLater(roots []key) {
+	c.refs.staleMu.Lock()
+	defer c.refs.staleMu.Unlock()
+	c.refs.unread = append(c.refs.unread, roots...)
+	c.soon()
+}
+
 // refresh compares the folders that are stale.
 func (c *Cache) refresh() {
 	c.refs.staleMu.Lock()
-	names := c.refs.stale
-	c.refs.stale = nil
+	names, roots := c.refs.stale, c.refs.unread
+	c.refs.stale, c.refs.unread = nil, nil
 	c.refs.staleMu.Unlock()
+	c.adopt(roots...)
 	for n := range names {
 		c.readFolder(n)
 	}
@@ -136,6 +145,7 @@ func (c *Cache) compareFolder(n Name) (roots []key) {
 	}
 	for _, id := range gone {
 		s.dropRef(n, id, nil)
+		delete(c.refs.checked, c.tagPath(n, id))
 	}
 	s.setFolder(n, at)
 	return roots

@@ -67,15 +67,11 @@ func (c *Cache) Image(n Name, reference string) (Image, error) {
 		return Image{}, err
 	}
 	c.applyUses()
-	c.store.mu.Lock()
-	roots := append([]key{root}, c.store.account(n, root).parts...)
-	c.store.mu.Unlock()
-	for _, p := range c.imagesOf(n, roots) {
-		if p.Digest == root.digest() {
-			return p.Image, nil
-		}
+	p, ok := c.portray(n, root)
+	if !ok {
+		return Image{}, &MissError{Ref: ref, Reason: Absent}
 	}
-	return Image{}, &MissError{Ref: ref, Reason: Absent}
+	return p.Image, nil
 }
 
 // resolve finds the image that a tag or digest stands for. ref is the reference in
@@ -136,52 +132,29 @@ func (c *Cache) eachPortrait(f func(*portrait) error) error {
 	return nil
 }
 
-// imagesOf describes some images of one repository, without those that are part
-// of another one of them.
+// imagesOf describes the images of one repository, without those that are part of
+// another one of them.
 func (c *Cache) imagesOf(n Name, roots []key) (out []*portrait) {
-	parts := make(map[key]key) // manifests of an index → its root
-	all := make(map[key]*portrait, len(roots))
+	inner := make(map[key]bool)
 	for _, root := range roots {
-		p, ok := c.portray(n, root)
-		if !ok {
-			continue
-		}
-		all[root] = p
-		if len(roots) > 1 && p.index {
-			for _, m := range p.inner {
-				parts[m] = root
-			}
-		}
-	}
-	for _, root := range roots {
-		p := all[root]
-		if p == nil {
-			continue
-		}
-		if whole := all[parts[root]]; whole != nil && whole != p && len(p.Tags) == 0 && !p.Pinned {
-			whole.Saved += p.Saved
-			if p.Used.After(whole.Used) {
-				whole.Used = p.Used
-			}
-			p.hidden = true
-		}
-	}
-	for _, root := range roots {
-		if p := all[root]; p != nil && !p.hidden {
+		if p, ok := c.portray(n, root); ok {
 			out = append(out, p)
+			for _, k := range p.inner {
+				inner[k] = true
+			}
 		}
 	}
-	return out
+	return slices.DeleteFunc(out, func(p *portrait) bool { return p.part && inner[p.root] })
 }
 
 // portrait is an image being described.
 type portrait struct {
 	Image
-	index    bool
+	root     key
 	inner    []key // manifests below the root
 	rootSize int64
 	wrapped  bool // something may stand for it in index.json
-	hidden   bool // part of another one
+	part     bool // it may be part of another one
 }
 
 // portray describes an image.
@@ -204,9 +177,9 @@ func (s *store) portray(n Name, root key) (p *portrait, ask key, ok bool) {
 	if !ok {
 		return nil, ask, false
 	}
-	p = &portrait{Image: Image{
+	p = &portrait{root: root, part: i.part(), Image: Image{
 		Name: n, Digest: root.digest(), Pinned: !i.evictable(n), Saved: i.saved,
-		First: moment(i.first), Used: moment(i.used), Checked: moment(i.checked),
+		First: moment(i.first), Checked: moment(i.checked),
 		Sources: make(map[string]int64),
 	}}
 	for _, r := range i.refs {
@@ -216,18 +189,23 @@ func (s *store) portray(n Name, root key) (p *portrait, ask key, ok bool) {
 	}
 	slices.Sort(p.Tags)
 	a := s.account(n, root)
+	for _, k := range a.parts {
+		part, _ := s.image(imageKeyOf(n, k))
+		p.Saved += part.saved
+		i.used = max(i.used, part.used)
+	}
 	p.inner, p.Size, p.Own = a.manifests, a.size, a.own
 	for k, r := range a.records {
 		if r.stored {
 			addShares(p.Sources, r.from, r.size)
-			if a.manifest[k] && r.used > i.used {
-				p.Used = moment(r.used)
-				i.used = r.used
+			if a.manifest[k] {
+				i.used = max(i.used, r.used)
 			}
 		}
 	}
+	p.Used = moment(i.used)
 	l, held := s.links(root)
-	p.MediaType, p.index, p.wrapped = l.mediaType, l.index, l.wrapper != ""
+	p.MediaType, p.wrapped = l.mediaType, l.wrapper != ""
 	p.rootSize = a.records[root].size
 	if !held || !a.records[root].stored {
 		return p, ask, true

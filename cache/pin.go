@@ -62,7 +62,7 @@ func (c *Cache) pinRef(n Name, id string, root key, on bool) error {
 		return err
 	}
 	t.Pinned = on
-	return c.writeTag(t, ref, path)
+	return c.writeTag(t, ref, path, c.now())
 }
 
 // Hold keeps a blob from being evicted until release is called, whether it is

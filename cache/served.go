@@ -90,7 +90,7 @@ func (c *Cache) applyUses() {
 func (c *Cache) imageOf(n Name, k key) (root key, ok bool) {
 	s := c.store
 	self, exact := s.image(imageKeyOf(n, k))
-	if exact && slices.ContainsFunc(self.refs, func(r imageRef) bool { return !isLink(r.id) }) {
+	if exact && !self.part() {
 		return k, true
 	}
 	has := func(root key) bool {
@@ -129,8 +129,8 @@ func (s *store) rank(k key) int {
 // contains reports whether k can be reached from a manifest. Needs mu.
 func (s *store) contains(root, k key) bool {
 	found := false
-	s.walk(root, func(at key, _ links, _ bool) bool {
-		found = found || at == k
+	s.walk(root, func(at link, _ links, _ bool) bool {
+		found = found || at.key == k
 		return !found
 	})
 	return found
@@ -138,7 +138,7 @@ func (s *store) contains(root, k key) bool {
 
 // walk calls f for everything below a manifest, itself included, each once, with
 // what it points at if it is a manifest that is held; until f says no. Needs mu.
-func (s *store) walk(root key, f func(k key, l links, held bool) bool) {
+func (s *store) walk(root key, f func(at link, l links, held bool) bool) {
 	seen := map[key]bool{root: true}
 	for todo := []link{{key: root, manifest: true}}; len(todo) > 0; {
 		at := todo[len(todo)-1]
@@ -148,7 +148,7 @@ func (s *store) walk(root key, f func(k key, l links, held bool) bool) {
 		if at.manifest {
 			l, held = s.links(at.key)
 		}
-		if !f(at.key, l, held) {
+		if !f(at, l, held) {
 			return
 		}
 		for _, list := range [][]link{l.manifests, l.blobs} {

@@ -49,6 +49,7 @@ type refCache struct {
 
 	staleMu sync.Mutex // taken last
 	stale   map[Name]bool
+	unread  []key         // manifests that are to be adopted
 	moved   map[Name]bool // refs changed: what reach says is old
 }
 
@@ -110,14 +111,14 @@ func (c *Cache) setTag(t Tag, ref string, k key) error {
 		c.soon()
 		return nil
 	}
-	return c.writeTag(t, ref, path)
+	return c.writeTag(t, ref, path, now)
 }
 
-// writeTag needs refs.mu.
-func (c *Cache) writeTag(t Tag, ref, path string) error {
+// writeTag writes the file of a tag that was used at some time. Needs refs.mu.
+func (c *Cache) writeTag(t Tag, ref, path string, used time.Time) error {
 	r := refFile{Reference: ref, Digest: t.Digest, MediaType: t.MediaType, Size: t.Size, Checked: t.Checked.UTC(), Stored: t.Stored.UTC(), Pinned: t.Pinned}
 	row := rowOf(r)
-	row.used = max(row.used, c.now().UnixNano())
+	row.used = max(row.used, used.UnixNano())
 	return c.changeRefs(t.Name, func() error {
 		if err := c.makeRefDir(filepath.Dir(path)); err != nil {
 			return err
@@ -324,17 +325,28 @@ func (c *Cache) readRefs(n Name) []refFile {
 	return refs
 }
 
-// flushTags writes the check times that lag behind.
+// flushTags writes the check times that lag behind. A tag whose file somebody
+// removed meanwhile stays removed.
 func (c *Cache) flushTags() error {
 	c.refs.mu.Lock()
 	defer c.refs.mu.Unlock()
 	var errs error
 	for path, t := range c.refs.checked {
+		if !exists(path) && !exists(besides(path)) {
+			delete(c.refs.checked, path)
+			c.stale(t.Name)
+			continue
+		}
 		ref, err := t.tagged(t.Tag)
 		if err == nil {
-			err = c.writeTag(t, ref, path)
+			err = c.writeTag(t, ref, path, t.Checked)
 		}
 		errs = errors.Join(errs, err)
 	}
 	return errs
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
