@@ -29,6 +29,8 @@ type Asker struct {
 	// Own asker has one when it proved those credentials while the origin
 	// could not be reached.
 	Subject string
+
+	refresh string // an identity token, if Authorization is that
 }
 
 // anonymous says that the origin is asked on nobody's behalf.

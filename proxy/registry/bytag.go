@@ -11,7 +11,7 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 	k := tagKey{req.cacheName(), req.Reference, classOf(req.Header.Values("Accept"))}
 	last, held := h.shelf.latest(k)
 	ttl := h.settings().Cache.TagTTL
-	if held && h.now().Sub(last.Checked) < ttl && h.ledger.admits(req.name(), req.Asker) {
+	if held && !req.Fresh && h.now().Sub(last.Checked) < ttl && h.ledger.admits(req.name(), req.Asker) {
 		if req.head() {
 			return &found{entry: last}, nil
 		}

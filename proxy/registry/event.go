@@ -83,6 +83,14 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, door string) *ex
 	}
 }
 
+// account is an exchange that nothing is written to: for what no client asked for.
+func (h *Handler) account(req *Request) *exchange {
+	now := h.now()
+	x := &exchange{begun: now, record: h.opt.Record, now: h.now, event: Event{Time: now, Door: req.Door, Agent: req.UserAgent(), Method: req.Method}}
+	x.about(req)
+	return x
+}
+
 // end hands the event on; deferred, so that a handler that aborts its
 // connection by a panic is recorded too.
 func (x *exchange) end() {

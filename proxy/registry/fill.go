@@ -48,7 +48,7 @@ func (s *drives) of(h *Handler, f *cache.Fill) *drive {
 	defer s.mu.Unlock()
 	d := s.by[f]
 	if d == nil {
-		d = &drive{h: h, fill: f, answered: make(chan struct{}), begun: h.now()}
+		d = &drive{h: h, fill: f, answered: make(chan struct{}), over: make(chan struct{}), begun: h.now()}
 		d.total.Store(-1)
 		select {
 		case <-f.Done(): // its drive has ended and gone: nobody would remove this one
@@ -83,6 +83,10 @@ type drive struct {
 	h     *Handler
 	fill  *cache.Fill
 	begun time.Time
+
+	over   chan struct{} // closed when it has ended and its books are closed
+	result error         // why, once it is over; nil: stored, or given up
+	payers int           // on whose account the rest is, guarded by mu
 
 	answered chan struct{} // closed when a source has begun to answer
 	once     sync.Once
@@ -221,6 +225,14 @@ func (d *drive) end(err error) {
 	if err != nil {
 		h.log.Info("download ended early", "digest", d.fill.Digest(), "err", err)
 	}
+	d.result = err
+	defer close(d.over)
+	d.mu.Lock()
+	paid := d.payers > 0
+	d.mu.Unlock()
+	if paid {
+		return
+	}
 	// What came after the last asker had left is on nobody's account yet.
 	if fetched := d.tale.bill(); (len(fetched) > 0 || err != nil) && h.opt.Record != nil {
 		e := Event{
@@ -235,6 +247,14 @@ func (d *drive) end(err error) {
 		}
 		h.opt.Record(e)
 	}
+}
+
+// pays says that somebody is there, or (-1) has left, who takes what the download
+// costs on an account of its own when it is over.
+func (d *drive) pays(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.payers += n
 }
 
 func (d *drive) received(src fetch.Source, n int) {

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -41,8 +40,7 @@ func (h *Handler) limitAdvice(req *Request, status *source.StatusError) string {
 	if i := slices.IndexFunc(req.Registry.Mirrors, free); i >= 0 && h.public(req) && len(h.mirrors(req)) == 0 {
 		help += ", a mirror goes round it: pulley mirror on " + req.Registry.Mirrors[i].Name
 	}
-	return fmt.Sprintf("%s: pulley: %s's limit is used up; try again %s; %s",
-		cmp.Or(status.Message, "too many requests"), req.Registry.Name, when, help)
+	return fmt.Sprintf("%s's limit is used up; try again %s; %s", req.Registry.Name, when, help)
 }
 
 // silentFor is what a client that waits without a word is told to wait each time.

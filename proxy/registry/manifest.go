@@ -52,22 +52,8 @@ func (h *Handler) serveManifest(x *exchange, req *Request) {
 		h.answerError(x, req, err)
 		return
 	}
-	x.event.Digest = f.Digest
-	if f.header == nil {
-		x.event.Source = fromCache
-	} else {
-		x.event.Source, x.event.Way = cmp.Or(f.from, fromOrigin), f.way
-		if f.led {
-			x.fetched(x.event.Source, int64(len(f.body)))
-		}
-		copyLimits(x.Header(), f.header)
-		if l, said := source.ParseRateLimit(f.header, h.now()); said && x.event.Source == fromOrigin && l.Remaining >= 0 {
-			x.event.PullsLeft = &l.Remaining
-		}
-	}
-	if f.note != "" {
-		x.note(f.note)
-	}
+	x.resolved(h, f)
+	copyLimits(x.Header(), f.header)
 	if f.stale {
 		x.Header().Set("Warning", `110 pulley "`+strings.ReplaceAll(f.note, `"`, "'")+`"`)
 	}
@@ -83,6 +69,25 @@ func (h *Handler) serveManifest(x *exchange, req *Request) {
 		return
 	}
 	x.fail(b.serve(x, req.Request, nil))
+}
+
+// resolved takes down where a manifest came from.
+func (x *exchange) resolved(h *Handler, f *found) {
+	x.event.Digest = f.Digest
+	if f.note != "" {
+		x.note(f.note)
+	}
+	if f.header == nil {
+		x.event.Source = fromCache
+		return
+	}
+	x.event.Source, x.event.Way = cmp.Or(f.from, fromOrigin), f.way
+	if f.led {
+		x.fetched(x.event.Source, int64(len(f.body)))
+	}
+	if l, said := source.ParseRateLimit(f.header, h.now()); said && x.event.Source == fromOrigin && l.Remaining >= 0 {
+		x.event.PullsLeft = &l.Remaining
+	}
 }
 
 // manifest resolves a reference for the request's asker.

@@ -25,6 +25,8 @@ type Request struct {
 	Named Named
 	// Uncached passes the request through without looking at the cache.
 	Uncached bool
+	// Fresh has the origin asked about a tag, however short ago it spoke of it.
+	Fresh bool
 
 	*http.Request
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"pulley/internal/config"
 	"pulley/proxy/egress"
 	"pulley/proxy/fetch"
 	"pulley/proxy/source"
@@ -41,8 +40,11 @@ func (w Waits) withDefaults() Waits {
 var errOffline = errors.New("the registry is switched to offline")
 
 func (a Asker) identity() source.Identity {
-	if a.anonymous() {
+	switch {
+	case a.anonymous():
 		return source.Anonymous()
+	case a.refresh != "":
+		return source.Refresh(a.refresh)
 	}
 	return source.Client(a.Authorization)
 }
@@ -309,8 +311,7 @@ func (h *Handler) answerError(x *exchange, req *Request, err error) {
 		return
 	}
 	if errors.Is(err, errOffline) && (req.Named != NotMirror || h.admitsOffline(req)) {
-		refuse(http.StatusNotFound, req.unknownCode(), "not in the cache, and "+req.Registry.Name+" is switched to offline; try: pulley route "+
-			req.Registry.Name+" "+config.RouteAuto).write(x, req.Request)
+		refuse(http.StatusNotFound, req.unknownCode(), "not in the cache, and "+switchedOff(req.Registry.Name)).write(x, req.Request)
 		return
 	}
 	if req.Named == NotMirror && !h.admitsOffline(req) && unreached(err) {
@@ -371,7 +372,7 @@ func (h *Handler) saidNo(req *Request, status *source.StatusError) *refusalError
 		}
 	}
 	if status.Status == http.StatusTooManyRequests {
-		message = h.limitAdvice(req, status)
+		message = cmp.Or(status.Message, "too many requests") + ": pulley: " + h.limitAdvice(req, status)
 	}
 	no := refuse(status.Status, code, message)
 	no.header = http.Header{}

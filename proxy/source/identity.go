@@ -65,3 +65,14 @@ func (id Identity) credentials() (token.Credentials, bool) {
 	}
 	return token.FromBasic(id.authorization)
 }
+
+// Refresh is the identity of somebody with an identity token, as docker's login
+// keeps it: the origin's token service alone sees it.
+func Refresh(identityToken string) Identity { return Identity{refresh: identityToken} }
+
+// RefreshToken is the identity token in what is handed on like an Authorization
+// header: "Refresh " and the token. No client sends such a header.
+func RefreshToken(authorization string) (identityToken string, ok bool) {
+	scheme, rest, _ := strings.Cut(authorization, " ")
+	return rest, rest != "" && strings.EqualFold(scheme, "Refresh")
+}

@@ -25,6 +25,18 @@ type Image struct {
 	Digest     digest.Digest    // "" if there is a tag
 }
 
+// String is the reference in full: "docker.io/library/debian:12".
+func (i Image) String() string {
+	name := i.Host + "/" + i.Repository
+	switch {
+	case i.Digest != "":
+		return name + "@" + string(i.Digest)
+	case i.Tag != "":
+		return name + ":" + i.Tag
+	}
+	return name
+}
+
 // ParseImage resolves an image as Docker does: "debian" is
 // docker.io/library/debian:latest, and of a tag with a digest the digest counts.
 func ParseImage(cfg *config.Config, name string) (Image, error) {
