@@ -65,6 +65,7 @@ type exported struct {
 
 // fetchMissing completes images that are to be exported. How far that is stands on stderr: stdout may be the tar's.
 func (a *app) fetchMissing(cmd *cobra.Command, c *client.Client, e control.Export) error {
+	e.Credentials = logins(cmd, e.Images)
 	show := a.newProgress(cmd.ErrOrStderr(), "export")
 	defer show.close()
 	pulled, err := c.FetchMissing(cmd.Context(), e, show.pulling)

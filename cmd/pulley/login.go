@@ -10,6 +10,7 @@ import (
 	"github.com/distribution/reference"
 	dockerconfig "github.com/docker/cli/cli/config"
 	"github.com/docker/cli/cli/config/configfile"
+	"github.com/spf13/cobra"
 
 	"pulley/internal/control"
 )
@@ -59,6 +60,15 @@ func credentials(ctx context.Context, images []string) (found map[string]control
 	return found, warnings
 }
 
+// logins are the person's own for these images; what is wrong with them is told on stderr.
+func logins(cmd *cobra.Command, images []string) map[string]control.Secret {
+	found, warnings := credentials(cmd.Context(), images)
+	for _, warning := range warnings {
+		_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "pulley: "+warning)
+	}
+	return found
+}
+
 // login asks docker's configuration for one host. A helper is a program that cannot be told to hurry: it is left behind
 // when it takes too long.
 func login(ctx context.Context, file *configfile.ConfigFile, host string) (control.Secret, bool) {
@@ -73,17 +83,15 @@ func login(ctx context.Context, file *configfile.ConfigFile, host string) (contr
 	answered := make(chan answer, 1)
 	go func() {
 		auth, err := file.GetAuthConfig(key)
-		password := auth.Password
-		if auth.IdentityToken != "" {
-			password = auth.IdentityToken // registries that give these take them as a password
-		}
 		switch {
 		case err != nil:
 			answered <- answer{}
+		case auth.IdentityToken != "":
+			answered <- answer{control.Secret("Refresh " + auth.IdentityToken), true}
 		case auth.RegistryToken != "":
 			answered <- answer{control.Secret("Bearer " + auth.RegistryToken), true}
-		case auth.Username != "" && password != "":
-			answered <- answer{control.Secret("Basic " + base64.StdEncoding.EncodeToString([]byte(auth.Username+":"+password))), true}
+		case auth.Username != "" && auth.Password != "":
+			answered <- answer{control.Secret("Basic " + base64.StdEncoding.EncodeToString([]byte(auth.Username+":"+auth.Password))), true}
 		default:
 			answered <- answer{"", true}
 		}

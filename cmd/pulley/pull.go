@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -159,11 +158,7 @@ func (a *app) runPull(cmd *cobra.Command, c *client.Client, p control.Pull, fail
 	for i, image := range p.Images {
 		names[i] = image.Image
 	}
-	var warnings []string
-	p.Credentials, warnings = credentials(cmd.Context(), names)
-	for _, warning := range warnings {
-		_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "pulley: "+warning)
-	}
+	p.Credentials = logins(cmd, names)
 	show := a.newProgress(cmd.OutOrStdout(), "pull")
 	defer show.close()
 	pulled, err := c.Pull(cmd.Context(), p, show.pulling)

@@ -63,7 +63,7 @@ type PullImage struct {
 	All       bool     `json:"all,omitempty"`       // every platform that there is
 }
 
-// Secret is an Authorization header. It prints as nothing that could be used.
+// Secret is an Authorization header, or "Refresh " with an identity token as docker's login keeps it. It prints as nothing that could be used.
 type Secret string
 
 const redacted = "[secret]"
@@ -115,6 +115,8 @@ type Export struct {
 	Images    []string `json:"images"`
 	Platforms []string `json:"platforms,omitempty"` // none: that of the daemon's machine
 	All       bool     `json:"all,omitempty"`       // every platform that there is
+	// Credentials are as those of a Pull, for what has to be fetched.
+	Credentials map[string]Secret `json:"credentials,omitempty"`
 }
 
 // ExportDone is the trailer of the tar's answer that says that it is whole: ExportWhole, or why not.

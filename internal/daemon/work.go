@@ -13,9 +13,6 @@ var errLater = errors.New("not in this version")
 func (d *Daemon) Verify(ctx context.Context, v control.Verify, progress func(control.Verifying)) (control.Verified, error) {
 	return control.Verified{}, errLater
 }
-func (d *Daemon) Pull(ctx context.Context, p control.Pull, progress func(control.Pulling)) (control.Pulled, error) {
-	return control.Pulled{}, errLater
-}
 func (d *Daemon) FetchMissing(ctx context.Context, e control.Export, progress func(control.Pulling)) (control.Pulled, error) {
 	return control.Pulled{}, errLater
 }
