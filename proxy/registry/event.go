@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+
+	"pulley/cache"
 )
 
 // Event is one answered request, or (Door "fill") what was fetched for nobody
@@ -51,6 +53,8 @@ const (
 	fromCache  = "cache"
 	fromOrigin = "origin"
 	shared     = "shared" // a download that another request had begun
+
+	fromClient = "push" // of a manifest, in the cache's books
 )
 
 // exchange is one request being answered: the ResponseWriter that everything
@@ -62,6 +66,16 @@ type exchange struct {
 	begun  time.Time
 	record func(Event)
 	now    func() time.Time
+
+	cache *cache.Cache // that is to know of what was served; nil: none
+	name  cache.Name
+}
+
+// countsFor has the cache know what is served of it.
+func (x *exchange) countsFor(c *cache.Cache, req *Request) {
+	if req.What == Manifest || req.What == Blob {
+		x.cache, x.name = c, req.cacheName()
+	}
 }
 
 // maxAgent is enough to tell engines and their versions apart.
@@ -97,6 +111,9 @@ func (x *exchange) end() {
 	x.event.Duration = x.now().Sub(x.begun)
 	if x.event.Source == fromCache {
 		x.event.FromCache = x.event.Bytes
+	}
+	if x.cache != nil && x.event.Status/100 == 2 && x.event.Digest != "" {
+		x.cache.Served(x.name, x.event.Digest, x.event.FromCache)
 	}
 	x.cause(causeOfStatus(x.event.Status))
 	if x.record != nil {

@@ -225,6 +225,9 @@ func (d *drive) end(err error) {
 	if err != nil {
 		h.log.Info("download ended early", "digest", d.fill.Digest(), "err", err)
 	}
+	if err == nil && d.proved() {
+		d.tellStored()
+	}
 	d.result = err
 	defer close(d.over)
 	d.mu.Lock()
@@ -246,6 +249,17 @@ func (d *drive) end(err error) {
 			e.Err, e.Cause = err.Error(), causeOf(err)
 		}
 		h.opt.Record(e)
+	}
+}
+
+// tellStored says under which names the blob came into the cache.
+func (d *drive) tellStored() {
+	told := map[string]bool{}
+	for _, a := range d.asked() {
+		if name := a.name(); !told[name] {
+			told[name] = true
+			d.h.tellStored(a.home, d.fill.Digest())
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
@@ -43,6 +44,11 @@ type Options struct {
 	Waits    Waits
 	Record   func(Event) // called once per request, at its end, concurrently; nil: not
 	Moved    func()      // called when a download begins and when it ends, concurrently; nil: not
+	// Stored is called after a blob or manifest came into the cache from a registry
+	// (not from a client), with what it was asked for as and whether anybody may
+	// know of that; concurrently, by those who have it to serve: it must not wait.
+	// Nil: not.
+	Stored func(n cache.Name, d digest.Digest, public bool)
 }
 
 // Handler answers registry requests from all doors. It is safe for concurrent
@@ -247,6 +253,7 @@ func (h *Handler) serve(x *exchange, req *Request) {
 		h.passThrough(x, req)
 		return
 	}
+	x.countsFor(h.cache, req)
 	switch req.What {
 	case Manifest:
 		h.serveManifest(x, req)

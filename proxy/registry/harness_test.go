@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	"go.uber.org/goleak"
 
 	"pulley/cache"
@@ -41,7 +42,9 @@ type room struct {
 	hub  *hubtest.Hub
 	dir  string
 	kept *cache.Options
-	wait registry.Waits
+
+	stored func(cache.Name, digest.Digest, bool)
+	wait   registry.Waits
 
 	mu     sync.Mutex
 	cfg    *config.Config
@@ -100,7 +103,7 @@ func (r *room) open() {
 	})
 	r.handler, err = registry.New(registry.Options{
 		Settings: r.settings, Cache: r.cache, Sources: r.sources, Tokens: tokens, Network: r.egress,
-		StateDir: filepath.Join(r.dir, "state"), Now: r.now, Record: r.record, Waits: r.wait,
+		StateDir: filepath.Join(r.dir, "state"), Now: r.now, Record: r.record, Waits: r.wait, Stored: r.stored,
 	})
 	if err != nil {
 		r.t.Fatal(err)

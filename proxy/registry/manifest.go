@@ -264,9 +264,12 @@ func (h *Handler) keepManifest(req *Request, k tagKey, f *found) {
 	if digest.FromBytes(f.body) != f.Digest {
 		return
 	}
-	if err := h.cache.Put(f.Digest, f.body); err != nil {
+	if err := h.cache.PutFrom(f.Digest, f.body, f.from); err != nil {
 		h.warn(err)
 		return
+	}
+	if f.from != fromClient {
+		h.tellStored(req.home(), f.Digest)
 	}
 	if digest.Digest(k.tag) == f.Digest {
 		h.warn(h.cache.Link(k.name, f.Digest, f.MediaType))
@@ -274,6 +277,13 @@ func (h *Handler) keepManifest(req *Request, k tagKey, f *found) {
 		return
 	}
 	h.noteTag(req, k, f.entry, true)
+}
+
+// tellStored says that something came into the cache.
+func (h *Handler) tellStored(of home, d digest.Digest) {
+	if h.opt.Stored != nil {
+		h.opt.Stored(of.cacheName(), d, h.tellable(of))
+	}
 }
 
 // manifestHeader is what of the client's header matters for a manifest.

@@ -48,7 +48,7 @@ func (h *Handler) pushed(req *Request, copied *teeBody) {
 	if req.Digest != "" && req.Digest != d {
 		return
 	}
-	f := &found{body: body, entry: entry{Digest: d, MediaType: req.Header.Get("Content-Type"), Size: int64(len(body))}}
+	f := &found{body: body, from: fromClient, entry: entry{Digest: d, MediaType: req.Header.Get("Content-Type"), Size: int64(len(body))}}
 	if req.Digest == "" {
 		h.warn(h.shelf.forget(name, req.Reference))
 	}
