@@ -43,24 +43,36 @@ func start(t *testing.T, prepare func(config.Places)) *running {
 	t.Helper()
 	hub := hubtest.Start(t)
 	places := daemon.PlacesOf(t)
-	text := fmt.Sprintf("listen = \"127.0.0.1:0\"\n[fetch]\nextra_roots = [%q]\n", hub.RootsFile())
-	for _, host := range hub.Hosts() {
-		text += fmt.Sprintf("[[address]]\nhost = %q\nuse = [%q]\n", host, hub.Addr())
-	}
+	text := fmt.Sprintf("listen = \"127.0.0.1:0\"\n[fetch]\nextra_roots = [%q]\n", hub.RootsFile()) + addresses(hub)
 	if err := os.WriteFile(places.ConfigFile, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if prepare != nil {
 		prepare(places)
 	}
-	d, err := daemon.New(daemon.Options{Places: places, Version: "test"})
+	return serve(t, hub, daemon.Options{Places: places, Version: "test"}, func(*daemon.Daemon) {})
+}
+
+// addresses are the settings by which a daemon finds a hub.
+func addresses(hub *hubtest.Hub) (text string) {
+	for _, host := range hub.Hosts() {
+		text += fmt.Sprintf("[[address]]\nhost = %q\nuse = [%q]\n", host, hub.Addr())
+	}
+	return text
+}
+
+// serve runs a daemon until the test ends; change may do something to it before.
+func serve(t *testing.T, hub *hubtest.Hub, o daemon.Options, change func(*daemon.Daemon)) *running {
+	t.Helper()
+	d, err := daemon.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	change(d)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
-	r := &running{Daemon: d, hub: hub, places: places, client: &http.Client{Transport: &http.Transport{}}, stop: stop}
+	r := &running{Daemon: d, hub: hub, places: o.Places, client: &http.Client{Transport: &http.Transport{}}, stop: stop}
 	r.ended = sync.OnceFunc(func() {
 		if err := <-ended; err != nil {
 			t.Errorf("Run: %v", err)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"net"
 	"os"
 	"testing"
 
@@ -23,6 +24,25 @@ func PlacesOf(t testing.TB) config.Places {
 // OptionsIn are a daemon's there, on a port of its own.
 func OptionsIn(places config.Places) Options {
 	return Options{Places: places, Environ: []string{"PULLEY_LISTEN=127.0.0.1:0"}}
+}
+
+// FromElsewhere makes every client one that is not on this machine. It must be called before Run.
+func (d *Daemon) FromElsewhere() { d.listener = elsewhere{d.listener} }
+
+type elsewhere struct{ net.Listener }
+
+func (l elsewhere) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return elsewhereConn{c.(*net.TCPConn)}, nil
+}
+
+type elsewhereConn struct{ *net.TCPConn }
+
+func (elsewhereConn) RemoteAddr() net.Addr {
+	return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 40000}
 }
 
 // Metrics are what the daemon shows Prometheus.

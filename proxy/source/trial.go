@@ -107,7 +107,7 @@ func (s *Set) try(ctx context.Context, p *Place, image string, r *Report) (err e
 	r.Image = image
 	here, err := p.digestOf(ctx, repo, tag)
 	if err != nil {
-		return err
+		return p.unwelcome(err)
 	}
 	if p.mirror != nil {
 		s.compare(ctx, p, repo, tag, here, r)
@@ -117,6 +117,18 @@ func (s *Set) try(ctx context.Context, p *Place, image string, r *Report) (err e
 		return err
 	}
 	return p.fetch(ctx, repo, layer, r)
+}
+
+// unwelcome says what a mirror's 401 is about: the answer to a HEAD has no words.
+func (p *Place) unwelcome(err error) error {
+	var status *StatusError
+	switch {
+	case p.mirror == nil || !errors.As(err, &status) || status.Elsewhere || status.Status != http.StatusUnauthorized:
+		return err
+	case p.mirror.Auth == "":
+		return fmt.Errorf("%w; it wants a name and password, and the settings have no auth for it", err)
+	}
+	return fmt.Errorf("%w; it does not take the name and password from auth = %q", err, p.mirror.Auth)
 }
 
 // compare asks the origin what the mirror was asked.
