@@ -79,7 +79,7 @@ func TestRouteIsSwitchedToOffline(t *testing.T) {
 	if n := p.origin.Count("", ""); n != asked {
 		t.Errorf("the origin was asked %d times on the route offline", n-asked)
 	}
-	p.logSays(` 200 GET +blob .*; there is no source to ask now`, ` 404 GET +blob .*; there is no source to ask now`)
+	p.logSays(` 200 GET +blob .*; the registry is switched to offline`, ` 404 GET +blob .*; the registry is switched to offline`)
 
 	p.says("route", "docker.io", "auto")
 	client.rest(nil)

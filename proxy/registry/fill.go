@@ -148,12 +148,24 @@ func (d *drive) run() error {
 		case errors.Is(err, fetch.ErrDigest):
 			d.blame()
 			return err
+		case errors.Is(err, fetch.ErrNoSource) && d.switchedOff():
+			return errOffline
 		case !errors.Is(err, fetch.ErrIdle):
 			return err
 		case d.leave():
 			return nil
 		}
 	}
+}
+
+// switchedOff says that a person allows none of those who asked to ask upstream.
+func (d *drive) switchedOff() bool {
+	for _, a := range d.asked() {
+		if reg, ok := d.h.settings().Registry(a.reg.Name); !ok || reg.Route != config.RouteOffline {
+			return false
+		}
+	}
+	return true
 }
 
 // errGivenUp ends a fetch that nobody waits for any more.

@@ -72,6 +72,10 @@ func TestLimitUsedUp(t *testing.T) {
 			t.Errorf("the error does not say %q: %s", words, got.body)
 		}
 	}
+	if logged := r.event(func(e registry.Event) bool { return e.Status == http.StatusTooManyRequests }).Err; !has(logged, "answers 429: You have reached") ||
+		!has(logged, "try again within 6h") || !has(logged, "pulley mirror on ") || strings.Count(logged, "rate limit") != 1 {
+		t.Errorf("the log says %q", logged)
+	}
 	// The limit is anonymous; somebody logged in has their own.
 	wantStatus(t, "alice", r.engine("alice", "alice-secret").pull("library/a", "new"), http.StatusOK)
 }

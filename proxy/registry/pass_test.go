@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,5 +111,21 @@ func TestUnknownAPI(t *testing.T) {
 	}
 	if n := r.hub.Count("GET", "/v2/library/a/nothing/of/the/kind"); n == 0 {
 		t.Error("an unknown request was not passed on")
+	}
+}
+
+// TestEscapedPathsStayAsTheyCame: what is escaped in a path means what its client
+// meant by it.
+func TestEscapedPathsStayAsTheyCame(t *testing.T) {
+	var seen []string
+	r := newRoom(t, &hubtest.Hub{Other: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = append(seen, r.RequestURI) })})
+	paths := []string{"/v1/repos/a%2Fb?x=c%2Fd", "/api/a%2fb%20c", "/v2/a%2Fb/extension/x"}
+	e := r.engine("", "")
+	e.login("a/b")
+	for _, p := range paths {
+		wantStatus(t, p, r.do("GET", "http://"+hubHost+p, "Authorization", "Bearer "+e.token).StatusCode, http.StatusOK)
+	}
+	if !slices.Equal(seen, paths) {
+		t.Errorf("arrived as %q, want %q", seen, paths)
 	}
 }

@@ -202,13 +202,54 @@ func TestForeignRealm(t *testing.T) {
 	for _, realm := range []string{"https://evil.example/token", "https://169.254.169.254/token", "http://auth.docker.io/token"} {
 		r.hub.Site("").SetRealm(realm)
 		got := r.do("GET", "http://"+hubHost+"/.pulley/token?scope=repository:alice/app:pull", "Authorization", basic("alice", "secret"))
-		wantStatus(t, realm, got.StatusCode, http.StatusBadGateway)
+		wantStatus(t, realm, got.StatusCode, http.StatusUnauthorized)
+		if !has(string(got.body), "token realm") {
+			t.Errorf("%s: the client is not told why: %s", realm, got.body)
+		}
 	}
 	for _, q := range r.hub.Requests() {
 		if q.Authorization != "" {
 			t.Errorf("credentials went to %s%s", q.Host, q.Path)
 		}
 	}
+}
+
+// TestForeignRealmIsNoOutage: a client that can go to the origin is sent there, any
+// other is told that it may not; the registry can be reached, and is asked again at
+// once when it has come to its senses.
+func TestForeignRealmIsNoOutage(t *testing.T) {
+	r := newRoom(t, nil)
+	img := hubtest.RandomImage(1, 1, 1000)
+	r.hub.Push("library/a", "1", img)
+	e := r.engine("", "")
+	e.login("library/a")
+	blob := "library/a/blobs/" + string(img.Layers[0].Digest)
+	r.restart()
+	if err := os.RemoveAll(filepath.Join(r.dir, "state", "registries")); err != nil { // where it once said to get tokens
+		t.Fatal(err)
+	}
+	r.restart()
+	r.hub.Site("").SetRealm("https://evil.example/token")
+	for _, path := range []string{"library/a/manifests/1", "library/a/manifests/" + string(img.Digest()), blob} {
+		for what, c := range map[string]struct {
+			got  answer
+			want int
+		}{
+			"?ns=":             {r.mirror("GET", path+"?ns=docker.io"), http.StatusNotFound},
+			"registry-mirrors": {r.mirror("GET", path), http.StatusNotFound},
+			"explicit":         {r.mirror("GET", "docker.io/"+path), http.StatusUnauthorized},
+			"intercepted":      {e.ask("GET", path), http.StatusUnauthorized},
+		} {
+			if c.got.StatusCode != c.want || !has(string(c.got.body), "token realm") {
+				t.Errorf("%s %s: %d %s", what, path, c.got.StatusCode, c.got.body)
+			}
+		}
+	}
+	if got := r.event(func(e registry.Event) bool { return e.What == "blob" && e.Err != "" }); !has(got.Err, "evil.example") {
+		t.Errorf("%+v", got)
+	}
+	r.hub.Site("").SetRealm("")
+	wantStatus(t, "afterwards", r.pullMirror("", "library/a", "1"), http.StatusOK)
 }
 
 // TestBasicRegistry keeps its way, offline too.

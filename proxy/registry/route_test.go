@@ -7,6 +7,7 @@ import (
 
 	"pulley/internal/config"
 	"pulley/internal/hubtest"
+	"pulley/proxy/registry"
 )
 
 var styles = []hubtest.Style{hubtest.StyleHost, hubtest.StylePrefix, hubtest.StyleNS}
@@ -223,5 +224,30 @@ func TestNoMoreRequestsThanWithout(t *testing.T) {
 	with := requests(func(r *room) { r.addMirror("one", hubtest.StyleHost); r.switchTo("one") }, "")
 	if with > bare {
 		t.Errorf("anonymous: %d requests at the origin with a mirror, %d without", with, bare)
+	}
+}
+
+// TestOfflineIsSaidToBeSwitchedOff: whoever reads the log learns that a person did
+// that, also of a blob that is known of and not here.
+func TestOfflineIsSaidToBeSwitchedOff(t *testing.T) {
+	r := newRoom(t, nil)
+	img := hubtest.RandomImage(1, 1, 1000)
+	r.hub.Push("library/a", "1", img)
+	wantStatus(t, "cold", r.pullMirror("", "library/a", "1"), http.StatusOK)
+	r.idle()
+	layer := img.Layers[0].Digest
+	if err := r.cache.Delete(layer); err != nil {
+		t.Fatal(err)
+	}
+	r.route("docker.io", config.RouteOffline)
+	for _, prefix := range []string{"", "docker.io/"} {
+		got := r.mirror("GET", prefix+"library/a/blobs/"+string(layer))
+		if got.StatusCode != http.StatusNotFound || !has(string(got.body), "docker.io is switched to offline; try: pulley route docker.io auto") {
+			t.Errorf("%d %s", got.StatusCode, got.body)
+		}
+		e := r.event(func(e registry.Event) bool { return e.What == "blob" && e.Digest == layer && e.Err != "" })
+		if !has(e.Err, "switched to offline") || e.Cause != registry.CauseOffline {
+			t.Errorf("the log says %q (%s)", e.Err, e.Cause)
+		}
 	}
 }

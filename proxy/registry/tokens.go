@@ -185,7 +185,7 @@ func (h *Handler) tokenFailed(x *exchange, req *Request, p plea, cause error) {
 		return
 	case errors.As(cause, &refused):
 		x.fail(cause)
-		refuse(http.StatusBadGateway, Unavailable, cause.Error()).write(x, req.Request)
+		refuse(http.StatusUnauthorized, Unauthorized, cause.Error()).write(x, req.Request)
 		return
 	case req.Context().Err() != nil:
 		cutOff()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -297,13 +298,17 @@ func (h *Handler) answerError(x *exchange, req *Request, err error) {
 	if req.Context().Err() != nil {
 		x.cause(CauseLeft)
 	}
-	x.fail(err)
+	x.fail(h.advised(req, err))
 	if req.Context().Err() != nil {
 		cutOff() // the client is gone
 	}
 	var no *refusalError
 	if errors.As(err, &no) {
 		no.write(x, req.Request)
+		return
+	}
+	if realm, ok := distrusted(err); ok {
+		h.noToken(req, realm).write(x, req.Request)
 		return
 	}
 	if status, ok := spoken(err); ok && (!status.Elsewhere || overrun(status)) && status.Status >= 400 && status.Status < 500 {
@@ -325,6 +330,32 @@ func (h *Handler) answerError(x *exchange, req *Request, err error) {
 		code = http.StatusGatewayTimeout
 	}
 	req.unreachable(code, reason(err)).write(x, req.Request)
+}
+
+// advised is an error as it is logged: at a limit, with what helps.
+func (h *Handler) advised(req *Request, err error) error {
+	status, ok := spoken(err)
+	if !ok || status.Status != http.StatusTooManyRequests || status.Elsewhere && !overrun(status) {
+		return err
+	}
+	return fmt.Errorf("%w; %s", err, h.limitAdvice(req, status))
+}
+
+// distrusted finds in an error that the registry sends clients to a token service
+// that is none of its own, so that nobody asks there.
+func distrusted(err error) (realm *token.RealmError, ok bool) {
+	status, ok := spoken(err)
+	ok = ok && errors.As(status.Err, &realm)
+	return realm, ok
+}
+
+// noToken is the answer where no token can be had. The registry can be reached, so
+// it is not as if it could not: a client that can do without us is to do so.
+func (h *Handler) noToken(req *Request, realm *token.RealmError) *refusalError {
+	if req.fallsBack() {
+		return refuse(http.StatusNotFound, req.unknownCode(), realm.Error())
+	}
+	return h.unauthorized(req, "insufficient_scope", realm.Error())
 }
 
 // overrun says that it was the registry's token service that was asked too much.

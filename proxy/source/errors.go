@@ -141,7 +141,10 @@ func (o *Origin) unreached(host string, elsewhere bool, err error) error {
 // tokenError makes a StatusError of what the keeper of tokens failed with.
 func (o *Origin) tokenError(err error) error {
 	var s *token.ServiceError
+	var realm *token.RealmError
 	switch {
+	case errors.As(err, &realm): // the registry has been reached
+		return o.unreached(o.host, true, err)
 	case errors.As(err, &s) && s.Status != 0:
 		e := &StatusError{
 			Registry: s.Registry, Host: s.Host, Status: s.Status, Code: s.Code, Message: s.Message,
