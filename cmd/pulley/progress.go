@@ -80,6 +80,9 @@ func (l *plainLines) close() {}
 
 // sentence is news of what is done; "" where it is not.
 func sentence(p control.Pulling) string {
+	if p.What == control.WhatImage && p.Error != "" {
+		return "failed: " + named(p.Image, p.Error)
+	}
 	name := familiarRef(p.Image)
 	if p.What != control.WhatImage {
 		name += ": " + p.What + after(" ", shortDigest(p.Digest))

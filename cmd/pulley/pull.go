@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -178,18 +179,22 @@ func (a *app) runPull(cmd *cobra.Command, c *client.Client, p control.Pull, fail
 func notPulled(pulled control.Pulled) (failed failures) {
 	for _, i := range pulled.Images {
 		if i.Error != "" {
-			failed = append(failed, errors.New(named(familiarRef(i.Image), i.Error)))
+			failed = append(failed, errors.New(named(i.Image, i.Error)))
 		}
 	}
 	return failed
 }
 
-// named is an error with the thing in front, if it does not begin with that.
-func named(thing, text string) string {
-	if strings.HasPrefix(text, thing) || strings.HasPrefix(text, fullName(thing)) {
+// named is an error about an image with that in front, once and short.
+func named(image, text string) string {
+	short := familiarRef(image)
+	for _, front := range []string{image, fullName(image), short} {
+		text = strings.TrimPrefix(text, front+": ")
+	}
+	if strings.HasPrefix(text, strconv.Quote(image)) {
 		return text
 	}
-	return thing + ": " + text
+	return short + ": " + text
 }
 
 // stopped puts a Ctrl-C into words.

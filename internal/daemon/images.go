@@ -123,9 +123,9 @@ func (d *Daemon) missing(t target, err error) error {
 	}
 	next := "see: pulley images"
 	if near := d.nearest(t); near != "" {
-		next = "there is " + near
+		next = "there is " + familiar(near)
 	}
-	return refused(fmt.Errorf("%s: not in the cache; %s", t, next))
+	return refused(fmt.Errorf("%s: not in the cache; %s", familiar(t.String()), next))
 }
 
 // nearest is an image that is here and was probably meant; "" if there is none. The same repository is worth more than a
