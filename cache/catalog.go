@@ -176,6 +176,10 @@ func (s *store) setRef(n Name, r refRow) {
 // dropRef takes a tag or link out of the catalogue. gone hears of the stored
 // blobs that nothing uses any more. Needs mu.
 func (s *store) dropRef(n Name, id string, gone func(key)) {
+	s.reading(func() { s.takeRef(n, id, gone) })
+}
+
+func (s *store) takeRef(n Name, id string, gone func(key)) {
 	root, ok := s.ref(n, id)
 	if !ok {
 		return

@@ -213,7 +213,7 @@ func (s *store) lastUse(ik imageKey) (a *account, newer int64) {
 	defer s.mu.Unlock()
 	n := ik.name()
 	i, there := s.image(ik)
-	a = s.account(n, ik.root())
+	s.reading(func() { a = s.account(n, ik.root()) })
 	newest := i.used
 	for k := range a.manifest {
 		newest = max(newest, a.records[k].used)

@@ -161,8 +161,11 @@ type portrait struct {
 func (c *Cache) portray(n Name, root key) (*portrait, bool) {
 	s := c.store
 	for {
+		var p *portrait
+		var ask key
+		var ok bool
 		s.mu.Lock()
-		p, ask, ok := s.portray(n, root)
+		s.reading(func() { p, ask, ok = s.portray(n, root) })
 		s.mu.Unlock()
 		if !ok || ask == (key{}) || !c.learnPlatform(ask) {
 			return p, ok

@@ -107,8 +107,10 @@ func (s *store) hold(k key, l links) bool {
 	for _, m := range l.manifests {
 		manifests[m.key] = m.manifest
 	}
-	for _, c := range l.children() {
-		s.addUse(c, manifests[c])
-	}
+	s.reading(func() {
+		for _, c := range l.children() {
+			s.addUse(c, manifests[c])
+		}
+	})
 	return true
 }

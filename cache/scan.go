@@ -29,11 +29,9 @@ func (s *store) scan(t table, prefix, from []byte, f func(k, v []byte) bool) {
 		}
 		return true
 	}
-	err := guarded(func() error {
-		if s.db == nil {
-			return nil
-		}
-		return s.db.View(func(tx *bbolt.Tx) error {
+	var err error
+	if s.db != nil {
+		err = s.look(func(tx *bbolt.Tx) error {
 			c := tx.Bucket(bucketNames[t]).Cursor()
 			for k, v := c.Seek(from); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 				if _, changed := s.mem[t][string(k)]; changed {
@@ -45,7 +43,7 @@ func (s *store) scan(t table, prefix, from []byte, f func(k, v []byte) bool) {
 			}
 			return nil
 		})
-	})
+	}
 	switch {
 	case errors.Is(err, errEnough):
 	case err != nil:

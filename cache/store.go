@@ -40,6 +40,7 @@ type store struct {
 
 	mu    sync.Mutex // held for the whole of an operation
 	db    *bbolt.DB  // nil: nothing but mem
+	tx    *bbolt.Tx  // while reading
 	mem   [tables]map[string]pending
 	seq   uint64
 	total int64 // bytes of all blobs
@@ -192,16 +193,42 @@ func (s *store) view(t table, k []byte, f func(v []byte) error) {
 			err = f(p.val)
 		}
 	} else if s.db != nil {
-		err = guarded(func() error {
-			return s.db.View(func(tx *bbolt.Tx) error {
-				if v := tx.Bucket(bucketNames[t]).Get(k); v != nil {
-					return f(v)
-				}
-				return nil
-			})
+		err = s.look(func(tx *bbolt.Tx) error {
+			if v := tx.Bucket(bucketNames[t]).Get(k); v != nil {
+				return f(v)
+			}
+			return nil
 		})
 	}
 	if err != nil {
+		s.lose(err)
+	}
+}
+
+// look calls f with a transaction that reads. Needs mu and db.
+func (s *store) look(f func(*bbolt.Tx) error) error {
+	if s.tx != nil {
+		return guarded(func() error { return f(s.tx) })
+	}
+	return guarded(func() error { return s.db.View(f) })
+}
+
+// reading has all that f looks up read in one transaction, which costs less than
+// one for each. Nobody else may need mu for long meanwhile. Needs mu.
+func (s *store) reading(f func()) {
+	if s.db == nil || s.tx != nil {
+		f()
+		return
+	}
+	err := guarded(func() error {
+		return s.db.View(func(tx *bbolt.Tx) error {
+			s.tx = tx
+			defer func() { s.tx = nil }()
+			f()
+			return nil
+		})
+	})
+	if err != nil && s.db != nil {
 		s.lose(err)
 	}
 }
