@@ -48,6 +48,7 @@ func check(c *Config, held map[string]string, file string, body []byte) error {
 		k.fail("fetch.doh", "%.60q is not an https:// URL of a resolver", c.Fetch.DoH)
 	}
 	k.registries(c)
+	k.shared(c)
 	for i, a := range c.Addresses {
 		k.address(fmt.Sprintf("address[%d]", i), a)
 	}
@@ -229,8 +230,9 @@ func (c *Config) Notices() (list []string) {
 			list = append(list, what+": understood, but not used by this version")
 		}
 	}
-	unused(c.Cache.Shared != "", "cache.shared")
-	unused(c.Cache.SharedPrivate, "cache.shared_private")
+	if c.Cache.SharedPrivate && c.Cache.Shared == "" {
+		list = append(list, "cache.shared_private: does nothing without cache.shared")
+	}
 	unused(c.Fetch.MaxRate != 0, "fetch.max_rate")
 	for _, r := range c.Registries {
 		list = append(list, r.notices()...)
