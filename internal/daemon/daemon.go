@@ -26,6 +26,7 @@ import (
 	"pulley/proxy/egress"
 	"pulley/proxy/egress/system"
 	"pulley/proxy/registry"
+	personal "pulley/proxy/registry/local"
 	"pulley/proxy/source"
 	"pulley/proxy/token"
 )
@@ -48,24 +49,25 @@ type Daemon struct {
 	listener net.Listener
 	control  net.Listener
 
-	cache    *cache.Cache
-	cacheErr error  // why the real cache cannot be used; cache is then a throwaway one that keeps nothing
-	throw    string // its folder
-	ca       *ca.Store
-	egress   *egress.Egress
-	sources  *source.Set
-	handler  *registry.Handler
-	port     *proxy.Server
-	history  *history
-	totals   *totals
-	metrics  *metrics
-	pause    *pause
-	changes  changes
-	unstored unstored
-	tally    *tally
-	noticing sync.Mutex
-	noticed  map[string]bool // notices about the settings in force that were logged
-	end      chan struct{}   // closed when history and the like have to stop
+	cache     *cache.Cache
+	cacheErr  error  // why the real cache cannot be used; cache is then a throwaway one that keeps nothing
+	throw     string // its folder
+	ca        *ca.Store
+	egress    *egress.Egress
+	sources   *source.Set
+	handler   *registry.Handler
+	ownImages *personal.Registry
+	port      *proxy.Server
+	history   *history
+	totals    *totals
+	metrics   *metrics
+	pause     *pause
+	changes   changes
+	unstored  unstored
+	tally     *tally
+	noticing  sync.Mutex
+	noticed   map[string]bool // notices about the settings in force that were logged
+	end       chan struct{}   // closed when history and the like have to stop
 }
 
 // New loads the settings, opens what is on disk and binds the port and the socket, in this order; it serves nothing yet.
@@ -226,8 +228,13 @@ func (d *Daemon) join() (err error) {
 	d.totals = newTotals(d.opt.Places.StateDir, d.opt.Now)
 	d.metrics = newMetrics(settings, d.opt.Version, &standing{d: d})
 	d.tally = newTally(d.cache, d.opt.Now, d.changes.tell)
+	d.ownImages = personal.New(personal.Options{
+		Cache: d.cache, Now: d.opt.Now, Log: d.opt.Log,
+		Allowed: func(r *http.Request) (read, write bool) { return d.handler.MayOwn(r) },
+		Public:  func(r *http.Request, name string) (cache.Name, bool) { return d.handler.Published(r, name) },
+	})
 	d.handler, err = registry.New(registry.Options{
-		Settings: settings, Cache: d.cache, Sources: d.sources, Tokens: tokens, Network: d.egress,
+		Settings: settings, Cache: d.cache, Sources: d.sources, Tokens: tokens, Network: d.egress, Own: d.ownImages,
 		StateDir: d.opt.Places.StateDir, Now: d.opt.Now, Log: d.opt.Log, Record: d.record, Moved: d.moved,
 	})
 	if err != nil {
@@ -328,6 +335,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	written.Go(func() { d.history.run(d.end) })
 	part("settings", d.settings.Run)
 	part("registry", func(context.Context) error { return d.handler.Run(serving) })
+	part("own images", func(context.Context) error { return d.ownImages.Run(serving) })
 	part("sources", func(context.Context) error { return d.sources.Run(serving) })
 	part("network", d.watchNetwork)
 	part("port", func(ctx context.Context) error { defer served(); return d.port.Serve(ctx, d.listener) })

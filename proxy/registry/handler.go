@@ -41,6 +41,7 @@ type Options struct {
 	StateDir string        // rights, keys and what was learned about registries
 	Now      func() time.Time
 	Log      *slog.Logger // nil discards
+	Own      http.Handler // the person's own images, /v2/local/…; nil: there are none
 	Waits    Waits
 	Record   func(Event) // called once per request, at its end, concurrently; nil: not
 	Moved    func()      // called when a download begins and when it ends, concurrently; nil: not

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"pulley/cache"
 	"pulley/internal/config"
 )
 
@@ -14,7 +15,7 @@ import (
 const (
 	hub      = "docker.io"
 	official = "library/"
-	ownName  = "local" // the person's own images
+	ownName  = cache.Local // the person's own images
 )
 
 // ServeMirror answers origin-form requests on our own port: the registry mirror
@@ -26,6 +27,10 @@ func (h *Handler) ServeMirror(w http.ResponseWriter, r *http.Request) {
 	cfg := h.settings()
 	if IsBrowser(r) {
 		refuse(http.StatusForbidden, Denied, "this is a registry for container engines, not for browsers").write(x, r)
+		return
+	}
+	if first, _ := firstComponent(r.URL.Path); first == ownName && r.URL.Query().Get("ns") == "" {
+		h.serveOwn(x, r)
 		return
 	}
 	req, no := h.mirrorRequest(cfg, r)
@@ -76,11 +81,6 @@ func (h *Handler) mirrorRequest(cfg *config.Config, r *http.Request) (*Request, 
 			return nil, refuse(http.StatusNotFound, NameUnknown, first+" is not a configured registry; add it to config.toml")
 		}
 		path = "/v2/" + rest
-	case first == ownName:
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			return nil, notAllowed("there is no place for own images under local/ here")
-		}
-		return nil, refuse(http.StatusNotFound, NameUnknown, "there are no own images under local/ here")
 	default:
 		req.Named = Bare
 		req.Registry, _ = lookup(cfg, hub, true)
