@@ -71,7 +71,7 @@ func (s *Server) authorized(w http.ResponseWriter, r *http.Request, proxied bool
 			s.refusals.tooMany.Add(1)
 			seconds := int64((v.wait + time.Second - 1) / time.Second)
 			w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
-			refuse(w, r, http.StatusTooManyRequests, registry.TooManyRequests, fmt.Sprintf("too many wrong passwords; try again in %d seconds", seconds))
+			refuse(w, r, http.StatusTooManyRequests, registry.TooManyRequests, fmt.Sprintf("too many wrong passwords; try again in %s", time.Duration(seconds)*time.Second))
 			return false
 		}
 		shown = true
