@@ -43,6 +43,31 @@ func (p *Place) enter(n, least int64) (*hold, error) {
 	return h, nil
 }
 
+// inFlight is how much a connection that is hung up on may have been sent that
+// nobody read: what the buffers at both ends of it hold. Linux lets those of a
+// receiver grow to 6 MiB, half of them for the bytes themselves, and those of a
+// sender to 4.
+const (
+	inFlight = 4 << 20
+	// firstFlight is that of one that was hung up on before it answered: windows
+	// begin small.
+	firstFlight = 256 << 10
+)
+
+// onItsWay is what may have been sent of an answer besides what was read of it. It
+// counts: a mirror's operator counts what was sent.
+func (h *hold) onItsWay(read int64) int64 { return max(min(h.reserved-read, inFlight), 0) }
+
+// sent counts up to n bytes that may have come of an answer that nobody read.
+func (h *hold) sent(n int64) {
+	if h.account == nil {
+		return
+	}
+	n = min(n, h.reserved)
+	h.place.set.ledger.came(h.account, n)
+	h.reserved -= n
+}
+
 // leave ends the hold of a request that brought so many bytes.
 func (h *hold) leave(brought int64) {
 	if h.place.mirror == nil {
@@ -70,6 +95,7 @@ func (h *hold) fit(b *Body) error {
 		if got < more || a != h.account {
 			h.place.set.ledger.giveBack(a, got)
 			_ = b.Close()
+			h.sent(inFlight)
 			return h.place.unusable("its quota does not hold the whole blob, and it sends no parts", time.Time{})
 		}
 	} else {

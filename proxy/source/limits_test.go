@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -169,6 +171,63 @@ func TestQuotaWithoutRanges(t *testing.T) {
 		if use := w.Standings(w.reg())[1].Quota; use.Used > use.Limit {
 			t.Errorf("%+v", use)
 		}
+	}
+}
+
+// What is hung up on may have been sent all the same, as far as it fits into the
+// buffers on the way: it counts, so that no quota is exceeded, and no more than that
+// does.
+func TestQuotaCountsWhatIsOnItsWay(t *testing.T) {
+	const limit = 3 << 20
+	var sent atomic.Int64
+	var busy sync.WaitGroup
+	data := blobOf(64 << 20)
+	s := newShop(t, func(w http.ResponseWriter, r *http.Request) {
+		busy.Add(1)
+		defer busy.Done()
+		c := &counter{ResponseWriter: w}
+		defer func() { sent.Add(int64(c.n)) }()
+		http.ServeContent(c, r, "", time.Time{}, bytes.NewReader(data))
+	})
+	m := s.mirror("m", "host")
+	m.Quota = quota(limit, "month")
+	w, _ := timed(t, m)
+	used := func() int64 { return w.Standings(w.reg())[1].Quota.Used }
+	for i := range 100 {
+		b, err := w.place("m").Blob(debian).Open(t.Context(), 0, 1<<20)
+		if err != nil {
+			break
+		}
+		if _, err := io.CopyN(io.Discard, b, 1000); err != nil {
+			t.Fatal(err)
+		}
+		_ = b.Close()
+		busy.Wait()
+		if n := sent.Load(); n > limit || n > used() || used() > limit {
+			t.Fatalf("after %d: it sent %d, and %d count", i, n, used())
+		}
+	}
+	if used() != limit || sent.Load() < limit/100 {
+		t.Errorf("%d used, %d sent", used(), sent.Load())
+	}
+
+	ample := s.mirror("ample", "host")
+	ample.Quota = quota(1<<30, "month")
+	w, _ = timed(t, ample)
+	b, err := w.place("ample").Blob(debian).Open(t.Context(), 0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.CopyN(io.Discard, b, 1000); err != nil {
+		t.Fatal(err)
+	}
+	_ = b.Close()
+	if n := used(); n > 5<<20 {
+		t.Errorf("%d count of 64 MiB that were hung up on after 1000 bytes", n)
+	}
+	before := used()
+	if got, err := read(t, w.place("ample").Blob(debian), 0, 1<<20); err != nil || used()-before != int64(len(got)) {
+		t.Errorf("%d count for %d that were read: %v", used()-before, len(got), err)
 	}
 }
 

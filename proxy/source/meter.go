@@ -116,6 +116,9 @@ func (m *meter) end(err error) {
 		m.place.set.health.failed(m.place.key, strip(err))
 	}
 	if m.hold.account != nil {
+		if !whole && !errors.Is(err, io.EOF) {
+			m.got += m.hold.onItsWay(m.got)
+		}
 		m.tell()
 	}
 	m.hold.leave(m.got)

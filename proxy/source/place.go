@@ -274,6 +274,9 @@ func (p *Place) Do(ctx context.Context, r Req) (*http.Response, error) {
 	resp, err := p.ask(ctx, r)
 	if err != nil {
 		p.heard(ctx, err)
+		if ctx.Err() != nil { // it may be answering
+			hold.sent(firstFlight)
+		}
 		hold.leave(0)
 		return nil, err
 	}

@@ -81,6 +81,9 @@ func (r *BlobRef) Open(ctx context.Context, off, end int64) (*Body, error) {
 	}
 	if err != nil {
 		r.heard(ctx, err)
+		if ctx.Err() != nil { // it may be answering
+			hold.sent(firstFlight)
+		}
 		hold.leave(0)
 		r.left()
 		return nil, err
