@@ -114,6 +114,7 @@ func (m *meter) end(err error) {
 		m.place.set.health.succeeded(m.place.key)
 	default:
 		m.place.set.health.failed(m.place.key, strip(err))
+		m.place.doubt(strip(err))
 	}
 	if m.hold.account != nil {
 		if !whole && !errors.Is(err, io.EOF) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pulley/internal/config"
+	"pulley/proxy/source/shared"
 	"pulley/proxy/token"
 )
 
@@ -23,7 +24,8 @@ type Place struct {
 	host   string           // of the registry, as a client means it
 	at     *Origin          // where requests go
 	style  style
-	key    string // of its health
+	shared *shared.Store // nil: it is not the store of cache.shared
+	key    string        // of its health
 }
 
 // newPlace makes the origin's, or a mirror's; an error says why a mirror's URL
@@ -33,6 +35,15 @@ func (s *Set) newPlace(reg *config.Registry, m *config.Mirror, host string) (*Pl
 	if m == nil {
 		p.at = s.At(reg, host)
 		p.key = reg.Name + " " + p.at.host
+		return p, nil
+	}
+	if m.Style == styleStore {
+		if p.shared = s.storeNow(); p.shared == nil {
+			return nil, errors.New("there is no shared store")
+		}
+		home := &config.Registry{Name: m.Name, Hosts: []string{p.shared.Host()}, Route: config.RouteDirect, Insecure: !p.shared.Secure()}
+		p.at = &Origin{set: s, reg: home, host: p.shared.Host(), mirror: true}
+		p.key = trustKey(m) // it is one for all registries
 		return p, nil
 	}
 	if m.Incomplete() {
@@ -178,6 +189,11 @@ func (p *Place) alone() (n int, why string, until time.Time) {
 		return 0, rest.called, rest.rest
 	}
 	v := p.set.health.peek(p.key)
+	if p.shared != nil {
+		if why := p.shared.Why(); why != "" {
+			return 0, why, time.Time{}
+		}
+	}
 	n = v.allows(now)
 	if n == 0 {
 		return 0, v.why, v.until
@@ -209,12 +225,14 @@ func quotaText(q config.Quota) string {
 func (p *Place) Span() time.Duration { return p.manners().span() }
 
 // Tier is 1 for what serves only when a mirror that the registry's route names
-// cannot, else 0.
+// cannot, or one that the shared store leads, else 0.
 func (p *Place) Tier() int {
-	if lead := p.set.lead(p.reg, p.host); lead == "" || lead == p.Name() && p.mirror != nil {
-		return 0
+	lead := p.set.lead(p.reg, p.host)
+	switch {
+	case lead != "" && (lead != p.Name() || p.mirror == nil), lead == "" && p.shared == nil && p.set.sharedLeads(p.reg, p.host):
+		return 1
 	}
-	return 1
+	return 0
 }
 
 // An UnusableError says why a place was not asked.
@@ -295,6 +313,9 @@ const maxDocument = 4 << 20
 
 // ask puts a request into the mirror's style and sends it.
 func (p *Place) ask(ctx context.Context, r Req) (*http.Response, error) {
+	if p.shared != nil {
+		return p.askManifest(ctx, r)
+	}
 	var err error
 	if r.Path, r.RawQuery, err = p.style.rewrite(r.Path, r.RawQuery); err != nil {
 		return nil, p.unusable(err.Error(), time.Time{})

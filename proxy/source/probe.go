@@ -19,6 +19,9 @@ const (
 func (s *Set) wonder(list []*Place) {
 	now := s.now()
 	for _, p := range list {
+		if p.shared != nil { // it looks after itself
+			continue
+		}
 		if v := s.health.peek(p.key); v.rate > 0 || v.first > 0 || now.Sub(v.probed) < probeEvery {
 			continue
 		}
@@ -60,6 +63,9 @@ func (s *Set) probe(ctx context.Context, p *Place) {
 
 // ping sends GET /v2/ with no credentials.
 func (p *Place) ping(ctx context.Context) (time.Duration, error) {
+	if p.shared != nil {
+		return p.shared.Ping(ctx)
+	}
 	hold, err := p.enter(0, 0)
 	if err != nil {
 		return 0, err

@@ -16,7 +16,8 @@ import (
 //	direct        the origin
 //	offline       nothing
 //	a mirror      that one, then all the others as in auto
-//	auto          the origin and every mirror that is switched on, best first
+//	auto          the origin and every mirror that is switched on, best first; the
+//	              shared store before them
 //
 // Those that cannot be used just now are among them ([Place.Connections] is 0);
 // mirrors that are off, expelled, or lack something in their URL are not.
@@ -38,7 +39,11 @@ func (s *Set) PlacesAt(reg *config.Registry, host string) []*Place {
 	s.wonder(list)
 	list = append(list, origin)
 	s.rank(list)
-	if lead := s.lead(reg, host); lead != "" {
+	lead := s.lead(reg, host)
+	if lead == "" && s.sharedLeads(reg, host) {
+		lead = config.SharedName
+	}
+	if lead != "" {
 		i := slices.IndexFunc(list, func(p *Place) bool { return p.mirror != nil && p.mirror.Name == lead })
 		first := list[i]
 		list = slices.Insert(slices.Delete(list, i, i+1), 0, first)
@@ -66,6 +71,9 @@ func (s *Set) mirrors(reg *config.Registry, host string) (list []*Place) {
 		if p := s.mirrorAt(reg, &reg.Mirrors[i], host); p != nil {
 			list = append(list, p)
 		}
+	}
+	if p := s.sharedMirror(reg, host); p != nil {
+		list = append(list, p)
 	}
 	return list
 }
@@ -111,7 +119,7 @@ func (s *Set) place(reg *config.Registry, m *config.Mirror, host string) (*Place
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.places[id]; p != nil && (m == nil || reflect.DeepEqual(p.mirror, m)) {
+	if p := s.places[id]; p != nil && (m == nil || reflect.DeepEqual(p.mirror, m)) && (p.shared == nil || p.shared == s.tier.now()) {
 		return p, nil
 	}
 	p, err := s.newPlace(reg, m, host)

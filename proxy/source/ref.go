@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // Want is one blob of a repository, on somebody's behalf.
@@ -72,6 +74,7 @@ func (r *BlobRef) Open(ctx context.Context, off, end int64) (*Body, error) {
 	r.mu.Lock()
 	r.open++
 	r.mu.Unlock()
+	r.set.open.Add(1)
 	if hold.account != nil { // ask for no more than may come
 		end = off + hold.reserved
 	}
@@ -116,12 +119,16 @@ func (r *BlobRef) left() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.open--
+	r.set.open.Add(-1)
 }
 
 // get asks where the registry sent us before, or the registry.
 func (r *BlobRef) get(ctx context.Context, off, end int64) (*Body, error) {
 	if b := r.again(ctx, off, end); b != nil {
 		return b, nil
+	}
+	if r.shared != nil {
+		return r.storeBlob(ctx, digest.Digest(r.want.Digest), off, end)
 	}
 	id, path, query := r.want.As, "/v2/"+r.want.Repository+"/blobs/"+r.want.Digest, ""
 	if r.mirror != nil {

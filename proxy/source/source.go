@@ -23,6 +23,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pulley/internal/config"
@@ -66,7 +67,9 @@ type Set struct {
 	logins   *logins
 	quarrels *quarrels
 	state    *state
-	curious  chan *Place // to be probed by Run
+	curious  chan *Place  // to be probed by Run
+	open     atomic.Int64 // connections to blobs
+	tier     tier
 	mu       sync.Mutex
 	limits   map[limitKey]RateLimit
 	places   map[identity]*Place
@@ -151,7 +154,8 @@ func (s *Set) Update() {
 	old := s.known
 	s.known = cfg
 	s.mu.Unlock()
-	if old == cfg || reflect.DeepEqual(old.Registries, cfg.Registries) {
+	s.storeNow()
+	if old == cfg || reflect.DeepEqual(old.Registries, cfg.Registries) && old.Cache.Shared == cfg.Cache.Shared && old.Cache.SharedPrivate == cfg.Cache.SharedPrivate {
 		return
 	}
 	forgiven := false

@@ -62,6 +62,14 @@ func (s *Set) Standings(reg *config.Registry) []Standing {
 		}
 		list = append(list, st.judged(reg))
 	}
+	if p := s.sharedAt(reg, host); p != nil {
+		m := p.mirror
+		st := Standing{
+			Name: m.Name, URL: m.URL, Style: m.Style, Enabled: true, Listed: listed[m.Name], Private: m.Private, About: m.About,
+			Expelled: s.trust.expelled(trustKey(m)),
+		}
+		list = append(list, st.seen(p).judged(reg))
+	}
 	return list
 }
 

@@ -143,12 +143,15 @@ func (st *state) put(d document) (err error) {
 // saveEvery is how often what changed is written when nothing hurries.
 const saveEvery = time.Minute
 
-// Run probes mirrors of which nothing is known and writes down what was learned,
+// Run runs the shared store, probes mirrors of which nothing is known and writes down what was learned,
 // until ctx ends; then once more, and exactly. A Set that is not run works, and
 // keeps what must not be lost.
 func (s *Set) Run(ctx context.Context) error {
 	t := time.NewTicker(saveEvery)
 	defer t.Stop()
+	var stores sync.WaitGroup
+	stores.Go(func() { s.runStores(ctx) })
+	defer stores.Wait()
 	for {
 		select {
 		case <-ctx.Done():

@@ -75,7 +75,9 @@ func (s *Set) TestWith(ctx context.Context, reg *config.Registry, name, image st
 	var m *config.Mirror
 	if name != "origin" {
 		var ok bool
-		if m, ok = reg.Mirror(name); !ok {
+		if store := s.storeNow(); name == config.SharedName && store != nil {
+			m = s.asMirror(store)
+		} else if m, ok = reg.Mirror(name); !ok {
 			return Report{}, fmt.Errorf("%s has no mirror %q; try: pulley mirror ls", reg.Name, name)
 		}
 	}
@@ -106,6 +108,10 @@ func (s *Set) try(ctx context.Context, p *Place, image string, r *Report) (err e
 	}
 	r.Image = image
 	here, err := p.digestOf(ctx, repo, tag)
+	if p.shared != nil && statusOf(nil, err) == http.StatusNotFound {
+		r.Image = "" // nobody has put it there
+		return nil
+	}
 	if err != nil {
 		return p.unwelcome(err)
 	}
@@ -141,7 +147,7 @@ func (s *Set) compare(ctx context.Context, p *Place, repo, tag string, here dige
 	if err != nil {
 		return // it cannot be reached, which is what mirrors are for
 	}
-	if r.Agrees = answer(here == there); here != there {
+	if r.Agrees = answer(here == there); here != there && p.shared == nil {
 		s.Disagrees(p.reg, p.Name(), repo, tag, here, there)
 	}
 }

@@ -3,6 +3,8 @@ package source
 import (
 	"sync"
 	"time"
+
+	"pulley/internal/config"
 )
 
 // trust is what each mirror's word is worth, whatever the network.
@@ -100,6 +102,9 @@ func (s *Set) Readmit(registry, mirror string) bool {
 		return false
 	}
 	m, ok := reg.Mirror(mirror)
+	if store := s.storeNow(); mirror == config.SharedName && store != nil {
+		m, ok = s.asMirror(store), true
+	}
 	if !ok || !s.trust.readmit(trustKey(m)) {
 		return false
 	}

@@ -33,6 +33,7 @@ func (p *Place) heard(ctx context.Context, err error) {
 		p.set.health.abandon(p.key)
 	case !errors.As(err, &s):
 		p.set.health.failed(p.key, strip(err))
+		p.doubt(strip(err))
 	case s.Status == http.StatusTooManyRequests, s.Status == http.StatusServiceUnavailable && s.RetryAfter > 0:
 		p.set.health.abandon(p.key)
 		wait := s.RetryAfter
@@ -46,6 +47,7 @@ func (p *Place) heard(ctx context.Context, err error) {
 		p.set.health.succeeded(p.key)
 	default:
 		p.set.health.failed(p.key, strip(err))
+		p.doubt(strip(err))
 	}
 }
 

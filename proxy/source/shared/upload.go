@@ -175,20 +175,16 @@ func (s *Store) send(ctx context.Context, it Item) error {
 	body := io.NewSectionReader(content, 0, size)
 	o := minio.PutObjectOptions{ContentType: it.Type, SendContentMd5: true, PartSize: partSize, NumThreads: 1, DisableMultipart: size <= inMemory}
 	if size > inMemory {
-		// Each part carries a checksum that the store compares, one part at a time.
-		_, err = c.PutObject(ctx, bucket, key, onlyReader{body}, size, o)
+		// Each part carries an MD5 that the store compares, one part at a time.
+		_, err = c.PutObject(ctx, bucket, key, body, size, o)
 		return err
 	}
-	if it.Digest != "" {
+	if it.Digest != "" { // minio-go hands it on as the header it is
 		o.UserMetadata = map[string]string{"X-Amz-Checksum-Sha256": sumHeader(it.Digest)}
 	}
 	_, err = c.PutObject(ctx, bucket, key, body, size, o)
 	return err
 }
-
-// onlyReader is read front to back: then parts are checked by MD5, not by a
-// signature alone, which only http carries.
-type onlyReader struct{ io.Reader }
 
 // prove reads the content and compares its digest.
 func prove(it Item, content Content) error {
