@@ -70,6 +70,17 @@ func (r *row) done(size int64, source string) {
 	})
 }
 
+// by is who brought what an event says the source of: of a download that was shared,
+// those of that download.
+func (r *row) by(source string) string {
+	r.board.mu.Lock()
+	defer r.board.mu.Unlock()
+	if source == shared && r.Source != "" {
+		return r.Source
+	}
+	return source
+}
+
 // failed ends it with a reason.
 func (r *row) failed(err error) {
 	r.change(func(r *row) { r.sample(); r.from, r.Err = nil, reason(err) })

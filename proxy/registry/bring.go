@@ -62,11 +62,13 @@ func (p *pulling) bringTo(ctx context.Context, w piece, line *row) error {
 	}
 	if err != nil {
 		err = p.failed(req, x, err)
-		line.failed(err)
+		if ctx.Err() == nil { // or it is something else that failed
+			line.failed(err)
+		}
 		return err
 	}
 	x.event.Status = statusOK
-	line.done(size, x.event.Source)
+	line.done(size, line.by(x.event.Source))
 	p.account(x, size, cached)
 	return nil
 }
@@ -138,6 +140,7 @@ func (h *Handler) joinIn(x *exchange, req *Request, line *row) error {
 		case <-req.Context().Done():
 			err = context.Cause(req.Context())
 		}
+		line.change((*row).sample)
 		_ = r.Close()
 	}
 	x.event.Source = shared

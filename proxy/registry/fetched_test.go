@@ -81,6 +81,25 @@ func TestEventsSumUpToTheTrafficOfEachPlace(t *testing.T) {
 	}
 }
 
+// A client that takes its time pays for its download all the same, which is long over
+// by then.
+func TestASlowClientPaysForItsDownload(t *testing.T) {
+	r := newRoom(t, nil)
+	d := r.hub.AddRandomBlob("library/a", 1, 32<<20)
+	slow := r.reading(d)
+	slow.take(1)
+	r.until("the download to end", func() bool { return len(r.handler.Active()) == 0 })
+	if _, err := slow.rest(); err != nil {
+		t.Fatal(err)
+	}
+	if e := r.blobEvent(d); e.FromNet != 32<<20 || e.FromCache != 0 || e.Fetched["origin"] != 32<<20 || e.Source != "origin" {
+		t.Errorf("%d from the network, %d from the cache, %v, %s", e.FromNet, e.FromCache, e.Fetched, e.Source)
+	}
+	if places, all := r.traffic(); all != 0 {
+		t.Errorf("and %v again", places)
+	}
+}
+
 // What went wrong is sorted into few kinds.
 func TestCausesAreFew(t *testing.T) {
 	r := newRoom(t, nil)

@@ -137,6 +137,7 @@ func (d *drive) run() error {
 			RangeMin:    int64(settings.RangeMin),
 			Hint:        d.h.sizes.hint(d.fill.Digest()),
 			Rate:        d.h.pace,
+			Line:        d.h.opt.Line,
 			Received:    d.received,
 			Log:         d.h.log,
 		})

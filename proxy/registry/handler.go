@@ -26,6 +26,7 @@ import (
 
 	"pulley/cache"
 	"pulley/internal/config"
+	"pulley/proxy/fetch"
 	"pulley/proxy/source"
 	"pulley/proxy/token"
 )
@@ -43,6 +44,7 @@ type Options struct {
 	Log      *slog.Logger // nil discards
 	Own      http.Handler // the person's own images, /v2/local/…; nil: there are none
 	Waits    Waits
+	Line     *fetch.Line // says when the machine is on another network; nil: nobody does
 	Record   func(Event) // called once per request, at its end, concurrently; nil: not
 	Moved    func()      // called when a download begins and when it ends, concurrently; nil: not
 	// Stored is called after a blob or manifest came into the cache from a registry

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -297,8 +298,14 @@ func TestPrefetchProgress(t *testing.T) {
 	shared := hubtest.RandomImage(1, 2, 300<<10).WithPlatform(own())
 	r.hub.Push("library/a", "1", shared)
 	var w watched
+	begun := time.Now()
 	if _, err := r.handler.Pull(t.Context(), registry.Pull{Image: r.image("a:1")}, w.progress(t)); err != nil {
 		t.Fatal(err)
+	}
+	for _, d := range shared.Blobs() {
+		if _, times := w.last(d); times > 2+int(time.Since(begun)/(100*time.Millisecond)) {
+			t.Errorf("told of %s %d times in %v", d, times, time.Since(begun))
+		}
 	}
 	kinds := map[string]int{}
 	for _, d := range append(shared.Blobs(), shared.Digest()) {
@@ -507,4 +514,120 @@ func TestFetchBringsBack(t *testing.T) {
 		t.Errorf("private: %v", err)
 	}
 	wantStatus(t, "alice", r.engine("alice", "secret").pull("alice/app", "1"), http.StatusOK)
+}
+
+// A wrong byte on the way costs a second try, and no more.
+func TestPrefetchOfWrongBytes(t *testing.T) {
+	r := newRoom(t, nil)
+	img := hubtest.RandomImage(1, 2, 300<<10).WithPlatform(own())
+	r.hub.Push("library/a", "1", img)
+	r.hub.SetFaults(hubtest.Faults{Digest: img.Layers[0].Digest, WrongByte: new(int64(1000)), First: 1})
+	r.mustPrefetch("a:1")
+	r.hub.Push("library/b", "1", hubtest.RandomImage(2, 1, 300<<10))
+	r.hub.SetFaults(hubtest.Faults{WrongByte: new(int64(10))})
+	_, err := r.prefetch("b:1")
+	var no *registry.PullError
+	if !errors.As(err, &no) || no.Cause != registry.CauseDigest {
+		t.Errorf("%v", err)
+	}
+}
+
+// One part that cannot be had is named once, and says why.
+func TestPrefetchOfWhatIsNotThere(t *testing.T) {
+	r := newRoom(t, nil)
+	img := hubtest.RandomImage(1, 4, 300<<10).WithPlatform(own())
+	r.hub.Push("library/a", "1", img)
+	gone := img.Layers[2].Digest
+	r.hub.SetFaults(hubtest.Faults{Kind: hubtest.Blob, Digest: gone, Status: http.StatusNotFound})
+	var w watched
+	_, err := r.handler.Pull(t.Context(), registry.Pull{Image: r.image("a:1")}, w.progress(t))
+	var no *registry.PullError
+	if !errors.As(err, &no) || no.Cause != registry.CauseMissing || no.Status != http.StatusNotFound || !has(err.Error(), "push it anew") {
+		t.Errorf("%v", err)
+	}
+	for _, l := range img.Layers {
+		if p, _ := w.last(l.Digest); (p.Err != "") != (l.Digest == gone) {
+			t.Errorf("%+v", p)
+		}
+	}
+	r.hub.SetFaults()
+	wantStatus(t, "a client's pull, afterwards", r.engine("", "").pull("library/a", "1"), http.StatusOK)
+}
+
+// Who closes is not waited for by those who pull.
+func TestPrefetchEndsWithTheHandler(t *testing.T) {
+	r := newRoom(t, nil)
+	img := hubtest.RandomImage(1, 2, 4<<20).WithPlatform(own())
+	r.hub.Push("library/a", "1", img)
+	r.hub.SetFaults(hubtest.Faults{Digest: img.Layers[0].Digest, Stall: new(int64(1 << 20))})
+	var once sync.Once
+	begun := make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		_, err := r.handler.Pull(context.Background(), registry.Pull{Image: r.image("a:1")}, func(p registry.PullProgress) {
+			if p.Digest == img.Layers[0].Digest && p.Have > 1000 {
+				once.Do(func() { close(begun) })
+			}
+		})
+		done <- err
+	}()
+	<-begun
+	r.handler.Close()
+	if err := <-done; err == nil || !has(err.Error(), "being stopped") {
+		t.Errorf("%v", err)
+	}
+	if _, err := r.prefetch("a:1"); err == nil {
+		t.Error("pulled after the end")
+	}
+}
+
+// An identity token, as docker login keeps them, opens what is its owner's.
+func TestPrefetchWithAnIdentityToken(t *testing.T) {
+	r := newRoom(t, &hubtest.Hub{Users: map[string]string{"alice": "secret"}})
+	img := hubtest.RandomImage(1, 1, 1000).WithPlatform(own())
+	r.hub.Push("alice/app", "1", img)
+	r.hub.SetPrivate("alice/app", "alice")
+	refresh := r.refreshToken("alice", "secret")
+	with := func(token string) func(*registry.Pull) {
+		return func(p *registry.Pull) { p.Authorization = "Refresh " + token }
+	}
+	if _, err := r.prefetch("alice/app:1", with("wrong")); err == nil || has(err.Error(), "wrong;") {
+		t.Errorf("a wrong one: %v", err)
+	}
+	r.mustPrefetch("alice/app:1", with(refresh))
+	for _, q := range r.hub.Requests() {
+		if has(q.Header.Get("Authorization"), refresh) {
+			t.Errorf("the identity token went to %s%s", q.Host, q.Path)
+		}
+	}
+	r.pass(time.Hour)
+	r.hub.Down()
+	if got := r.mustPrefetch("alice/app:1", with(refresh)); !got.Unchecked {
+		t.Errorf("%+v", got)
+	}
+	if _, err := r.prefetch("alice/app:1", with("wrong")); err == nil {
+		t.Error("a wrong one, offline")
+	}
+}
+
+// refreshToken logs in as docker login does, which keeps the identity token.
+func (r *room) refreshToken(user, password string) string {
+	r.t.Helper()
+	form := url.Values{
+		"grant_type": {"password"}, "username": {user}, "password": {password}, "access_type": {"offline"},
+		"service": {"registry.docker.io"}, "client_id": {"test"},
+	}
+	rsp, err := r.start(context.Background(), "POST", "http://"+hubHost+"/.pulley/token", strings.NewReader(form.Encode()),
+		"Content-Type", "application/x-www-form-urlencoded")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = rsp.Body.Close() }()
+	var got struct {
+		RefreshToken string `json:"refresh_token"`
+	}
+	if err := json.NewDecoder(rsp.Body).Decode(&got); err != nil || got.RefreshToken == "" {
+		r.t.Fatalf("%d, no identity token: %v", rsp.StatusCode, err)
+	}
+	return got.RefreshToken
 }

@@ -45,9 +45,12 @@ func (h *Handler) nextStep(req *Request, e *PullError) string {
 		return h.limitAdvice(req, status)
 	case e.Status == http.StatusNotFound && req.What == Blob:
 		return "the registry lacks a part of the image: push it anew"
-	case errors.Is(e.Err, context.Canceled), errors.Is(e.Err, cache.ErrClosed): // not the person: pulling.failed knows
-		e.Cause = CauseOther
-		return "pulley is being stopped"
+	case errors.Is(e.Err, context.Canceled), errors.Is(e.Err, cache.ErrClosed): // not by the person: pulling.failed knows
+		e.Cause, e.Why = CauseOther, "pulley is being stopped"
+		return "what came is kept: try again"
+	case errors.Is(e.Err, cache.ErrUnsupported):
+		e.Cause, e.Why = CauseOther, "its digests are of a kind that is not kept here"
+		return "pull it with an engine"
 	case strings.Contains(e.Why, "; try: "): // it says so already
 		return ""
 	}

@@ -154,15 +154,25 @@ func (p *pulling) walk(ctx context.Context, f *found, depth int) error {
 		return p.index(ctx, m.Manifests, depth)
 	case m.Config == nil && m.Schema == 1:
 		return p.bad("it is in the first format of images, which engines of today do not pull; push it anew")
-	case m.Config != nil:
+	}
+	lists := [][]ocispec.Descriptor{m.Layers, m.Blobs}
+	if m.Config != nil {
+		lists = append(lists, []ocispec.Descriptor{*m.Config})
 		p.add(*m.Config, WhatConfig)
+	}
+	for _, list := range lists {
+		for _, d := range list {
+			if !valid(d.Digest) {
+				return p.bad("its manifest lists something without a digest")
+			}
+		}
 	}
 	if depth == 0 {
 		if err := p.suits(ctx, m.Config); err != nil {
 			return err
 		}
 	}
-	for _, list := range [][]ocispec.Descriptor{m.Layers, m.Blobs} {
+	for _, list := range lists {
 		for _, d := range list {
 			if !foreign(d.MediaType) {
 				p.add(d, WhatLayer)
