@@ -63,9 +63,8 @@ type Cache struct {
 	kick chan struct{} // something derived is to be written
 	full chan struct{} // over max_size
 
-	floor   int64
-	sparing sync.Mutex
-	spared  time.Time // when room was last made for the disk's sake
+	floor  int64
+	spared time.Time // when room was last made for the disk's sake; keep's own
 
 	evicting sync.Mutex
 	flushing sync.Mutex
@@ -200,9 +199,9 @@ func (c *Cache) keep() {
 			return
 		case <-c.full:
 			c.shrink(func(int64) bool { return c.fits() })
-			c.spare()
+			disk.Reset(c.spare())
 		case <-disk.C:
-			c.spare()
+			disk.Reset(c.spare())
 		case <-kick:
 			timer.Reset(flushDelay)
 			due = timer.C

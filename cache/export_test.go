@@ -115,3 +115,9 @@ func (o Options) In(dir string) Options {
 	o.Dir = dir
 	return o
 }
+
+// WithFloor sets below what the cache does not shrink for the disk's sake.
+func (o Options) WithFloor(n int64) Options {
+	o.floor = n
+	return o
+}

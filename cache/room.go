@@ -40,21 +40,20 @@ func (c *Cache) shortage() int64 {
 	return min(spare-free, size-c.floor)
 }
 
-// spare evicts what the disk is short of, not more often than every few seconds.
-func (c *Cache) spare() {
-	c.sparing.Lock()
-	defer c.sparing.Unlock()
-	now := c.now()
-	if now.Sub(c.spared) < spareAgain && !now.Before(c.spared) {
-		return
-	}
+// spare evicts what the disk is short of, and says when to look again.
+func (c *Cache) spare() (again time.Duration) {
 	short := c.shortage()
 	if short <= 0 {
-		return
+		return spareEvery
+	}
+	now := time.Now()
+	if now.Sub(c.spared) < spareAgain {
+		return spareAgain
 	}
 	c.spared = now
 	freed := c.shrink(func(freed int64) bool { return freed >= short })
 	c.log.Info("cache: the disk is nearly full, made room", "freed", freed, "wanted", short)
+	return spareEvery
 }
 
 // GC evicts until the cache has at most keep bytes, or what is left is pinned or

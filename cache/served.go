@@ -11,7 +11,8 @@ import (
 // servings is what was served and is not in the catalogue yet.
 type servings struct {
 	mu      sync.Mutex
-	pending map[serving]served
+	pending []served
+	last    map[serving]int // the last of each in pending
 
 	recent map[Name][]key // roots last used, the last one first; guarded by the store's mu
 }
@@ -22,7 +23,12 @@ type serving struct {
 	key key
 }
 
-type served struct{ at, saved int64 }
+// served is one or more of a kind, in the order in which they came: what a layer
+// belongs to is told by the manifest before it.
+type served struct {
+	serving
+	at, saved int64
+}
 
 const (
 	recentRoots = 16   // per repository
@@ -30,6 +36,8 @@ const (
 	// searched is how many images of a repository are looked through for one
 	// blob that was served: it is bookkeeping, and not worth more.
 	searched = 256
+	// servedAtMost is how many are kept apart until the next flush.
+	servedAtMost = 1 << 12
 )
 
 // Served notes that d was served under n: the last use of the image, and how many
@@ -46,41 +54,42 @@ func (c *Cache) Served(n Name, d digest.Digest, saved int64) {
 }
 
 func (c *Cache) use(n Name, k key, saved int64) {
-	at := c.now().UnixNano()
 	c.served.mu.Lock()
 	defer c.served.mu.Unlock()
-	if c.served.pending == nil {
-		c.served.pending = make(map[serving]served)
+	what := serving{n, k}
+	at := c.now().UnixNano()
+	if i, ok := c.served.last[what]; ok && (i == len(c.served.pending)-1 || len(c.served.pending) > servedAtMost) {
+		was := &c.served.pending[i]
+		was.at, was.saved = max(at, was.at), was.saved+saved
+		return
 	}
-	was := c.served.pending[serving{n, k}]
-	c.served.pending[serving{n, k}] = served{max(at, was.at), was.saved + saved}
+	if c.served.last == nil {
+		c.served.last = make(map[serving]int)
+	}
+	c.served.last[what] = len(c.served.pending)
+	c.served.pending = append(c.served.pending, served{what, at, saved})
 }
 
 // applyUses brings the catalogue up to date.
 func (c *Cache) applyUses() {
 	c.served.mu.Lock()
 	pending := c.served.pending
-	c.served.pending = nil
+	c.served.pending, c.served.last = nil, nil
 	c.served.mu.Unlock()
-	type one struct {
-		serving
-		served
-	}
-	all := make([]one, 0, len(pending))
-	for what, u := range pending {
-		all = append(all, one{what, u})
-	}
-	slices.SortFunc(all, func(a, b one) int { return cmp.Compare(a.at, b.at) })
 	s := c.store
-	for _, u := range all {
+	for _, u := range pending {
 		s.mu.Lock()
-		if root, ok := c.imageOf(u.Name, u.key); ok {
+		s.reading(func() {
+			root, ok := c.imageOf(u.Name, u.key)
+			if !ok {
+				return
+			}
 			ik := imageKeyOf(u.Name, root)
 			i, _ := s.image(ik)
 			i.used, i.saved = max(i.used, u.at), i.saved+u.saved
 			s.setImage(ik, i)
 			c.noteRecent(u.Name, root)
-		}
+		})
 		s.mu.Unlock()
 	}
 }
