@@ -11,8 +11,11 @@
 //	                                      brought them
 //
 // and everything else derives from that and may be deleted while no process
-// holds the cache: index.json (complete images), cache.db (stamps and last
-// use), lock, tmp/.
+// holds the cache: index.json (complete images), cache.db (the catalogue: stamps,
+// last uses, who brought what, which image uses which blob), lock, tmp/.
+//
+// Images are what a person knows: a manifest or index in a repository, with the
+// tags that stand for it. They are listed, pinned, removed and evicted as such.
 //
 // A miss is a typed error with a reason, and so is a full disk: whatever is
 // wrong with the directory, the caller can still pass bytes through.
