@@ -222,8 +222,9 @@ func (r *readBack) pace(ctx context.Context, n int64) error {
 func (r *readBack) doubt(u use, cause error) {
 	c := r.c
 	if errors.Is(cause, fs.ErrNotExist) {
-		c.forgetBlob(u.key)
-		r.broken(u, &MissError{Digest: u.key.digest(), Reason: Absent})
+		if r.vanished(u.key) {
+			r.broken(u, &MissError{Digest: u.key.digest(), Reason: Absent})
+		}
 		return
 	}
 	b, err := c.get(u.key, getOptions{verified: true, quiet: true})
@@ -232,6 +233,19 @@ func (r *readBack) doubt(u use, cause error) {
 		return
 	}
 	r.broken(u, err)
+}
+
+// vanished reports whether a blob's file has gone though nobody here removed it.
+func (r *readBack) vanished(k key) bool {
+	defer r.c.settle(k)() // whoever is removing it has done so then
+	if _, stored := r.c.store.get(k); !stored {
+		return false
+	}
+	if _, err := os.Lstat(r.c.blobPath(k)); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	r.c.forgetBlob(k)
+	return true
 }
 
 func (r *readBack) broken(u use, why error) {
