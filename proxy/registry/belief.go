@@ -34,6 +34,9 @@ func (h *Handler) untold(req *Request, cause error) error {
 	if !ok {
 		return cause
 	}
+	if name == config.SharedName {
+		return fmt.Errorf("%w; %s is %w; try: pulley config set cache.shared_private true, if the shared store may have it", cause, req.name(), errNotTold)
+	}
 	return fmt.Errorf("%w; %s is %w; try: pulley egress add NAME URL --for %s, or private = true at the mirror %s if that may know of it",
 		cause, req.name(), errNotTold, req.Registry.Name, name)
 }

@@ -3,8 +3,10 @@ package registry
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
+	"pulley/internal/config"
 	"pulley/proxy/source"
 )
 
@@ -35,14 +37,19 @@ func (h *Handler) noteTag(req *Request, k tagKey, e entry, here bool) {
 	if g := h.shelf.guess(k); g.Digest != "" {
 		h.warn(h.shelf.forgetGuess(k))
 		for _, name := range g.From {
-			if g.Digest == e.Digest {
+			switch {
+			case name == config.SharedName: // it wrote down what was true once
+			case g.Digest == e.Digest:
 				h.opt.Sources.Agrees(req.Registry, name, req.Repository, k.tag)
-			} else {
+			default:
 				h.opt.Sources.Disagrees(req.Registry, name, req.Repository, k.tag, g.Digest, e.Digest)
 			}
 		}
 	}
 	h.warn(h.shelf.note(k, e, here))
+	if here {
+		h.offerTag(req.home(), k, e)
+	}
 	h.compare(req, k, e)
 }
 
@@ -53,7 +60,7 @@ const compareEvery = time.Hour
 // compare asks, in the background and seldom, the mirror that would be used what it
 // thinks the tag stands for.
 func (h *Handler) compare(req *Request, k tagKey, e entry) {
-	list := h.mirrors(req)
+	list := slices.DeleteFunc(h.mirrors(req), (*source.Place).Shared)
 	if len(list) == 0 || !h.compared.due(list[0].Name()+" "+k.String(), compareEvery) {
 		return
 	}

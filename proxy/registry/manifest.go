@@ -269,18 +269,29 @@ func (h *Handler) keepManifest(req *Request, k tagKey, f *found) {
 		return
 	}
 	if f.from != fromClient {
-		h.tellStored(req.home(), f.Digest)
+		h.came(req.home(), f.Digest)
+		h.offerManifest(req, f)
 	}
 	if digest.Digest(k.tag) == f.Digest {
 		h.warn(h.cache.Link(k.name, f.Digest, f.MediaType))
-		h.warn(h.shelf.arrived(k.name, f.Digest))
+		tags, err := h.shelf.arrived(k.name, f.Digest)
+		h.warn(err)
+		for k, e := range tags {
+			h.offerTag(req.home(), k, e)
+		}
 		return
 	}
 	h.noteTag(req, k, f.entry, true)
 }
 
-// tellStored says that something came into the cache.
+// tellStored says that a blob came into the cache.
 func (h *Handler) tellStored(of home, d digest.Digest) {
+	h.came(of, d)
+	h.offerBlob(of, d)
+}
+
+// came says that something came into the cache.
+func (h *Handler) came(of home, d digest.Digest) {
 	if h.opt.Stored != nil {
 		h.opt.Stored(of.cacheName(), d, h.tellable(of))
 	}

@@ -26,6 +26,9 @@ func (h *Handler) manifestPlaces(req *Request, d digest.Digest, away bool) []*so
 	if d.Validate() != nil || d.Algorithm() != digest.SHA256 {
 		return []*source.Place{own}
 	}
+	if !h.rightIsKnown(req, d, away) {
+		return []*source.Place{own}
+	}
 	list = slices.DeleteFunc(list, func(p *source.Place) bool { return !p.Origin() && p.Connections() == 0 })
 	vouched := h.cache.References(req.cacheName(), d) || h.ledger.said(req.name(), req.Asker, string(d))
 	switch i := slices.Index(list, own); {
@@ -82,7 +85,7 @@ func (h *Handler) race(ctx context.Context, req *Request, places []*source.Place
 			if a.err == nil {
 				return h.told(req, a, first), nil
 			}
-			if first == nil || a.place.Origin() {
+			if (first == nil || a.place.Origin()) && !(len(left) > 0 && notShared(a.place, a.err)) {
 				first = a.err
 			}
 			if errors.Is(a.err, errTooLarge) {

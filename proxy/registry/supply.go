@@ -211,6 +211,9 @@ func (d *drive) Failed(src fetch.Source, err error) {
 		m.refused = true
 		m.d.mu.Unlock()
 	}
+	if m, ok := src.(*mirrored); ok && notShared(m.Place, err) {
+		return
+	}
 	d.tale.add(src.Name(), reason(err))
 }
 

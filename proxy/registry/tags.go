@@ -181,27 +181,26 @@ func (s *shelf) unhear(k tagKey) {
 }
 
 // arrived says that a manifest is stored now: the tags that were heard to stand
-// for it do so for good.
-func (s *shelf) arrived(name cache.Name, d digest.Digest) error {
-	var keys []tagKey
-	var entries []entry
+// for it do so for good, which it returns.
+func (s *shelf) arrived(name cache.Name, d digest.Digest) (map[tagKey]entry, error) {
+	tags := map[tagKey]entry{}
 	s.mu.Lock()
 	for k, e := range s.heard {
 		if k.name == name && e.Digest == d {
 			delete(s.heard, k)
 			if s.now().Sub(e.Checked) < heardFor {
-				keys, entries = append(keys, k), append(entries, e)
+				tags[k] = e
 			}
 		}
 	}
 	s.mu.Unlock()
 	var first error
-	for i, k := range keys {
-		if err := s.keep(k, entries[i]); err != nil && first == nil {
+	for k, e := range tags {
+		if err := s.keep(k, e); err != nil && first == nil {
 			first = err
 		}
 	}
-	return first
+	return tags, first
 }
 
 // forget erases a tag, for all classes.

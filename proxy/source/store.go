@@ -194,7 +194,7 @@ func (p *Place) askStore(ctx context.Context, method, key string, header http.He
 	}
 	resp.Body = &body{ReadCloser: resp.Body, cancel: cancel, took: p.set.now().Sub(began)}
 	if resp.StatusCode/100 == 2 || resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
-		p.shared.Answered()
+		p.shared.Answered(key)
 		return resp, nil
 	}
 	return nil, p.noObject(resp, key)
@@ -333,7 +333,7 @@ func (s *Set) KeepTag(k Kept, tag string, size int64) {
 		return
 	}
 	store.Offer(shared.Item{
-		Key: shared.RefKey(registry, k.Repository, tag), Type: "application/json", Replace: true, Allowed: s.mayKeep(k.Public),
+		Key: shared.RefKey(registry, k.Repository, tag), Type: "application/json", Replace: true, Mark: string(k.Digest), Allowed: s.mayKeep(k.Public),
 		Open: func() (shared.Content, error) { return inMemory{bytes.NewReader(text)}, nil },
 	})
 }

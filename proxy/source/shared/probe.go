@@ -108,9 +108,31 @@ func (s *Store) Miss(key string) {
 	s.missed[key] = time.Now().Add(missFor)
 }
 
-// has takes that back.
-func (s *Store) has(key string) {
+// kept is that something was seen in the store, and what it said.
+type kept struct {
+	mark  string
+	until time.Time
+}
+
+// thereFor is for how long the store is believed to have still what it had, when
+// that is offered to it again.
+const thereFor = 6 * time.Hour
+
+// has remembers that the store has something.
+func (s *Store) has(key, mark string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.missed, key)
+	if len(s.there) >= maxMissed {
+		clear(s.there)
+	}
+	s.there[key] = kept{mark, time.Now().Add(thereFor)}
+}
+
+// hasIt reports whether it was seen there.
+func (s *Store) hasIt(key, mark string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, ok := s.there[key]
+	return ok && k.mark == mark && time.Now().Before(k.until)
 }

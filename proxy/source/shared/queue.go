@@ -15,6 +15,7 @@ type Item struct {
 	Type    string        // media type
 	Digest  digest.Digest // of its content; "" for a Ref
 	Replace bool          // also if the key is there already: a Ref
+	Mark    string        // what it says, if that may change: not sent again while it is the same
 
 	// Open opens the content, which is closed when it has been sent. It fails when
 	// there is nothing to send any more. It is not called before it is needed.

@@ -57,6 +57,7 @@ type Store struct {
 	refuse string    // what a person has to see to
 	took   time.Duration
 	missed map[string]time.Time
+	there  map[string]kept // what was seen in it
 }
 
 // New makes a Store.
@@ -74,7 +75,7 @@ func New(o Options) *Store {
 		o.Changed = func() {}
 	}
 	s := &Store{
-		opt: o, log: o.Log, creds: chain(), wake: make(chan struct{}, 1), missed: map[string]time.Time{},
+		opt: o, log: o.Log, creds: chain(), wake: make(chan struct{}, 1), missed: map[string]time.Time{}, there: map[string]kept{},
 		why: "it has not been tried yet", asked: time.Now(),
 	}
 	s.queue.init()
@@ -146,11 +147,12 @@ func (s *Store) Latency() time.Duration {
 	return s.took
 }
 
-// Answered tells that a request was answered.
-func (s *Store) Answered() {
+// Answered tells that a request for a key was answered with what it stands for.
+func (s *Store) Answered(key string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.heard = time.Now()
+	s.mu.Unlock()
+	s.has(key, "")
 }
 
 // Suspect tells that a request failed: nothing more is asked of the store until it

@@ -31,6 +31,9 @@ const (
 // wait, and nobody is told how it went but the log: a store that is not filled is
 // only slower.
 func (s *Store) Offer(it Item) {
+	if s.hasIt(it.Key, it.Mark) {
+		return
+	}
 	if s.queue.put(it) {
 		s.log.Warn("more waits to go to the shared store than is kept; the oldest is forgotten", "store", s.String(), "waiting", maxQueue)
 	}
@@ -103,7 +106,7 @@ func (s *Store) bring(ctx context.Context, it Item) {
 			return
 		case err == nil:
 			s.queue.went()
-			s.has(it.Key)
+			s.has(it.Key, it.Mark)
 			return
 		case errors.As(err, &gone):
 			s.log.Debug("not put into the shared store", "key", it.Key, "why", gone.error)
