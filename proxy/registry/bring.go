@@ -55,14 +55,17 @@ func (p *pulling) bringTo(ctx context.Context, w piece, line *row) error {
 	req := p.request(ctx, Blob, string(w.Digest))
 	p.hold(w.Digest)
 	x := p.h.account(req)
-	size, err := p.h.bring(x, req, line)
+	size, err := p.h.bring(x, req, line) //nolint:contextcheck // req holds it
 	cached := err == nil && x.event.Source == fromCache
 	if !cached { // what costs nothing is nothing to write down
 		defer x.end()
 	}
 	if err != nil {
-		err = p.failed(req, x, err)
-		if ctx.Err() == nil { // or it is something else that failed
+		if status, ok := spoken(err); ok && status.Definite() && status.Status != http.StatusNotFound { // of a part that is missing nobody's right depends
+			p.h.turnedAway(req, err, true)
+		}
+		err = p.failed(req, x, err) //nolint:contextcheck // req holds it
+		if ctx.Err() == nil {       // or it is something else that failed
 			line.failed(err)
 		}
 		return err
@@ -145,8 +148,7 @@ func (h *Handler) joinIn(x *exchange, req *Request, line *row) error {
 	}
 	x.event.Source = shared
 	if first {
-		d.pays(-1)
-		x.took(d)
+		x.settles(d)
 		x.event.Source, x.event.Way = d.tale.sources(), d.tale.way()
 		if why := d.tale.troubles(); why != "" {
 			x.note(why)

@@ -167,6 +167,14 @@ func (x *exchange) took(d *drive) {
 	}
 }
 
+// settles is took by somebody who pays for the download and leaves it now: what
+// comes later is on its own account.
+func (x *exchange) settles(d *drive) {
+	x.took(d)
+	d.pays(-1)
+	x.took(d) // what came in between, if the download was over by then
+}
+
 // fetched counts what a place sent on this request's account.
 func (x *exchange) fetched(place string, n int64) {
 	if n == 0 {

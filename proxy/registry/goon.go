@@ -40,17 +40,24 @@ func (s *stream) again(w io.Writer, i int, off, end int64) (done bool, err error
 		n = -1
 	}
 	r, err := f.Reader(s.ctx, off, n, s.whole)
-	if first {
-		s.x.took(s.drive)
+	if s.first {
+		s.x.settles(s.drive)
+	}
+	if s.first = first; first {
+		d.pays(1)
 		s.h.start(d)
 	}
 	if err != nil {
+		if s.first {
+			s.first = false
+			s.x.settles(d)
+		}
 		return false, err
 	}
 	_ = s.readers[i].Close()
 	s.gave(s.from[i], off)
 	s.drive.closed(s)
-	s.readers[i], s.from[i], s.fill, s.drive, s.first = r, off, f, d, first
+	s.readers[i], s.from[i], s.fill, s.drive = r, off, f, d
 	d.opened(s)
 	return false, nil
 }

@@ -66,20 +66,20 @@ func (h *Handler) Pull(ctx context.Context, p Pull, progress func(PullProgress))
 func (h *Handler) pulling(p Pull) (*pulling, error) {
 	cfg := h.settings()
 	u := &pulling{h: h, Pull: p, board: &board{image: p.Image.String()}}
-	no := func(cause Cause, format string, a ...any) error {
-		return &PullError{Image: u.board.image, Cause: cause, Why: fmt.Sprintf(format, a...)}
+	no := func(format string, a ...any) error {
+		return &PullError{Image: u.board.image, Cause: CauseRequest, Why: fmt.Sprintf(format, a...)}
 	}
 	if p.Image.Registry == nil {
-		return nil, no(CauseRequest, "%s is not a configured registry; add it to config.toml", p.Image.Host)
+		return nil, no("%s is not a configured registry; add it to config.toml", p.Image.Host)
 	}
 	reg, ok := cfg.Registry(p.Image.Registry.Name)
 	switch {
 	case !ok:
-		return nil, no(CauseRequest, "%s is not a configured registry any more; add it to config.toml", p.Image.Registry.Name)
+		return nil, no("%s is not a configured registry any more; add it to config.toml", p.Image.Registry.Name)
 	case !cfg.Enabled:
-		return nil, no(CauseRequest, "pulley is switched off; try: pulley on")
+		return nil, no("pulley is switched off; try: pulley on")
 	case !ValidRepository(p.Image.Repository):
-		return nil, no(CauseRequest, "%s", problemText[NameInvalid])
+		return nil, no("%s", problemText[NameInvalid])
 	}
 	host := ""
 	if p.Image.Host != reg.Name {
@@ -89,7 +89,7 @@ func (h *Handler) pulling(p Pull) (*pulling, error) {
 	if who, no := h.person(u.target, p.Authorization); no == nil {
 		u.who = who
 	}
-	u.result = PullResult{Image: u.board.image, Name: u.request(context.Background(), Manifest, "").cacheName()}
+	u.result = PullResult{Image: u.board.image, Name: home{reg: reg, host: u.target.Host, repository: p.Image.Repository}.cacheName()}
 	return u, nil
 }
 

@@ -103,12 +103,12 @@ func (p *pulling) manifest(ctx context.Context, reference string, size int64) (*
 	}
 	x := p.h.account(req)
 	defer x.end()
-	f, err := p.h.manifest(x, req)
+	f, err := p.h.manifest(x, req) //nolint:contextcheck // req holds it
 	if err == nil && f.body == nil {
 		err = errors.New("there is a manifest, but it cannot be had")
 	}
 	if err != nil {
-		err = p.failed(req, x, err)
+		err = p.failed(req, x, err) //nolint:contextcheck // req holds it
 		if line != nil {
 			line.failed(err)
 		}

@@ -166,6 +166,7 @@ func (d *drive) closed(s *stream) {
 func (s *stream) drives() {
 	if s.first && !s.started {
 		s.started = true
+		s.drive.pays(1)
 		s.h.start(s.drive)
 	}
 }
@@ -184,7 +185,7 @@ func (s *stream) close() {
 		s.cancel(nil)
 	}
 	if s.first {
-		s.x.took(s.drive)
+		s.x.settles(s.drive)
 		if from := s.drive.tale.sources(); from != "" && s.x.event.Source == shared {
 			s.x.event.Source, s.x.event.Way = from, s.drive.tale.way()
 		}
