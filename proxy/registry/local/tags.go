@@ -49,7 +49,7 @@ func (r *Registry) tags(w http.ResponseWriter, req *request) error {
 	writeJSON(w, req, "application/json", struct {
 		Name string   `json:"name"`
 		Tags []string `json:"tags"`
-	}{req.name.String(), slices.Concat([]string{}, tags)})
+	}{req.name.String(), append([]string{}, tags...)})
 	return nil
 }
 
