@@ -142,7 +142,6 @@ func (r *run) choose(claim Claim) choice {
 	switch {
 	case on != nil:
 		c.onward = on
-		c.rate, c.share = r.share(on.peer, cands)
 		return c
 	case len(r.workers) >= r.Connections:
 		r.squeeze()

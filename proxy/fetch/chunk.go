@@ -27,12 +27,8 @@ const (
 // portion cuts a claim to what one connection to the chosen peer should bring, and
 // reports whether it would cut it if the blob were large.
 func (r *run) portion(c choice, claim Claim) (loose bool) {
-	p := c.peer
-	if p == nil {
-		p = c.onward.peer
-	}
 	r.mu.Lock()
-	whole, largest, firstByte, span := p.whole, p.largest, p.first, p.span
+	whole, largest, firstByte, span := c.peer.whole, c.peer.largest, c.peer.first, c.peer.span
 	grain := r.grain
 	r.mu.Unlock()
 	if whole || !r.wide() {

@@ -1,6 +1,9 @@
 package fetch
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A sink cuts a claim where somebody waits for a byte that is far ahead of what the claim has brought. The request
 // that serves it was for more, and what is behind the cut is on its way or in buffers: closed there, the connection has
@@ -34,8 +37,8 @@ func (r *run) onward(c *choice, off int64, opts []option, now time.Time) (w *wor
 			return nil, glance
 		}
 	}
-	left, _ := r.left(w)
-	eta := float64(left) / rate
+	pos, _ := w.claim.Range()
+	eta := float64(off-pos) / rate
 	frugal := free && r.wasted+c.vain <= maxWaste*float64(r.size())
 	switch {
 	case w.meter.silent(now) >= hiccup:
@@ -48,18 +51,17 @@ func (r *run) onward(c *choice, off int64, opts []option, now time.Time) (w *wor
 	return nil, time.Duration(min(eta-nearly.Seconds(), poll.Seconds()) * float64(time.Second))
 }
 
-// covering is the worker that comes to off at the end of what it has, and has asked for more. Needs mu.
+// covering is the worker that comes to off at the end of what it has, or of a part of that, and has asked for more.
+// Needs mu.
 func (r *run) covering(off int64) *worker {
 	for w := range r.workers {
 		if w.claim == nil || w.offered || w.peer.whole || w.ctx.Err() != nil || w.reach >= 0 && w.reach <= off {
 			continue
 		}
-		last := w.claim
-		if n := len(w.queue); n > 0 {
-			last = w.queue[n-1]
-		}
-		if _, end := last.Range(); end == off {
-			return w
+		for _, claim := range append([]Claim{w.claim}, w.queue...) {
+			if _, end := claim.Range(); end == off {
+				return w
+			}
 		}
 	}
 	return nil
@@ -84,8 +86,7 @@ func (w *worker) expects(opts []option) float64 {
 }
 
 // goOn gives a worker a claim for when it comes there, and reports whether it is still under way.
-func (w *worker) goOn(c choice, claim Claim) bool {
-	w.portion(c, claim)
+func (w *worker) goOn(claim Claim) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, there := w.workers[w]; !there {
@@ -95,39 +96,39 @@ func (w *worker) goOn(c choice, claim Claim) bool {
 	if w.reach >= 0 && (end < 0 || end > w.reach) {
 		claim.Limit(w.reach - off)
 	}
-	w.queue = append(w.queue, claim)
+	i := slices.IndexFunc(w.queue, func(c Claim) bool { at, _ := c.Range(); return at > off })
+	if i < 0 { // else it was cut from the middle: somebody waits there, and nearer
+		i = len(w.queue)
+	}
+	w.queue = slices.Insert(w.queue, i, claim)
 	return true
 }
 
-// onto takes the next of a worker's claims, which its body goes on with at byte at; nil if there is none.
+// onto makes the next of a worker's claims its own, which its body goes on with at byte at, and gives back the one that
+// is done; nil if there is none.
 func (w *worker) onto(at int64) Claim {
 	w.mu.Lock()
-	queue := w.queue
-	w.queue = nil
-	if len(queue) > 0 {
-		if off, end := queue[0].Range(); off == at && end != off {
-			claim := queue[0]
-			w.queue = queue[1:]
-			w.mu.Unlock()
-			w.swap(claim)
-			return claim
+	if len(w.queue) == 0 {
+		w.mu.Unlock()
+		return nil
+	}
+	next := w.queue[0]
+	if off, end := next.Range(); off != at || end == off {
+		queue := w.queue
+		w.queue = nil
+		w.mu.Unlock()
+		for _, claim := range queue {
+			claim.Release()
 		}
+		return nil
 	}
-	w.mu.Unlock()
-	for _, claim := range queue {
-		claim.Release()
-	}
-	return nil
-}
-
-// swap gives the claim back that is done, and makes another one the worker's.
-func (w *worker) swap(claim Claim) {
-	w.mu.Lock()
 	done, freed := w.claim, w.freed
-	w.hold(claim)
+	w.queue = w.queue[1:]
+	w.hold(next)
 	w.mu.Unlock()
 	close(freed)
 	done.Release()
+	return next
 }
 
 // limit leaves a worker n more bytes of all that it has. Needs mu.

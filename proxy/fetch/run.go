@@ -120,7 +120,7 @@ func (r *run) place(claim Claim) error {
 		case c.err != nil:
 			claim.Release()
 			return c.err
-		case waited && (c.peer != nil || c.solo != nil && !c.exactly || c.onward != nil):
+		case waited && (c.peer != nil && c.over == nil || c.solo != nil && !c.exactly):
 			claim.Release() // something else may be wanted more by now
 			return nil
 		case c.solo != nil:
@@ -129,7 +129,7 @@ func (r *run) place(claim Claim) error {
 			}
 			continue
 		case c.onward != nil:
-			if c.onward.goOn(c, claim) {
+			if c.onward.goOn(claim) {
 				return nil
 			}
 			continue

@@ -28,15 +28,16 @@ func (w *worker) another(b *source.Body, at int64) Claim {
 	if !more || !cut && w.rangesElsewhere() {
 		return nil
 	}
-	w.letGo()
 	w.mu.Lock()
 	if w.idle || w.ctx.Err() != nil {
 		w.mu.Unlock()
 		return nil
 	}
 	w.offered, w.at, w.exactly = true, at, cut
+	back := w.drop() // not before it is offered: who looks for it in between would find neither
 	w.stir()
 	w.mu.Unlock()
+	back()
 	var late <-chan time.Time
 	if cut {
 		t := time.NewTimer(linger)
@@ -89,13 +90,14 @@ func (r *run) release(p *peer) {
 }
 
 // offer finds a worker that waits for a claim at off, and sends those home that
-// are past it. Needs mu.
+// are past it, or whose place is needed. Needs mu.
 func (r *run) offer(off int64) *worker {
 	for w := range r.workers {
 		switch {
 		case !w.offered:
 		case w.at == off || w.at < off && !w.exactly:
 			return w
+		case w.exactly && len(r.workers) < r.Connections: // its claim may come yet
 		default:
 			w.home()
 		}

@@ -68,6 +68,9 @@ func (r *run) start(c choice, claim Claim) {
 	w.reach = w.to
 	if c.over != nil {
 		c.over.bound(off)
+		if c.over.offered && c.over.exactly {
+			c.over.home()
+		}
 	}
 	if c.vain > 0 {
 		r.wasted += c.vain
@@ -122,15 +125,24 @@ func (w *worker) hold(claim Claim) {
 // letGo gives back all that the worker has.
 func (w *worker) letGo() {
 	w.mu.Lock()
+	back := w.drop()
+	w.mu.Unlock()
+	back()
+}
+
+// drop takes from the worker all that it has; back gives it back. Needs mu, which
+// back must not have.
+func (w *worker) drop() (back func()) {
 	claim, freed, queue := w.claim, w.freed, w.queue
 	w.claim, w.freed, w.queue = nil, nil, nil
-	w.mu.Unlock()
-	if claim != nil {
-		close(freed)
-		claim.Release()
-	}
-	for _, c := range queue {
-		c.Release()
+	return func() {
+		if claim != nil {
+			close(freed)
+			claim.Release()
+		}
+		for _, c := range queue {
+			c.Release()
+		}
 	}
 }
 
