@@ -45,6 +45,7 @@ type room struct {
 
 	stored func(cache.Name, digest.Digest, bool)
 	wait   registry.Waits
+	own    http.Handler // the person's own images; nil: none
 
 	mu     sync.Mutex
 	cfg    *config.Config
@@ -103,7 +104,7 @@ func (r *room) open() {
 	})
 	r.handler, err = registry.New(registry.Options{
 		Settings: r.settings, Cache: r.cache, Sources: r.sources, Tokens: tokens, Network: r.egress,
-		StateDir: filepath.Join(r.dir, "state"), Now: r.now, Record: r.record, Waits: r.wait, Stored: r.stored,
+		StateDir: filepath.Join(r.dir, "state"), Now: r.now, Record: r.record, Waits: r.wait, Stored: r.stored, Own: r.own,
 	})
 	if err != nil {
 		r.t.Fatal(err)
