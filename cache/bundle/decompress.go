@@ -68,7 +68,9 @@ func decompress(r io.Reader) (plain io.Reader, done func(), err error) {
 		}
 		return &bounded{r: z, in: in}, func() { _ = z.Close() }, nil
 	case name == "zstd":
-		z, err := zstd.NewReader(br, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
+		// One at a time: r is the caller's, and not to be read from other
+		// goroutines, or after Import has returned.
+		z, err := zstd.NewReader(br, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true), zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return nil, nil, &InvalidError{Err: err}
 		}
