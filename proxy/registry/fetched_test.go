@@ -92,7 +92,7 @@ func TestASlowClientPaysForItsDownload(t *testing.T) {
 	if _, err := slow.rest(); err != nil {
 		t.Fatal(err)
 	}
-	if e := r.blobEvent(d); e.FromNet != 32<<20 || e.FromCache != 0 || e.Fetched["origin"] != 32<<20 || e.Source != "origin" {
+	if e := r.blobEvent(d); e.FromNet < 32<<20 || e.FromCache != 0 || e.Fetched["origin"] != e.FromNet || e.Source != "origin" { // more: a slow connection was helped
 		t.Errorf("%d from the network, %d from the cache, %v, %s", e.FromNet, e.FromCache, e.Fetched, e.Source)
 	}
 	if places, all := r.traffic(); all != 0 {

@@ -232,14 +232,14 @@ func (d *drive) end(err error) {
 	case d.proved():
 		h.handed.proved(d.fill.Digest())
 	}
+	if err == nil && d.proved() {
+		d.tellStored()
+	}
 	h.drives.mu.Lock()
 	delete(h.drives.by, d.fill)
 	h.drives.mu.Unlock()
 	if err != nil {
 		h.log.Info("download ended early", "digest", d.fill.Digest(), "err", err)
-	}
-	if err == nil && d.proved() {
-		d.tellStored()
 	}
 	d.result = err
 	defer close(d.over)
