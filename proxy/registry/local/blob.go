@@ -61,9 +61,9 @@ func missing(err error, code registry.Code, message string) error {
 	return err
 }
 
-// deleteBlob takes a blob out of the repository whose manifest has not come. One
-// that a manifest points at is part of an image: deleting that is what deletes it.
-// Other repositories keep theirs.
+// deleteBlob takes a blob out of the repository that no manifest there points at.
+// Else it is part of an image: deleting that is what deletes it. Other repositories
+// keep theirs.
 func (r *Registry) deleteBlob(w http.ResponseWriter, req *request) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()

@@ -131,34 +131,43 @@ func (r *Registry) name(req *request, d digest.Digest, size int64, mediaType str
 	}
 	old, err := r.cache.Tag(req.name, req.Reference)
 	if err == nil && old.Digest != d {
-		r.keep(req.name, old.Digest)
+		r.leave(req.name, old.Digest)
 	}
 	return r.cache.SetTag(cache.Tag{Name: req.name, Tag: req.Reference, Digest: d, MediaType: mediaType, Size: size, Checked: r.opt.Now()})
 }
 
-// keep puts an image on the shelf.
-func (r *Registry) keep(n cache.Name, root digest.Digest) {
-	seen := map[digest.Digest]bool{}
+// leave puts an image on the shelf, to go when room is needed.
+func (r *Registry) leave(n cache.Name, root digest.Digest) {
+	r.kept.leave(n, root)
+	r.walk(root, func(d digest.Digest) bool {
+		r.kept.leave(n, d)
+		return true
+	})
+}
+
+// walk calls f for everything below a manifest, until it says no.
+func (r *Registry) walk(root digest.Digest, f func(digest.Digest) bool) {
+	seen := map[digest.Digest]bool{root: true}
 	for todo := []digest.Digest{root}; len(todo) > 0; {
-		d := todo[len(todo)-1]
+		at := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if seen[d] {
-			continue
-		}
-		seen[d] = true
-		r.kept.put(n, d)
-		for _, c := range r.digested.of(r.cache, d).contents {
+		for _, c := range r.digested.of(r.cache, at).contents {
+			if seen[c.Digest] {
+				continue
+			}
+			seen[c.Digest] = true
+			if !f(c.Digest) {
+				return
+			}
 			if c.Manifest {
 				todo = append(todo, c.Digest)
-			} else {
-				r.kept.put(n, c.Digest)
 			}
 		}
 	}
 }
 
 // deleteManifest removes a tag; or a manifest, and with it every tag that stands for
-// it. What is left without any stays until room is needed.
+// it. What is left without any goes when room is needed.
 func (r *Registry) deleteManifest(w http.ResponseWriter, req *request) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -175,9 +184,11 @@ func (r *Registry) deleteManifest(w http.ResponseWriter, req *request) error {
 }
 
 func (r *Registry) deleteTag(req *request) error {
-	if _, err := r.cache.Tag(req.name, req.Reference); err != nil {
+	t, err := r.cache.Tag(req.name, req.Reference)
+	if err != nil {
 		return unknown(err, req)
 	}
+	r.leave(req.name, t.Digest)
 	return r.cache.DeleteTag(req.name, req.Reference)
 }
 
@@ -195,6 +206,7 @@ func (r *Registry) deleteDigest(req *request) error {
 			return inUse(fmt.Sprintf("%s of %s is made of it; delete that first", other, req.name))
 		}
 	}
+	r.leave(req.name, d)
 	tags, err := r.cache.Tags(req.name)
 	for _, tag := range tags {
 		if t, terr := r.cache.Tag(req.name, tag); terr == nil && t.Digest == d {
@@ -207,23 +219,10 @@ func (r *Registry) deleteDigest(req *request) error {
 }
 
 // contains reports whether something can be reached from a manifest.
-func (r *Registry) contains(root, d digest.Digest) bool {
-	seen := map[digest.Digest]bool{}
-	for todo := []digest.Digest{root}; len(todo) > 0; {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if seen[at] {
-			continue
-		}
-		seen[at] = true
-		for _, c := range r.digested.of(r.cache, at).contents {
-			if c.Digest == d {
-				return true
-			}
-			if c.Manifest {
-				todo = append(todo, c.Digest)
-			}
-		}
-	}
-	return false
+func (r *Registry) contains(root, d digest.Digest) (found bool) {
+	r.walk(root, func(at digest.Digest) bool {
+		found = at == d
+		return !found
+	})
+	return found
 }

@@ -10,12 +10,13 @@ import (
 )
 
 // keepFor is how long something that no manifest points at stays in a repository:
-// pushes of several layers take their time.
+// pushes and pulls of several layers take their time.
 const keepFor = time.Hour
 
 // shelf is what is in repositories without a manifest that points at it: layers
-// whose manifest is to come, and images whose tag has just moved on. None of it is
-// evicted. It is in memory: after a restart a push starts over.
+// whose manifest is to come, which are not evicted meanwhile; and what was deleted
+// or has lost its tag, for those who are pulling it, unless room is needed. It is in
+// memory: after a restart a push starts over.
 type shelf struct {
 	now  func() time.Time
 	hold func(digest.Digest) (release func())
@@ -30,20 +31,36 @@ type place struct {
 }
 
 type held struct {
-	release func()
+	release func() // nil: it may be evicted
 	until   time.Time
 }
 
-// put adds something, or keeps it for longer.
+// put adds something that is not to be evicted, or keeps it for longer.
 func (s *shelf) put(n cache.Name, d digest.Digest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	h := s.linger(n, d)
+	if h.release == nil {
+		h.release = s.hold(d)
+	}
+}
+
+// leave adds something that may be evicted.
+func (s *shelf) leave(n cache.Name, d digest.Digest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.linger(n, d)
+}
+
+// linger needs mu.
+func (s *shelf) linger(n cache.Name, d digest.Digest) *held {
 	h := s.on[place{n, d}]
 	if h == nil {
-		h = &held{release: s.hold(d)}
+		h = &held{}
 		s.on[place{n, d}] = h
 	}
 	h.until = s.now().Add(keepFor)
+	return h
 }
 
 // has reports whether something is there.
@@ -85,8 +102,10 @@ func (s *shelf) takeIf(gone func(place, *held) bool, some ...place) {
 	s.mu.Lock()
 	look := func(p place, h *held) {
 		if h != nil && gone(p, h) {
-			release = append(release, h.release)
 			delete(s.on, p)
+			if h.release != nil {
+				release = append(release, h.release)
+			}
 		}
 	}
 	for _, p := range some {

@@ -418,6 +418,7 @@ func TestDeletingTags(t *testing.T) {
 	s.want(http.StatusOK, "", "GET", "/v2/"+repo+"/manifests/2", nil)
 	s.want(http.StatusOK, "", "GET", "/v2/"+repo+"/manifests/"+d.String(), nil)
 	s.want(http.StatusAccepted, "", "DELETE", "/v2/"+repo+"/manifests/2", nil)
+	s.pass(keepFor) // for those who are pulling it
 	s.want(http.StatusNotFound, "MANIFEST_UNKNOWN", "GET", "/v2/"+repo+"/manifests/"+d.String(), nil)
 	// Pushed by its digest, it stays without a tag.
 	s.pushManifest(repo, "", s.image(repo, "layer"))
@@ -440,6 +441,8 @@ func TestDeletingManifests(t *testing.T) {
 	for _, ref := range []string{"1", "2", d.String()} {
 		s.want(http.StatusNotFound, "MANIFEST_UNKNOWN", "GET", "/v2/"+repo+"/manifests/"+ref, nil)
 	}
+	s.want(http.StatusOK, "", "GET", "/v2/"+repo+"/blobs/"+m.Layers[0].Digest.String(), nil)
+	s.pass(keepFor) // for those who are pulling it
 	s.want(http.StatusNotFound, "BLOB_UNKNOWN", "GET", "/v2/"+repo+"/blobs/"+m.Layers[0].Digest.String(), nil)
 	s.want(http.StatusOK, "", "GET", "/v2/"+repo+"/manifests/"+kept.String(), nil)
 
@@ -470,6 +473,8 @@ func TestDeletingBlobs(t *testing.T) {
 	s.want(http.StatusMethodNotAllowed, "UNSUPPORTED", "DELETE", path, nil)
 	s.want(http.StatusOK, "", "GET", path, nil)
 	s.want(http.StatusAccepted, "", "DELETE", "/v2/"+repo+"/manifests/"+m.String(), nil)
+	s.want(http.StatusAccepted, "", "DELETE", path, nil)
+	s.want(http.StatusNotFound, "BLOB_UNKNOWN", "GET", path, nil)
 	s.want(http.StatusNotFound, "BLOB_UNKNOWN", "DELETE", path, nil)
 }
 
