@@ -20,8 +20,6 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"pulley/cache"
-	"pulley/cache/bundle"
 	"pulley/internal/hubtest"
 )
 
@@ -45,74 +43,29 @@ func carriage(t *testing.T) []carried {
 	}
 }
 
-// bundleOf exports images from a cache that has nothing of other platforms. The
-// file belongs to s.
-func bundleOf(t *testing.T, s *sandbox, images ...carried) string {
+// bundled is a Pulley that has images, and a bundle of them. The file belongs to s.
+func bundled(t *testing.T, s *sandbox, images ...carried) (r *rig, path string) {
 	t.Helper()
-	c := openCache(t)
-	var list []cache.Image
+	r = newRig(t, "1h")
+	var names []string
 	for _, i := range images {
-		fill(t, c, i.image)
-		for _, child := range i.image.Children {
-			if child.Platform.Architecture == runtime.GOARCH {
-				fill(t, c, child)
-			}
-		}
 		repository, tag := splitTag(i.name)
-		registry, repository, _ := strings.Cut(repository, "/")
-		n := cache.Name{Registry: registry, Repository: repository}
-		if err := c.SetTag(cache.Tag{Name: n, Tag: tag, Digest: i.image.Digest(), MediaType: i.image.MediaType, Size: int64(len(i.image.Manifest))}); err != nil {
-			t.Fatal(err)
-		}
-		image, err := c.Image(n, tag)
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, image)
+		r.hub.Push(strings.TrimPrefix(repository, "docker.io/"), tag, i.image)
+		names = append(names, i.name)
 	}
-	path := s.file("bundle.tar")
-	f, err := os.Create(path)
-	if err != nil {
+	if _, err := runCommand(r.command(append([]string{"pull"}, names...)...)); err != nil {
 		t.Fatal(err)
 	}
-	if err := bundle.Export(t.Context(), f, c, list, bundle.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
+	return r, r.export(t, s, names...)
+}
+
+func (r *rig) export(t *testing.T, s *sandbox, args ...string) (path string) {
+	t.Helper()
+	path = s.file("bundle.tar")
+	if _, err := runCommand(r.command(append([]string{"cache", "export", "-o", path}, args...)...)); err != nil {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func openCache(t *testing.T) *cache.Cache {
-	t.Helper()
-	c, err := cache.Open(cache.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	return c
-}
-
-// fill stores an image without its children.
-func fill(t *testing.T, c *cache.Cache, image hubtest.Image) {
-	t.Helper()
-	bodies := [][]byte{image.Manifest}
-	if image.Config != nil {
-		bodies = append(bodies, image.Config)
-	}
-	for _, l := range image.Layers {
-		body, err := io.ReadAll(io.NewSectionReader(l.Content, 0, l.Content.Size()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		bodies = append(bodies, body)
-	}
-	for _, b := range bodies {
-		if err := c.Put(digest.FromBytes(b), b); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // TestBundleDocker: docker load takes a bundle, old and new.
@@ -122,13 +75,13 @@ func TestBundleDocker(t *testing.T) {
 			t.Parallel()
 			s := newSandbox(t)
 			images := carriage(t)
-			path := bundleOf(t, s, images...)
+			r, path := bundled(t, s, images...)
 			d := open(t, s, wiring{}).(*dockerd)
 			if err := d.load(t, path); err != nil {
 				t.Fatal(err)
 			}
 			for _, i := range images {
-				d.checkLoaded(t, i.name, i.image, name == "new")
+				d.checkLoaded(t, r, i.name, i.image, name == "new")
 			}
 		})
 	}
@@ -165,7 +118,7 @@ func (d *dockerd) load(t *testing.T, path string) error {
 // checkLoaded is check for an image that no registry has named: docker knows a
 // repository digest of it only if it keeps manifests. It is the small index's
 // that stands for Docker's manifest.
-func (d *dockerd) checkLoaded(t *testing.T, name string, want hubtest.Image, keepsManifests bool) {
+func (d *dockerd) checkLoaded(t *testing.T, r *rig, name string, want hubtest.Image, keepsManifests bool) {
 	t.Helper()
 	var image struct {
 		ID          string
@@ -201,29 +154,40 @@ func (d *dockerd) checkLoaded(t *testing.T, name string, want hubtest.Image, kee
 		t.Fatal(err)
 	}
 	checkSaved(t, saved, child)
-	checkTaken(t, saved, child)
+	r.checkTaken(t, d.sandbox, saved, child)
 }
 
-// checkTaken imports what an engine saved and expects the image's config and
-// every layer of it, compressed or not.
-func checkTaken(t *testing.T, saved []byte, want hubtest.Image) {
+// checkTaken imports what an engine saved, and expects that the image's config and layers come out of the cache again.
+func (r *rig) checkTaken(t *testing.T, s *sandbox, saved []byte, want hubtest.Image) {
 	t.Helper()
-	c := openCache(t)
-	list, err := bundle.Import(t.Context(), bytes.NewReader(saved), c, nil)
+	path := s.file("taken.tar")
+	if err := os.WriteFile(path, saved, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := runCommand(r.command("cache", "import", "--json", path))
 	if err != nil {
 		t.Errorf("import of what was saved: %v", err)
 		return
 	}
-	if len(list) != 1 {
-		t.Errorf("import of what was saved: %+v", list)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	var last struct{ Result struct{ Images []string } }
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || len(last.Result.Images) != 1 {
+		t.Fatalf("import of what was saved: %v: %s", err, out)
 	}
-	image, err := c.Image(list[0].Name, list[0].Tag)
-	if err != nil || !image.Complete {
-		t.Errorf("imported: %+v %v", image, err)
+	back := r.export(t, s, last.Result.Images[0])
+	body, err := os.ReadFile(back)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !c.References(list[0].Name, digest.FromBytes(want.Config)) {
-		t.Errorf("imported: %s has not the config %s", list[0].Name, digest.FromBytes(want.Config))
-	}
+	checkConfig(t, body, want)
+}
+
+// checkConfig expects an image's config in an archive, and nothing in it that is not what its name says.
+func checkConfig(t *testing.T, archive []byte, want hubtest.Image) {
+	t.Helper()
+	var image hubtest.Image // layers may be compressed otherwise by now
+	image.Config = want.Config
+	checkSaved(t, archive, image)
 }
 
 // TestBundleZstd: layers are as the registry has them, and Docker Engine 20.10
@@ -253,7 +217,7 @@ func TestBundleZstd(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			s := newSandbox(t)
-			path := bundleOf(t, s, carried{name, image})
+			r, path := bundled(t, s, carried{name, image})
 			d := open(t, s, wiring{}).(*dockerd)
 			err := d.load(t, path)
 			if old := strings.HasPrefix(d.version(t), "20.10."); old != (err != nil) {
@@ -263,7 +227,7 @@ func TestBundleZstd(t *testing.T) {
 				d.sound(t, name)
 				return
 			}
-			d.checkLoaded(t, name, image, true)
+			d.checkLoaded(t, r, name, image, true)
 		})
 	}
 }
@@ -275,17 +239,18 @@ func TestBundlePodman(t *testing.T) {
 	for _, some := range append([][]carried{images}, []carried{images[0]}, []carried{images[1]}, []carried{images[2]}, []carried{images[3]}) {
 		s := newSandbox(t)
 		p := openPodman(t, s, wiring{}).(*podman)
-		if _, err := p.run(t, "load", "--quiet", "--input", bundleOf(t, s, some...)); err != nil {
+		r, path := bundled(t, s, some...)
+		if _, err := p.run(t, "load", "--quiet", "--input", path); err != nil {
 			t.Error(err)
 			continue
 		}
 		for _, i := range some {
-			p.checkLoaded(t, i.name, i.image, len(some) == 1)
+			p.checkLoaded(t, r, i.name, i.image, len(some) == 1)
 		}
 	}
 }
 
-func (p *podman) checkLoaded(t *testing.T, name string, want hubtest.Image, keepsManifest bool) {
+func (p *podman) checkLoaded(t *testing.T, r *rig, name string, want hubtest.Image, keepsManifest bool) {
 	t.Helper()
 	child := own(want)
 	out, err := p.run(t, "image", "inspect", "--format", "{{.Id}} {{.RepoDigests}}", name)
@@ -313,7 +278,7 @@ func (p *podman) checkLoaded(t *testing.T, name string, want hubtest.Image, keep
 		if format == "docker-archive" {
 			checkSaved(t, saved, child)
 		}
-		checkTaken(t, saved, child)
+		r.checkTaken(t, p.sandbox, saved, child)
 	}
 }
 
@@ -323,7 +288,7 @@ func TestBundleSkopeo(t *testing.T) {
 	images := carriage(t)
 	s := newSandbox(t)
 	k := openSkopeo(t, s, wiring{}).(*skopeo)
-	path := bundleOf(t, s, images...)
+	r, path := bundled(t, s, images...)
 	for _, i := range images {
 		from := "oci-archive:" + path + ":" + i.name
 		raw, err := k.run(t, "inspect", "--raw", from)
@@ -358,7 +323,7 @@ func TestBundleSkopeo(t *testing.T) {
 	}
 	// One image needs no name.
 	for _, i := range images {
-		path := bundleOf(t, s, i)
+		path := r.export(t, s, i.name)
 		for _, transport := range []string{"oci-archive:", "docker-archive:"} {
 			if _, err := k.run(t, "inspect", transport+path); err != nil {
 				t.Errorf("%s: %v", i.name, err)
@@ -378,7 +343,7 @@ func TestBundleContainerd(t *testing.T) {
 			t.Parallel()
 			s := newSandbox(t)
 			images := carriage(t)
-			path := bundleOf(t, s, images...)
+			_, path := bundled(t, s, images...)
 			c := e.open(t, s, wiring{mode: viaName}).(*containerd)
 			args := []string{"images", "import"}
 			if c.local {

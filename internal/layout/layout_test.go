@@ -33,6 +33,8 @@ var rules = []struct {
 	{"pulley/internal/control/client", "pulley/internal/control/server", "both ends speak by the types between them"},
 	{"pulley/internal/control/server", "pulley/internal/control/client", "the same"},
 	{"pulley/cache", "net/http", "the cache is about bytes on disk; who asks for them and how is registry's"},
+	{"pulley/cache/bundle", "net/http", "the same: what is missing is fetched elsewhere"},
+	{"pulley/cache/bundle", "pulley/proxy/...", "the same"},
 	{"pulley/cache", "pulley/proxy/...", "the cache must not know where bytes come from"},
 	{"pulley/proxy/fetch", "pulley/cache", "fetch and cache meet in registry, so that each can be tested and replaced alone"},
 	{"pulley/proxy/egress/...", "pulley/proxy", "egress dials and nothing else"},
