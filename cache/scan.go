@@ -31,8 +31,8 @@ func (s *store) scan(t table, prefix, from []byte, f func(k, v []byte) bool) {
 	}
 	var err error
 	if s.db != nil {
-		err = s.look(func(tx *bbolt.Tx) error {
-			c := tx.Bucket(bucketNames[t]).Cursor()
+		err = s.look(t, func(b *bbolt.Bucket) error {
+			c := b.Cursor()
 			for k, v := c.Seek(from); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 				if _, changed := s.mem[t][string(k)]; changed {
 					continue

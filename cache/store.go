@@ -40,7 +40,7 @@ type store struct {
 
 	mu    sync.Mutex // held for the whole of an operation
 	db    *bbolt.DB  // nil: nothing but mem
-	tx    *bbolt.Tx  // while reading
+	read  *reads     // while reading
 	mem   [tables]map[string]pending
 	seq   uint64
 	total int64 // bytes of all blobs
@@ -193,8 +193,8 @@ func (s *store) view(t table, k []byte, f func(v []byte) error) {
 			err = f(p.val)
 		}
 	} else if s.db != nil {
-		err = s.look(func(tx *bbolt.Tx) error {
-			if v := tx.Bucket(bucketNames[t]).Get(k); v != nil {
+		err = s.look(t, func(b *bbolt.Bucket) error {
+			if v := b.Get(k); v != nil {
 				return f(v)
 			}
 			return nil
@@ -205,25 +205,36 @@ func (s *store) view(t table, k []byte, f func(v []byte) error) {
 	}
 }
 
-// look calls f with a transaction that reads. Needs mu and db.
-func (s *store) look(f func(*bbolt.Tx) error) error {
-	if s.tx != nil {
-		return guarded(func() error { return f(s.tx) })
-	}
-	return guarded(func() error { return s.db.View(f) })
+// reads is a transaction that reads, and what it has opened.
+type reads struct {
+	tx *bbolt.Tx
+	of [tables]*bbolt.Bucket
+}
+
+// look calls f with a table's bucket, to read. Needs mu and db.
+func (s *store) look(t table, f func(*bbolt.Bucket) error) error {
+	return guarded(func() error {
+		if r := s.read; r != nil {
+			if r.of[t] == nil {
+				r.of[t] = r.tx.Bucket(bucketNames[t])
+			}
+			return f(r.of[t])
+		}
+		return s.db.View(func(tx *bbolt.Tx) error { return f(tx.Bucket(bucketNames[t])) })
+	})
 }
 
 // reading has all that f looks up read in one transaction, which costs less than
 // one for each. Nobody else may need mu for long meanwhile. Needs mu.
 func (s *store) reading(f func()) {
-	if s.db == nil || s.tx != nil {
+	if s.db == nil || s.read != nil {
 		f()
 		return
 	}
 	err := guarded(func() error {
 		return s.db.View(func(tx *bbolt.Tx) error {
-			s.tx = tx
-			defer func() { s.tx = nil }()
+			s.read = &reads{tx: tx}
+			defer func() { s.read = nil }()
 			f()
 			return nil
 		})
