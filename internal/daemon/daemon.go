@@ -25,6 +25,7 @@ import (
 	"pulley/proxy/ca"
 	"pulley/proxy/egress"
 	"pulley/proxy/egress/system"
+	"pulley/proxy/fetch"
 	"pulley/proxy/registry"
 	personal "pulley/proxy/registry/local"
 	"pulley/proxy/source"
@@ -54,6 +55,7 @@ type Daemon struct {
 	throw     string // its folder
 	ca        *ca.Store
 	egress    *egress.Egress
+	line      fetch.Line // tells what is being fetched of another network
 	sources   *source.Set
 	handler   *registry.Handler
 	ownImages *personal.Registry
@@ -235,7 +237,7 @@ func (d *Daemon) join() (err error) {
 	})
 	d.handler, err = registry.New(registry.Options{
 		Settings: settings, Cache: d.cache, Sources: d.sources, Tokens: tokens, Network: d.egress, Own: d.ownImages,
-		StateDir: d.opt.Places.StateDir, Now: d.opt.Now, Log: d.opt.Log, Record: d.record, Moved: d.moved,
+		StateDir: d.opt.Places.StateDir, Now: d.opt.Now, Log: d.opt.Log, Line: &d.line, Record: d.record, Moved: d.moved,
 	})
 	if err != nil {
 		return err

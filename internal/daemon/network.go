@@ -63,6 +63,7 @@ func (d *Daemon) watchNetwork(ctx context.Context) error {
 		if w.changed() {
 			d.opt.Log.Info("another network, or awake again: connecting anew")
 			d.egress.NetworkChanged()
+			d.line.NetworkChanged()
 			d.changes.tell()
 		}
 	}
