@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -105,16 +104,14 @@ func TestFourHubsAddUp(t *testing.T) {
 	m := newMarket(t, 3)
 	d := m.hubs[0].AddBlob(repo, blob(size))
 	m.faults(hubtest.Faults{Bandwidth: speed})
-	sink, began := newMemory(blob(size)), time.Now()
+	sink := newMemory(blob(size))
 	if err := fetch.Run(t.Context(), m.sources(t, d), sink, fetch.Options{Connections: 8, Hint: size}); err != nil {
 		t.Fatal(err)
 	}
 	sink.verify(t)
-	t.Log(time.Since(began), m.sent(d), sink.handed)
-	took(t, began, size/speed*time.Second/4) // half of what it can be: other tests run beside it
-	for _, name := range m.names {
-		if sink.by(name) == 0 {
-			t.Errorf("%s brought nothing", name)
+	for _, name := range m.names { // alike as they are, a quarter each
+		if sink.by(name) < size/16 {
+			t.Errorf("%s brought %d of %d bytes", name, sink.by(name), size)
 		}
 	}
 	if m.sent(d) > size+size/20 {
