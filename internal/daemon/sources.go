@@ -98,10 +98,19 @@ func (d *Daemon) sourceProblems() (list []control.Problem) {
 	for _, p := range d.egress.Problems() {
 		add(control.ProblemEgress, "", "%s: %s", p.Way, p.Text)
 	}
+	if why := d.sources.StoreProblem(); why != "" {
+		add(control.ProblemMirror, "", "the shared store is not used: %s", why)
+	}
+	named := false
 	for i := range c.Registries {
 		r := &c.Registries[i]
 		for _, st := range d.sources.Standings(r) {
 			switch {
+			case st.Name == config.SharedName && st.Style == source.StyleStore: // it is one for all of them
+				if st.Expelled != nil && !named {
+					named = true
+					add(control.ProblemMirror, "pulley mirror on "+st.Name, "the shared store is not used: %s", st.Expelled.Why)
+				}
 			case !st.Enabled:
 			case st.Expelled != nil:
 				add(control.ProblemMirror, "pulley mirror off "+st.Name, "mirror %s of %s is not used: %s", st.Name, r.Name, st.Expelled.Why)
@@ -184,6 +193,9 @@ func (d *Daemon) RemoveMirror(registry, name string) error {
 }
 
 func (d *Daemon) SwitchMirror(registry, name string, on bool) error {
+	if name == config.SharedName && d.sources.Keeps() {
+		return d.switchStore(on)
+	}
 	found := false
 	for _, r := range d.settings.Current().Registries {
 		m, has := r.Mirror(name)
@@ -206,6 +218,18 @@ func (d *Daemon) SwitchMirror(registry, name string, on bool) error {
 	}
 	if !found {
 		return refused(fmt.Errorf("%s: no such mirror; see: pulley mirror ls --all", name))
+	}
+	d.changes.tell()
+	return nil
+}
+
+// switchStore lets the shared store in again that has lied.
+func (d *Daemon) switchStore(on bool) error {
+	if !on {
+		return refused(errors.New(`the shared store is a setting; to do without it: pulley config set cache.shared ""`))
+	}
+	for _, r := range d.settings.Current().Registries {
+		d.sources.Readmit(r.Name, config.SharedName)
 	}
 	d.changes.tell()
 	return nil

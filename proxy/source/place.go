@@ -37,7 +37,7 @@ func (s *Set) newPlace(reg *config.Registry, m *config.Mirror, host string) (*Pl
 		p.key = reg.Name + " " + p.at.host
 		return p, nil
 	}
-	if m.Style == styleStore {
+	if m.Style == StyleStore {
 		if p.shared = s.storeNow(); p.shared == nil {
 			return nil, errors.New("there is no shared store")
 		}

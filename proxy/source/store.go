@@ -86,13 +86,13 @@ func (s *Set) runStores(ctx context.Context) {
 	}
 }
 
-// styleStore is the style of the place that the store is.
-const styleStore = "s3"
+// StyleStore is the style of the place that the store is.
+const StyleStore = "s3"
 
 // asMirror is the store as a mirror of the settings.
 func (s *Set) asMirror(store *shared.Store) *config.Mirror {
 	return &config.Mirror{
-		Name: config.SharedName, URL: store.String(), Style: styleStore, Enabled: true, Private: s.settings().Cache.SharedPrivate,
+		Name: config.SharedName, URL: store.String(), Style: StyleStore, Enabled: true, Private: s.settings().Cache.SharedPrivate,
 		About: "the store that cache.shared names",
 	}
 }
