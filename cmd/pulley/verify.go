@@ -65,17 +65,27 @@ func printVerified(w io.Writer, v control.Verified) {
 	}
 	_, _ = fmt.Fprintf(w, ", %d damaged\n", len(v.Damaged))
 	for _, b := range v.Damaged {
-		if b.Healed {
+		switch {
+		case b.Healed:
 			_, _ = fmt.Fprintf(w, "%s: was damaged, fetched again%s%s\n", shortDigest(b.Digest), after(" from ", b.Source), usedBy(b))
+		case len(b.Images) == 0:
+			_, _ = fmt.Fprintf(w, "%s: was damaged, thrown away: no image has it\n", shortDigest(b.Digest))
 		}
 	}
 }
 
 // usedBy names the images that a blob belongs to.
 func usedBy(b control.Broken) string {
-	var names []string
+	var names, parts []string // a part of an image says nothing where the image has a tag
 	for _, name := range b.Images {
-		names = append(names, familiarRef(name))
+		if strings.Contains(name, "@") {
+			parts = append(parts, familiarRef(name))
+		} else {
+			names = append(names, familiarRef(name))
+		}
+	}
+	if len(names) == 0 {
+		names = parts
 	}
 	if len(names) > shownTags {
 		names = append(names[:shownTags], fmt.Sprintf("%d more", len(names)-shownTags))
@@ -86,7 +96,7 @@ func usedBy(b control.Broken) string {
 func stillBroken(v control.Verified) error {
 	var failed failures
 	for _, b := range v.Damaged {
-		if !b.Healed {
+		if !b.Healed && len(b.Images) > 0 {
 			failed = append(failed, fmt.Errorf("%s: damaged and thrown away%s%s", shortDigest(b.Digest), usedBy(b), after(": ", or(b.Error, "a pull fetches it again"))))
 		}
 	}
