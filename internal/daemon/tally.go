@@ -17,10 +17,14 @@ type tally struct {
 
 	mu      sync.Mutex
 	counts  counts
-	stale   bool
+	asked   int64 // how often the counts may have changed
+	known   int64 // asked, when the last count began
+	want    int64 // asked, when somebody last looked
+	due     time.Time
+	fresh   chan struct{} // closed after each count
+	running bool
 	closed  bool
-	due     time.Time     // not counted again before
-	running chan struct{} // closed when a count is done; nil if none runs
+	end     chan struct{}
 	ended   sync.WaitGroup
 }
 
@@ -38,25 +42,33 @@ const (
 )
 
 func newTally(c *cache.Cache, now func() time.Time, moved func()) *tally {
-	return &tally{cache: c, now: now, moved: moved, stale: true, counts: counts{free: -1}}
+	return &tally{cache: c, now: now, moved: moved, asked: 1, counts: counts{free: -1}, fresh: make(chan struct{}), end: make(chan struct{})}
 }
 
 // changed says that the counts may be others.
 func (t *tally) changed() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.stale = true
+	t.asked++
 }
 
-// fill puts the counts into the state.
+// fill puts the counts into the state. It waits a moment for those of now.
 func (t *tally) fill(c *control.Cache) {
-	if running := t.refresh(); running != nil {
-		timeout := time.NewTimer(tallyWait)
-		defer timeout.Stop()
+	timeout := time.NewTimer(tallyWait)
+	defer timeout.Stop()
+	for asked := t.refresh(); ; {
+		t.mu.Lock()
+		fresh, done := t.fresh, t.known >= asked || t.closed
+		t.mu.Unlock()
+		if done {
+			break
+		}
 		select {
-		case <-running:
+		case <-fresh:
+			continue
 		case <-timeout.C:
 		}
+		break
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -64,19 +76,42 @@ func (t *tally) fill(c *control.Cache) {
 	c.Saved, c.Free = t.counts.saved, t.counts.free
 }
 
-// refresh counts if that is due; the channel is closed when it is done.
-func (t *tally) refresh() <-chan struct{} {
+// refresh sees to it that what was asked until now is counted, and returns how much that is.
+func (t *tally) refresh() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.running != nil || t.closed || !t.stale || t.now().Before(t.due) {
-		return t.running
+	t.want = t.asked
+	if t.known < t.want && !t.running && !t.closed {
+		t.running = true
+		t.ended.Go(t.run)
 	}
-	t.stale, t.running = false, make(chan struct{})
-	t.ended.Go(t.count)
-	return t.running
+	return t.asked
+}
+
+// run counts until what somebody looked for is known.
+func (t *tally) run() {
+	for {
+		t.mu.Lock()
+		if t.known >= t.want || t.closed {
+			t.running = false
+			t.mu.Unlock()
+			return
+		}
+		wait := time.NewTimer(t.due.Sub(t.now()))
+		t.mu.Unlock()
+		select {
+		case <-t.end:
+		case <-wait.C:
+			t.count()
+		}
+		wait.Stop()
+	}
 }
 
 func (t *tally) count() {
+	t.mu.Lock()
+	asked := t.asked
+	t.mu.Unlock()
 	begun := t.now()
 	n := counts{free: -1}
 	if free, err := t.cache.FreeSpace(); err == nil {
@@ -100,8 +135,9 @@ func (t *tally) count() {
 		t.counts = n
 	}
 	t.due = t.now().Add(t.now().Sub(begun) * tallyShare)
-	close(t.running)
-	t.running = nil
+	t.known = asked
+	close(t.fresh)
+	t.fresh = make(chan struct{})
 	t.mu.Unlock()
 	if other {
 		t.moved()
@@ -111,7 +147,10 @@ func (t *tally) count() {
 // close waits for a count that runs; there is none after it.
 func (t *tally) close() {
 	t.mu.Lock()
-	t.closed = true
+	if !t.closed {
+		t.closed = true
+		close(t.end)
+	}
 	t.mu.Unlock()
 	t.ended.Wait()
 }
