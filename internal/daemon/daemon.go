@@ -340,6 +340,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	part("own images", func(context.Context) error { return d.ownImages.Run(serving) })
 	part("sources", func(context.Context) error { return d.sources.Run(serving) })
 	part("network", d.watchNetwork)
+	part("cache", d.scrub)
 	part("port", func(ctx context.Context) error { defer served(); return d.port.Serve(ctx, d.listener) })
 	part("control", func(ctx context.Context) error { return server.New(d, d.opt.Log).Serve(ctx, d.control) })
 	part("history", d.keep)
