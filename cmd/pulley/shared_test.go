@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -308,17 +309,41 @@ func TestSharedStoreIsAHole(t *testing.T) {
 	}
 }
 
+// token is what the origin's token service gives a user for a repository.
+func (p *trip) token(user, repository string) string {
+	p.t.Helper()
+	r, err := http.NewRequest(http.MethodGet, "http://"+p.origin.PlainAddr()+"/token?service=registry.docker.io&scope=repository:"+repository+":pull", nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r.Host = p.origin.AuthHost
+	if r.Host == "" {
+		r.Host = "auth.docker.io"
+	}
+	r.SetBasicAuth(user, p.origin.Site("").Password(user, time.Hour))
+	rsp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer rsp.Body.Close()
+	var answer struct{ Token string }
+	if err := json.NewDecoder(rsp.Body).Decode(&answer); err != nil || answer.Token == "" {
+		p.t.Fatalf("%s: %v", rsp.Status, err)
+	}
+	return answer.Token
+}
+
 // TestSharedStoreAndPrivate: nothing of a private repository goes to the store, unless it may; and then only who has a
 // right to it at the origin gets it out of there.
 func TestSharedStoreAndPrivate(t *testing.T) {
 	m := newTeam(t)
 	image := hubtest.RandomImage(77, 1, 2<<20)
-	passwords := map[string]string{}
-	for _, user := range []string{"alice", "mallory"} {
-		passwords[user] = m.origin.Site("").Password(user, time.Hour)
-	}
 	m.origin.Push("alice/app", "latest", image)
 	m.origin.SetPrivate("alice/app", "alice")
+	tokens := map[string]string{}
+	for _, user := range []string{"alice", "mallory"} {
+		tokens[user] = m.token(user, "alice/app")
+	}
 	layer := image.Layers[0].Digest
 	of := func(p *trip, user string) error { // as containerd asks a mirror, with what it has for the registry
 		request := func(path string) (int, string) {
@@ -326,7 +351,7 @@ func TestSharedStoreAndPrivate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.SetBasicAuth(user, passwords[user])
+			r.Header.Set("Authorization", "Bearer "+tokens[user])
 			rsp, err := http.DefaultClient.Do(r)
 			if err != nil {
 				t.Fatal(err)
@@ -367,7 +392,7 @@ func TestSharedStoreAndPrivate(t *testing.T) {
 	b.until("private layer", func() bool { return slices.Contains(m.store.Keys(), m.layer(image)) })
 	c := m.machine("shared_private = true\n").found()
 	if err := of(c, "mallory"); err == nil {
-		t.Error("somebody without a right had it")
+		t.Errorf("somebody without a right had it:\n%s", c.says("log"))
 	}
 	m.origin.Reset()
 	if err := of(c, "alice"); err != nil {

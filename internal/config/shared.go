@@ -53,7 +53,10 @@ var errSharedSecret = errors.New("credentials do not belong in a URL; give the d
 // be a secret.
 func ParseShared(text string) (SharedStore, error) {
 	u, err := url.Parse(text)
-	if err != nil {
+	switch {
+	case err != nil && strings.Contains(text, "@"):
+		return SharedStore{}, errSharedSecret
+	case err != nil:
 		return SharedStore{}, errors.New("not a URL such as s3://bucket/prefix?endpoint=https://s3.example.com")
 	}
 	if u.User != nil {
