@@ -111,7 +111,7 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	}
 	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
 	req := &request{Path: registry.ParsePath(hr.URL.Path), Request: hr}
-	if err := r.route(w, req); err != nil {
+	if err := r.route(w, req); err != nil { //nolint:contextcheck // req holds the request, and with it the context
 		r.answer(w, req, err)
 	}
 }
