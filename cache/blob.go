@@ -157,6 +157,7 @@ func (c *Cache) getHashed(k key, quiet bool) (*Blob, error) {
 	}
 	if got != k {
 		_ = f.Close()
+		c.spoil(k, st)
 		return nil, c.lost(k, Damaged, nil)
 	}
 	now := c.now().UnixNano()
@@ -171,10 +172,27 @@ func (c *Cache) getHashed(k key, quiet bool) (*Blob, error) {
 	return &Blob{c: c, key: k, file: f, size: st.size}, nil
 }
 
+// spoil remembers that a file is no good, in case that it cannot be removed.
+func (c *Cache) spoil(k key, st stamp) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.spoiled == nil {
+		c.spoiled = make(map[key]stamp)
+	}
+	c.spoiled[k] = st
+}
+
+func (c *Cache) isSpoiled(k key, st stamp) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was, known := c.spoiled[k]
+	return known && was == st
+}
+
 func (c *Cache) openBlob(k key) (*os.File, stamp, error) {
 	f, err := openShared(c.blobPath(k), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, known := c.store.get(k); known {
+		if _, known := c.store.get(k); known && !c.folderGone() {
 			c.forgetBlob(k)
 		}
 		return nil, stamp{}, &MissError{Digest: k.digest(), Reason: Absent}
@@ -186,6 +204,10 @@ func (c *Cache) openBlob(k key) (*os.File, stamp, error) {
 	if err != nil {
 		_ = f.Close()
 		return nil, stamp{}, c.lost(k, Unreadable, err)
+	}
+	if c.isSpoiled(k, st) {
+		_ = f.Close()
+		return nil, stamp{}, &MissError{Digest: k.digest(), Reason: Absent}
 	}
 	return f, st, nil
 }
@@ -206,6 +228,10 @@ func (c *Cache) lost(k key, why Reason, err error) *MissError {
 	c.log.Warn("cache: removing a blob that is no good; it will be fetched again", "digest", miss.Digest, "reason", why, "err", err)
 	if err := c.discard(c.blobPath(k)); err != nil {
 		c.log.Warn("cache: it could not be removed", "digest", miss.Digest, "err", err)
+	} else {
+		c.mu.Lock()
+		delete(c.spoiled, k)
+		c.mu.Unlock()
 	}
 	c.forgetBlob(k)
 	return miss

@@ -19,6 +19,9 @@ func (s *store) blob(k key) (r record) {
 		}
 		return nil
 	})
+	if _, ours := s.mem[tableBlobs][string(k[:])]; s.frozen && !ours {
+		r.stamped = false // who wrote that is not known
+	}
 	return r
 }
 

@@ -44,9 +44,11 @@ type Cache struct {
 	now  func() time.Time
 	log  *slog.Logger
 	free func(string) (int64, error)
-	disk disk
+	disk *noticing
 	boot [16]byte
-	lock *os.File
+	lock *os.File // nil if readOnly
+
+	readOnly error // why nothing can be changed since Open; nil: it can
 
 	store       *store
 	rebuilding  rebuilding
@@ -75,6 +77,7 @@ type Cache struct {
 	partials map[key]partial
 	open     map[key]int // readers of stored blobs, and what is held
 	settling map[key]*settling
+	spoiled  map[key]stamp // files that are no good and could not be removed
 }
 
 type counters struct {
@@ -82,10 +85,12 @@ type counters struct {
 }
 
 // Open opens the cache in o.Dir, creating it if need be. *HeldError if another
-// process has it; any other error says why the directory cannot be used.
+// process has it; any other error says why the directory cannot be used. One that
+// cannot be written, but has something in it, is opened all the same: see
+// Stats.ReadOnly.
 func Open(o Options) (*Cache, error) {
 	c := &Cache{
-		dir: o.Dir, now: o.Now, log: o.Log, free: o.Free, disk: o.disk, floor: o.floor,
+		dir: o.Dir, now: o.Now, log: o.Log, free: o.Free, disk: &noticing{inner: o.disk}, floor: o.floor,
 		boot: bootMark(bootID()),
 		stop: make(chan struct{}), kick: make(chan struct{}, 1), full: make(chan struct{}, 1),
 		fills: make(map[key]*Fill), partials: make(map[key]partial),
@@ -100,8 +105,8 @@ func Open(o Options) (*Cache, error) {
 	if c.free == nil {
 		c.free = freeSpace
 	}
-	if c.disk == nil {
-		c.disk = osDisk{}
+	if c.disk.inner == nil {
+		c.disk.inner = osDisk{}
 	}
 	if c.floor == 0 {
 		c.floor = spareFloor
@@ -130,35 +135,17 @@ func (c *Cache) prepare() (err error) {
 	if c.dir, err = filepath.Abs(c.dir); err != nil {
 		return err
 	}
-	if err := c.disk.mkdir(c.dir); err != nil {
-		return err
+	if err = c.takeOver(); err == nil {
+		err = c.loadPartials()
 	}
-	if c.lock, err = lockDir(c.dir); err != nil {
-		return err
-	}
-	if err := c.load(); err != nil {
-		_ = c.lock.Close()
-		return err
-	}
-	return nil
-}
-
-func (c *Cache) load() error {
-	// What lies in tmp belongs to nobody: the lock is ours.
-	_ = os.RemoveAll(filepath.Join(c.dir, "tmp"))
-	for _, d := range []string{"blobs/sha256", "refs", "partial/sha256", "tmp"} {
-		if err := c.disk.mkdir(filepath.Join(c.dir, filepath.FromSlash(d))); err != nil {
+	if err != nil {
+		c.unlock()
+		if held := (*HeldError)(nil); errors.As(err, &held) || !c.freeze(err) {
 			return err
 		}
+		c.log.Warn("cache: cannot be written, and is only read; make it writable and start again", "dir", c.dir, "err", err)
 	}
-	// A full disk must not keep what is there from being served.
-	if err := c.writeLayout(); err != nil && !isNoSpace(err) {
-		return err
-	}
-	if err := c.loadPartials(); err != nil {
-		return err
-	}
-	s, fresh := openStore(filepath.Join(c.dir, "cache.db"), c.log)
+	s, fresh := openStore(filepath.Join(c.dir, "cache.db"), c.readOnly != nil, c.log)
 	c.store = s
 	c.index.dirty.Store(true)
 	c.startRebuild(fresh)
@@ -185,6 +172,7 @@ func (c *Cache) writeLayout() error {
 // too much and looks at the disk now and then.
 func (c *Cache) keep() {
 	var due <-chan time.Time // nil: nothing to write
+	said := ""               // why the last flush failed
 	timer := time.NewTimer(flushDelay)
 	defer timer.Stop()
 	disk := time.NewTicker(spareEvery)
@@ -208,16 +196,42 @@ func (c *Cache) keep() {
 		case <-due:
 			due = nil
 			again := c.index.wait()
-			if err := c.flush(again > 0); err != nil {
-				c.log.Warn("cache: not everything could be written, trying again later", "err", err)
+			err := c.flush(again > 0)
+			if err != nil {
 				again = retryDelay
 			}
+			said = c.complain(err, said)
 			if again > 0 {
 				timer.Reset(again)
 				due = timer.C
 			}
 		}
 	}
+}
+
+// complain logs why a flush failed, once for each reason in a row.
+func (c *Cache) complain(err error, said string) string {
+	if err == nil {
+		return ""
+	}
+	why := err.Error()
+	if isReadOnly(err) { // the name of the file differs each time
+		why = "read-only"
+	}
+	if why != said {
+		c.log.Warn("cache: not everything could be written, trying again every minute", "err", err)
+	}
+	return why
+}
+
+// settleInMemory is flush for a directory that is only read.
+func (c *Cache) settleInMemory() error {
+	c.refresh()
+	c.applyUses()
+	if c.store.lost() {
+		return c.restore()
+	}
+	return nil
 }
 
 // soon has derived things written some time from now.
@@ -236,6 +250,9 @@ func (c *Cache) Flush() error { return c.flush(false) }
 func (c *Cache) flush(withoutIndex bool) error {
 	c.flushing.Lock()
 	defer c.flushing.Unlock()
+	if c.lock == nil && c.readOnly == nil { // closed, and perhaps somebody else's by now
+		return nil
+	}
 	c.mu.Lock()
 	running := make([]*Fill, 0, len(c.fills))
 	for _, f := range c.fills {
@@ -244,6 +261,12 @@ func (c *Cache) flush(withoutIndex bool) error {
 	c.mu.Unlock()
 	for _, f := range running {
 		f.sync()
+	}
+	if c.readOnly != nil {
+		return c.settleInMemory()
+	}
+	if err := c.attend(); err != nil {
+		return err
 	}
 	err := c.flushTags()
 	c.refresh()
@@ -280,7 +303,14 @@ func (c *Cache) Close() error {
 	}
 	c.wg.Wait()
 	err := c.Flush()
-	return errors.Join(err, c.store.close(!c.rebuilding.cut.Load()), c.lock.Close())
+	if errors.Is(err, errVanished) { // nothing there that could lag behind
+		err = nil
+	}
+	c.flushing.Lock()
+	defer c.flushing.Unlock()
+	err = errors.Join(err, c.store.close(!c.rebuilding.cut.Load()))
+	c.unlock()
+	return err
 }
 
 func (c *Cache) isClosed() bool {
@@ -311,6 +341,11 @@ type Stats struct {
 
 	Evicted, EvictedSize int64 // since Open
 	Damaged              int64 // blobs found damaged since Open
+
+	// ReadOnly is why the directory cannot be written; nil if it can. What is
+	// there is served then, and Join, Put and whatever else would change something
+	// answer *DiskError. If it was so at Open it stays so until the next one.
+	ReadOnly error
 }
 
 // Stat costs nothing worth mentioning. While the database is built again, what was
@@ -325,7 +360,7 @@ func (c *Cache) Stat() Stats {
 		Size: size + partial, Blobs: count,
 		Fills: len(c.fills), Partials: len(c.partials), PartialSize: partial,
 		Evicted: c.counts.evicted.Load(), EvictedSize: c.counts.evictedBytes.Load(),
-		Damaged: c.counts.damaged.Load(),
+		Damaged: c.counts.damaged.Load(), ReadOnly: c.disk.refused(),
 	}
 }
 

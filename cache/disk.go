@@ -23,6 +23,9 @@ type disk interface {
 	rename(from, to string) error
 	remove(name string) error
 	syncDir(dir string) error
+	// writable looks, without a change, whether there can be one in dir.
+	writable(dir string) error
+	lock(dir string) (*os.File, error)
 }
 
 // file is an open file of a disk. Close does not sync.
@@ -40,10 +43,12 @@ type osDisk struct{}
 func (osDisk) open(name string, flag int) (file, error) {
 	return openShared(name, os.O_RDWR|flag, fileMode)
 }
-func (osDisk) mkdir(dir string) error       { return os.MkdirAll(dir, dirMode) }
-func (osDisk) rename(from, to string) error { return os.Rename(from, to) }
-func (osDisk) remove(name string) error     { return os.Remove(name) }
-func (osDisk) syncDir(dir string) error     { return syncDir(dir) }
+func (osDisk) mkdir(dir string) error            { return os.MkdirAll(dir, dirMode) }
+func (osDisk) rename(from, to string) error      { return os.Rename(from, to) }
+func (osDisk) remove(name string) error          { return os.Remove(name) }
+func (osDisk) syncDir(dir string) error          { return syncDir(dir) }
+func (osDisk) writable(dir string) error         { return writable(dir) }
+func (osDisk) lock(dir string) (*os.File, error) { return lockDir(dir) }
 
 // writeFile puts data at target at once or not at all: it is written to a file
 // in tmp, synced and renamed. Nothing is left behind when it fails.

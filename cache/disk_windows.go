@@ -72,3 +72,11 @@ func freeSpace(dir string) (int64, error) {
 	}
 	return int64(min(free, 1<<62)), nil
 }
+
+// writable does not know: what the lists of rights of all folders above come to is
+// told by the first change alone.
+func writable(string) error { return nil }
+
+// isReadOnly reports whether the next change will fail as this one has. Access
+// denied says nothing: a file that somebody has open answers that.
+func isReadOnly(err error) bool { return errors.Is(err, windows.ERROR_WRITE_PROTECT) }

@@ -70,7 +70,7 @@ func (c *Cache) evictSoon() {
 func (c *Cache) shrink(enough func(freed int64) bool) (freed int64) {
 	c.evicting.Lock()
 	defer c.evicting.Unlock()
-	if !c.ready() || c.store.lost() {
+	if !c.ready() || c.store.lost() || c.disk.isFrozen() != nil {
 		return 0
 	}
 	c.applyUses()

@@ -49,6 +49,20 @@ func (d *FaultyDisk) remove(name string) error {
 	return osDisk{}.remove(name)
 }
 
+func (d *FaultyDisk) writable(dir string) error {
+	if err := d.Before("access", dir); err != nil {
+		return err
+	}
+	return osDisk{}.writable(dir)
+}
+
+func (d *FaultyDisk) lock(dir string) (*os.File, error) {
+	if err := d.Before("lock", dir); err != nil {
+		return nil, err
+	}
+	return osDisk{}.lock(dir)
+}
+
 func (d *FaultyDisk) syncDir(dir string) error {
 	if err := d.Before("syncdir", dir); err != nil {
 		return err
@@ -120,4 +134,12 @@ func (o Options) In(dir string) Options {
 func (o Options) WithFloor(n int64) Options {
 	o.floor = n
 	return o
+}
+
+// Quietly runs f while nothing is flushed in the background: what is being read
+// for that is in use, and not evicted.
+func (c *Cache) Quietly(f func()) {
+	c.flushing.Lock()
+	defer c.flushing.Unlock()
+	f()
 }

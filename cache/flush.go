@@ -30,7 +30,7 @@ func (s *store) flush(clean bool) (fresh bool, err error) {
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
 	s.mu.Lock()
-	if s.gone {
+	if s.gone || s.frozen {
 		s.mu.Unlock()
 		return false, nil
 	}

@@ -105,6 +105,9 @@ func (c *Cache) storedNow(k key) error {
 		_ = f.Close()
 		return ErrStored
 	}
+	if c.folderGone() {
+		return nil
+	}
 	if _, known := c.store.get(k); known { // kept: too many open files, or the like
 		return diskFault("open "+k.hex(), err)
 	}

@@ -43,7 +43,7 @@ func (c *Cache) shortage() int64 {
 // spare evicts what the disk is short of, and says when to look again.
 func (c *Cache) spare() (again time.Duration) {
 	short := c.shortage()
-	if short <= 0 {
+	if short <= 0 || c.disk.isFrozen() != nil {
 		return spareEvery
 	}
 	now := time.Now()
@@ -62,7 +62,7 @@ func (c *Cache) GC(keep int64) (freed int64, err error) {
 	if err := c.awaitReady(); err != nil {
 		return 0, err
 	}
-	return c.shrink(func(int64) bool { return c.size() <= keep }), nil
+	return c.shrink(func(int64) bool { return c.size() <= keep }), diskFault("evict", c.disk.isFrozen())
 }
 
 // Free evicts at least n bytes, if that much is neither pinned nor in use.
@@ -70,7 +70,7 @@ func (c *Cache) Free(n int64) (freed int64, err error) {
 	if err := c.awaitReady(); err != nil {
 		return 0, err
 	}
-	return c.shrink(func(freed int64) bool { return freed >= n }), nil
+	return c.shrink(func(freed int64) bool { return freed >= n }), diskFault("evict", c.disk.isFrozen())
 }
 
 // makeRoom is for a disk that has just said it is full. It reports whether it

@@ -38,14 +38,17 @@ type store struct {
 
 	flushing sync.Mutex // one writer; taken before mu
 
-	mu    sync.Mutex // held for the whole of an operation
-	db    *bbolt.DB  // nil: nothing but mem
-	read  *reads     // while reading
+	mu    sync.Mutex  // held for the whole of an operation
+	db    *bbolt.DB   // nil: nothing but mem
+	file  os.FileInfo // of db, when it was opened
+	read  *reads      // while reading
 	mem   [tables]map[string]pending
 	seq   uint64
 	total int64 // bytes of all blobs
 	count int64
 	gone  bool // lose was called, and nobody has built it again
+
+	frozen bool // the file is not to be changed: all that changes stays in mem
 }
 
 // pending is a value not yet in the file.
@@ -88,8 +91,8 @@ var errDamaged = errors.New("damaged")
 // openStore opens the file at path. fresh is true when what it holds must be
 // compared with the blobs: it is new, or was not closed properly. It never
 // fails: at worst everything stays in memory.
-func openStore(path string, log *slog.Logger) (s *store, fresh bool) {
-	s = &store{path: path, log: log}
+func openStore(path string, frozen bool, log *slog.Logger) (s *store, fresh bool) {
+	s = &store{path: path, frozen: frozen, log: log}
 	for t := range s.mem {
 		s.mem[t] = make(map[string]pending)
 	}
@@ -97,6 +100,9 @@ func openStore(path string, log *slog.Logger) (s *store, fresh bool) {
 }
 
 func (s *store) open() (fresh bool) {
+	if s.frozen {
+		return openFrozen(s)
+	}
 	for range 2 {
 		clean, err := s.tryOpen()
 		if err == nil {
@@ -113,6 +119,9 @@ func (s *store) open() (fresh bool) {
 }
 
 func (s *store) putAside() {
+	if s.frozen {
+		return
+	}
 	aside := s.path + ".damaged"
 	_ = os.RemoveAll(aside)
 	_ = os.Rename(s.path, aside)
@@ -140,6 +149,7 @@ func (s *store) tryOpen() (clean bool, err error) {
 		return false, err
 	}
 	s.db = db
+	s.file, _ = os.Stat(s.path)
 	return clean, nil
 }
 
@@ -151,16 +161,24 @@ func (s *store) prepare(clean *bool) func(*bbolt.Tx) error {
 				return err
 			}
 		}
-		v := tx.Bucket(bucketMeta).Get(keyState)
-		if len(v) != 0 && (len(v) != 18 || v[0] < 1 || v[0] > storeVersion) {
-			return fmt.Errorf("another version's: %w", errDamaged)
-		}
-		if len(v) == 18 {
-			*clean = v[1] == 1
-			s.total, s.count = int64(binary.BigEndian.Uint64(v[2:])), int64(binary.BigEndian.Uint64(v[10:]))
+		var err error
+		if *clean, err = s.readState(tx); err != nil {
+			return err
 		}
 		return s.putState(tx, false, s.total, s.count)
 	}
+}
+
+func (s *store) readState(tx *bbolt.Tx) (clean bool, err error) {
+	v := tx.Bucket(bucketMeta).Get(keyState)
+	if len(v) != 0 && (len(v) != 18 || v[0] < 1 || v[0] > storeVersion) {
+		return false, fmt.Errorf("another version's: %w", errDamaged)
+	}
+	if len(v) == 18 {
+		clean = v[1] == 1
+		s.total, s.count = int64(binary.BigEndian.Uint64(v[2:])), int64(binary.BigEndian.Uint64(v[10:]))
+	}
+	return clean, nil
 }
 
 func (s *store) putState(tx *bbolt.Tx, clean bool, total, count int64) error {

@@ -48,8 +48,9 @@ const (
 // called Verify, a few times a second, and must not keep Broken.
 //
 // Blobs are held against eviction one at a time, and pulls go on meanwhile. Downloads
-// in flight are not looked at: they are hashed when they end. Errors are ctx's and
-// ErrClosed; what was found until then is in the result.
+// in flight are not looked at: they are hashed when they end. Errors are ctx's,
+// ErrClosed, and *DiskError for a directory that has gone; what was found until
+// then is in the result.
 func (c *Cache) Verify(ctx context.Context, v Verification, progress func(Verifying)) (out Verifying, err error) {
 	if err := c.awaitReady(); err != nil {
 		return out, err
@@ -133,6 +134,9 @@ func (r *readBack) blob(ctx context.Context, u use) error {
 	fits, err := r.compare(ctx, u.key)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if err != nil && c.folderGone() {
+		return &DiskError{Op: "verify", Err: errVanished}
 	}
 	if err != nil || !fits {
 		r.doubt(u, err)

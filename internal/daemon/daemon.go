@@ -279,7 +279,7 @@ func (d *Daemon) record(e registry.Event) {
 		Status: e.Status, Bytes: e.Bytes, FromCache: e.FromCache, FromNet: e.FromNet, Source: e.Source, Way: e.Way,
 		Duration: e.Duration, FirstByte: e.FirstByte, PullsLeft: e.PullsLeft, Note: e.Note, Err: e.Err,
 	}
-	if e.Unkept != "" && d.cacheErr == nil {
+	if e.Unkept != "" && d.cacheErr == nil && d.unwritable() == nil {
 		d.unstored.note(e.Unkept, d.opt.Now())
 	}
 	if who := d.disputed(e); who != "" {

@@ -57,6 +57,12 @@ func (d *Daemon) problems() (list []control.Problem) {
 	if d.cacheErr != nil {
 		list = append(list, control.Problem{Kind: control.ProblemCache, Text: d.cacheErr.Error(), Fix: "mend the folder, then restart Pulley; pulls pass through meanwhile"})
 	}
+	if why := d.unwritable(); why != nil {
+		list = append(list, control.Problem{
+			Kind: control.ProblemDisk, Text: "the cache cannot be written: " + why.Error(),
+			Fix: "make the folder writable, then restart Pulley; what is cached is served, all else passes through meanwhile",
+		})
+	}
 	if why := d.settings.Problem(); why != "" {
 		list = append(list, control.Problem{Kind: control.ProblemConfig, Text: why, Fix: "pulley config edit"})
 	}
@@ -74,6 +80,14 @@ func (d *Daemon) problems() (list []control.Problem) {
 		})
 	}
 	return append(list, d.sourceProblems()...)
+}
+
+// unwritable is why nothing new can be cached; nil if it can, or if there is no cache at all.
+func (d *Daemon) unwritable() error {
+	if d.cacheErr != nil {
+		return nil
+	}
+	return d.cache.Stat().ReadOnly
 }
 
 // look tells those who watch when the problems are others than those known: some end by the clock.
