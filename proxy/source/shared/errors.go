@@ -38,7 +38,10 @@ var refusals = map[string]string{
 	"InvalidBucketName":            "the bucket's name is none; correct cache.shared",
 }
 
-// denials are those that no permission helps against.
+// passing are the codes of what passes by itself.
+var passing = []string{"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "OperationAborted", "TooManyRequests", "ServerBusy", "Throttling"}
+
+// denied reports whether a code is a refusal that no further permission helps against.
 func denied(code string) bool { return refusals[code] != "" && code != "AccessDenied" }
 
 // codeOf is S3's name for what went wrong, "" if the store said nothing.
@@ -59,10 +62,14 @@ func missing(code string) bool {
 // the request.
 func plain(err error) error {
 	if code := codeOf(err); code != "" {
-		if why := refusals[code]; why != "" {
-			return &refusedError{"the store refuses it (" + code + "): " + why}
+		why := refusals[code]
+		switch {
+		case slices.Contains(passing, code):
+			return errors.New("the store answers " + code)
+		case why == "": // servers have codes of their own
+			why = "check cache.shared, and AWS_ACCESS_KEY_ID or AWS_PROFILE of the daemon"
 		}
-		return errors.New("the store answers " + code)
+		return &refusedError{"the store refuses it (" + code + "): " + why}
 	}
 	return err
 }

@@ -154,7 +154,7 @@ func Code(body []byte) string {
 // Absent reports whether an answer says that there is no such object. Those who may
 // not list a bucket are told 403 of what is not there.
 func Absent(status int, code string) bool {
-	return status == http.StatusNotFound && code != "NoSuchBucket" || status == http.StatusForbidden && code == "AccessDenied"
+	return status == http.StatusNotFound && (code == "" || missing(code)) || status == http.StatusForbidden && code == "AccessDenied"
 }
 
 // get asks for a small object.

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,8 +44,26 @@ func blob(n int) (shared.Item, []byte) {
 	}, body
 }
 
+// journal is a log that may be read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
 // open runs a store in front of a server until the test ends.
-func open(t *testing.T, server *waytest.ObjectStore, env []string, change func(*shared.Options)) (*shared.Store, *bytes.Buffer) {
+func open(t *testing.T, server *waytest.ObjectStore, env []string, change func(*shared.Options)) (*shared.Store, *journal) {
 	t.Helper()
 	for _, line := range env {
 		key, value, _ := strings.Cut(line, "=")
@@ -55,7 +74,7 @@ func open(t *testing.T, server *waytest.ObjectStore, env []string, change func(*
 		t.Fatal(err)
 	}
 	transport := &http.Transport{}
-	log := &bytes.Buffer{}
+	log := &journal{}
 	o := shared.Options{Store: at, Transport: func() http.RoundTripper { return transport }, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	if change != nil {
 		change(&o)
@@ -78,7 +97,7 @@ func open(t *testing.T, server *waytest.ObjectStore, env []string, change func(*
 // until waits for what a store does beside the test.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	tick, enough := time.NewTicker(10*time.Millisecond), time.After(30*time.Second)
+	tick, enough := time.NewTicker(10*time.Millisecond), time.After(10*time.Second)
 	defer tick.Stop()
 	for !is() {
 		select {
@@ -144,5 +163,62 @@ func TestOffer(t *testing.T) {
 	}
 	if strings.Contains(log.String(), server.Secret) {
 		t.Error("the log holds the secret")
+	}
+}
+
+// A store that ceases to answer is left alone at once and found again; what could
+// not be brought there in the meantime is brought then.
+func TestAwayAndBack(t *testing.T) {
+	server := waytest.Objects(t, "", "")
+	s, log := open(t, server, server.Environ(), nil)
+	until(t, "answer", func() bool { return s.Why() == "" })
+	server.Kill()
+	it, _ := blob(100 << 10)
+	s.Offer(it)
+	until(t, "doubt", func() bool { return s.Why() != "" })
+	if s.Problem() != "" {
+		t.Errorf("a person is troubled with %q", s.Problem())
+	}
+	server.Start()
+	until(t, "object", func() bool { return slices.Contains(server.Keys(), "a/b/"+it.Key) })
+	if strings.Contains(log.String(), "Signature") || strings.Contains(log.String(), server.Secret) {
+		t.Error("the log holds secrets")
+	}
+}
+
+// Whoever is refused is told why and what to do, once, without a secret.
+func TestRefused(t *testing.T) {
+	for want, line := range map[string]string{
+		"AWS_SECRET_ACCESS_KEY": "AWS_SECRET_ACCESS_KEY=wrong-wrong-wrong", "AWS_ACCESS_KEY_ID": "AWS_ACCESS_KEY_ID=AKIANOBODY", "aws configure": "AWS_SECRET_ACCESS_KEY=",
+	} {
+		t.Run(want, func(t *testing.T) {
+			server := waytest.Objects(t, "", "")
+			s, log := open(t, server, append(server.Environ(), line), nil)
+			until(t, "problem", func() bool { return s.Problem() != "" })
+			if why := s.Problem(); !strings.Contains(why, want) || strings.Contains(why, "\n") || s.Why() != why {
+				t.Errorf("problem %q, why %q", why, s.Why())
+			}
+			if n := strings.Count(log.String(), "not used"); n != 1 {
+				t.Errorf("logged %d times:\n%s", n, log)
+			}
+		})
+	}
+	server := waytest.Objects(t, "", "")
+	server.Bucket = "nobodys"
+	s, _ := open(t, server, server.Environ(), nil)
+	until(t, "problem", func() bool { return strings.Contains(s.Problem(), "no such bucket") })
+}
+
+// What a person allows in bytes a second is kept to.
+func TestUploadsKeepTheirPace(t *testing.T) {
+	server := waytest.Objects(t, "", "")
+	s, _ := open(t, server, server.Environ(), func(o *shared.Options) { o.Rate = func() int64 { return 1 << 20 } })
+	until(t, "answer", func() bool { return s.Why() == "" })
+	it, _ := blob(2 << 20)
+	began := time.Now()
+	s.Offer(it)
+	until(t, "object", func() bool { return s.Waiting() == 0 })
+	if took := time.Since(began); took < 1500*time.Millisecond {
+		t.Errorf("2 MiB at 1 MiB/s took %v", took)
 	}
 }
