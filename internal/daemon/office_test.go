@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -126,9 +127,10 @@ func (o *office) ask(t *testing.T, path string, header http.Header) (*http.Respo
 		t.Fatal(err)
 	}
 	client := &http.Client{Transport: &http.Transport{
-		DialTLS: func(string, string) (net.Conn, error) {
-			return tls.Dial("tcp", "127.0.0.1:"+o.port, &tls.Config{RootCAs: pool, ServerName: officeHost})
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+o.port)
 		},
+		TLSClientConfig:   &tls.Config{RootCAs: pool},
 		DisableKeepAlives: true,
 	}}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+net.JoinHostPort(officeHost, o.port)+path, nil)
@@ -366,7 +368,7 @@ func TestThePageAboutOfficesShowsSettingsThatWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	loaded := 0
+	offices, desks := 0, 0
 	for _, block := range regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		if strings.Contains(block[1], "[host.") { // containerd's
 			continue
@@ -380,16 +382,15 @@ func TestThePageAboutOfficesShowsSettingsThatWork(t *testing.T) {
 			t.Errorf("%v\n%s", err, block[1])
 			continue
 		}
-		loaded++
-		if hub, _ := c.Registry("docker.io"); c.Listen == "127.0.0.1:5055" {
-			if m, has := hub.Mirror("office"); !has || !m.Enabled || m.Style != config.StyleNS || len(c.Fetch.ExtraRoots) != 1 {
-				t.Errorf("%+v", m)
-			}
-		} else if len(c.Access.Users) != 1 || c.Access.Cert == "" {
-			t.Errorf("%+v", c.Access)
+		hub, _ := c.Registry("docker.io")
+		if m, has := hub.Mirror("office"); has && m.Enabled && m.Style == config.StyleNS && len(c.Fetch.ExtraRoots) == 1 {
+			desks++
+		}
+		if len(c.Access.Users) == 1 && c.Access.Cert != "" {
+			offices++
 		}
 	}
-	if loaded != 2 {
-		t.Errorf("%d settings were loaded", loaded)
+	if offices != 1 || desks != 1 {
+		t.Errorf("%d offices and %d desks", offices, desks)
 	}
 }
