@@ -29,7 +29,7 @@ const scaleLayers = 8
 // kill and without the database (the start itself, and all that it does behind
 // itself), how much memory it takes, what asking for one blob, one image and all
 // of them takes, and what one evicted blob costs. BLOBS=1000000 measures another
-// size. Files are empty but for manifests and configs.
+// size; SCALE_DIR keeps its files for the next run. Files are empty but for manifests and configs.
 func BenchmarkScale(b *testing.B) {
 	sizes := []int{1_000, 100_000}
 	if n, err := strconv.Atoi(os.Getenv("BLOBS")); err == nil {
@@ -37,7 +37,10 @@ func BenchmarkScale(b *testing.B) {
 	}
 	for _, n := range sizes {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			dir := scaled(b, n)
+			dir := os.Getenv("SCALE_DIR")
+			if _, err := os.Stat(filepath.Join(dir, "refs")); dir == "" || err != nil {
+				dir = scaled(b, n, dir)
+			}
 			for b.Loop() {
 				measureScale(b, dir)
 			}
@@ -160,6 +163,7 @@ func cpuTime(b *testing.B) time.Duration {
 }
 
 func heap() int64 {
+	runtime.GC() // twice: what is in pools outlives one
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -167,9 +171,11 @@ func heap() int64 {
 }
 
 // scaled writes the blobs and refs of a cache of about n blobs, by hand.
-func scaled(b *testing.B, n int) string {
+func scaled(b *testing.B, n int, dir string) string {
 	b.Helper()
-	dir := b.TempDir()
+	if dir == "" {
+		dir = b.TempDir()
+	}
 	blobs := filepath.Join(dir, "blobs", "sha256")
 	if err := os.MkdirAll(blobs, 0o700); err != nil {
 		b.Fatal(err)
