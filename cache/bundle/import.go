@@ -33,6 +33,8 @@ type Imported struct {
 	Tag    string // "" for an image that is known by its digest
 	Digest digest.Digest
 	From   string // what the archive called it; "" if it gave no name
+	// Parts are the digests of all that came of it, its own among them.
+	Parts []digest.Digest
 }
 
 // Import takes the images of an archive into the cache. r is read once, to the

@@ -8,6 +8,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"pulley/cache"
+	"pulley/internal/platform"
 )
 
 // layout finds the images of an OCI layout. All of them must be there.
@@ -58,7 +59,30 @@ func (im *importer) entry(d ocispec.Descriptor) (found, error) {
 	} else if im.isDockers(annotations, t) {
 		n = localName(n)
 	}
-	return found{Imported{Name: n, Tag: tag, Digest: d.Digest, From: from(annotations)}, t.mediaType, t.size}, nil
+	return found{Imported{Name: n, Tag: tag, Digest: d.Digest, From: from(annotations), Parts: im.reached(d)}, t.mediaType, t.size}, nil
+}
+
+// reached lists what came of an image, itself first, each once.
+func (im *importer) reached(d ocispec.Descriptor) (list []digest.Digest) {
+	seen := map[digest.Digest]bool{}
+	var walk func(ocispec.Descriptor)
+	walk = func(d ocispec.Descriptor) {
+		if _, here := im.carried[d.Digest]; !here || seen[d.Digest] {
+			return
+		}
+		seen[d.Digest] = true
+		list = append(list, d.Digest)
+		if !isManifest(d.MediaType) && len(list) > 1 {
+			return
+		}
+		if m, _, err := im.manifest(d); err == nil {
+			for _, below := range slices.Concat(m.Manifests, m.refers()) {
+				walk(below)
+			}
+		}
+	}
+	walk(d)
+	return list
 }
 
 // from is the name of an entry, as the archive has it.
@@ -168,7 +192,7 @@ func (im *importer) lookAtIndex(t tree, d ocispec.Descriptor, m manifest, depth 
 		if err != nil {
 			return t, err
 		}
-		if isAttestation(child) {
+		if platform.Attests(child) {
 			continue
 		}
 		if sub.missing != "" {

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"pulley/cache"
+	"pulley/internal/platform"
 )
 
 // Options say what of an index goes along.
@@ -183,7 +185,7 @@ func (p *plan) collectSingle(m manifest) ([]*picked, error) {
 		return []*picked{one}, nil
 	}
 	for _, want := range p.o.Platforms {
-		if rank(want, one.config.Platform) > 0 {
+		if platform.Runs(want, one.config.Platform) {
 			return []*picked{one}, nil
 		}
 	}
@@ -213,7 +215,7 @@ func (p *plan) collectIndex(m manifest, depth int) ([]*picked, error) {
 		ids = append(ids, d.Digest)
 	}
 	for _, d := range m.Manifests {
-		if about := d.Annotations["vnd.docker.reference.digest"]; isAttestation(d) && (about == "" || slices.Contains(ids, digest.Digest(about))) {
+		if about := d.Annotations["vnd.docker.reference.digest"]; platform.Attests(d) && (about == "" || slices.Contains(ids, digest.Digest(about))) {
 			p.tryAttestation(d)
 		}
 	}
@@ -253,34 +255,23 @@ func (p *plan) collectChild(d ocispec.Descriptor, depth int) ([]*picked, error) 
 func (p *plan) chosen(m manifest) ([]ocispec.Descriptor, error) {
 	var children []ocispec.Descriptor
 	for _, d := range m.Manifests {
-		if !isAttestation(d) {
+		if !platform.Attests(d) {
 			children = append(children, d)
 		}
 	}
 	if p.o.All {
-		slices.SortStableFunc(children, func(a, b ocispec.Descriptor) int { return rankOf(own(), b.Platform) - rankOf(own(), a.Platform) })
+		platform.Sort(platform.Own(), children)
 		return children, nil
 	}
 	wanted := p.o.Platforms
 	if len(wanted) == 0 {
-		wanted = []ocispec.Platform{own()}
+		wanted = []ocispec.Platform{platform.Own()}
 	}
-	var out []ocispec.Descriptor
-	for _, want := range wanted {
-		of := choose(want, children)
-		if len(of) == 0 {
-			of = slices.DeleteFunc(slices.Clone(children), func(d ocispec.Descriptor) bool { return d.Platform != nil })
-		}
-		if len(of) == 0 {
-			return nil, &PlatformError{Image: p.ref, Platform: platformName(want), Have: platformNames(children)}
-		}
-		for _, d := range of {
-			if !slices.ContainsFunc(out, func(o ocispec.Descriptor) bool { return o.Digest == d.Digest }) {
-				out = append(out, d)
-			}
-		}
+	chosen, missing := platform.Choose(wanted, children)
+	if missing != nil {
+		return nil, &PlatformError{Image: p.ref, Platform: platformName(*missing), Have: strings.Join(platform.Names(children), ", ")}
 	}
-	return out, nil
+	return chosen, nil
 }
 
 // collect adds what a manifest refers to; nil if something is missing.

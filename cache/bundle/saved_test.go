@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -79,7 +80,7 @@ func TestDockerSave(t *testing.T) {
 	}
 	for i := range want {
 		want[i].Digest = got[i].Digest
-		if got[i] != want[i] {
+		if !reflect.DeepEqual(got[i], want[i]) {
 			t.Errorf("%+v, want %+v", got[i], want[i])
 		}
 	}
@@ -96,7 +97,7 @@ func TestDockerSave(t *testing.T) {
 			t.Errorf("%s: no registry has this manifest", tag.Name)
 		}
 	}
-	if again := take(t, c, all.tar(t)); !slices.Equal(again, got) {
+	if again := take(t, c, all.tar(t)); !reflect.DeepEqual(again, got) {
 		t.Errorf("the second time: %+v", again)
 	}
 	// A bundle of it goes the same way again.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -157,8 +159,22 @@ func (a *app) runImport(cmd *cobra.Command, c *client.Client, tar io.Reader, nam
 		return a.result(cmd.OutOrStdout(), imported)
 	}
 	for _, image := range imported.Images {
-		_, _ = fmt.Fprintln(cmd.OutOrStdout(), familiarRef(image))
+		text := familiarRef(image)
+		if called := imported.Called[image]; called != "" {
+			text = printable(called) + " → " + text
+		}
+		_, _ = fmt.Fprintln(cmd.OutOrStdout(), text)
 	}
 	_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%d images, %s read\n", len(imported.Images), size(imported.Bytes))
 	return nil
+}
+
+// printable is a text out of somebody's file as a terminal may have it.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
 }

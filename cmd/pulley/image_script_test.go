@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"pulley/internal/hubtest"
@@ -34,6 +37,7 @@ func TestImageScripts(t *testing.T) {
 	hub.Push("library/alpine", "latest", both(10, 300<<10))
 	hub.Push("library/redis", "7", both(20, 100<<10))
 	hub.Push("library/base", "1", both(30, 50<<10))
+	hub.Push("library/old", "1", hubtest.MultiArch(map[string]hubtest.Image{"linux/386": hubtest.RandomImage(60, 1, 1000)}))
 	hub.Push("org/private", "1", both(40, 100<<10))
 	hub.SetPrivate("org/private", "ann")
 	hub.Push("library/slow", "1", both(50, 4<<20))
@@ -60,7 +64,7 @@ func TestImageScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": awaitReady, "jsonlines": jsonLinesOf, "tarhas": tarHas, "spoil": spoilBlobs, "cut": cutFile, "until": until,
+			"ready": awaitReady, "jsonlines": jsonLinesOf, "tarhas": tarHas, "spoil": spoilBlobs, "cut": cutFile, "until": until, "dockersave": dockerSave,
 		},
 		RequireExplicitExec: true,
 	})
@@ -132,6 +136,15 @@ func cutFile(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
+}
+
+// dockerSave writes an image as docker save did for years: `dockersave FILE NAME`.
+func dockerSave(ts *testscript.TestScript, _ bool, args []string) {
+	image, err := random.Image(1000, 1)
+	ts.Check(err)
+	ref, err := name.NewTag(args[1])
+	ts.Check(err)
+	ts.Check(tarball.WriteToFile(ts.MkAbs(args[0]), ref, image))
 }
 
 // until runs a command until its output has a text: `until TEXT COMMAND ARG…`. What is served and what was stored settle

@@ -58,6 +58,7 @@ func TestKeysStayAsTheyAre(t *testing.T) {
 		},
 		{control.Importing{Bytes: 1, Blobs: 2, Image: "i"}, `{"bytes":1,"blobs":2,"image":"i"}`},
 		{control.Imported{Images: []string{"i"}, Blobs: 1, Bytes: 2}, `{"images":["i"],"blobs":1,"bytes":2}`},
+		{control.Imported{Images: []string{"i"}, Called: map[string]string{"i": "c"}}, `{"images":["i"],"called":{"i":"c"},"blobs":0,"bytes":0}`},
 		{control.Export{Images: []string{"i"}, Platforms: []string{"p"}, All: true}, `{"images":["i"],"platforms":["p"],"all":true}`},
 	} {
 		if got, err := json.Marshal(one.v); err != nil || string(got) != one.want {

@@ -135,6 +135,9 @@ type Importing struct {
 // Imported is what came of it.
 type Imported struct {
 	Images []string `json:"images"` // full references
-	Blobs  int      `json:"blobs"`
-	Bytes  int64    `json:"bytes"` // of the tar
+	// Called has what the tar called those images that are named otherwise here, by full reference: "local/debian:12" was
+	// "debian:12".
+	Called map[string]string `json:"called,omitempty"`
+	Blobs  int               `json:"blobs"`
+	Bytes  int64             `json:"bytes"` // of the tar
 }

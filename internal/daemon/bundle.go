@@ -110,8 +110,17 @@ func (d *Daemon) Import(ctx context.Context, tar io.Reader, progress func(contro
 	})
 	d.moved()
 	for _, i := range names {
+		if i.Registry != cache.Local {
+			err = errors.Join(err, d.handler.Brought(i.Name, i.Digest, i.Parts))
+		}
 		image := control.Image{Registry: i.Registry, Repository: i.Repository, Tag: i.Tag, Digest: i.Digest.String()}
 		out.Images = append(out.Images, image.Name())
+		if i.From != "" && familiar(i.From) != familiar(image.Name()) {
+			if out.Called == nil {
+				out.Called = map[string]string{}
+			}
+			out.Called[image.Name()] = i.From
+		}
 	}
 	return out, bundled(ctx, err)
 }

@@ -186,6 +186,9 @@ func (d *Daemon) RemoveImage(name string) (control.Freed, error) {
 	before := d.cache.Stat().Size
 	freed, err := d.cache.Remove(t.Name, t.reference)
 	d.moved()
+	if dropped := d.handler.Dropped(t.Name); err == nil {
+		err = dropped
+	}
 	after := d.cache.Stat().Size
 	return control.Freed{Bytes: max(freed, before-after), Images: []string{t.String()}, Size: after}, d.missing(t, err)
 }
@@ -221,13 +224,13 @@ func (d *Daemon) GC(ctx context.Context, g control.GC) (freed control.Freed, err
 		return freed, err
 	}
 	after, err := d.Images()
-	freed.Images, freed.Size = gone(before, after), d.cache.Stat().Size
+	freed.Images, freed.Size = d.gone(before, after), d.cache.Stat().Size
 	d.moved()
 	return freed, err
 }
 
-// gone are the images of before that are not in after.
-func gone(before, after []control.Image) (names []string) {
+// gone are the images of before that are not in after, and has it noted that they were removed.
+func (d *Daemon) gone(before, after []control.Image) (names []string) {
 	type id struct{ registry, repository, digest string }
 	left := make(map[id]bool, len(after))
 	for _, i := range after {
@@ -236,6 +239,9 @@ func gone(before, after []control.Image) (names []string) {
 	for _, i := range before {
 		if !left[id{i.Registry, i.Repository, i.Digest}] {
 			names = append(names, i.Name())
+			if err := d.handler.Dropped(cache.Name{Registry: i.Registry, Repository: i.Repository}); err != nil {
+				d.opt.Log.Warn("daemon: not remembered", "err", err)
+			}
 		}
 	}
 	return names

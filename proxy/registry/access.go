@@ -4,6 +4,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // How long what the origin said about a right is believed.
@@ -29,6 +31,9 @@ type standing struct {
 	Closed bool `json:"closed,omitempty"`
 	// Rights is when the origin last accepted somebody, by Asker.Subject.
 	Rights map[string]time.Time `json:"rights,omitempty"`
+	// Brought are the images that this machine's owner brought by hand, each with
+	// all that came of it.
+	Brought map[digest.Digest][]digest.Digest `json:"brought,omitempty"`
 }
 
 // Everything about who may have what is in these few rules.

@@ -22,11 +22,11 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 		return f, err
 	}
 	others := len(h.mirrors(req)) > 0
-	may := h.reachable
-	if held || others {
-		may = h.worthAsking
+	err := h.reachable(req)
+	if err == nil && (held || others) {
+		err = h.worthAsking(req, last.Digest)
 	}
-	if err := may(req); err != nil {
+	if err != nil {
 		return h.lastKnown(req, k, err)
 	}
 	if !held && !req.head() {
@@ -101,17 +101,19 @@ func (h *Handler) lastKnown(req *Request, k tagKey, cause error) (*found, error)
 		h.turnedAway(req, cause, held)
 		return nil, cause
 	}
-	if !h.admitsOffline(req) {
-		return nil, h.stranger(req, cause)
-	}
-	f, err := h.supposed(req, k, cause)
-	if err == nil {
-		return f, nil
+	var err error
+	if h.admitsOffline(req) {
+		var f *found
+		if f, err = h.supposed(req, k, cause); err == nil {
+			return f, nil
+		}
+	} else {
+		err = h.stranger(req, cause)
 	}
 	if !h.settings().Cache.OfflineStale && !req.offline() {
 		return nil, err
 	}
-	if f, ok := h.atHand(k); ok {
+	if f, ok := h.atHand(k); ok && h.admitsOfflineTo(req, f.Digest) {
 		f.note, f.stale = "last known tag: "+reason(cause), true
 		return f, nil
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
+
+	"pulley/internal/platform"
 )
 
 // pulling is one pull under way.
@@ -205,11 +207,11 @@ func (p *pulling) index(ctx context.Context, children []ocispec.Descriptor, dept
 	if !p.All {
 		wanted := p.Platforms
 		if len(wanted) == 0 {
-			wanted = []ocispec.Platform{ownPlatform()}
+			wanted = []ocispec.Platform{platform.Own()}
 		}
-		chosen, missing := choose(wanted, children)
+		chosen, missing := platform.Choose(wanted, children)
 		if missing != nil {
-			return &PlatformError{Image: p.board.image, Platform: platforms.Format(*missing), Have: platformsOf(children)}
+			return &PlatformError{Image: p.board.image, Platform: platforms.Format(*missing), Have: platform.Names(children)}
 		}
 		children = chosen
 	}
@@ -226,7 +228,7 @@ func (p *pulling) index(ctx context.Context, children []ocispec.Descriptor, dept
 		return p.ended(ctx, err)
 	}
 	for i, f := range list {
-		if on := children[i].Platform; on != nil && !attests(children[i]) {
+		if on := children[i].Platform; on != nil && !platform.Attests(children[i]) {
 			p.result.Platforms = append(p.result.Platforms, *on)
 		}
 		if err := p.walk(ctx, f, depth+1); err != nil {
@@ -255,7 +257,7 @@ func (p *pulling) suits(ctx context.Context, config *ocispec.Descriptor) error {
 	p.pieces = p.pieces[1:]
 	on, ok := p.platform(config.Digest)
 	for _, want := range p.Platforms {
-		if ok && !platforms.Only(want).Match(on) {
+		if ok && !platform.Runs(want, on) {
 			return &PlatformError{Image: p.board.image, Platform: platforms.Format(want), Have: []string{platforms.Format(on)}}
 		}
 	}
@@ -291,7 +293,7 @@ func (p *pulling) single() {
 		return
 	}
 	p.result.Platforms = []ocispec.Platform{on}
-	if len(p.Platforms) == 0 && !p.All && !platforms.Only(ownPlatform()).Match(on) {
+	if len(p.Platforms) == 0 && !p.All && !platform.Runs(platform.Own(), on) {
 		p.result.Note = strings.TrimPrefix(p.result.Note+"; it is for "+platforms.Format(on)+" only", "; ")
 	}
 }

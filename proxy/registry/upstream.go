@@ -113,12 +113,13 @@ func (h *Handler) reachable(req *Request) error {
 // worthAsking is reachable for questions that the cache has an answer to as
 // well: a registry that could not be reached a moment ago is left alone, so that
 // a pull without a network does not wait for a time-out at each step. Somebody
-// who would be turned away without the origin's word is worth another try.
-func (h *Handler) worthAsking(req *Request) error {
+// who would be turned away without the origin's word is worth another try. d is what
+// the cache has.
+func (h *Handler) worthAsking(req *Request, d digest.Digest) error {
 	if err := h.reachable(req); err != nil {
 		return err
 	}
-	if why := h.health.why(req.called()); why != nil && h.admitsOffline(req) {
+	if why := h.health.why(req.called()); why != nil && h.admitsOfflineTo(req, d) {
 		return why
 	}
 	return nil
@@ -175,7 +176,7 @@ func (h *Handler) turnedAway(req *Request, err error, known bool) {
 	}
 	had := h.admitsOffline(req)
 	h.warn(h.ledger.refused(req.name(), req.Asker))
-	if had && req.What == Manifest && req.Digest == "" {
+	if had && req.What == Manifest && req.Digest == "" && !h.keepsTag(req) {
 		h.warn(h.shelf.forget(req.cacheName(), req.Reference))
 	}
 }
@@ -213,7 +214,7 @@ func (h *Handler) vouched(x *exchange, req *Request, d digest.Digest) (*found, e
 	if references && h.ledger.admits(name, who) || h.ledger.said(name, who, string(d)) {
 		return nil, nil //nolint:nilnil // as the comment says
 	}
-	cause := h.worthAsking(req)
+	cause := h.worthAsking(req, d)
 	if cause == nil {
 		var f *found
 		if f, cause = h.vouch(req, d); cause == nil {
@@ -224,7 +225,7 @@ func (h *Handler) vouched(x *exchange, req *Request, d digest.Digest) (*found, e
 			return nil, cause
 		}
 	}
-	if !h.admitsOffline(req) {
+	if !h.admitsOfflineTo(req, d) {
 		return nil, h.stranger(req, cause)
 	}
 	if !references {
