@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"pulley/internal/config"
@@ -24,16 +25,23 @@ func TestPrivatePlaceGivesNothingAway(t *testing.T) {
 	// The index lists both; neither is here.
 	wantStatus(t, "the index", alice.ask("GET", "alice/app/manifests/1").StatusCode, http.StatusOK)
 	child := "alice/app/manifests/" + string(img.Children[0].Digest())
-	asked := company.Count("", "")
+	asked := func() (n int) { // in the background it may be asked about the tag
+		for _, q := range company.Requests() {
+			if strings.HasSuffix(q.Path, string(img.Children[0].Digest())) {
+				n++
+			}
+		}
+		return n
+	}
 	mallory.login("alice/app")
 	if got := mallory.ask("GET", child); got.StatusCode == http.StatusOK || got.StatusCode >= 500 {
 		t.Errorf("mallory: %d", got.StatusCode)
 	}
-	if n := company.Count("", ""); n != asked {
-		t.Errorf("the mirror was asked %d times on her behalf", n-asked)
+	if n := asked(); n != 0 {
+		t.Errorf("the mirror was asked %d times on her behalf", n)
 	}
 	wantStatus(t, "alice", alice.ask("GET", child).StatusCode, http.StatusOK)
-	if company.Count("", "") == asked {
+	if asked() == 0 {
 		t.Error("nor was it on alice's: the test shows nothing")
 	}
 	r.switchTo(config.RouteAuto)
