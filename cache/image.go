@@ -95,7 +95,7 @@ func (c *Cache) resolve(n Name, reference string) (root key, ref string, err err
 	}
 	c.store.mu.Lock()
 	defer c.store.mu.Unlock()
-	ok := false
+	var ok bool
 	if id == "" {
 		_, ok = c.store.image(imageKeyOf(n, root))
 	} else {

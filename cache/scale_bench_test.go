@@ -65,21 +65,7 @@ func measureScale(b *testing.B, dir string) {
 	images := measureQueries(b, c)
 	b.ReportMetric(float64(heap()-before)/(1<<20), "MiB/heap-used")
 
-	if err := c.Flush(); err != nil {
-		b.Fatal(err)
-	}
-	db := filepath.Join(dir, "cache.db")
-	asKilled, err := os.ReadFile(db)
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := c.Close(); err != nil {
-		b.Fatal(err)
-	}
-	if err := os.WriteFile(db, asKilled, 0o600); err != nil {
-		b.Fatal(err)
-	}
-	asKilled = nil
+	closeAsKilled(b, c, filepath.Join(dir, "cache.db"))
 	began = time.Now()
 	c, took = openScaled(b, dir, true)
 	ms(took, "ms/open-killed")
@@ -98,6 +84,23 @@ func measureScale(b *testing.B, dir string) {
 	b.ReportMetric(float64(st.Blobs), "blobs")
 	b.ReportMetric(float64(images), "images")
 	if err := c.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// closeAsKilled closes a cache and leaves the database as a kill would have.
+func closeAsKilled(b *testing.B, c *cache.Cache, db string) {
+	if err := c.Flush(); err != nil {
+		b.Fatal(err)
+	}
+	asKilled, err := os.ReadFile(db)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(db, asKilled, 0o600); err != nil {
 		b.Fatal(err)
 	}
 }

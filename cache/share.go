@@ -29,13 +29,13 @@ func sharesOf(ps parts) string {
 // addShares adds a blob of size bytes to to; what nobody is known to have brought
 // is from "".
 func addShares(to map[string]int64, from string, size int64) {
-	for b, rest := []byte(from), []byte(nil); len(b) > 0; b = rest {
+	for b := []byte(from); len(b) > 0; {
 		source, after, ok := cutText(b)
 		n, used := binary.Uvarint(after)
 		if !ok || used <= 0 {
 			break
 		}
-		rest = after[used:]
+		b = after[used:]
 		to[source] += int64(n)
 		size -= int64(n)
 	}

@@ -80,7 +80,7 @@ func (s *scrub) turn(ctx context.Context) {
 // scrub looks after the cache's blobs until ctx ends.
 func (d *Daemon) scrub(ctx context.Context) error {
 	if d.cacheErr != nil {
-		return nil
+		return nil //nolint:nilerr // there is nothing to read back
 	}
 	s := scrub{
 		verify: d.cache.Verify,

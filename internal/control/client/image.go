@@ -90,18 +90,23 @@ func (r *receiver) Write(p []byte) (int, error) {
 // Import puts the images of a tar into the cache. It reads tar to its end, or until the daemon has seen enough of it.
 func (c *Client) Import(ctx context.Context, tar io.Reader, progress func(control.Importing)) (control.Imported, error) {
 	from := &sender{r: tar}
-	response, err := c.transmit(ctx, http.MethodPost, "import", from)
+	result, err := c.importing(ctx, from, progress)
 	if err == nil {
-		var result control.Imported
-		result, err = lines[control.Importing, control.Imported](ctx, response, progress)
-		if err == nil {
-			return result, nil
-		}
+		return result, nil
 	}
 	if broken := from.err.Load(); broken != nil && ctx.Err() == nil {
 		err = *broken
 	}
 	return control.Imported{}, err
+}
+
+func (c *Client) importing(ctx context.Context, from io.Reader, progress func(control.Importing)) (control.Imported, error) {
+	response, err := c.transmit(ctx, http.MethodPost, "import", from)
+	if err != nil {
+		return control.Imported{}, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	return lines[control.Importing, control.Imported](ctx, response, progress)
 }
 
 // sender tells a reader that failed from a daemon that did.
@@ -128,12 +133,12 @@ func follow[P, R any](ctx context.Context, c *Client, path string, body any, pro
 		}
 		return none, err
 	}
+	defer func() { _ = response.Body.Close() }()
 	return lines[P, R](ctx, response, progress)
 }
 
 // lines reads the answer to a long request. One that ends without a last line was cut.
 func lines[P, R any](ctx context.Context, response *http.Response, progress func(P)) (result R, err error) {
-	defer func() { _ = response.Body.Close() }()
 	from := json.NewDecoder(response.Body)
 	for {
 		var line control.Line[P, R]
