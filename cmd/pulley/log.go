@@ -94,10 +94,14 @@ func (a *app) printEvent(w io.Writer, e control.Event) {
 	if source == "" {
 		source = "-"
 	}
+	bytes := e.Bytes
+	if bytes == 0 && e.Client == "" { // nobody was served: it was fetched
+		bytes = e.FromNet
+	}
 	var line strings.Builder
-	fmt.Fprintf(&line, "%s %-6s %-9s %3d %-4s %-8s %s  %s from %s in %s", e.Time.Local().Format(time.TimeOnly), e.Door, e.Client, e.Status, e.Method, e.What, name, size(e.Bytes), source, e.Duration.Round(time.Millisecond))
-	if speed := e.Duration.Seconds(); e.Bytes > 1<<20 && speed > 0 {
-		fmt.Fprintf(&line, " (%s/s)", size(int64(float64(e.Bytes)/speed)))
+	fmt.Fprintf(&line, "%s %-6s %-9s %3d %-4s %-8s %s  %s from %s in %s", e.Time.Local().Format(time.TimeOnly), e.Door, e.Client, e.Status, e.Method, e.What, name, size(bytes), source, e.Duration.Round(time.Millisecond))
+	if speed := e.Duration.Seconds(); bytes > 1<<20 && speed > 0 {
+		fmt.Fprintf(&line, " (%s/s)", size(int64(float64(bytes)/speed)))
 	}
 	if e.Way != "" {
 		line.WriteString(" by " + e.Way)

@@ -131,6 +131,21 @@ type Tray struct {
 	Notify   bool   `toml:"notify"`
 }
 
+// Offered lists the routes that a person may choose from just now: the three fixed ones, the mirrors that are switched on
+// and can serve, and the present one.
+func (r *Registry) Offered() []string {
+	routes := []string{RouteAuto, RouteDirect, RouteOffline}
+	for i := range r.Mirrors {
+		if m := &r.Mirrors[i]; m.serves() || m.Name == r.Route {
+			routes = append(routes, m.Name)
+		}
+	}
+	return routes
+}
+
+// serves says that a mirror is switched on and nothing that is known of it beforehand keeps it from serving.
+func (m *Mirror) serves() bool { return m.Enabled && m.Closed == "" && !m.Incomplete() }
+
 // Routes lists what Route may be set to: the three fixed ones and the names of the mirrors.
 func (r *Registry) Routes() []string {
 	routes := []string{RouteAuto, RouteDirect, RouteOffline}

@@ -65,7 +65,7 @@ type Registry struct {
 	Name     string     `json:"name"`
 	Hosts    []string   `json:"hosts"`
 	Route    string     `json:"route"`
-	Routes   []string   `json:"routes"` // what Route may be set to
+	Routes   []string   `json:"routes"` // what a person may choose as Route: mirrors that are off are not among them
 	LastUsed *time.Time `json:"last_used,omitempty"`
 }
 
@@ -134,7 +134,7 @@ type Event struct {
 	Bytes      int64         `json:"bytes"`
 	FromCache  int64         `json:"from_cache"`
 	FromNet    int64         `json:"from_net"`
-	Source     string        `json:"source,omitempty"` // "cache", "shared", or those that brought bytes, most first: "daocloud+origin"
+	Source     string        `json:"source,omitempty"` // "cache", "joined" (a download that another request had begun), or those that brought bytes, most first: "daocloud+origin"
 	Way        string        `json:"way,omitempty"`    // how they were reached: "direct 192.0.2.1", "egress jump"
 	Duration   time.Duration `json:"duration"`         // ns
 	FirstByte  time.Duration `json:"first_byte"`

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -35,7 +36,7 @@ func (d *Daemon) State() control.State {
 	for i := range c.Registries {
 		r := &c.Registries[i]
 		s.Registries = append(s.Registries, control.Registry{
-			Name: r.Name, Hosts: slices.Clone(r.Hosts), Route: r.Route, Routes: r.Routes(), LastUsed: d.totals.lastUsed(r.Name),
+			Name: r.Name, Hosts: slices.Clone(r.Hosts), Route: r.Route, Routes: r.Offered(), LastUsed: d.totals.lastUsed(r.Name),
 		})
 	}
 	for _, t := range d.handler.Active() {
@@ -146,8 +147,18 @@ func (d *Daemon) Pause(length time.Duration) error {
 
 // SetRoute implements server.Daemon.
 func (d *Daemon) SetRoute(registry, route string) error {
-	if _, known := d.settings.Current().Registry(registry); !known {
+	r, known := d.settings.Current().Registry(registry)
+	if !known {
 		return refused(fmt.Errorf("%s: no such registry; see: pulley route", registry))
+	}
+	if m, ok := r.Mirror(route); ok && !slices.Contains(r.Offered(), route) {
+		switch {
+		case m.Closed != "":
+			return refused(fmt.Errorf("%s: it serves the public no more, since %s; see: pulley mirror ls", route, m.Closed))
+		case m.Incomplete():
+			return refused(fmt.Errorf("%s: it needs %s; see: pulley mirror ls", route, cmp.Or(m.Needs, "an address of its own")))
+		}
+		return refused(fmt.Errorf("%s: the mirror is switched off; try: pulley mirror on %[1]s", route))
 	}
 	return refused(d.settings.Set("registry."+registry+".route", route))
 }

@@ -70,12 +70,12 @@ func (r *row) done(size int64, source string) {
 	})
 }
 
-// by is who brought what an event says the source of: of a download that was shared,
+// by is who brought what an event says the source of: of a download that was joined,
 // those of that download.
 func (r *row) by(source string) string {
 	r.board.mu.Lock()
 	defer r.board.mu.Unlock()
-	if source == shared && r.Source != "" {
+	if source == joined && r.Source != "" {
 		return r.Source
 	}
 	return source

@@ -146,7 +146,7 @@ func (h *Handler) joinIn(x *exchange, req *Request, line *row) error {
 		line.change((*row).sample)
 		_ = r.Close()
 	}
-	x.event.Source = shared
+	x.event.Source = joined
 	if first {
 		x.settles(d)
 		x.event.Source, x.event.Way = d.tale.sources(), d.tale.way()

@@ -36,7 +36,7 @@ type Event struct {
 	// name. Over all events it sums up to the traffic of each place, what was
 	// fetched twice or in vain included. Nil for nothing.
 	Fetched   map[string]int64 `json:"fetched,omitempty"`
-	Source    string           `json:"source,omitempty"` // "cache", "shared", or those that brought bytes, most first: "origin", "daocloud+origin"
+	Source    string           `json:"source,omitempty"` // "cache", "joined" (a download that another request had begun), or those that brought bytes, most first: "origin", "daocloud+origin"
 	Way       string           `json:"way,omitempty"`    // how they were reached: "direct 192.0.2.1", "egress jump"
 	Duration  time.Duration    `json:"duration"`
 	FirstByte time.Duration    `json:"first_byte"`
@@ -52,7 +52,7 @@ type Event struct {
 const (
 	fromCache  = "cache"
 	fromOrigin = "origin"
-	shared     = "shared" // a download that another request had begun
+	joined     = "joined" // a download that another request had begun
 
 	fromClient = "push" // of a manifest, in the cache's books
 )

@@ -75,7 +75,7 @@ func (s *stream) serve() bool {
 		s.refuse(err)
 		return true
 	}
-	s.x.event.Source = shared
+	s.x.event.Source = joined
 	if err := s.send(); err != nil {
 		s.broken(err)
 	}
@@ -186,7 +186,7 @@ func (s *stream) close() {
 	}
 	if s.first {
 		s.x.settles(s.drive)
-		if from := s.drive.tale.sources(); from != "" && s.x.event.Source == shared {
+		if from := s.drive.tale.sources(); from != "" && s.x.event.Source == joined {
 			s.x.event.Source, s.x.event.Way = from, s.drive.tale.way()
 		}
 		if why := s.drive.tale.troubles(); why != "" {
