@@ -225,15 +225,9 @@ func (k *checker) egress(c *Config, path string, e Egress) {
 
 // Notices are settings that are understood and do nothing, each with the reason.
 func (c *Config) Notices() (list []string) {
-	unused := func(given bool, what string) {
-		if given {
-			list = append(list, what+": understood, but not used by this version")
-		}
-	}
 	if c.Cache.SharedPrivate && c.Cache.Shared == "" {
 		list = append(list, "cache.shared_private: does nothing without cache.shared")
 	}
-	unused(c.Fetch.MaxRate != 0, "fetch.max_rate")
 	for _, r := range c.Registries {
 		list = append(list, r.notices()...)
 	}
