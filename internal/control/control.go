@@ -58,6 +58,7 @@ const (
 	ProblemMirror   = "mirror"   // a mirror lies, disagrees with the origin, or is switched on and closed
 	ProblemNetwork  = "network"  // a name leads to somebody else's address, or a proxy leads back to us
 	ProblemEgress   = "egress"   // a way out waits for a person
+	ProblemLimit    = "limit"    // a registry finds that too much is asked of it
 )
 
 // Registry is one known registry.

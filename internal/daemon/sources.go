@@ -101,6 +101,9 @@ func (d *Daemon) sourceProblems() (list []control.Problem) {
 	if why := d.sources.StoreProblem(); why != "" {
 		add(control.ProblemMirror, "", "the shared store is not used: %s", why)
 	}
+	for _, r := range d.sources.Rests() {
+		add(control.ProblemLimit, "", "%s asks to be left alone until %s; what is cached still pulls", r.Registry, r.Until.Local().Format("15:04"))
+	}
 	named := false
 	for i := range c.Registries {
 		r := &c.Registries[i]

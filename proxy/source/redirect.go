@@ -96,6 +96,7 @@ func (o *Origin) follow(ctx context.Context, method string, id Identity, first f
 		}
 		if !left(req) {
 			o.observe(resp.Header, id)
+			o.wishes(resp)
 		}
 		if !follow || !redirects(resp) {
 			if timer != nil {

@@ -72,6 +72,7 @@ type Set struct {
 	tier     tier
 	mu       sync.Mutex
 	limits   map[limitKey]RateLimit
+	rests    map[string]time.Time // of origins, by registry
 	places   map[identity]*Place
 	known    *config.Config // the settings that changes are told by
 	changes  chan struct{}
