@@ -12,6 +12,7 @@ func (c *Cache) adopt(todo ...key) {
 		}
 		l, ok := c.readLinks(k)
 		if !ok {
+			c.adoptAgain(k)
 			continue
 		}
 		c.store.mu.Lock()
@@ -27,6 +28,17 @@ func (c *Cache) adopt(todo ...key) {
 			}
 		}
 	}
+}
+
+// adoptAgain has a manifest adopted at the next Flush that could not be read, unless
+// it was no good and is not stored any more.
+func (c *Cache) adoptAgain(k key) {
+	if !c.store.wanting(k) {
+		return
+	}
+	c.refs.staleMu.Lock()
+	defer c.refs.staleMu.Unlock()
+	c.refs.unread = append(c.refs.unread, k)
 }
 
 // wanting reports whether a manifest is in use and stored, and what it points at
@@ -47,7 +59,8 @@ func (s *store) wanting(k key) bool {
 func (c *Cache) readLinks(k key) (links, bool) {
 	body, err := c.readAll(k, manifestMax)
 	if err != nil {
-		return links{}, false
+		r, stored := c.store.get(k)
+		return links{}, stored && r.size > manifestMax
 	}
 	l, err := parseManifest(body)
 	if err != nil {

@@ -162,7 +162,7 @@ func (s *store) oldest(n int, skip func(imageKey) bool) (out []victim) {
 func (c *Cache) evict(v victim, not unwilling) (freed, again int64) {
 	switch {
 	case v.image != "":
-		freed, again, ok := c.evictImage(v.image)
+		freed, again, ok := c.evictImage(v)
 		if !ok {
 			not.images[v.image] = true
 		}
@@ -182,19 +182,20 @@ func (c *Cache) evict(v victim, not unwilling) (freed, again int64) {
 
 // evictImage removes an image: its refs, and everything that is not another's. Not
 // ok: it is in use, or not to be had.
-func (c *Cache) evictImage(ik imageKey) (freed, again int64, ok bool) {
+func (c *Cache) evictImage(v victim) (freed, again int64, ok bool) {
+	ik := v.image
 	n, root := ik.name(), ik.root()
 	if !c.fresh(n) { // somebody may have pinned it by hand
 		c.adoptLater(c.compareFolder(n)) // not now: that may need a lock that our caller has
 	}
-	a, again := c.store.lastUse(ik)
+	a, again := c.store.lastUse(ik, v.used)
 	switch {
 	case c.busy(a):
 		return 0, 0, false
 	case again > 0:
 		return 0, again, true
 	}
-	gone, err := c.dropUnused(ik)
+	gone, ok, err := c.dropUnused(ik)
 	for _, k := range gone {
 		if size, ok := c.evictBlob(k, true); ok {
 			freed += size
@@ -203,12 +204,12 @@ func (c *Cache) evictImage(ik imageKey) (freed, again int64, ok bool) {
 	if err != nil {
 		c.log.Warn("cache: cannot evict", "image", n.String(), "digest", root.digest(), "err", err)
 	}
-	return freed, 0, err == nil
+	return freed, 0, ok && err == nil
 }
 
-// lastUse looks whether something of an image was used more recently than the
-// image, and if so puts that right and says when.
-func (s *store) lastUse(ik imageKey) (a *account, newer int64) {
+// lastUse looks whether an image, or something of it, was used at another time than
+// the one for which it is a victim, and if so puts that right and says when.
+func (s *store) lastUse(ik imageKey, used int64) (a *account, other int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := ik.name()
@@ -222,16 +223,18 @@ func (s *store) lastUse(ik imageKey) (a *account, newer int64) {
 		part, _ := s.image(imageKeyOf(n, k))
 		newest = max(newest, part.used)
 	}
-	if !there || newest == i.used {
+	if !there || newest == used {
 		return a, 0
 	}
-	i.used = newest
-	s.setImage(ik, i)
+	if newest != i.used {
+		i.used = newest
+		s.setImage(ik, i)
+	}
 	return a, newest
 }
 
-// dropUnused takes an image away unless it was pinned or used meanwhile.
-func (c *Cache) dropUnused(ik imageKey) ([]key, error) {
+// dropUnused takes an image away. Not ok: it was pinned meanwhile, or is not there.
+func (c *Cache) dropUnused(ik imageKey) (gone []key, ok bool, err error) {
 	n, root := ik.name(), ik.root()
 	c.refs.mu.Lock()
 	defer c.refs.mu.Unlock()
@@ -239,13 +242,14 @@ func (c *Cache) dropUnused(ik imageKey) ([]key, error) {
 	i, there := c.store.image(ik)
 	c.store.mu.Unlock()
 	if !there || !i.evictable(n) {
-		return nil, nil
+		return nil, false, nil
 	}
 	var ids []string
 	for _, r := range i.refs {
 		ids = append(ids, r.id)
 	}
-	return c.dropRefs(n, root, ids)
+	gone, err = c.dropRefs(n, root, ids)
+	return gone, true, err
 }
 
 // busy reports whether somebody reads, holds or fetches something of an image.

@@ -119,12 +119,16 @@ func (c *Cache) readFolder(n Name) {
 	c.index.dirty.Store(true)
 }
 
+// compareFolder is readFolder without what follows for the manifests that it returns.
+// While something there cannot be read the catalogue forgets nothing: what it knows may
+// be all that keeps a pinned image.
 func (c *Cache) compareFolder(n Name) (roots []key) {
 	c.refs.mu.Lock()
 	defer c.refs.mu.Unlock()
 	at := c.folderTime(n)
 	rows := make(map[string]refRow)
-	for _, r := range c.readRefs(n) {
+	refs, unread := c.listRefs(n)
+	for _, r := range refs {
 		row := rowOf(r)
 		rows[row.id] = row
 		roots = append(roots, row.root)
@@ -142,6 +146,10 @@ func (c *Cache) compareFolder(n Name) (roots []key) {
 	})
 	for _, row := range rows {
 		s.setRef(n, row)
+	}
+	if unread != nil {
+		c.log.Warn("cache: tags could not be read, trying again when they are asked for", "repository", n.String(), "err", unread)
+		return roots
 	}
 	for _, id := range gone {
 		s.dropRef(n, id, nil)

@@ -1,6 +1,8 @@
 package cache
 
 import (
+	"errors"
+	"slices"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -63,6 +65,21 @@ func (c *Cache) pinRef(n Name, id string, root key, on bool) error {
 	}
 	t.Pinned = on
 	return c.writeTag(t, ref, path, c.now())
+}
+
+// pinned reports whether a tag is pinned as far as the catalogue knows.
+func (s *store) pinned(n Name, id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	root, _ := s.ref(n, id)
+	i, _ := s.image(imageKeyOf(n, root))
+	return slices.ContainsFunc(i.refs, func(r imageRef) bool { return r.id == id && r.pinned })
+}
+
+// isUnreadable reports whether a ref file is there, and does not say what it should.
+func isUnreadable(err error) bool {
+	var miss *MissError
+	return errors.As(err, &miss) && miss.Reason == Unreadable
 }
 
 // Hold keeps a blob from being evicted until release is called, whether it is

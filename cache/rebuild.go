@@ -127,7 +127,8 @@ func (c *Cache) rebuild(blobs bool, step func(n int) (stop bool)) {
 }
 
 // reconcile makes the books agree with the files: blobs they do not know are
-// added without a stamp, those that have gone are forgotten.
+// added without a stamp, those that have gone are forgotten. Manifests that were in
+// use and not read yet when the books were written last are read.
 func (c *Cache) reconcile(step func(int) bool) error {
 	dir, err := os.Open(filepath.Join(c.dir, "blobs", "sha256"))
 	if err != nil {
@@ -147,6 +148,7 @@ func (c *Cache) reconcile(step func(int) bool) error {
 			break
 		}
 		if err != nil {
+			c.rebuilding.cut.Store(true)
 			return err
 		}
 		if step(len(entries)) {
@@ -154,21 +156,25 @@ func (c *Cache) reconcile(step func(int) bool) error {
 		}
 	}
 	slices.Sort(there)
-	var missing []key
+	var missing, wanting []key
 	c.store.batches(tableBlobs, listed, func(k, v []byte) {
 		if len(k) != len(key{}) {
 			return
 		}
-		if _, found := slices.BinarySearch(there, binary.BigEndian.Uint64(k)); found {
+		r, ok := decodeRecord(v)
+		if !ok || !r.stored {
 			return
 		}
-		if r, ok := decodeRecord(v); ok && r.stored {
+		if _, found := slices.BinarySearch(there, binary.BigEndian.Uint64(k)); !found {
 			missing = append(missing, key(k))
+		} else if r.manifest && r.refs > 0 {
+			wanting = append(wanting, key(k))
 		}
 	})
 	for _, k := range missing {
 		c.missBlob(k)
 	}
+	c.adopt(wanting...)
 	return nil
 }
 

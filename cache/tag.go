@@ -95,7 +95,7 @@ func (c *Cache) setTag(t Tag, ref string, k key) error {
 	defer c.refs.mu.Unlock()
 	old, err := c.readTag(t.Name, t.Tag, ref, path)
 	same := err == nil && old.Digest == t.Digest && old.MediaType == t.MediaType && old.Size == t.Size && (old.Pinned || !t.Pinned)
-	t.Pinned = t.Pinned || err == nil && old.Pinned
+	t.Pinned = t.Pinned || err == nil && old.Pinned || isUnreadable(err) && c.store.pinned(t.Name, t.Tag)
 	if t.Stored.IsZero() {
 		t.Stored = now
 		if same {
@@ -304,25 +304,37 @@ func (c *Cache) Tags(n Name) ([]string, error) {
 
 // readRefs reads the ref files of one repository; what is no good is left out.
 func (c *Cache) readRefs(n Name) []refFile {
+	refs, _ := c.listRefs(n)
+	return refs
+}
+
+// listRefs is readRefs. The error is of what could not be read now, and may be as it
+// should all the same: with too many files open, say.
+func (c *Cache) listRefs(n Name) (refs []refFile, unread error) {
 	dir := c.repositoryDir(n)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil
+		if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
+			err = nil
+		}
+		return nil, err
 	}
-	var refs []refFile
 	for _, e := range entries {
 		if !e.Type().IsRegular() {
 			continue
 		}
 		r, err := readRef(filepath.Join(dir, e.Name()))
 		if err != nil {
+			if !errors.Is(err, errRef) && !errors.Is(err, fs.ErrNotExist) {
+				unread = err
+			}
 			continue
 		}
 		if of, _, _, _ := parseReference(r.Reference); of == n {
 			refs = append(refs, r)
 		}
 	}
-	return refs
+	return refs, unread
 }
 
 // flushTags writes the check times that lag behind. A tag whose file somebody

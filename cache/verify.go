@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -38,6 +39,7 @@ type Broken struct {
 
 const (
 	verifyAtOnce  = 512                    // blobs looked up at a time
+	verifyLook    = 4096                   // of how many, before others may look something up
 	verifyTell    = 100 * time.Millisecond // between two words of progress
 	imagesToldMax = 100                    // names of images of one broken blob
 )
@@ -103,20 +105,34 @@ func (r *readBack) count() {
 
 // next are some blobs behind a key, in the order of their names.
 func (r *readBack) next(after *key) (out []use) {
-	s := r.c.store
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	var from []byte
 	if after != nil {
 		from = append(after[:], 0) // the next key there can be
 	}
+	for more := true; more && len(out) == 0; {
+		out, from, more = r.look(from)
+	}
+	return out
+}
+
+// look is next among the first so many blobs. more: there are others, at rest.
+func (r *readBack) look(from []byte) (out []use, rest []byte, more bool) {
+	s := r.c.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := verifyLook
 	s.scan(tableBlobs, nil, from, func(k, v []byte) bool {
+		if left == 0 || len(out) == verifyAtOnce {
+			rest, more = slices.Clone(k), true
+			return false
+		}
+		left--
 		if rec, ok := decodeRecord(v); ok && len(k) == len(key{}) && r.due(rec) {
 			out = append(out, use{key: key(k), size: rec.size, used: rec.used})
 		}
-		return len(out) < verifyAtOnce
+		return true
 	})
-	return out
+	return out, rest, more
 }
 
 // blob reads one back. Its error ends the run.

@@ -1,0 +1,132 @@
+package cache_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"go.etcd.io/bbolt"
+
+	"pulley/cache"
+)
+
+// killed copies a directory as a kill would leave it, the times of its folders
+// included: it is by those that a start knows which refs it has read.
+func killed(t testing.TB, from string) string {
+	t.Helper()
+	to := copyDir(t, from)
+	err := filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.IsDir() {
+			return err
+		}
+		fi, err := e.Info()
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(from, path)
+		return os.Chtimes(filepath.Join(to, rel), fi.ModTime(), fi.ModTime())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// A manifest that the books know as used, and that was stored just before a kill: what
+// it points at belongs to the image.
+func TestManifestStoredJustBeforeAKill(t *testing.T) {
+	c := open(t, cache.Options{})
+	layer := put(t, c, bytesOf(7100, 5000))
+	body := []byte(`{"schemaVersion":2,"layers":[{"digest":"` + string(layer) + `"}]}`)
+	setTag(t, c, debian, "one", digest.FromBytes(body))
+	if err := c.Pin(debian, "one", true); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	put(t, c, body)
+	again := open(t, cache.Options{Dir: killed(t, c.Dir())})
+	gc(t, again, 0)
+	if i := imageOf(t, again, debian, "one"); !i.Complete || !has(t, again, layer) {
+		t.Fatalf("%+v", i)
+	}
+}
+
+// A pinned tag whose file was damaged in place is pinned still when it moves.
+func TestPinOfADamagedRefFile(t *testing.T) {
+	c := open(t, cache.Options{})
+	small(t, c, debian, "one", bytesOf(7110, 5000))
+	if err := c.Pin(debian, "one", true); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(filepath.Join(c.Dir(), "refs", "docker.io", "library", "debian", "one"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("!"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := small(t, c, debian, "one", bytesOf(7111, 5000))
+	gc(t, c, 0)
+	if i := imageOf(t, c, debian, "one"); !i.Pinned || !i.Complete || i.Digest != second {
+		t.Fatalf("%+v", i)
+	}
+}
+
+// A row of the books about an image that is not there, as a bit that fell over leaves
+// it in a file too large to be read through at a start, does not keep eviction busy for
+// ever.
+func TestOrderOfAnImageThatIsNotThere(t *testing.T) {
+	c := open(t, cache.Options{})
+	first := small(t, c, debian, "one", bytesOf(7120, 5000))
+	small(t, c, debian, "two", bytesOf(7121, 5000))
+	if err := c.Pin(debian, "two", true); err != nil {
+		t.Fatal(err)
+	}
+	dir := c.Dir()
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := bbolt.Open(filepath.Join(dir, "cache.db"), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		pad, err := tx.CreateBucket([]byte("pad"))
+		if err != nil {
+			return err
+		}
+		if err := pad.Put([]byte("x"), make([]byte, 8<<20)); err != nil {
+			return err
+		}
+		raw := rawOf(t, digest.FromString("another"))
+		return tx.Bucket([]byte("order")).Put(append(make([]byte, 8), debian.String()+"\x00"+string(raw[:])...), []byte{})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c = open(t, cache.Options{Dir: dir})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		gc(t, c, 0)
+	}()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("eviction does not end")
+	}
+	if has(t, c, first) || known(t, c, debian, "one") {
+		t.Fatal("the other image was not evicted")
+	}
+}
