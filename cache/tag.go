@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -337,25 +338,36 @@ func (c *Cache) listRefs(n Name) (refs []refFile, unread error) {
 	return refs, unread
 }
 
-// flushTags writes the check times that lag behind. A tag whose file somebody
-// removed meanwhile stays removed.
-func (c *Cache) flushTags() error {
+// flushTags writes the check times that lag behind, one after the other: who asks for
+// a tag waits for the disk no longer than one of them takes.
+func (c *Cache) flushTags() (errs error) {
 	c.refs.mu.Lock()
-	defer c.refs.mu.Unlock()
-	var errs error
-	for path, t := range c.refs.checked {
-		if !exists(path) && !exists(besides(path)) {
-			delete(c.refs.checked, path)
-			c.stale(t.Name)
-			continue
-		}
-		ref, err := t.tagged(t.Tag)
-		if err == nil {
-			err = c.writeTag(t, ref, path, t.Checked)
-		}
-		errs = errors.Join(errs, err)
+	paths := slices.Collect(maps.Keys(c.refs.checked))
+	c.refs.mu.Unlock()
+	for _, path := range paths {
+		errs = errors.Join(errs, c.flushTag(path))
 	}
 	return errs
+}
+
+// flushTag writes one. A tag whose file somebody removed meanwhile stays removed.
+func (c *Cache) flushTag(path string) error {
+	c.refs.mu.Lock()
+	defer c.refs.mu.Unlock()
+	t, lags := c.refs.checked[path]
+	if !lags {
+		return nil
+	}
+	if !exists(path) && !exists(besides(path)) {
+		delete(c.refs.checked, path)
+		c.stale(t.Name)
+		return nil
+	}
+	ref, err := t.tagged(t.Tag)
+	if err != nil {
+		return err
+	}
+	return c.writeTag(t, ref, path, t.Checked)
 }
 
 func exists(path string) bool {
