@@ -30,10 +30,7 @@ func (b *Book) Create(name string, c Change) error {
 	if c.Host == nil {
 		return fmt.Errorf("%s: no address; give ssh://user@host, tcp://host:2376 or unix:///path", name)
 	}
-	if err := b.apply(store.Metadata{Name: name, Metadata: fields{}, Endpoints: map[string]any{}}, &dockercontext.TLSData{}, c); err != nil {
-		return err
-	}
-	return nil
+	return b.apply(store.Metadata{Name: name, Metadata: fields{}, Endpoints: map[string]any{}}, &dockercontext.TLSData{}, c)
 }
 
 // Update changes one. Its TLS files go when its new address has no use for them.
@@ -60,14 +57,16 @@ var errDefault = errors.New("default: it is what the environment says and has no
 // ErrInUse is in the error about removing the context that docker uses.
 var ErrInUse = errors.New("docker uses it")
 
-// Remove removes one and its TLS files. The one that wins, or that config.json names, only goes by force; config.json then
-// names none.
-func (b *Book) Remove(name string, force bool) error {
+// Removable is whether Remove would remove a context.
+func (b *Book) Removable(name string, force bool) error {
 	if name == Default {
 		return errDefault
 	}
-	if _, err := b.load(name); err != nil && !(force && !errors.Is(err, ErrNotFound)) {
+	if _, err := b.load(name); errors.Is(err, ErrNotFound) || err != nil && !force {
 		return err
+	}
+	if force {
+		return nil
 	}
 	winner, err := b.Winner("")
 	if err != nil {
@@ -77,8 +76,24 @@ func (b *Book) Remove(name string, force bool) error {
 	if err != nil {
 		return err
 	}
-	if (winner.Name == name || current == name) && !force {
+	switch {
+	case current == name:
 		return fmt.Errorf("%s: %w; first: pulley context use %s, or add --force", name, ErrInUse, Default)
+	case winner.Name == name:
+		return fmt.Errorf("%s: %w, because of %s; first: %s, or add --force", name, ErrInUse, winner.Why, Unset(winner.Why))
+	}
+	return nil
+}
+
+// Remove removes one and its TLS files. The one that wins, or that config.json names, only goes by force; config.json then
+// names none. By force goes also one whose file cannot be read.
+func (b *Book) Remove(name string, force bool) error {
+	if err := b.Removable(name, force); err != nil {
+		return err
+	}
+	current, err := b.current()
+	if err != nil {
+		return err
 	}
 	if current == name {
 		if err := b.setCurrent(""); err != nil {

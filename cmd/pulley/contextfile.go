@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"pulley/internal/config"
+	dockercontext "pulley/internal/docker/context"
+)
+
+// removed is a context that is gone, and what brings it back.
+type removed struct {
+	Name string `json:"name"`
+	Undo string `json:"undo,omitempty"`
+}
+
+func (a *app) contextRemove() *cobra.Command {
+	var force, forget bool
+	cmd := &cobra.Command{
+		Use: "rm NAME…", Short: "remove contexts; the one that docker uses only with --force", Args: between(1, -1, "names"),
+		Long: "Removes contexts. What was removed last under a name is kept as an export in Pulley's state folder, its private key\n" +
+			"included, so that it can be brought back; with --forget it is not, and an older one goes too.",
+		RunE: func(cmd *cobra.Command, names []string) error {
+			return withContexts(func(b *dockercontext.Book) error {
+				var gone []removed
+				var failed failures
+				for _, name := range names {
+					r, err := remove(b, name, force, forget)
+					if err != nil {
+						failed = append(failed, err)
+						continue
+					}
+					gone = append(gone, r)
+				}
+				if len(gone) > 0 {
+					if err := a.print(cmd, gone, func(w io.Writer) { printRemoved(w, gone) }); err != nil {
+						return err
+					}
+				}
+				return failed.orNil()
+			})
+		},
+	}
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "also the one that docker uses")
+	cmd.Flags().BoolVar(&forget, "forget", false, "keep nothing to bring it back with")
+	return cmd
+}
+
+func printRemoved(w io.Writer, gone []removed) {
+	for _, r := range gone {
+		if r.Undo == "" {
+			_, _ = fmt.Fprintln(w, "removed", r.Name)
+			continue
+		}
+		_, _ = fmt.Fprintf(w, "removed %s; undo: %s\n", r.Name, r.Undo)
+	}
+}
+
+// remove removes a context, and keeps an export of it unless it is to be forgotten.
+func remove(b *dockercontext.Book, name string, force, forget bool) (removed, error) {
+	places, err := config.FindPlaces(os.Environ())
+	if err != nil {
+		return removed{}, err
+	}
+	file := filepath.Join(places.StateDir, "contexts", name+contextSuffix)
+	if err := b.Removable(name, force); err != nil {
+		return removed{}, err
+	}
+	if _, err := b.Get(name); err != nil { // by force goes also what cannot be read, and so cannot be kept
+		forget = true
+	}
+	if forget {
+		if err := b.Remove(name, force); err != nil {
+			return removed{}, err
+		}
+		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return removed{}, fmt.Errorf("%s: it is removed, but an older export of it is not: %w", name, err)
+		}
+		return removed{Name: name}, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return removed{}, fmt.Errorf("%s: cannot be kept for an undo: %w; add --forget to remove it all the same", name, err)
+	}
+	if err := exportContext(b, name, file, true); err != nil {
+		return removed{}, err
+	}
+	if err := b.Remove(name, force); err != nil {
+		return removed{}, err
+	}
+	return removed{Name: name, Undo: "pulley context import " + name + " " + file}, nil
+}
+
+// contextSuffix is what docker's own exports end in.
+const contextSuffix = ".dockercontext"
+
+func (a *app) contextExport() *cobra.Command {
+	return &cobra.Command{
+		Use: "export NAME [FILE]", Short: "write a context as docker's own archive, its private key included", Args: between(1, 2, "a name and a file"),
+		Long: "Writes a context with its TLS files, the private key included, as `docker context export` does: NAME.dockercontext in\n" +
+			"this folder, or another file, or - for standard output. A file that exists is not overwritten.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withContexts(func(b *dockercontext.Book) error {
+				name, file := args[0], args[0]+contextSuffix
+				if len(args) > 1 {
+					file = args[1]
+				}
+				if file == "-" {
+					if isTerminal(cmd.OutOrStdout()) {
+						return usageError{fmt.Errorf("export: a tar is nothing for a terminal; try: pulley context export %s FILE", name)}
+					}
+					return b.Export(name, cmd.OutOrStdout())
+				}
+				if err := exportContext(b, name, file, false); err != nil {
+					return err
+				}
+				return a.print(cmd, map[string]string{"name": name, "file": file}, func(w io.Writer) { _, _ = fmt.Fprintln(w, "wrote", file) })
+			})
+		},
+	}
+}
+
+// exportContext writes a file for its owner alone, whole or not at all.
+func exportContext(b *dockercontext.Book, name, file string, overwrite bool) (err error) {
+	if _, err := b.Get(name); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(file); err == nil && !overwrite {
+		return fmt.Errorf("%s: it exists already; give another file", file)
+	}
+	f, err := os.CreateTemp(filepath.Dir(file), ".context-*") // 0600
+	if err != nil {
+		return fmt.Errorf("%s: cannot be written: %w", file, underPath(err))
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if err := b.Export(name, f); err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("%s: cannot be written: %w", file, underPath(err))
+	}
+	return os.Rename(f.Name(), file)
+}
+
+func (a *app) contextImport() *cobra.Command {
+	return &cobra.Command{
+		Use: "import NAME FILE", Short: "make a context from an exported one; - reads standard input", Args: exactly(2, "a name and a file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, file := args[0], args[1]
+			var from io.Reader = cmd.InOrStdin()
+			if file != "-" {
+				f, err := os.Open(file) //nolint:gosec // the person has named it
+				if err != nil {
+					return fmt.Errorf("%s: cannot be read: %w", file, underPath(err))
+				}
+				defer func() { _ = f.Close() }()
+				from = f
+			}
+			return a.changed(cmd, name, "imported", func(b *dockercontext.Book) error { return b.Import(name, from) })
+		},
+	}
+}
