@@ -130,3 +130,20 @@ func TestOrderOfAnImageThatIsNotThere(t *testing.T) {
 		t.Fatal("the other image was not evicted")
 	}
 }
+
+// A broken layer that an own image shares with one that was pulled is to be asked for
+// where there is somebody to ask.
+func TestBrokenLayerOfAnOwnImageToo(t *testing.T) {
+	c := open(t, cache.Options{})
+	base := bytesOf(7130, 5000)
+	small(t, c, debian, "one", base)
+	small(t, c, cache.Name{Registry: cache.Local, Repository: "my/app"}, "1", base, bytesOf(7131, 100))
+	path := filepath.Join(c.Dir(), "blobs", "sha256", digest.FromBytes(base).Encoded())
+	if err := os.WriteFile(path, bytesOf(7132, 5000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v, err := c.Verify(t.Context(), cache.Verification{}, nil)
+	if err != nil || len(v.Broken) != 1 || len(v.Broken[0].Images) != 2 || v.Broken[0].Name != debian {
+		t.Fatalf("%+v, %v", v, err)
+	}
+}

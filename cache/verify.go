@@ -34,7 +34,7 @@ type Broken struct {
 	Size   int64 // bytes, as far as it is known
 	Why    error // *MissError
 	Images []string
-	Name   Name // a repository that has it, to ask for it again; zero if none has
+	Name   Name // a repository that has it, one with an origin if there is one, to ask for it again; zero if none has
 }
 
 const (
@@ -309,7 +309,9 @@ func (c *Cache) explain(list []Broken) {
 		}
 		s.mu.Unlock()
 		for _, b := range has {
-			b.Name = ik.name()
+			if b.Name == (Name{}) || b.Name.Registry == Local {
+				b.Name = ik.name()
+			}
 			b.Images = append(b.Images, i.names(ik)...)
 			b.Images = b.Images[:min(len(b.Images), imagesToldMax)]
 		}
