@@ -1,0 +1,57 @@
+package context
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pulley/internal/waytest"
+)
+
+func TestOverSSH(t *testing.T) {
+	bin := t.TempDir()
+	far := waytest.SSHD(t, "SetEnv PATH="+bin+"\n")
+	me := waytest.Knowing(t, far)
+	t.Setenv("PATH", filepath.Join(me.Home, "bin")+":"+os.Getenv("PATH"))
+	t.Setenv("SSH_AUTH_SOCK", "")
+	host := far.URL()
+	b := book(t, t.TempDir())
+	must(t, b.Create("far", Change{Host: &host}))
+
+	self, err := os.Executable()
+	must(t, err)
+	docker := filepath.Join(bin, "docker")
+	stub := func(script string) {
+		must(t, os.WriteFile(docker, []byte("#!/bin/sh\n"+script), 0o700)) //nolint:gosec // a program
+	}
+	stub("echo permission denied while trying to connect to the docker API at unix:///var/run/docker.sock >&2; exit 1\n")
+	if r := b.Test(within(t, time.Minute), "far"); r.Reachable || !strings.Contains(r.Error, "far: this user may not talk to the engine; ") {
+		t.Errorf("a user who may not: %+v", r)
+	}
+	stub(`[ "$*" = "system dial-stdio" ] || exit 9
+DIAL=` + listen(t, engine(quick())) + " exec " + self + "\n")
+	wantAnswers(t, b.Test(within(t, time.Minute), "far"))
+	must(t, os.Remove(docker))
+	if r := b.Test(within(t, time.Minute), "far"); r.Reachable || !strings.Contains(r.Error, "there is no docker command for ssh on it") {
+		t.Errorf("a machine without docker: %+v", r)
+	}
+	must(t, os.Remove(me.KnownHosts()))
+	if r := b.Test(within(t, time.Minute), "far"); r.Reachable || !strings.Contains(r.Error, "ssh does not know its host key; log in once and compare it: ssh -p ") {
+		t.Errorf("an unknown host key: %+v", r)
+	}
+	me.Trust(far)
+	stub("exec /bin/sleep 600\n")
+	start := time.Now()
+	if r := b.Test(within(t, 3*time.Second), "far"); r.Reachable || !strings.Contains(r.Error, "no answer in time; try: ssh -p ") {
+		t.Errorf("a machine that is silent: %+v", r)
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("the limit of 3 s took %v", took)
+	}
+	far.Kill()
+	if r := b.Test(within(t, time.Minute), "far"); r.Reachable || !strings.Contains(r.Error, "nobody listens for ssh there") {
+		t.Errorf("no machine: %+v", r)
+	}
+}
