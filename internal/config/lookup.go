@@ -72,6 +72,9 @@ func (r *Registry) Spells(hostport string) bool {
 }
 
 func stripDefaultPort(hostport string, insecure bool) string {
+	if !strings.Contains(hostport, ":") { // most names, in every request: an error would cost two allocations
+		return unbracket(hostport)
+	}
 	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {
 		return unbracket(hostport)
