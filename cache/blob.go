@@ -162,10 +162,14 @@ func (c *Cache) getHashed(k key, quiet bool) (*Blob, error) {
 	}
 	now := c.now().UnixNano()
 	used := now
-	if old, known := c.store.get(k); quiet && known {
+	old, known := c.store.get(k)
+	if quiet && known {
 		used = old.used
 	} else if quiet {
 		used = st.mtime
+	}
+	if !known && old.manifest { // an image waits for it
+		c.adoptLater([]key{k})
 	}
 	c.store.put(k, record{stamp: st, used: used, proved: now, stamped: true})
 	c.soon()

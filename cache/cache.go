@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,19 +35,22 @@ type Options struct {
 	Log     *slog.Logger                    // nil: silent
 	Free    func(dir string) (int64, error) // bytes free on dir's disk; nil: the system's answer
 
-	disk  disk  // nil: the system's
-	floor int64 // 0: spareFloor
+	disk  disk   // nil: the system's
+	floor int64  // 0: spareFloor
+	boot  string // "": the system's
+	quick bool   // cache.db is not synced
 }
 
 // Cache is an open cache directory. All methods may be called concurrently.
 type Cache struct {
-	dir  string
-	now  func() time.Time
-	log  *slog.Logger
-	free func(string) (int64, error)
-	disk *noticing
-	boot [16]byte
-	lock *os.File // nil if readOnly
+	dir   string
+	now   func() time.Time
+	log   *slog.Logger
+	free  func(string) (int64, error)
+	disk  *noticing
+	boot  [16]byte
+	quick bool
+	lock  *os.File // nil if readOnly
 
 	readOnly error // why nothing can be changed since Open; nil: it can
 
@@ -90,8 +94,8 @@ type counters struct {
 // Stats.ReadOnly.
 func Open(o Options) (*Cache, error) {
 	c := &Cache{
-		dir: o.Dir, now: o.Now, log: o.Log, free: o.Free, disk: &noticing{inner: o.disk}, floor: o.floor,
-		boot: bootMark(bootID()),
+		dir: o.Dir, now: o.Now, log: o.Log, free: o.Free, disk: &noticing{inner: o.disk}, floor: o.floor, quick: o.quick,
+		boot: bootMark(cmp.Or(o.boot, bootID())),
 		stop: make(chan struct{}), kick: make(chan struct{}, 1), full: make(chan struct{}, 1),
 		fills: make(map[key]*Fill), partials: make(map[key]partial),
 		open: make(map[key]int), settling: make(map[key]*settling),
@@ -145,7 +149,7 @@ func (c *Cache) prepare() (err error) {
 		}
 		c.log.Warn("cache: cannot be written, and is only read; make it writable and start again", "dir", c.dir, "err", err)
 	}
-	s, fresh := openStore(filepath.Join(c.dir, "cache.db"), c.readOnly != nil, c.log)
+	s, fresh := openStore(filepath.Join(c.dir, "cache.db"), c.readOnly != nil, c.quick, c.log)
 	c.store = s
 	c.index.dirty.Store(true)
 	c.startRebuild(fresh)
@@ -308,7 +312,7 @@ func (c *Cache) Close() error {
 	}
 	c.flushing.Lock()
 	defer c.flushing.Unlock()
-	err = errors.Join(err, c.store.close(!c.rebuilding.cut.Load()))
+	err = errors.Join(err, c.store.close(!c.rebuilding.cut.Load() && !c.disk.hasFailed()))
 	c.unlock()
 	return err
 }

@@ -106,7 +106,7 @@ func (c *Cache) moveIn(f *Fill) error {
 		}
 		blob := c.blobPath(f.key)
 		err := c.disk.rename(c.partialPath(f.key), blob)
-		if err != nil && c.disk.mkdir(filepath.Dir(blob)) == nil {
+		if err != nil && c.makeDir(filepath.Dir(blob)) == nil {
 			err = c.disk.rename(c.partialPath(f.key), blob)
 		}
 		if err != nil {

@@ -65,7 +65,7 @@ func (c *Cache) writeFile(target string, data []byte) error {
 func (c *Cache) moveTemp(tmp, target string) error {
 	err := c.disk.rename(tmp, target)
 	if errors.Is(err, fs.ErrNotExist) { // somebody emptied the directory under us
-		if c.disk.mkdir(filepath.Dir(target)) == nil {
+		if c.makeDir(filepath.Dir(target)) == nil {
 			err = c.disk.rename(tmp, target)
 		}
 	}
@@ -90,6 +90,30 @@ func (c *Cache) writeTemp(tmp string, data []byte) error {
 		return err
 	}
 	return f.Close()
+}
+
+// makeDir makes a folder of the cache, with its parents, so that it is there for
+// good: what is synced into a folder that nobody finds after a loss of power would
+// be lost with it.
+func (c *Cache) makeDir(dir string) error {
+	if fi, err := os.Stat(dir); err == nil && fi.IsDir() {
+		return nil
+	}
+	if err := c.disk.mkdir(dir); err != nil {
+		return err
+	}
+	// All of them: which of them a process that was killed left unsynced nobody knows.
+	return c.syncUp(filepath.Dir(dir))
+}
+
+// syncUp has a folder of the cache and those it is in synced.
+func (c *Cache) syncUp(dir string) error {
+	for {
+		if err := c.disk.syncDir(dir); err != nil || dir == c.dir || dir == filepath.Dir(dir) {
+			return err
+		}
+		dir = filepath.Dir(dir)
+	}
 }
 
 // openNew opens a file for writing and creates its directory if that has gone.

@@ -126,6 +126,9 @@ func (c *Cache) compareFolder(n Name) (roots []key) {
 	c.refs.mu.Lock()
 	defer c.refs.mu.Unlock()
 	at := c.folderTime(n)
+	if at != 0 { // who changed it may have been killed before that was synced
+		_ = c.syncUp(c.repositoryDir(n))
+	}
 	rows := make(map[string]refRow)
 	refs, unread := c.listRefs(n)
 	for _, r := range refs {

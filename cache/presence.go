@@ -43,7 +43,7 @@ func (c *Cache) attend() error {
 	if other || c.store.replaced() || c.folderGone() {
 		c.log.Info("cache: the directory was changed by somebody else, looking at what is there", "dir", c.dir)
 		defer c.rebuilding.begin()()
-		_ = c.disk.mkdir(filepath.Join(c.dir, "blobs", "sha256"))
+		_ = c.makeDir(filepath.Join(c.dir, "blobs", "sha256"))
 		c.store.reopen()
 		c.index.forget()
 		c.rebuild(true, func(int) bool { return c.isClosed() })

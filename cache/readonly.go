@@ -35,7 +35,7 @@ func (c *Cache) makeFolders() error {
 	c.emptyTemp()
 	for _, d := range []string{"blobs/sha256", "refs", "partial/sha256", "tmp"} {
 		dir := filepath.Join(c.dir, filepath.FromSlash(d))
-		if err := c.disk.mkdir(dir); err != nil {
+		if err := c.makeDir(dir); err != nil {
 			return err
 		}
 		if err := c.disk.inner.writable(dir); err != nil {
@@ -112,6 +112,7 @@ type noticing struct {
 	mu     sync.Mutex
 	frozen error // why nothing is changed any more
 	why    error
+	failed bool // a change was not made, or not for certain: the books may be wrong
 }
 
 // freeze stops all changes; nil lets them happen again.
@@ -156,9 +157,26 @@ func (d *noticing) open(name string, flag int) (file, error) {
 }
 
 func (d *noticing) mkdir(dir string) error       { return d.disk().mkdir(dir) }
-func (d *noticing) rename(from, to string) error { return d.disk().rename(from, to) }
-func (d *noticing) remove(name string) error     { return d.disk().remove(name) }
-func (d *noticing) syncDir(dir string) error     { return d.disk().syncDir(dir) }
+func (d *noticing) rename(from, to string) error { return d.note(d.disk().rename(from, to)) }
+func (d *noticing) remove(name string) error     { return d.note(d.disk().remove(name)) }
+func (d *noticing) syncDir(dir string) error     { return d.note(d.disk().syncDir(dir)) }
+
+func (d *noticing) note(err error) error {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.failed = true
+	}
+	return err
+}
+
+// hasFailed reports whether the files are to be compared with the books at the next
+// start.
+func (d *noticing) hasFailed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed
+}
 
 // openFrozen opens the file at path, if there is one, only to look things up:
 // what changes stays in memory.

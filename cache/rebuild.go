@@ -135,13 +135,17 @@ func (c *Cache) reconcile(step func(int) bool) error {
 		return err
 	}
 	defer func() { _ = dir.Close() }()
+	// A process that was killed may have put a blob here without having this synced.
+	_ = c.disk.syncDir(dir.Name())
 	var there []uint64 // enough of each name to tell what is missing
 	for {
 		entries, err := dir.ReadDir(listed)
 		for _, e := range entries {
 			if k, ok := parseHex(e.Name()); ok && e.Type().IsRegular() {
 				there = append(there, binary.BigEndian.Uint64(k[:]))
-				c.notice(k)
+				if c.notice(k) {
+					c.adopt(k) // it may be in use already
+				}
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -178,17 +182,18 @@ func (c *Cache) reconcile(step func(int) bool) error {
 	return nil
 }
 
-// notice takes a file into the books that they do not know.
-func (c *Cache) notice(k key) {
+// notice takes a file into the books if they do not know it.
+func (c *Cache) notice(k key) bool {
 	if _, known := c.store.get(k); known {
-		return
+		return false
 	}
 	defer c.settle(k)()
 	fi, err := os.Lstat(c.blobPath(k))
 	if _, known := c.store.get(k); known || err != nil || !fi.Mode().IsRegular() {
-		return
+		return false
 	}
 	c.store.put(k, record{stamp: stamp{size: fi.Size()}, used: fi.ModTime().UnixNano()})
+	return true
 }
 
 // missBlob forgets a blob whose file has gone.

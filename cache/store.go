@@ -49,6 +49,7 @@ type store struct {
 	gone  bool // lose was called, and nobody has built it again
 
 	frozen bool // the file is not to be changed: all that changes stays in mem
+	quick  bool // the file is not synced: for tests of what needs no disk
 }
 
 // pending is a value not yet in the file.
@@ -91,8 +92,8 @@ var errDamaged = errors.New("damaged")
 // openStore opens the file at path. fresh is true when what it holds must be
 // compared with the blobs: it is new, or was not closed properly. It never
 // fails: at worst everything stays in memory.
-func openStore(path string, frozen bool, log *slog.Logger) (s *store, fresh bool) {
-	s = &store{path: path, frozen: frozen, log: log}
+func openStore(path string, frozen, quick bool, log *slog.Logger) (s *store, fresh bool) {
+	s = &store{path: path, frozen: frozen, quick: quick, log: log}
 	for t := range s.mem {
 		s.mem[t] = make(map[string]pending)
 	}
@@ -132,7 +133,7 @@ func (s *store) tryOpen() (clean bool, err error) {
 	var db *bbolt.DB
 	err = guarded(func() error {
 		var err error
-		db, err = bbolt.Open(s.path, fileMode, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, PreLoadFreelist: true})
+		db, err = bbolt.Open(s.path, fileMode, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, PreLoadFreelist: true, NoSync: s.quick})
 		return err
 	})
 	if err != nil {
@@ -307,7 +308,7 @@ func (s *store) reset() {
 	for k, p := range blobs {
 		if r, ok := decodeRecord(p.val); ok && r.stored {
 			r.refs, r.manifest = 0, false
-			s.setBlob(key([]byte(k)), r)
+			s.setBlob(key([]byte(k)), record{}, r)
 		}
 	}
 }

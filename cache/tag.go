@@ -150,7 +150,7 @@ func (c *Cache) writeRef(target string, r refFile, path string) error {
 
 // makeRefDir makes a directory below refs. A tag's file in its way moves aside.
 func (c *Cache) makeRefDir(dir string) error {
-	err := c.disk.mkdir(dir)
+	err := c.makeDir(dir)
 	if err == nil {
 		return nil
 	}
@@ -165,7 +165,7 @@ func (c *Cache) makeRefDir(dir string) error {
 			if err := c.disk.rename(top, besides(top)); err != nil {
 				return err
 			}
-			return c.disk.mkdir(dir)
+			return c.makeDir(dir)
 		}
 	}
 	return err
