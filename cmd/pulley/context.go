@@ -152,7 +152,11 @@ func (a *app) contextUse() *cobra.Command {
 				u := used{Name: e.Name, Host: e.Host, Overridden: b.Overriding(e.Name)}
 				if len(u.Overridden) > 0 {
 					u.Fix = dockercontext.Unset(u.Overridden...)
-					_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "pulley: %s: %s wins over it in this shell; try: %s\n", e.Name, strings.Join(u.Overridden, " and "), u.Fix)
+					win := "wins"
+					if len(u.Overridden) > 1 {
+						win = "win"
+					}
+					_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "pulley: %s: %s %s over it in this shell; try: %s\n", e.Name, strings.Join(u.Overridden, " and "), win, u.Fix)
 				}
 				return a.print(cmd, u, func(w io.Writer) {
 					_, _ = fmt.Fprintf(w, "%sdocker uses %s (%s)\n", marked(w, e.Mark), e.Name, e.Host)
