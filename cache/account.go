@@ -65,6 +65,20 @@ func (s *store) account(n Name, root key) *account {
 	return a
 }
 
+// parts are the images of a repository that are part of another one of it. Needs mu.
+func (s *store) parts(n Name, root key) (out []key) {
+	s.walk(root, func(at link, _ links, _ bool) bool {
+		if !at.manifest || at.key == root {
+			return true
+		}
+		if i, ok := s.image(imageKeyOf(n, at.key)); ok && i.part() {
+			out = append(out, at.key)
+		}
+		return true
+	})
+	return out
+}
+
 // part reports whether an image may be a part of another: it has no name of its own.
 func (i image) part() bool {
 	for _, r := range i.refs {

@@ -27,8 +27,10 @@ func (s *store) blob(k key) (r record) {
 
 // setBlob changes what is known of a blob, and with it the order of those that
 // belong to no image and the totals. Needs mu.
-func (s *store) setBlob(k key, r record) {
-	old := s.blob(k)
+func (s *store) setBlob(k key, r record) { s.change(k, s.blob(k), r) }
+
+// change is setBlob for those who have just asked what is known. Needs mu.
+func (s *store) change(k key, old, r record) {
 	if old.stored {
 		s.total -= old.size
 		s.count--
@@ -63,16 +65,17 @@ func (s *store) put(k key, r record) {
 		r.from = old.from
 	}
 	r.proved = max(r.proved, old.proved)
-	s.setBlob(k, r)
+	s.change(k, old, r)
 }
 
 // touch notes a use.
 func (s *store) touch(k key, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.blob(k); r.stored && r.used < at.UnixNano() {
+	if old := s.blob(k); old.stored && old.used < at.UnixNano() {
+		r := old
 		r.used = at.UnixNano()
-		s.setBlob(k, r)
+		s.change(k, old, r)
 	}
 }
 
@@ -80,8 +83,8 @@ func (s *store) touch(k key, at time.Time) {
 func (s *store) remove(k key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.blob(k); r.stored {
-		s.setBlob(k, record{refs: r.refs, manifest: r.manifest})
+	if old := s.blob(k); old.stored {
+		s.change(k, old, record{refs: old.refs, manifest: old.manifest})
 	}
 }
 

@@ -209,10 +209,11 @@ func (s *store) leave(ik imageKey, id string, gone func(key)) {
 
 // addUse counts a user of a blob. Needs mu.
 func (s *store) addUse(k key, manifest bool) {
-	r := s.blob(k)
+	old := s.blob(k)
+	r := old
 	r.refs++
 	r.manifest = r.manifest || manifest
-	s.setBlob(k, r)
+	s.change(k, old, r)
 }
 
 // dropUse takes a user away; what a manifest that is in use no more points at
@@ -220,13 +221,14 @@ func (s *store) addUse(k key, manifest bool) {
 func (s *store) dropUse(k key, gone func(key)) {
 	for todo := []key{k}; len(todo) > 0; {
 		k, todo = todo[len(todo)-1], todo[:len(todo)-1]
-		r := s.blob(k)
-		if r.refs == 0 { // the books contradict themselves
+		old := s.blob(k)
+		if old.refs == 0 { // the books contradict themselves
 			s.lose(errDamaged)
 			return
 		}
+		r := old
 		r.refs--
-		s.setBlob(k, r)
+		s.change(k, old, r)
 		if r.refs > 0 {
 			continue
 		}

@@ -188,9 +188,9 @@ func (c *Cache) evictImage(v victim) (freed, again int64, ok bool) {
 	if !c.fresh(n) { // somebody may have pinned it by hand
 		c.adoptLater(c.compareFolder(n)) // not now: that may need a lock that our caller has
 	}
-	a, again := c.store.lastUse(ik, v.used)
+	all, again := c.store.lastUse(ik, v.used)
 	switch {
-	case c.busy(a):
+	case c.busy(all):
 		return 0, 0, false
 	case again > 0:
 		return 0, again, true
@@ -208,29 +208,37 @@ func (c *Cache) evictImage(v victim) (freed, again int64, ok bool) {
 }
 
 // lastUse looks whether an image, or something of it, was used at another time than
-// the one for which it is a victim, and if so puts that right and says when.
-func (s *store) lastUse(ik imageKey, used int64) (a *account, other int64) {
+// the one for which it is a victim, and if so puts that right and says when. all is
+// everything that belongs to it.
+func (s *store) lastUse(ik imageKey, used int64) (all []key, other int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := ik.name()
-	i, there := s.image(ik)
-	s.reading(func() { a = s.account(n, ik.root()) })
-	newest := i.used
-	for k := range a.manifest {
-		newest = max(newest, a.records[k].used)
-	}
-	for _, k := range a.parts {
-		part, _ := s.image(imageKeyOf(n, k))
-		newest = max(newest, part.used)
-	}
+	var i image
+	var newest int64
+	there := false
+	s.reading(func() {
+		i, there = s.image(ik)
+		newest = i.used
+		s.walk(ik.root(), func(at link, _ links, _ bool) bool {
+			all = append(all, at.key)
+			if at.manifest {
+				newest = max(newest, s.blob(at.key).used)
+			}
+			return true
+		})
+		for _, k := range s.parts(ik.name(), ik.root()) {
+			part, _ := s.image(imageKeyOf(ik.name(), k))
+			newest = max(newest, part.used)
+		}
+	})
 	if !there || newest == used {
-		return a, 0
+		return all, 0
 	}
 	if newest != i.used {
 		i.used = newest
 		s.setImage(ik, i)
 	}
-	return a, newest
+	return all, newest
 }
 
 // dropUnused takes an image away. Not ok: it was pinned meanwhile, or is not there.
@@ -252,11 +260,11 @@ func (c *Cache) dropUnused(ik imageKey) (gone []key, ok bool, err error) {
 	return gone, true, err
 }
 
-// busy reports whether somebody reads, holds or fetches something of an image.
-func (c *Cache) busy(a *account) bool {
+// busy reports whether somebody reads, holds or fetches one of them.
+func (c *Cache) busy(all []key) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for k := range a.records {
+	for _, k := range all {
 		if c.open[k] > 0 || c.fills[k] != nil || c.settling[k] != nil {
 			return true
 		}

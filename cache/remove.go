@@ -41,8 +41,9 @@ func (c *Cache) Remove(n Name, reference string) (freed int64, err error) {
 // refs.mu.
 func (c *Cache) dropRefs(n Name, root key, ids []string) (gone []key, err error) {
 	collect := func(k key) { gone = append(gone, k) }
+	var parts []key
 	c.store.mu.Lock()
-	parts := c.store.account(n, root).parts
+	c.store.reading(func() { parts = c.store.parts(n, root) })
 	c.store.mu.Unlock()
 	for _, id := range ids {
 		err = errors.Join(err, c.dropFile(n, id, root, collect))
