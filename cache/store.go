@@ -308,7 +308,7 @@ func (s *store) reset() {
 	for k, p := range blobs {
 		if r, ok := decodeRecord(p.val); ok && r.stored {
 			r.refs, r.manifest = 0, false
-			s.setBlob(key([]byte(k)), record{}, r)
+			s.setBlob(key([]byte(k)), r)
 		}
 	}
 }
