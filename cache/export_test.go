@@ -125,6 +125,9 @@ func (c *Cache) Known(k [32]byte) (known, stamped bool) {
 	return ok, r.stamped
 }
 
+// Unwritten is how many changes of the books are in memory.
+func (c *Cache) Unwritten() int { return c.store.pending() }
+
 // Quick has nothing of cache.db synced, for a test that opens many.
 func (o Options) Quick() Options {
 	o.quick = true

@@ -147,3 +147,34 @@ func TestBrokenLayerOfAnOwnImageToo(t *testing.T) {
 		t.Fatalf("%+v, %v", v, err)
 	}
 }
+
+// What is used of a directory that is only read, over and over, takes no more memory
+// for that.
+func TestReadOnlyBooksDoNotGrow(t *testing.T) {
+	clk := newClock()
+	c := open(t, cache.Options{Now: clk.now})
+	layer := bytesOf(7140, 500)
+	d := small(t, c, debian, "one", layer)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var ro readOnly
+	ro.Store(true)
+	c = open(t, cache.Options{Now: clk.now}.WithDisk(ro.disk()).In(c.Dir()))
+	use := func() {
+		for range 100 {
+			clk.step(time.Minute)
+			get(t, c, digest.FromBytes(layer))
+			c.Served(debian, d, 500)
+			if err := c.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	use()
+	was := c.Unwritten()
+	use()
+	if now := c.Unwritten(); now > was {
+		t.Fatalf("%d changes are in memory, and were %d", now, was)
+	}
+}

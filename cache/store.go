@@ -271,8 +271,27 @@ func (s *store) set(t table, k, v []byte) {
 
 // unset removes a key. Needs mu.
 func (s *store) unset(t table, k []byte) {
+	if s.frozen && !s.inFile(t, k) { // nothing is ever written, so that nothing of it would ever go
+		delete(s.mem[t], string(k))
+		return
+	}
 	s.seq++
 	s.mem[t][string(k)] = pending{gone: true, seq: s.seq}
+}
+
+// inFile reports whether the file has a key. Needs mu.
+func (s *store) inFile(t table, k []byte) (has bool) {
+	if s.db == nil {
+		return false
+	}
+	err := s.look(t, func(b *bbolt.Bucket) error {
+		has = b.Get(k) != nil
+		return nil
+	})
+	if err != nil {
+		s.lose(err)
+	}
+	return has
 }
 
 // pending is how much is not written yet.
