@@ -7,5 +7,5 @@
 //
 // The scripts in .ci are tested here too, without root and without the tag.
 //
-// It must not know Pulley's packages, but for the test Hub: it uses the command line, the doors and the config file alone, as people do.
+// It must not know Pulley's packages, but for the test Hub and waytest's servers: it uses the command line, the doors and the config file alone, as people do.
 package e2e
