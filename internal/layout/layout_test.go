@@ -59,6 +59,7 @@ var rules = []struct {
 	{"pulley/proxy/...", "pulley/internal/daemon", "imports point down: the daemon puts them together"},
 	{"pulley/internal/config", "net/http", "settings are data: nothing is dialled to read them"},
 	{"pulley/internal/config", "pulley/proxy/...", "settings do not know what they are used for"},
+	{"pulley/internal/docker/context", "pulley/...", "contexts are docker's files: the command line and the tray work on them without a daemon"},
 	{"pulley/assets", "pulley/...", "data without logic"},
 	{"pulley/internal/hubtest", "pulley/...", "the Hub for tests must not share our mistakes"},
 	{"pulley/internal/waytest", "pulley/...", "servers for tests are other people's programs"},
