@@ -3,11 +3,13 @@ package context
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // book opens the contexts in a folder of their own, with more in the environment.
@@ -285,5 +287,27 @@ func TestImportOfRubbishLeavesNothing(t *testing.T) {
 		if _, err := b.Get("new"); !errors.Is(err, ErrNotFound) {
 			t.Errorf("%s leaves something: %v", what, err)
 		}
+	}
+}
+
+// An address that others have written may hold a password: it is not shown, whatever is wrong with it.
+func TestPasswordsOfOthersAreNotShown(t *testing.T) {
+	dir := t.TempDir()
+	b := book(t, dir, "DOCKER_HOST=tcp://me:c2Vj/cmV0@far.test:1/%zz")
+	must(t, b.Create("far", Change{Host: to("ssh://far.test")}))
+	file := filepath.Join(b.store.GetStorageInfo("far").MetadataPath, "meta.json")
+	for _, host := range []string{"ssh://me:c2Vj/cmV0@far.test", "ssh://me:c2VjcmV0@far.test", "tcp://me:c2VjcmV0@far.test:x", "tcp://me:c2VjcmV0@127.0.0.1:1"} {
+		write(t, file, `{"Name":"far","Metadata":{},"Endpoints":{"docker":{"Host":"`+host+`"}}}`)
+		var archive, again bytes.Buffer
+		must(t, b.Export("far", &archive))
+		_, _ = again.ReadFrom(&archive)
+		list, err := b.List()
+		must(t, err)
+		for _, said := range []any{list, b.Test(within(t, time.Second), "far"), b.Test(within(t, time.Second), Default), b.Import("new", &again), b.Update("far", Change{Description: to("x")})} {
+			if text := fmt.Sprintf("%+v", said); strings.Contains(text, "c2Vj") || strings.Contains(text, "cmV0") {
+				t.Errorf("%s: %s", host, text)
+			}
+		}
+		must(t, b.store.Remove("new"))
 	}
 }

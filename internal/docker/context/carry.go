@@ -56,6 +56,9 @@ func (b *Book) sound(name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = full.ClientOpts()
-	return err
+	c, err := dial(full)
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }

@@ -11,7 +11,6 @@ import (
 	dockercontext "github.com/docker/cli/cli/context"
 	"github.com/docker/cli/cli/context/docker"
 	"github.com/docker/cli/cli/context/store"
-	"github.com/moby/moby/client"
 )
 
 // A Change is what Create and Update are told. What is nil stays as it is.
@@ -202,11 +201,13 @@ func annotate(m *store.Metadata, c Change) error {
 	return nil
 }
 
+var errAddress = errors.New("its address cannot be read; use ssh://user@host, tcp://host:2376 or unix:///path")
+
 // checkHost wants an address that docker takes. What is wrong with it is said without showing a password.
 func checkHost(host string) error {
 	u, err := url.Parse(host)
 	if err != nil {
-		return errors.New("its address cannot be read; use ssh://user@host, tcp://host:2376 or unix:///path")
+		return errAddress
 	}
 	if _, secret := u.User.Password(); secret {
 		return errors.New("a password has no place in an address that is kept in a file; use a key or a certificate")
@@ -235,11 +236,7 @@ func checkEndpoint(meta docker.EndpointMeta, tls *dockercontext.TLSData) error {
 	if tls.CA != nil || tls.Cert != nil {
 		ep.TLSData = tls
 	}
-	options, err := ep.ClientOpts()
-	if err != nil {
-		return err
-	}
-	c, err := client.New(options...)
+	c, err := dial(ep)
 	if err != nil {
 		return err
 	}

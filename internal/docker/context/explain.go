@@ -78,7 +78,7 @@ func sshLogin(u *url.URL) string {
 }
 
 var (
-	secrets = regexp.MustCompile(`://[^/@\s"]*@`)
+	secrets = regexp.MustCompile(`://[^@\s"]*@`)
 	spaces  = regexp.MustCompile(`\s+`)
 )
 

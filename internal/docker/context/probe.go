@@ -2,7 +2,9 @@ package context
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/docker/cli/cli/context/docker"
@@ -60,13 +62,26 @@ func (b *Book) client(name string) (*client.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	options, err := ep.ClientOpts()
+	c, err := dial(ep)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	return c, nil
+}
+
+// dial has docker's client look at an endpoint; nothing is sent yet. What it says about an address is not passed on as it
+// is: the address may hold a password.
+func dial(ep docker.Endpoint) (*client.Client, error) {
+	if _, err := url.Parse(ep.Host); err != nil {
+		return nil, errAddress
+	}
+	options, err := ep.ClientOpts()
+	if err != nil {
+		return nil, errors.New(oneLine(err.Error()))
+	}
 	c, err := client.New(options...)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, errors.New(oneLine(err.Error()))
 	}
 	return c, nil
 }
