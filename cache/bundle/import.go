@@ -258,6 +258,9 @@ func (im *importer) takeSmall(m member, r io.Reader, lists bool) error {
 		return wrong(m, got)
 	}
 	if !im.isStored(m.digest, m.size) {
+		if err := im.fits(m.size); err != nil {
+			return err
+		}
 		if err := im.c.PutFrom(m.digest, body, Source); err != nil {
 			return err
 		}
@@ -299,6 +302,15 @@ func (im *importer) compare(m member, r io.Reader) error {
 	return nil
 }
 
+// fits says whether a blob more is within what the cache may have: all of an archive
+// is held until its names are set, so that eviction would not make it fit.
+func (im *importer) fits(size int64) error {
+	if limit := im.c.Stat().MaxSize; limit > 0 && im.at.Stored+size > limit {
+		return fmt.Errorf("the archive has more than fits into the cache; raise cache.max_size: %w", &cache.NoSpaceError{})
+	}
+	return nil
+}
+
 // store writes a blob.
 func (im *importer) store(m member, r io.Reader) error {
 	u, err := im.c.Upload()
@@ -306,6 +318,9 @@ func (im *importer) store(m member, r io.Reader) error {
 		return err
 	}
 	defer u.Close()
+	if err := im.fits(m.size); err != nil {
+		return err
+	}
 	if err := im.copy(m, u, r); err != nil {
 		return err
 	}

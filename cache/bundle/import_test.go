@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -53,6 +54,25 @@ func TestThereAndBack(t *testing.T) {
 	}
 	if again := export(t, b, bundle.Options{All: true}, images...); !bytes.Equal(again, body) {
 		t.Error("exported again it is something else")
+	}
+}
+
+// TestImportLargerThanTheCache: an archive that cannot fit is refused when that shows, and nothing of it is named.
+func TestImportLargerThanTheCache(t *testing.T) {
+	a, b := open(t), open(t)
+	tagged(t, b, debian, small(1, here), "12")
+	var many []cache.Image
+	for seed := uint64(2); a.Stat().Size < 4*b.Stat().Size; seed++ {
+		many = append(many, tagged(t, a, app, small(seed, here), fmt.Sprint("v", seed)))
+	}
+	body := export(t, a, bundle.Options{}, many...)
+	b.SetMaxSize(2 * b.Stat().Size)
+	var full *cache.NoSpaceError
+	if _, err := bundle.Import(t.Context(), bytes.NewReader(body), b, nil); !errors.As(err, &full) {
+		t.Errorf("an archive of %d bytes into %d: %v", len(body), b.Stat().MaxSize, err)
+	}
+	if tags, err := b.Tags(app); err != nil || len(tags) > 0 {
+		t.Errorf("tags %q, %v", tags, err)
 	}
 }
 

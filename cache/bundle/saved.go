@@ -69,6 +69,9 @@ func (im *importer) put(body []byte) (digest.Digest, error) {
 	if im.isStored(d, int64(len(body))) {
 		return d, nil
 	}
+	if err := im.fits(int64(len(body))); err != nil {
+		return "", err
+	}
 	im.at.Stored += int64(len(body))
 	return d, im.c.PutFrom(d, body, Source)
 }
@@ -79,6 +82,9 @@ func (im *importer) partOnDisk(m member, r io.Reader) (digest.Digest, error) {
 		return "", err
 	}
 	defer u.Close()
+	if err := im.fits(m.size); err != nil {
+		return "", err
+	}
 	sum := sha256.New()
 	if err := im.copy(m, io.MultiWriter(sum, u), r); err != nil {
 		return "", err
