@@ -187,8 +187,13 @@ func (x *exchange) fetched(place string, n int64) {
 	x.event.Fetched[place] += n
 }
 
-// WriteHeader implements http.ResponseWriter.
+// WriteHeader implements http.ResponseWriter. The origin's 100 Continue goes no
+// further: net/http sends one of its own when the body is read, which is what
+// follows, and the client would see two.
 func (x *exchange) WriteHeader(status int) {
+	if status == http.StatusContinue {
+		return
+	}
 	x.started(status)
 	x.ResponseWriter.WriteHeader(status)
 }
