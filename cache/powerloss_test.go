@@ -34,20 +34,22 @@ func powerWorld(t *testing.T, rng *rand.Rand) {
 	disk := cache.NewPowerDisk(dir)
 	boot := 0
 	for range 2 + rng.IntN(4) {
+		// The cache works in the background as well: what this sets later is set under its lock.
+		end := &ending{t: t, rng: rand.New(rand.NewPCG(rng.Uint64(), 9)), dir: dir, disk: disk, l: l, at: never}
+		disk.Before = end.before
 		c, err := cache.Open(cache.Options{Now: clk.now}.WithDisk(disk).In(dir).WithBoot(fmt.Sprint(boot)).Quick())
 		if err != nil {
 			t.Fatal(err)
 		}
 		l.check(t, c)
-		end := &ending{t: t, rng: rng, dir: dir, disk: disk, l: l, at: rng.IntN(140)}
-		disk.Before = end.before
+		end.in(rng.IntN(140))
 		for range 4 + rng.IntN(8) {
 			l.random(c, clk, rng)
 		}
 		switch rng.IntN(4) {
 		case 0: // in order, unless it came to an end before
 		default:
-			end.at = 0
+			end.in(0)
 			_ = c.Flush()
 			end.before("end", dir)
 		}
@@ -95,6 +97,8 @@ func (l *ledger) random(c *cache.Cache, clk *clock, rng *rand.Rand) {
 	}
 }
 
+const never = 1 << 40
+
 // ending ends a process at one of its changes: by a kill, or the power goes.
 type ending struct {
 	t    *testing.T
@@ -110,6 +114,13 @@ type ending struct {
 	then   *cache.PowerDisk
 	ledger *ledger
 	lost   bool
+}
+
+// in has it end after n more changes.
+func (e *ending) in(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.at = n
 }
 
 func (e *ending) before(string, string) {

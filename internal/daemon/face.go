@@ -86,7 +86,7 @@ func (d *Daemon) problems() (list []control.Problem) {
 // unwritable is why nothing new can be cached; nil if it can, or if there is no cache at all.
 func (d *Daemon) unwritable() error {
 	if d.cacheErr != nil {
-		return nil
+		return nil //nolint:nilerr // that there is no cache is another problem, told as itself
 	}
 	return d.cache.Stat().ReadOnly
 }

@@ -102,17 +102,17 @@ func shown(i cache.Image) control.Image {
 	return out
 }
 
-// find looks an image up that a person named.
-func (d *Daemon) find(name string) (target, cache.Image, error) {
+// find looks for an image that a person named.
+func (d *Daemon) find(name string) (target, error) {
 	t, err := d.target(name)
 	if err != nil {
-		return t, cache.Image{}, err
+		return t, err
 	}
 	if d.cacheErr != nil {
-		return t, cache.Image{}, d.cacheErr
+		return t, d.cacheErr
 	}
-	image, err := d.cache.Image(t.Name, t.reference)
-	return t, image, d.missing(t, err)
+	_, err = d.cache.Image(t.Name, t.reference)
+	return t, d.missing(t, err)
 }
 
 // missing says of an image that is not here what may have been meant.
@@ -154,7 +154,7 @@ func (d *Daemon) nearest(t target) string {
 
 // PinImage implements server.Daemon.
 func (d *Daemon) PinImage(name string, on bool) (control.Image, error) {
-	t, image, err := d.find(name)
+	t, err := d.find(name)
 	if err != nil {
 		return control.Image{}, err
 	}
@@ -165,7 +165,7 @@ func (d *Daemon) PinImage(name string, on bool) (control.Image, error) {
 		return control.Image{}, d.missing(t, err)
 	}
 	d.moved()
-	image, err = d.cache.Image(t.Name, t.reference)
+	image, err := d.cache.Image(t.Name, t.reference)
 	return shown(image), err
 }
 
@@ -179,7 +179,7 @@ func familiar(ref string) string {
 
 // RemoveImage implements server.Daemon.
 func (d *Daemon) RemoveImage(name string) (control.Freed, error) {
-	t, _, err := d.find(name)
+	t, err := d.find(name)
 	if err != nil {
 		return control.Freed{}, err
 	}
