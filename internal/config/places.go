@@ -31,6 +31,15 @@ func FindPlaces(environ []string) (Places, error) {
 	return platformPlaces(env)
 }
 
+// SystemPlaces are those of the system service, which runs with SystemEnviron.
+func SystemPlaces() Places {
+	places, err := FindPlaces(SystemEnviron())
+	if err != nil {
+		panic(err) // a constant is wrong
+	}
+	return places
+}
+
 // PlacesIn puts everything under one folder, as PULLEY_HOME does.
 func PlacesIn(home string) Places {
 	return Places{

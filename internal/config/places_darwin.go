@@ -18,5 +18,12 @@ func platformPlaces(env func(string) (string, bool)) (Places, error) {
 	return p, nil
 }
 
-// SystemSocket is where the system service listens.
-const SystemSocket = "/var/run/pulley/control.sock"
+// SystemSocket is where the system service listens. /var/run is emptied at boot, and only root makes folders there.
+const SystemSocket = systemHome + "/control.sock"
+
+const systemHome = "/Library/Application Support/Pulley"
+
+// SystemEnviron are the variables that the system service runs with. They put its files under one folder.
+func SystemEnviron() []string {
+	return []string{"HOME=" + systemHome, "PULLEY_HOME=" + systemHome}
+}

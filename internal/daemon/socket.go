@@ -7,12 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"pulley/internal/config"
 )
 
 // maxSocketPath is what every system can bind: sun_path holds 104 bytes on macOS, 108 on Linux, with a zero at the end.
 const maxSocketPath = 100
 
-// listenControl opens the control socket, for its owner alone. A socket file that nobody answers at is a leftover and
+// listenControl opens the control socket, for its owner alone; the system service's is for its group too. A socket file that nobody answers at is a leftover and
 // goes; one that somebody answers at is another daemon's.
 func listenControl(path string) (net.Listener, error) {
 	if len(path) > maxSocketPath {
@@ -33,7 +35,11 @@ func listenControl(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	mode := os.FileMode(0o600)
+	if path == config.SystemSocket {
+		mode = 0o660
+	}
+	if err := os.Chmod(path, mode); err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), ln.Close())
 	}
 	return ln, nil

@@ -13,6 +13,10 @@ import (
 // system service's. If none does, the error Is ErrNotRunning and the client is that of the first place, where one would
 // come to be.
 func Find(ctx context.Context, environ []string) (*Client, error) {
+	return find(ctx, environ, config.SystemSocket)
+}
+
+func find(ctx context.Context, environ []string, systemSocket string) (*Client, error) {
 	places, err := config.FindPlaces(environ)
 	if err != nil {
 		return nil, err
@@ -24,7 +28,7 @@ func Find(ctx context.Context, environ []string) (*Client, error) {
 	}) {
 		return first, err
 	}
-	system := New(config.SystemSocket)
+	system := New(systemSocket)
 	_, serr := system.Version(ctx)
 	if serr == nil || errors.Is(err, ErrNotRunning) && !errors.Is(serr, ErrNotRunning) {
 		return system, serr // it runs, also where it cannot be asked
