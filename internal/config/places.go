@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -31,9 +32,26 @@ func FindPlaces(environ []string) (Places, error) {
 	return platformPlaces(env)
 }
 
+// SystemEnviron are the variables that the system service of an operating system (a GOOS value) runs with; they say where
+// its files are. On Linux that is where the file system hierarchy standard has them: /etc/pulley, /var/lib/pulley,
+// /var/cache/pulley and /run/pulley; elsewhere it is one folder.
+func SystemEnviron(goos string) []string {
+	switch goos {
+	case "darwin":
+		const home = "/Library/Application Support/Pulley"
+		return []string{"HOME=" + home, "PULLEY_HOME=" + home}
+	case "windows":
+		return []string{`PULLEY_HOME=C:\ProgramData\Pulley`}
+	}
+	return []string{
+		"HOME=/var/lib/pulley", "XDG_CONFIG_HOME=/etc", "XDG_DATA_HOME=/var/lib", "XDG_STATE_HOME=/var/lib",
+		"XDG_CACHE_HOME=/var/cache", "XDG_RUNTIME_DIR=/run",
+	}
+}
+
 // SystemPlaces are those of the system service, which runs with SystemEnviron.
 func SystemPlaces() Places {
-	places, err := FindPlaces(SystemEnviron())
+	places, err := FindPlaces(SystemEnviron(runtime.GOOS))
 	if err != nil {
 		panic(err) // a constant is wrong
 	}

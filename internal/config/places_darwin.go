@@ -19,11 +19,4 @@ func platformPlaces(env func(string) (string, bool)) (Places, error) {
 }
 
 // SystemSocket is where the system service listens. /var/run is emptied at boot, and only root makes folders there.
-const SystemSocket = systemHome + "/control.sock"
-
-const systemHome = "/Library/Application Support/Pulley"
-
-// SystemEnviron are the variables that the system service runs with. They put its files under one folder.
-func SystemEnviron() []string {
-	return []string{"HOME=" + systemHome, "PULLEY_HOME=" + systemHome}
-}
+const SystemSocket = "/Library/Application Support/Pulley/control.sock"

@@ -46,12 +46,3 @@ func platformPlaces(env func(string) (string, bool)) (Places, error) {
 
 // SystemSocket is where the system service listens.
 const SystemSocket = "/run/pulley/control.sock"
-
-// SystemEnviron are the variables that the system service runs with. They put its files where the file system hierarchy
-// standard has them: /etc/pulley, /var/lib/pulley, /var/cache/pulley and /run/pulley.
-func SystemEnviron() []string {
-	return []string{
-		"HOME=/var/lib/pulley", "XDG_CONFIG_HOME=/etc", "XDG_DATA_HOME=/var/lib", "XDG_STATE_HOME=/var/lib",
-		"XDG_CACHE_HOME=/var/cache", "XDG_RUNTIME_DIR=/run",
-	}
-}

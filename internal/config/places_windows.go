@@ -24,11 +24,4 @@ func platformPlaces(env func(string) (string, bool)) (Places, error) {
 }
 
 // SystemSocket is where the system service listens.
-const SystemSocket = systemHome + `\control.sock`
-
-const systemHome = `C:\ProgramData\Pulley`
-
-// SystemEnviron are the variables that the system service runs with. They put its files under one folder.
-func SystemEnviron() []string {
-	return []string{"PULLEY_HOME=" + systemHome}
-}
+const SystemSocket = `C:\ProgramData\Pulley\control.sock`
