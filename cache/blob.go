@@ -225,10 +225,16 @@ func (c *Cache) unopened(k key, err error) error {
 	return &MissError{Digest: k.digest(), Reason: Unreadable, Err: err}
 }
 
-// lost removes a blob that is no good and says so.
+// lost removes a blob that is no good and says so. What a person's own image is
+// made of can be fetched nowhere: while it merely cannot be read it stays, for
+// whoever repairs the disk.
 func (c *Cache) lost(k key, why Reason, err error) *MissError {
 	c.counts.damaged.Add(1)
 	miss := &MissError{Digest: k.digest(), Reason: why, Err: err}
+	if why == Unreadable && c.isOwn(k) {
+		c.log.Error("cache: a blob of your own images cannot be read; it is left as it is", "digest", miss.Digest, "file", c.blobPath(k), "err", err)
+		return miss
+	}
 	c.log.Warn("cache: removing a blob that is no good; it will be fetched again", "digest", miss.Digest, "reason", why, "err", err)
 	if err := c.discard(c.blobPath(k)); err != nil {
 		c.log.Warn("cache: it could not be removed", "digest", miss.Digest, "err", err)
@@ -239,6 +245,19 @@ func (c *Cache) lost(k key, why Reason, err error) *MissError {
 	}
 	c.forgetBlob(k)
 	return miss
+}
+
+// isOwn reports whether a person's own image has k in it.
+func (c *Cache) isOwn(k key) (own bool) {
+	s := c.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.scan(tableImages, []byte(Local+"/"), nil, func(ik, _ []byte) bool {
+		root := imageKey(ik).root()
+		own = root == k || s.contains(root, k)
+		return !own
+	})
+	return own
 }
 
 func (c *Cache) forgetBlob(k key) {

@@ -19,6 +19,10 @@ import (
 // time.
 const victimsAtOnce = 32
 
+// evictedAtOnce is how many changes of the books are written together: they are all
+// over the file, and the more there are the more of them share a page.
+const evictedAtOnce = 1 << 15
+
 // victim is something that may go.
 type victim struct {
 	use
@@ -92,7 +96,7 @@ func (c *Cache) shrink(enough func(freed int64) bool) (freed int64) {
 				}
 			}
 		}
-		if c.store.pending() > flushSoonAt/2 {
+		if c.store.pending() > evictedAtOnce {
 			_, _ = c.store.flush(false) // a full disk: it stays in memory
 			if c.store.lost() {
 				break

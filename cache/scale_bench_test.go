@@ -77,7 +77,7 @@ func measureScale(b *testing.B, dir string) {
 	st := c.Stat()
 	began = time.Now()
 	cpu := cpuTime(b)
-	if _, err := c.GC(max(st.Size/2, st.Size-50<<20)); err != nil {
+	if _, err := c.GC(st.Size / 2); err != nil {
 		b.Fatal(err)
 	}
 	evicted := c.Stat().Evicted
