@@ -1,0 +1,500 @@
+package machine
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"pulley/internal/waytest"
+)
+
+// connected is a connection of a person to a real sshd.
+func connected(t *testing.T, far *waytest.Machine, me *waytest.Person, change func(*SSHOptions)) *SSH {
+	t.Helper()
+	o := SSHOptions{URL: far.URL(), Name: "far", Environ: me.Environ()}
+	if change != nil {
+		change(&o)
+	}
+	s, err := ConnectSSH(within(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func leakless(t *testing.T) {
+	t.Helper()
+	old := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, old) })
+}
+
+func put(t *testing.T, name, text string, mode fs.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(name, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func get(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestSSHFacts(t *testing.T) {
+	leakless(t)
+	far := waytest.SSHD(t, "SetEnv DOCKER_HOST=unix:///elsewhere.sock\n")
+	s := connected(t, far, waytest.Knowing(t, far), nil)
+	f := s.Facts()
+	if f.Name != "far" || f.OS != Linux || f.Arch != (&Local{}).Facts().Arch || f.UID != os.Getuid() || f.User != far.User || f.Root != (os.Getuid() == 0) || !filepath.IsAbs(f.Home) {
+		t.Errorf("facts are %+v", f)
+	}
+	if v := s.Getenv("DOCKER_HOST"); v != "unix:///elsewhere.sock" {
+		t.Errorf("DOCKER_HOST is %q", v)
+	}
+	for range 5 {
+		if _, err := s.Run(within(t), Command{Args: []string{"true"}}); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := far.Connections(); n != 1 {
+		t.Errorf("%d connections were made", n)
+	}
+}
+
+func TestSSHRuns(t *testing.T) {
+	leakless(t)
+	far := waytest.SSHD(t, "")
+	s := connected(t, far, waytest.Knowing(t, far), nil)
+	odd := []string{"", "a b", `it's "so" $HOME`, "`id`", `back\slash\n`, "new\nline", "!bang", "ünï", "*", "-n", "~", "%d", "a;b&c|d", "\t", "#x"}
+	out, err := s.Run(within(t), Command{Args: append([]string{"printf", `<%s>`}, odd...)})
+	if want := "<" + strings.Join(odd, "><") + ">"; err != nil || string(out) != want {
+		t.Errorf("printf has %q, want %q: %v", out, want, err)
+	}
+	binary := "\x00\x01\xff\r\n\x00"
+	out, err = s.Run(within(t), Command{Args: []string{"sh", "-c", `printf %s "$A"; cat`}, Stdin: []byte(binary), Env: []string{"A=it's $B", "B=no"}})
+	if err != nil || string(out) != "it's $B"+binary {
+		t.Errorf("sh has %q: %v", out, err)
+	}
+	for _, status := range []int{1, 42, 127, 255} {
+		var ee *ExitError
+		_, err = s.Run(within(t), Command{Args: []string{"sh", "-c", fmt.Sprintf("echo first >&2; echo why >&2; exit %d", status)}})
+		if !errors.As(err, &ee) || ee.Status != status || err.Error() != "sh: why" {
+			t.Errorf("status %d is %v", status, err)
+		}
+	}
+	if _, err = s.Run(within(t), Command{Args: []string{"no-such-program"}}); !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("a program that is not there is %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if _, err := s.Run(ctx, Command{Args: []string{"sleep", "600"}}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a program that is cut off is %v", err)
+	}
+}
+
+// What a person's shell prints by itself is no part of anything.
+func TestSSHShellThatTalks(t *testing.T) {
+	leakless(t)
+	far := waytest.SSHD(t, `ForceCommand echo welcome; echo beware >&2; eval "$SSH_ORIGINAL_COMMAND"`+"\n")
+	s := connected(t, far, waytest.Knowing(t, far), nil)
+	if out, err := s.Run(within(t), Command{Args: []string{"echo", "yes"}}); err != nil || string(out) != "yes\n" {
+		t.Errorf("echo has %q: %v", out, err)
+	}
+	name := filepath.Join(t.TempDir(), "f")
+	put(t, name, "text", 0o600)
+	if f, err := s.ReadFile(name); err != nil || string(f.Data) != "text" {
+		t.Errorf("the file is %+v: %v", f, err)
+	}
+	if got := echo(t, s, listenEcho(t)); got != "ping\n" {
+		t.Errorf("the socket answers %q", got)
+	}
+}
+
+func TestSSHFiles(t *testing.T) {
+	leakless(t)
+	far := waytest.SSHD(t, "")
+	s := connected(t, far, waytest.Knowing(t, far), nil)
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.facts.Home = filepath.Join(dir, "home")
+	file := filepath.Join(dir, "it's a file")
+	put(t, file, "old", 0o640)
+	link := filepath.Join(dir, "link")
+	for to, from := range map[string]string{"it's a file": link, "nowhere": filepath.Join(dir, "dangling"), "loop": filepath.Join(dir, "loop")} {
+		if err := os.Symlink(to, from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	content := "\xef\xbb\xbf{\r\n}\x00 no newline"
+	if made, err := s.WriteFile(link, []byte(content), 0o600); err != nil || made != nil {
+		t.Errorf("writing made %q: %v", made, err)
+	}
+	if f, err := s.ReadFile(link); err != nil || string(f.Data) != content || f.Path != file || f.Mode != 0o640 {
+		t.Errorf("read is %+v: %v", f, err)
+	}
+	if to, err := os.Readlink(link); err != nil || to != "it's a file" {
+		t.Errorf("the link leads to %q: %v", to, err)
+	}
+	if _, err := s.WriteFile(filepath.Join(dir, "dangling"), nil, 0o604); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "nowhere")); err != nil || info.Size() != 0 || info.Mode() != 0o604 {
+		t.Errorf("the file behind the link is %v: %v", info, err)
+	}
+	made, err := s.WriteFile(filepath.Join(dir, "home", "a", "b", "f"), []byte("x"), 0o644)
+	if want := []string{filepath.Join(dir, "home"), filepath.Join(dir, "home/a"), filepath.Join(dir, "home/a/b")}; err != nil || !slices.Equal(made, want) {
+		t.Errorf("made %q: %v", made, err)
+	}
+	for name, mode := range map[string]fs.FileMode{"home": 0o755, "home/a": 0o700, "home/a/b": 0o700, "home/a/b/f": 0o644} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%s has mode %v: %v", name, info.Mode(), err)
+		}
+		if there, err := s.Stat(filepath.Join(dir, name)); err != nil || there.Mode() != info.Mode() || there.Size() != info.Size() || there.ModTime().Unix() != info.ModTime().Unix() || there.Name() != info.Name() {
+			t.Errorf("%s is %v there: %v", name, there, err)
+		}
+	}
+	if names, err := s.List(dir); err != nil || !slices.Equal(names, []string{"dangling", "home", "it's a file", "link", "loop", "nowhere"}) {
+		t.Errorf("listed %q: %v", names, err)
+	}
+	if names, err := s.List(filepath.Join(dir, "home")); err != nil || !slices.Equal(names, []string{"a"}) {
+		t.Errorf("listed %q: %v", names, err)
+	}
+	refusedFiles(t, s, dir)
+	if err := s.Remove(link); err != nil {
+		t.Error(err)
+	}
+	if get(t, file) != content {
+		t.Error("what the link led to has gone")
+	}
+	for _, name := range []string{"home/a/b/f", "home/a/b", "home/a", "home"} {
+		if err := s.Remove(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func refusedFiles(t *testing.T, s *SSH, dir string) {
+	t.Helper()
+	put(t, filepath.Join(dir, "ro"), "kept", 0o400)
+	for what, err := range map[string]error{
+		"reading":  second(s.ReadFile(filepath.Join(dir, "none"))),
+		"below":    second(s.ReadFile(filepath.Join(dir, "none", "x"))),
+		"listing":  second(s.List(filepath.Join(dir, "none"))),
+		"stat":     second(s.Stat(filepath.Join(dir, "none"))),
+		"removing": s.Remove(filepath.Join(dir, "none")),
+	} {
+		var pe *fs.PathError
+		if !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &pe) || !strings.HasPrefix(pe.Path, dir) {
+			t.Errorf("%s what is not there: %v", what, err)
+		}
+	}
+	for what, err := range map[string]error{
+		"a folder that is not empty": s.Remove(filepath.Join(dir, "home")),
+		"listing a file":             second(s.List(filepath.Join(dir, "ro"))),
+		"reading a folder":           second(s.ReadFile(dir)),
+		"writing a folder":           second(s.WriteFile(dir, nil, 0o600)),
+		"a circle":                   second(s.ReadFile(filepath.Join(dir, "loop"))),
+		"no absolute path":           second(s.ReadFile("x")),
+	} {
+		if err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := s.WriteFile(filepath.Join(dir, "ro"), []byte("x"), 0o600); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "is read-only") || get(t, filepath.Join(dir, "ro")) != "kept" {
+		t.Errorf("writing what is read-only: %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "ro")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// listenEcho is a unix socket that answers each line with itself.
+func listenEcho(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pulley")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serveEcho(t, l)
+	return l.Addr().String()
+}
+
+func serveEcho(t *testing.T, l net.Listener) {
+	t.Helper()
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(c, c); _ = c.Close() }()
+		}
+	}()
+}
+
+func echo(t *testing.T, m Machine, socket string) string {
+	t.Helper()
+	network := "unix"
+	if !filepath.IsAbs(socket) {
+		network = "tcp"
+	}
+	c, err := m.Dial(within(t), network, socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if _, err := io.WriteString(c, "ping\n"); err != nil {
+		t.Error(err)
+	}
+	line, err := bufio.NewReader(c).ReadString('\n')
+	if err != nil {
+		t.Errorf("the answer: %v", err)
+	}
+	return line
+}
+
+func TestSSHDials(t *testing.T) {
+	leakless(t)
+	far := waytest.SSHD(t, "")
+	s := connected(t, far, waytest.Knowing(t, far), nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serveEcho(t, l)
+	for _, to := range []string{listenEcho(t), l.Addr().String()} {
+		if got := echo(t, s, to); got != "ping\n" {
+			t.Errorf("%s answers %q", to, got)
+		}
+	}
+	c, err := s.Dial(within(t), "unix", listenEcho(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("after the deadline: %v", err)
+	}
+	_ = c.Close()
+	if _, err := s.Dial(within(t), "unix", "/nonexistent/s"); err == nil || !strings.Contains(err.Error(), "No such file") {
+		t.Errorf("a socket that is not there: %v", err)
+	}
+	_ = l.Close()
+	if c, err := s.Dial(within(t), "tcp", l.Addr().String()); err == nil {
+		if _, err := c.Read(make([]byte, 1)); err == nil {
+			t.Error("a port where nobody listens answers")
+		}
+		_ = c.Close()
+	}
+	if n := far.Connections(); n != 1 {
+		t.Errorf("%d connections were made", n)
+	}
+}
+
+func TestSSHRefusals(t *testing.T) {
+	leakless(t)
+	far := waytest.SSHD(t, "")
+	try := func(me *waytest.Person, want string) {
+		t.Helper()
+		_, err := ConnectSSH(within(t), SSHOptions{URL: far.URL(), Name: "far", Environ: me.Environ()})
+		if err == nil || !strings.HasPrefix(err.Error(), "far: "+want) || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "ssh -p ") {
+			t.Errorf("want %q: %v", want, err)
+		}
+	}
+	try(waytest.NewPerson(t, far), "ssh does not know its host key; ")
+	stranger := waytest.NewPerson(t)
+	stranger.Trust(far)
+	try(stranger, "ssh is not let in; ")
+	me := waytest.Knowing(t, far)
+	me.Config("Compression perhaps\n")
+	try(me, "ssh: ")
+	me.Config("")
+	me.Lock("secret")
+	try(me, "ssh is not let in; ")
+	far.NewKeys("ed25519")
+	try(me, "its host key is another than before; ")
+	far.Kill()
+	try(me, "nobody listens for ssh there; ")
+	for _, bad := range []string{"tcp://far", "ssh://-oProxyCommand=x", "ssh://a b", "ssh://", "ssh://-l@far", "ssh://fa$(r)"} {
+		if _, err := newSSH(SSHOptions{URL: bad}); err == nil {
+			t.Errorf("%s is taken", bad)
+		}
+	}
+}
+
+// A port there leads here; when the connection ends it closes, and when it breaks that is told.
+func TestSSHReverse(t *testing.T) {
+	leakless(t)
+	far := waytest.SSHD(t, "")
+	me := waytest.Knowing(t, far)
+	here, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serveEcho(t, here)
+	me.Config("RemoteForward 127.0.0.1:1 127.0.0.1:1\nLocalForward " + here.Addr().String() + " 127.0.0.1:1\n") // theirs, and not for us
+	s := connected(t, far, me, func(o *SSHOptions) { o.Reverse = &Reverse{To: here.Addr().String()} })
+	addr := fmt.Sprintf("127.0.0.1:%d", s.Port())
+	if got := echo(t, &Local{}, addr); got != "ping\n" {
+		t.Errorf("the tunnel answers %q", got)
+	}
+	var pe *PortError
+	_, err = ConnectSSH(within(t), SSHOptions{URL: far.URL(), Name: "far", Environ: me.Environ(), Reverse: &Reverse{Port: s.Port(), To: here.Addr().String()}})
+	if !errors.As(err, &pe) || pe.Free || pe.Port != s.Port() || !strings.Contains(err.Error(), fmt.Sprintf("far: port %d there is taken", s.Port())) {
+		t.Errorf("a port that is taken: %v", err)
+	}
+	select {
+	case <-s.Done():
+		t.Errorf("the connection has ended: %v", s.Err())
+	default:
+	}
+	// The link breaks; what sshd has of it there, and the port, is ended from a new one.
+	old := s.FarEnd()
+	if err := syscall.Kill(s.first.Process.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-s.Done()
+	if s.Err() == nil {
+		t.Error("nobody says why")
+	}
+	again := connected(t, far, me, nil)
+	again.EndOld(old)
+	if _, err := net.Dial("tcp", addr); err == nil {
+		t.Error("the port is still open")
+	}
+	next := connected(t, far, me, func(o *SSHOptions) { o.Reverse = &Reverse{Port: s.Port(), To: here.Addr().String()} })
+	if got := echo(t, &Local{}, addr); got != "ping\n" || next.Port() != s.Port() {
+		t.Errorf("the new tunnel answers %q at %d", got, next.Port())
+	}
+	if err := next.Close(); err != nil {
+		t.Error(err)
+	}
+	for ctx := within(t); ; { // sshd sees the end a moment later
+		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+		if err != nil {
+			break
+		}
+		_ = c.Close()
+		if ctx.Err() != nil {
+			t.Fatal("after the end the port is open")
+		}
+	}
+	closed := waytest.SSHD(t, "AllowTcpForwarding local\n")
+	_, err = ConnectSSH(within(t), SSHOptions{URL: closed.URL(), Name: "far", Environ: waytest.Knowing(t, closed).Environ(), Reverse: &Reverse{Port: s.Port(), To: here.Addr().String()}})
+	if !errors.As(err, &pe) || !pe.Free {
+		t.Errorf("an sshd that allows no tunnels: %v", err)
+	}
+}
+
+// What the person there may not do goes by sudo, and where that would ask it is said what to type. Here, whoever logs in is
+// nobody in particular, and sudo unlocks a folder.
+func TestSSHSudo(t *testing.T) {
+	leakless(t)
+	dir, err := os.MkdirTemp("/tmp", "pulley")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(filepath.Join(dir, "locked"), 0o700); _ = os.RemoveAll(dir) })
+	locked := filepath.Join(dir, "locked")
+	for _, sub := range []string{"bin", "locked"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, filepath.Join(locked, "f"), "old", 0o600)
+	sudo := func(script string) { put(t, filepath.Join(dir, "bin/sudo"), "#!/bin/sh\n"+script, 0o755) }
+	unlock := `[ "$1" = -n ] || exit 9
+shift
+chmod 700 ` + locked + "\n" + `"$@"` + "\ns=$?\nchmod 0 " + locked + "\nexit $s\n"
+	sudo(unlock)
+	drop := ""
+	if os.Getuid() == 0 {
+		const nobody = 65534
+		for _, name := range []string{dir, filepath.Join(dir, "bin"), locked, filepath.Join(locked, "f"), filepath.Join(dir, "bin/sudo")} {
+			if err := os.Chown(name, nobody, nobody); err != nil {
+				t.Fatal(err)
+			}
+		}
+		drop = "setpriv --reuid=65534 --regid=65534 --clear-groups "
+	}
+	if err := os.Chmod(locked, 0); err != nil {
+		t.Fatal(err)
+	}
+	far := waytest.SSHD(t, "ForceCommand PATH="+filepath.Join(dir, "bin")+":$PATH exec "+drop+"/bin/sh -c \"$SSH_ORIGINAL_COMMAND\"\n")
+	me := waytest.Knowing(t, far)
+	s := connected(t, far, me, func(o *SSHOptions) { o.Sudo = true })
+	if f := s.Facts(); !f.Root || f.UID == 0 {
+		t.Fatalf("facts are %+v", f)
+	}
+	file := filepath.Join(locked, "f")
+	if _, err := s.WriteFile(file, []byte("new"), 0o644); err != nil {
+		t.Error(err)
+	}
+	if f, err := s.ReadFile(file); err != nil || string(f.Data) != "new" || f.Mode != 0o600 {
+		t.Errorf("the file is %+v: %v", f, err)
+	}
+	if names, err := s.List(locked); err != nil || !slices.Equal(names, []string{"f"}) {
+		t.Errorf("listed %q: %v", names, err)
+	}
+	if out, err := s.Run(within(t), Command{Args: []string{"cat", file}}); err != nil || string(out) != "new" {
+		t.Errorf("cat has %q: %v", out, err)
+	}
+
+	sudo("echo 'sudo: a password is required' >&2\nexit 1\n")
+	s = connected(t, far, me, func(o *SSHOptions) { o.Sudo = true })
+	_, err = s.WriteFile(file, []byte("newer"), 0o644)
+	if !errors.Is(err, fs.ErrPermission) || !errors.Is(err, ErrNeedsRoot) || !strings.Contains(err.Error(), "sudo asks for a password; try: ssh -t -p ") || !strings.HasSuffix(err.Error(), " sudo tee "+file) {
+		t.Errorf("writing without sudo: %v", err)
+	}
+	_, err = s.Run(within(t), Command{Args: []string{"cat", file}})
+	var ee *ExitError
+	if !errors.Is(err, ErrNeedsRoot) || !errors.As(err, &ee) || !strings.Contains(err.Error(), " sudo cat "+file) {
+		t.Errorf("running without sudo: %v", err)
+	}
+}

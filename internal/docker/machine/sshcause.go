@@ -1,0 +1,43 @@
+package machine
+
+import (
+	"fmt"
+	"strings"
+)
+
+// sshCauses is what ssh says and what it means, the first that fits. %s is what a person gives ssh.
+var sshCauses = []struct{ sign, cause, cure string }{
+	{"REMOTE HOST IDENTIFICATION HAS CHANGED", "its host key is another than before", "find out why, then: ssh-keygen -R, and log in once: ssh %s"},
+	{"Host key verification failed", "ssh does not know its host key", "log in once and compare it: ssh %s"},
+	{"Permission denied (", "ssh is not let in", "see that this works without a question: ssh %s"},
+	{"Too many authentication failures", "ssh is not let in, it offers too many keys", "name the right one by IdentityFile; see: ssh %s"},
+	{"Could not resolve hostname", "its name does not resolve", "check the name: ssh %s"},
+	{"Connection refused", "nobody listens for ssh there", "is the machine up, and is that the port? see: ssh %s"},
+	{"onnection timed out", "ssh gets no answer", "is the machine up, and is a VPN needed? see: ssh %s"},
+	{"No route to host", "there is no way to it", "is the machine up, and is a VPN needed? see: ssh %s"},
+	{"not responding", "the connection has broken", "see: ssh %s"},
+	{"Bad configuration option", "ssh does not understand its configuration", "see: ssh %s"},
+	{"This account is currently not available", "that account has no shell", "use another one: ssh %s"},
+	{"forwarding failed for listen port", "its sshd opens no port for a tunnel", "allow AllowTcpForwarding in its sshd_config; see: ssh %s"},
+}
+
+// explain says in one line why ssh failed.
+func (s *SSH) explain(said string) error {
+	for _, c := range sshCauses {
+		if strings.Contains(said, c.sign) {
+			return fmt.Errorf("%s: %s; %s", s.facts.Name, c.cause, fmt.Sprintf(c.cure, s.login))
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	last := strings.Join(strings.Fields(strings.ToValidUTF8(lines[len(lines)-1], "")), " ")
+	last = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, last)
+	if last == "" {
+		return fmt.Errorf("%s: the connection has ended; see: ssh %s", s.facts.Name, s.login)
+	}
+	return fmt.Errorf("%s: ssh: %s; see: ssh %s", s.facts.Name, last, s.login)
+}
