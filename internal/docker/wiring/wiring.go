@@ -98,14 +98,23 @@ type File struct {
 	Path string      `json:"path"`
 	Mode fs.FileMode `json:"mode"` // of a new one
 	Edit *edit.Edit  `json:"edit"`
+	// Through is a program that runs commands where the file is: {"podman", "machine", "ssh", "dev"}. Empty: the machine's own
+	// file. Use [File.On] to get at it.
+	Through []string `json:"through,omitempty"`
+	// Setting says that Path is the name of a setting which Through gets and sets, as {"orb", "config"} does: the file is an
+	// object with that one key.
+	Setting bool `json:"setting,omitempty"`
 }
 
 // Activation says what makes an engine take up changed files.
 type Activation struct {
-	Kind Activate          `json:"kind"`
-	Run  []machine.Command `json:"-"`     // in this order
-	Text string            `json:"text"`  // what that is, for people: "systemctl restart docker"
-	Stop int               `json:"stops"` // containers that it stops; -1: unknown
+	Kind Activate `json:"kind"`
+	// Before is run before the files are written or put back, where the engine would overwrite them as it ends. It has been
+	// asked for with the rest; Run starts the engine again, also when something went wrong in between.
+	Before []machine.Command `json:"-"`
+	Run    []machine.Command `json:"-"`     // in this order
+	Text   string            `json:"text"`  // what that is, for people: "systemctl restart docker"
+	Stop   int               `json:"stops"` // containers that it stops; -1: unknown
 }
 
 // Activate is a kind of activation.
