@@ -24,6 +24,11 @@ type Report struct {
 	Connect time.Duration `json:"connect_ns,omitempty"`
 	Latency time.Duration `json:"latency_ns,omitempty"` // of one question over a connection that stands
 
+	// What the engine goes by now, whatever its files say. URLs are without a password.
+	Mirrors []string `json:"mirrors,omitempty"` // of Docker Hub
+	Proxy   string   `json:"proxy,omitempty"`   // for https
+	NoProxy string   `json:"no_proxy,omitempty"`
+
 	Images     int   `json:"images"`
 	Containers int   `json:"containers"`
 	Running    int   `json:"running"`
@@ -120,6 +125,12 @@ func (r *Report) ask(ctx context.Context, c *client.Client) error {
 	}
 	r.Engine, r.System = info.Info.ServerVersion, info.Info.OSType+"/"+info.Info.Architecture
 	r.Images, r.Containers, r.Running = info.Info.Images, info.Info.Containers, info.Info.ContainersRunning
+	r.Proxy, r.NoProxy = redact(info.Info.HTTPSProxy), info.Info.NoProxy
+	if registries := info.Info.RegistryConfig; registries != nil {
+		for _, mirror := range registries.Mirrors {
+			r.Mirrors = append(r.Mirrors, redact(mirror))
+		}
+	}
 	used, err := c.DiskUsage(ctx, client.DiskUsageOptions{Containers: true, Images: true, Volumes: true, BuildCache: true})
 	if err != nil {
 		return err

@@ -1,0 +1,7 @@
+package doctor
+
+// Commands of this system.
+const (
+	proxyOff = `networksetup -setsecurewebproxystate "Wi-Fi" off`
+	setClock = "sudo sntp -sS time.apple.com"
+)

@@ -1,0 +1,9 @@
+//go:build !darwin && !windows
+
+package doctor
+
+// Commands of this system.
+const (
+	proxyOff = "gsettings set org.gnome.system.proxy mode none"
+	setClock = "sudo timedatectl set-ntp true"
+)
