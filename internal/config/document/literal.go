@@ -11,6 +11,8 @@ import (
 // literalOf is a value as TOML writes it, in one line.
 func literalOf(v any) (string, error) {
 	switch v := v.(type) {
+	case Literal:
+		return string(v), nil
 	case bool:
 		return strconv.FormatBool(v), nil
 	case int64:

@@ -5,7 +5,10 @@
 // It works on texts; who reads and writes them, and when, is the caller's business. It must not know engines.
 package edit
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // Format says how a text is read.
 type Format string
@@ -48,4 +51,108 @@ type Step struct {
 	Added []json.RawMessage `json:"added,omitempty"`
 	// Made is the path of the outermost table or array that did not exist and goes again once it is empty. Set by Apply.
 	Made []string `json:"made,omitempty"`
+
+	// Done says that Apply changed something: what was there before is not ours. Set by Apply, as are those that follow.
+	Done bool `json:"done,omitempty"`
+	// Fresh says that there was nothing at all in the text.
+	Fresh bool `json:"fresh,omitempty"`
+	// Lead and Trail were put around what is ours, Put is what came in place of Was: with them the same bytes come back as
+	// long as nobody changed anything near by.
+	Lead  string `json:"lead,omitempty"`
+	Trail string `json:"trail,omitempty"`
+	Put   string `json:"put,omitempty"`
+	Was   string `json:"was,omitempty"`
+}
+
+// Apply is text with all steps taken. What is there already stays where it is and does not become ours; applied again to its
+// own result it changes nothing. The error names the line where text is broken. text is not changed.
+func (e *Edit) Apply(text []byte) ([]byte, error) {
+	for i := range e.Steps {
+		var err error
+		if text, err = e.Steps[i].apply(e.Format, text); err != nil {
+			return nil, err
+		}
+	}
+	return text, nil
+}
+
+// Revert is text without what Apply put in, as far as that is still what it was: what somebody else wrote since stays, in
+// it and around it. Where Apply found an empty text and nobody else wrote anything the result is as empty. text is not
+// changed.
+func (e *Edit) Revert(text []byte) ([]byte, error) {
+	if err := Check(e.Format, text); err != nil {
+		return nil, err
+	}
+	for i := len(e.Steps) - 1; i >= 0; i-- {
+		if !e.Steps[i].Done {
+			continue
+		}
+		var err error
+		if text, err = e.Steps[i].revert(e.Format, text); err != nil {
+			return nil, err
+		}
+	}
+	return text, nil
+}
+
+// Has is the value of a key as JSON, and nil if there is none. Lines and Whole have no keys.
+func Has(f Format, text []byte, path ...string) (json.RawMessage, error) {
+	d, err := dialectOf(f)
+	if err != nil {
+		return nil, err
+	}
+	root, err := d.decode(text)
+	if err != nil {
+		return nil, err
+	}
+	v, ok := lookup(root, path)
+	if !ok {
+		return nil, nil
+	}
+	return encode(v)
+}
+
+// Check says whether text can be worked on: nil if it can, else what is wrong in which line.
+func Check(f Format, text []byte) error {
+	switch f {
+	case Whole:
+		return nil
+	case Lines:
+		_, _, err := block(text)
+		return err
+	}
+	d, err := dialectOf(f)
+	if err == nil {
+		_, err = d.decode(text)
+	}
+	return err
+}
+
+// dialect is a format with keys.
+type dialect interface {
+	// decode is what a text means, with the types of encoding/json and json.Number.
+	decode(text []byte) (map[string]any, error)
+	// value is where the value at path stands, which is there.
+	value(text []byte, path []string) (from, to int, err error)
+	// entry is where what insert wrote for path stands: the whole of made, or the key and its value.
+	entry(text []byte, path, made []string) (from, to int, err error)
+	// insert puts in a key that is not there, and the tables around it.
+	insert(text []byte, path []string, v json.RawMessage) ([]byte, error)
+	// literal is a value as it replaces the one at path.
+	literal(text []byte, path []string, v json.RawMessage) (string, error)
+	// extend puts elements into an array that is there; shrink takes out those at the given places.
+	extend(text []byte, path []string, front bool, elements []json.RawMessage) ([]byte, error)
+	shrink(text []byte, path []string, places []int) ([]byte, error)
+	// remove takes out the key at path, and the empty tables from top on; top begins path.
+	remove(text []byte, path, top []string) ([]byte, error)
+}
+
+func dialectOf(f Format) (dialect, error) {
+	switch f {
+	case JSON:
+		return jsonDialect{}, nil
+	case TOML:
+		return tomlDialect{}, nil
+	}
+	return nil, fmt.Errorf("no keys in a text of format %q", f)
 }
