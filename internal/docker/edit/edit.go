@@ -153,6 +153,8 @@ func dialectOf(f Format) (dialect, error) {
 		return jsonDialect{}, nil
 	case TOML:
 		return tomlDialect{}, nil
+	case YAML:
+		return yamlDialect{}, nil
 	}
 	return nil, fmt.Errorf("no keys in a text of format %q", f)
 }
