@@ -6,11 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"pulley/internal/config"
+	"pulley/internal/control"
 	"pulley/internal/control/client"
 	"pulley/internal/daemon"
 	"pulley/internal/trust"
@@ -30,9 +32,18 @@ func caFile() (path string, content []byte, err error) {
 	path = filepath.Join(places.CADir, "ca.crt")
 	content, err = os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
+		if user := os.Getenv("SUDO_USER"); user != "" {
+			return path, nil, fmt.Errorf("ca: root has none at %s; without sudo, pulley ca trust says what root has to do for %s's", path, user)
+		}
 		return path, nil, fmt.Errorf("ca: there is none at %s yet; it is made by the first: pulley up", path)
 	}
 	return path, content, err
+}
+
+// shownCA is a CA, and who trusts it.
+type shownCA struct {
+	control.CA
+	TrustedBy []string `json:"trusted_by"`
 }
 
 func (a *app) caShow() *cobra.Command {
@@ -44,15 +55,33 @@ func (a *app) caShow() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.print(cmd, list, func(w io.Writer) {
+				path, _, err := caFile()
+				if err != nil {
+					return err
+				}
+				status, err := (trust.Store{}).Status(path)
+				if err != nil {
+					return err
+				}
+				shown := make([]shownCA, len(list))
+				for i, ca := range list {
+					shown[i] = shownCA{CA: ca, TrustedBy: []string{}}
+					for _, s := range status.Stores {
+						if slices.Contains(s.SHA256, strings.ToLower(ca.SHA256)) {
+							shown[i].TrustedBy = append(shown[i].TrustedBy, s.Store)
+						}
+					}
+				}
+				return a.print(cmd, shown, func(w io.Writer) {
 					for _, ca := range list {
 						_, _ = fmt.Fprintf(w, "%s\n  valid until %s\n  sha256 %s\n  may sign for %s\n", ca.Subject, ca.NotAfter.Format("2006-01-02"), ca.SHA256, strings.Join(ca.Permitted, " "))
 					}
-					if path, _, err := caFile(); err == nil {
-						_, _ = fmt.Fprintf(w, "file %s\n", path)
-						if status, err := (trust.Store{}).Status(path); err == nil {
-							_, _ = fmt.Fprintln(w, status.Detail)
-						}
+					_, _ = fmt.Fprintf(w, "file %s\n", path)
+					for _, s := range status.Stores {
+						_, _ = fmt.Fprintln(w, s.Detail)
+					}
+					if len(status.Stores) == 0 {
+						_, _ = fmt.Fprintln(w, status.Detail)
 					}
 				})
 			})
@@ -73,36 +102,99 @@ func (a *app) caExport() *cobra.Command {
 	}
 }
 
+// trustAnswer is what `ca trust` and `ca untrust` print.
+type trustAnswer struct {
+	Trusted bool           `json:"trusted"` // by a store that engines look into
+	Stores  []trust.Result `json:"stores"`
+}
+
 func (a *app) caTrust() *cobra.Command {
-	return &cobra.Command{
-		Use: "trust", Short: "make this system trust them", Args: exactly(0, "no arguments"),
+	var system, dry bool
+	cmd := &cobra.Command{
+		Use: "trust", Short: "make this system trust them, and browsers that keep roots of their own", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path, _, err := caFile()
 			if err != nil {
 				return err
 			}
-			if err := (trust.Store{}).Install(cmd.Context(), path); err != nil {
+			store := trust.Store{NoBrowsers: system}
+			if dry {
+				lines, err := store.Plan(path)
+				if err != nil {
+					return err
+				}
+				return a.print(cmd, map[string][]string{"plan": append([]string{}, lines...)}, func(w io.Writer) {
+					for _, line := range lines {
+						_, _ = fmt.Fprintln(w, line)
+					}
+				})
+			}
+			results, err := store.Apply(cmd.Context(), path)
+			if err != nil {
 				return err
 			}
-			// Hosts that clients rejected us for need not wait; without a daemon there are none.
-			_ = with(cmd, func(c *client.Client) error { return c.CATrusted(cmd.Context()) })
-			return a.print(cmd, map[string]bool{"trusted": true}, func(w io.Writer) {
-				_, _ = fmt.Fprintln(w, "trusted by this system; engines that run need a restart to see it")
+			answer := trustAnswer{Stores: results}
+			for _, r := range results {
+				answer.Trusted = answer.Trusted || r.Done && r.Kind != trust.Browser
+			}
+			if answer.Trusted {
+				// Hosts that clients rejected us for need not wait; without a daemon there are none.
+				_ = with(cmd, func(c *client.Client) error { return c.CATrusted(cmd.Context()) })
+			}
+			err = a.print(cmd, answer, func(w io.Writer) {
+				printResults(w, results)
+				if answer.Trusted {
+					_, _ = fmt.Fprintln(w, "engines that run need a restart to see it")
+				}
 			})
+			if err != nil {
+				return err
+			}
+			return trust.Failed(results)
 		},
+	}
+	cmd.Flags().BoolVar(&system, "system", false, "only where engines look: leave the browsers' own databases alone")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be done, and do nothing")
+	return cmd
+}
+
+// printResults prints what went well: what did not is the error's.
+func printResults(w io.Writer, results []trust.Result) {
+	for _, r := range results {
+		if r.Err == nil && r.Detail != "" {
+			_, _ = fmt.Fprintf(w, "%s: %s\n", r.Store, r.Detail)
+		}
 	}
 }
 
 func (a *app) caUntrust() *cobra.Command {
-	return &cobra.Command{
-		Use: "untrust", Short: "take them out of this system's trust again", Args: exactly(0, "no arguments"),
+	var all bool
+	cmd := &cobra.Command{
+		Use: "untrust", Short: "take them out of everything that ca trust put them into", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := (trust.Store{}).Uninstall(cmd.Context()); err != nil {
+			places, err := config.FindPlaces(os.Environ())
+			if err != nil {
 				return err
 			}
-			return a.print(cmd, map[string]bool{"trusted": false}, func(w io.Writer) { _, _ = fmt.Fprintln(w, "no longer trusted by this system") })
+			results, err := trust.Store{Dir: places.CADir, All: all}.Withdraw(cmd.Context())
+			if err != nil {
+				return err
+			}
+			failed := trust.Failed(results)
+			err = a.print(cmd, trustAnswer{Stores: results, Trusted: failed != nil}, func(w io.Writer) {
+				printResults(w, results)
+				if failed == nil {
+					_, _ = fmt.Fprintln(w, "no longer trusted by this system")
+				}
+			})
+			if err != nil {
+				return err
+			}
+			return failed
 		},
 	}
+	cmd.Flags().BoolVar(&all, "all", false, "those of every Pulley, another user's or a former one's too")
+	return cmd
 }
 
 func (a *app) caRotate() *cobra.Command {

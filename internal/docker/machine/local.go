@@ -38,7 +38,7 @@ func (l *Local) Facts() Facts {
 	if l.As != nil {
 		return *l.As
 	}
-	f := Facts{OS: runtime.GOOS, Arch: runtime.GOARCH, UID: os.Getuid(), Root: os.Geteuid() == 0}
+	f := Facts{OS: runtime.GOOS, Arch: runtime.GOARCH, UID: os.Getuid(), Root: elevated()}
 	f.Home, _ = os.UserHomeDir()
 	if me, err := user.Current(); err == nil {
 		f.User = me.Username

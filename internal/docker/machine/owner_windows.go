@@ -6,11 +6,15 @@ import (
 	"net"
 
 	"github.com/Microsoft/go-winio"
+	"golang.org/x/sys/windows"
 )
 
 func own(string, fs.FileInfo) error { return nil }
 
 func inherit(string) error { return nil }
+
+// elevated says whether this process runs as an administrator, behind the question of Windows.
+func elevated() bool { return windows.GetCurrentProcessToken().IsElevated() }
 
 func dialPipe(ctx context.Context, address string) (net.Conn, error) {
 	return winio.DialPipeContext(ctx, address)

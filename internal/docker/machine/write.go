@@ -68,10 +68,13 @@ func (l *Local) makeDirs(dir string) (made []string, err error) {
 		return made, err
 	}
 	mode := fs.FileMode(0o755)
-	if home := l.real(l.Facts().Home); strings.HasPrefix(dir, home+string(filepath.Separator)) {
+	if home := l.real(l.Facts().Home); l.Facts().Home != "" && strings.HasPrefix(dir, home+string(filepath.Separator)) {
 		mode = 0o700
 	}
 	if err := os.Mkdir(dir, mode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return made, err
+	}
+	if err := os.Chmod(dir, mode); err != nil { // whatever the umask is: others are to read what is put there
 		return made, err
 	}
 	if err := inherit(dir); err != nil {
