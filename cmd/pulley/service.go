@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pulley/internal/config"
+	"pulley/internal/control/client"
+	"pulley/internal/service"
+)
+
+func (a *app) service() *cobra.Command {
+	return group("service", "the daemon in the background, kept running by the system",
+		a.serviceInstall(), a.serviceUninstall(), a.serviceStart(), a.serviceStop(), a.serviceStatus(), serviceRun(), serviceHandOver())
+}
+
+// systemFlag says whose service is meant.
+func systemFlag(cmd *cobra.Command, o *service.Options) {
+	cmd.Flags().BoolVar(&o.System, "system", false, "the whole system's, under a user of its own, in place of yours")
+}
+
+// say prints what is worth knowing on the way.
+func say(cmd *cobra.Command) func(string) {
+	return func(line string) { _, _ = fmt.Fprintln(cmd.ErrOrStderr(), "pulley: "+line) }
+}
+
+// serviceCommand is a command that does something to the service and says how it is then.
+func (a *app) serviceCommand(use, short string, flags func(*cobra.Command, *service.Options), do func(context.Context, *service.Service) error) *cobra.Command {
+	var o service.Options
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Say = say(cmd)
+			s, err := service.New(o)
+			if err != nil {
+				return err
+			}
+			if err := do(cmd.Context(), s); err != nil {
+				return err
+			}
+			status, err := s.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(cmd, status, func(w io.Writer) { printService(w, status) })
+		},
+	}
+	systemFlag(cmd, &o)
+	if flags != nil {
+		flags(cmd, &o)
+	}
+	return cmd
+}
+
+func (a *app) serviceInstall() *cobra.Command {
+	var noStart bool
+	cmd := a.serviceCommand("install", "install the service, or bring it up to date, and start it",
+		func(cmd *cobra.Command, _ *service.Options) {
+			cmd.Flags().BoolVar(&noStart, "no-start", false, "only from the next login or boot on")
+		},
+		func(ctx context.Context, s *service.Service) error {
+			for _, name := range []string{"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "DOCKER_CONFIG"} {
+				if os.Getenv(name) != "" {
+					_, _ = fmt.Fprintf(os.Stderr, "pulley: the service does not see this shell's %s\n", name)
+				}
+			}
+			return s.Install(ctx, !noStart)
+		})
+	cmd.Long = "Has the platform's own service manager keep `pulley up` running: a unit of your own under systemd, an agent of launchd,\n" +
+		"a task at logon on Windows; with --system a service of the whole system that starts at boot.\n" +
+		"It runs this program from where it is now. Run it again after an upgrade: the new daemon takes over, no transfer breaks."
+	return cmd
+}
+
+func (a *app) serviceUninstall() *cobra.Command {
+	return a.serviceCommand("uninstall", "stop the service and remove all that install made",
+		func(cmd *cobra.Command, o *service.Options) {
+			cmd.Flags().BoolVar(&o.KeepData, "keep-data", false, "with --system: leave its settings, keys, cache and user")
+		},
+		func(ctx context.Context, s *service.Service) error { return s.Uninstall(ctx) })
+}
+
+func (a *app) serviceStart() *cobra.Command {
+	return a.serviceCommand("start", "start the service; one whose program was replaced hands over to a new one", nil,
+		func(ctx context.Context, s *service.Service) error { return s.Start(ctx) })
+}
+
+func (a *app) serviceStop() *cobra.Command {
+	return a.serviceCommand("stop", "stop the service until the next login or boot", nil,
+		func(ctx context.Context, s *service.Service) error { return s.Stop(ctx) })
+}
+
+func (a *app) serviceStatus() *cobra.Command {
+	return a.serviceCommand("status", "whether it is installed and runs, since when, and where it logs", nil,
+		func(context.Context, *service.Service) error { return nil })
+}
+
+func printService(w io.Writer, s service.Status) {
+	_, _ = fmt.Fprintf(w, "%s (%s)\n", s.Detail, s.Kind)
+	if s.Running {
+		if s.PID != 0 {
+			_, _ = fmt.Fprintf(w, "  process  %d\n", s.PID)
+		}
+		if s.Since != nil {
+			_, _ = fmt.Fprintf(w, "  since    %s\n", s.Since.Local().Format(time.DateTime))
+		}
+	}
+	for _, row := range [][2]string{{"unit", s.Unit}, {"log", s.Log}} {
+		if row[1] != "" {
+			_, _ = fmt.Fprintf(w, "  %-8s %s\n", row[0], row[1])
+		}
+	}
+	for _, hint := range s.Hints {
+		_, _ = fmt.Fprintf(w, "%s\n", hint)
+	}
+}
+
+// daemonArgs are what services run.
+var daemonArgs = []string{"up", "--take-over"}
+
+// serviceRun is what scripts of ours run where the service manager does not restart what fails.
+func serviceRun() *cobra.Command {
+	var log, home string
+	cmd := &cobra.Command{
+		Use: "run", Short: "keep a daemon running in the foreground; SIGHUP has a new one take over", Args: exactly(0, "no arguments"),
+		Long: "Runs `pulley up --take-over` and starts it again when it fails, for machines whose service manager does not. At SIGHUP it\n" +
+			"starts a new one, which takes over.",
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			program, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			// After an upgrade the program is another file of that name.
+			program = strings.TrimSuffix(program, " (deleted)")
+			k := service.Keeper{Program: program, Args: daemonArgs, Output: cmd.ErrOrStderr(), Environ: os.Environ()}
+			if home != "" {
+				k.Environ = append(k.Environ, "PULLEY_HOME="+home)
+			}
+			if log != "" {
+				file, err := service.OpenLog(log)
+				if err != nil {
+					return err
+				}
+				defer func() { _ = file.Close() }()
+				k.Output = file
+			}
+			renew := make(chan os.Signal, 1)
+			if signals := service.Renewals(); len(signals) > 0 {
+				signal.Notify(renew, signals...)
+				defer signal.Stop(renew)
+			}
+			err = k.Keep(cmd.Context(), renew)
+			if err != nil {
+				_, _ = fmt.Fprintln(k.Output, "pulley:", err)
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&log, "log", "", "file for what daemons print, in place of stderr")
+	cmd.Flags().StringVar(&home, "home", "", "PULLEY_HOME of the daemon")
+	return cmd
+}
+
+// serviceHandOver is what systemd runs at `systemctl reload`.
+func serviceHandOver() *cobra.Command {
+	return &cobra.Command{
+		Use: "hand-over", Short: "start a daemon that takes over from the one that runs", Hidden: true, Args: exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			program, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			places, err := config.FindPlaces(os.Environ())
+			if err != nil {
+				return err
+			}
+			c := client.New(places.ControlSocket)
+			defer c.Close()
+			ctx, cancel := context.WithTimeout(cmd.Context(), time.Minute)
+			defer cancel()
+			return service.HandOver(ctx, program, daemonArgs, func(ctx context.Context) (int, error) {
+				v, err := c.Version(ctx)
+				return v.PID, err
+			})
+		},
+	}
+}
+
+// underManager lets a command that runs the daemon answer the service manager that started it.
+func underManager(cmd *cobra.Command) *cobra.Command {
+	inner := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return service.Under(cmd.Context(), func(ctx context.Context) error {
+			cmd.SetContext(ctx)
+			return inner(cmd, args)
+		})
+	}
+	return cmd
+}

@@ -1,0 +1,341 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	kardianos "github.com/kardianos/service"
+
+	"pulley/internal/config"
+	"pulley/internal/control"
+	"pulley/internal/control/client"
+	"pulley/internal/docker/machine"
+)
+
+// Kinds of service managers, as Status names them.
+const (
+	SystemdUser    = "systemd-user"
+	Systemd        = "systemd"
+	Launchd        = "launchd"
+	SysV           = "sysv"
+	OpenRC         = "openrc"
+	WindowsTask    = "windows-task"
+	WindowsService = "windows-service"
+	None           = "none" // nothing here keeps a program running
+)
+
+// Options of a Service. The zero value is the person's own service on this machine.
+type Options struct {
+	System   bool     // the whole system's, under a user of its own
+	Binary   string   // absolute path of the program `pulley`; "" finds it
+	Environ  []string // in the form of os.Environ, which nil means
+	KeepData bool     // Uninstall leaves the system service's settings, cache and user
+	Say      func(string)
+	Machine  machine.Machine // nil is this machine
+}
+
+// Service is the daemon as the platform's service. Its methods are not to be called concurrently. They end when ctx ends.
+type Service struct {
+	opt     Options
+	m       machine.Machine
+	manager manager
+	answers func(ctx context.Context) (control.Version, time.Time, error)
+	await   time.Duration // how long a daemon may take until it answers
+}
+
+// Status is how a service is.
+type Status struct {
+	Kind      string     `json:"kind"`
+	Installed bool       `json:"installed"`
+	Running   bool       `json:"running"`
+	PID       int        `json:"pid,omitempty"`   // of the daemon
+	Since     *time.Time `json:"since,omitempty"` // when the daemon started
+	Unit      string     `json:"unit,omitempty"`  // the file, or the name, that the manager has
+	Log       string     `json:"log,omitempty"`   // the command that shows what it logs
+	Detail    string     `json:"detail"`          // for people: one line
+	Hints     []string   `json:"hints,omitempty"` // what a person may want to do next
+}
+
+// manager is a platform's way to keep a program running. Where something is not there, an error Is errNotInstalled.
+type manager interface {
+	// install writes and registers what is needed. Told tells whether anything changed.
+	install(ctx context.Context) (changed bool, err error)
+	uninstall(ctx context.Context) error
+	start(ctx context.Context) error
+	stop(ctx context.Context) error
+	// renew replaces the running daemon by one of the program that is there now, by a hand-over where the platform can.
+	renew(ctx context.Context) error
+	status(ctx context.Context) (Status, error)
+	// said is the last error that the service logged, or "".
+	said(ctx context.Context) string
+}
+
+var errNotInstalled = errors.New("service: it is not installed; next: pulley service install")
+
+// New finds out which service manager there is. It changes nothing.
+func New(o Options) (*Service, error) {
+	return newOn(kardianos.Platform(), o)
+}
+
+func newOn(platform string, o Options) (*Service, error) {
+	if o.Environ == nil {
+		o.Environ = os.Environ()
+	}
+	if o.Machine == nil {
+		o.Machine = &machine.Local{Environ: o.Environ}
+	}
+	if o.Say == nil {
+		o.Say = func(string) {}
+	}
+	s := &Service{opt: o, m: o.Machine, await: 30 * time.Second}
+	s.answers = s.ask
+	var err error
+	s.manager, err = s.choose(platform)
+	return s, err
+}
+
+// choose takes a name that kardianos/service gives a platform.
+func (s *Service) choose(platform string) (manager, error) {
+	facts := s.m.Facts()
+	switch {
+	case platform == "linux-systemd":
+		return &systemd{Service: s, user: !s.opt.System}, nil
+	case platform == "darwin-launchd":
+		return &launchd{Service: s}, nil
+	case platform == "windows-service" && s.opt.System:
+		return newControlled(s)
+	case platform == "windows-service":
+		return &task{Service: s}, nil
+	case s.opt.System && platform == "linux-openrc":
+		return newOpenRC(s), nil
+	case s.opt.System && platform == "unix-systemv" && s.has("/etc/init.d"):
+		return newSysV(s), nil
+	}
+	return &nothing{Service: s, os: facts.OS}, nil
+}
+
+func (s *Service) has(path string) bool {
+	_, err := s.m.Stat(path)
+	return err == nil
+}
+
+// Install installs the service, or brings it up to date, and has it start with the system or when the person logs in.
+// With start it is started; one that runs and is out of date hands over to a new one.
+func (s *Service) Install(ctx context.Context, start bool) error {
+	if none, ok := s.manager.(*nothing); ok {
+		return none.explain()
+	}
+	if err := s.allowed("install"); err != nil {
+		return err
+	}
+	if s.opt.Binary == "" {
+		binary, err := FindBinary()
+		if err != nil {
+			return err
+		}
+		s.opt.Binary = binary
+	}
+	if err := s.usable(s.opt.Binary); err != nil {
+		return err
+	}
+	changed, err := s.manager.install(ctx)
+	if err != nil || !start {
+		return err
+	}
+	return s.bringUp(ctx, changed)
+}
+
+// Start starts the service. One that runs stays, unless its program was replaced since: then it hands over to a new one.
+func (s *Service) Start(ctx context.Context) error {
+	if err := s.allowed("start"); err != nil {
+		return err
+	}
+	status, err := s.manager.status(ctx)
+	if err != nil {
+		return err
+	}
+	if !status.Installed {
+		return s.notInstalled()
+	}
+	return s.bringUp(ctx, false)
+}
+
+func (s *Service) bringUp(ctx context.Context, changed bool) error {
+	status, err := s.Status(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !status.Running:
+		err = s.manager.start(ctx)
+	case changed || s.outdated(status):
+		s.opt.Say("it runs; a new daemon takes over")
+		err = s.manager.renew(ctx)
+	}
+	if err != nil {
+		return s.because(ctx, err)
+	}
+	return s.awaitAnswer(ctx)
+}
+
+// outdated tells whether the program was replaced after the daemon had started.
+func (s *Service) outdated(status Status) bool {
+	binary := s.opt.Binary
+	if binary == "" {
+		var err error
+		if binary, err = FindBinary(); err != nil {
+			return false
+		}
+	}
+	info, err := s.m.Stat(binary)
+	return err == nil && status.Since != nil && info.ModTime().After(*status.Since)
+}
+
+// Stop stops the service until the next login or boot, or Start.
+func (s *Service) Stop(ctx context.Context) error {
+	if err := s.allowed("stop"); err != nil {
+		return err
+	}
+	status, err := s.manager.status(ctx)
+	if err != nil {
+		return err
+	}
+	if !status.Installed {
+		return s.notInstalled()
+	}
+	return s.manager.stop(ctx)
+}
+
+// Uninstall stops the service and removes what Install made, the system service's user and data included unless they are
+// to be kept. Of a service that is not there it removes what may have been left.
+func (s *Service) Uninstall(ctx context.Context) error {
+	if none, ok := s.manager.(*nothing); ok {
+		return none.explain()
+	}
+	if err := s.allowed("uninstall"); err != nil {
+		return err
+	}
+	return s.manager.uninstall(ctx)
+}
+
+// Status asks the manager, and the daemon itself.
+func (s *Service) Status(ctx context.Context) (Status, error) {
+	status, err := s.manager.status(ctx)
+	if err != nil {
+		return status, err
+	}
+	if status.Running {
+		if v, since, err := s.answers(ctx); err == nil {
+			status.PID = v.PID
+			if !since.IsZero() {
+				status.Since = &since
+			}
+		}
+	}
+	if status.Detail == "" {
+		switch {
+		case status.Running:
+			status.Detail = "running"
+		case status.Installed:
+			status.Detail = "installed, not running; next: pulley service start" + s.flag()
+		default:
+			status.Detail = "not installed; next: pulley service install" + s.flag()
+		}
+	}
+	return status, nil
+}
+
+func (s *Service) notInstalled() error {
+	return fmt.Errorf("%w%s", errNotInstalled, s.flag())
+}
+
+// flag is what a command of ours needs to mean this service.
+func (s *Service) flag() string {
+	if s.opt.System {
+		return " --system"
+	}
+	return ""
+}
+
+// allowed says early and plainly what a manager says late and in riddles.
+func (s *Service) allowed(what string) error {
+	facts := s.m.Facts()
+	if facts.OS == machine.Windows {
+		return nil // who is an administrator, Windows itself says
+	}
+	switch {
+	case s.opt.System && !facts.Root:
+		return fmt.Errorf("service: the system's service is root's; next: sudo pulley service %s --system", what)
+	case !s.opt.System && facts.Root && facts.UID != 0:
+		return fmt.Errorf("service: behind sudo this would be root's own service; for yours: pulley service %s; for the whole system: sudo pulley service %s --system", what, what)
+	}
+	return nil
+}
+
+// places are where the service's daemon has its files.
+func (s *Service) places() (config.Places, error) {
+	if s.opt.System {
+		return config.SystemPlaces(), nil
+	}
+	return config.FindPlaces(s.opt.Environ)
+}
+
+// ask asks the service's daemon who it is and since when it runs.
+func (s *Service) ask(ctx context.Context) (control.Version, time.Time, error) {
+	places, err := s.places()
+	if err != nil {
+		return control.Version{}, time.Time{}, err
+	}
+	c := client.New(places.ControlSocket)
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	v, err := c.Version(ctx)
+	if err != nil {
+		return v, time.Time{}, err
+	}
+	state, err := c.State(ctx)
+	return v, state.Started, err
+}
+
+// awaitAnswer waits until the daemon answers. One that does not within the time, or is no longer kept running, failed.
+func (s *Service) awaitAnswer(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.await)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, _, err := s.answers(ctx)
+		if err == nil || errors.Is(err, fs.ErrPermission) { // it is there; who may ask it is another matter
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return s.because(context.WithoutCancel(ctx), fmt.Errorf("the daemon does not answer: %w", err))
+		}
+	}
+}
+
+// because adds what the daemon itself said, and where the rest stands.
+func (s *Service) because(ctx context.Context, err error) error {
+	status, _ := s.manager.status(ctx)
+	see := ""
+	if status.Log != "" {
+		see = "; see: " + status.Log
+	}
+	if said := s.manager.said(ctx); said != "" {
+		return fmt.Errorf("service: it did not start: %s%s", said, see)
+	}
+	return fmt.Errorf("service: it did not start: %w%s", err, see)
+}
+
+// command runs a program of the machine.
+func (s *Service) command(ctx context.Context, args ...string) (string, error) {
+	out, err := s.m.Run(ctx, machine.Command{Args: args})
+	return string(out), err
+}

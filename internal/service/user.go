@@ -1,0 +1,168 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pulley/internal/docker/machine"
+)
+
+// account is the user and the group of the system's service.
+const account = "pulley"
+
+// firstPerson is the number that people's users begin with.
+const firstPerson = 1000
+
+// systemDirs are the folders of the system's service on Linux, as config.SystemEnviron has them. /run/pulley is made at each
+// start.
+func systemDirs() []string {
+	return []string{"/etc/pulley", "/var/cache/pulley", "/var/lib/pulley"}
+}
+
+// prepare makes the user and the folders that are missing, and tells which.
+func (s *Service) prepare(ctx context.Context, dirs []string) (made, error) {
+	var m made
+	var err error
+	if m.User, err = s.addUser(ctx); err != nil {
+		return m, err
+	}
+	for _, dir := range dirs {
+		if s.has(dir) {
+			continue
+		}
+		if _, err := s.command(ctx, "install", "-d", "-m", "0750", "-o", s.account(), "-g", account, dir); err != nil {
+			s.sweep(ctx, m)
+			return m, fmt.Errorf("service: %w", err)
+		}
+		m.Data = append(m.Data, dir)
+	}
+	return m, nil
+}
+
+// account is the user's name: macOS has an underscore before those of services.
+func (s *Service) account() string {
+	if s.m.Facts().OS == machine.Darwin {
+		return "_" + account
+	}
+	return account
+}
+
+// addUser makes the user and group if they are not there. One that is a person's is not taken.
+func (s *Service) addUser(ctx context.Context) (made bool, err error) {
+	out, err := s.command(ctx, "id", "-u", s.account())
+	if err == nil {
+		if id, err := strconv.Atoi(strings.TrimSpace(out)); err == nil && (id == 0 || id >= firstPerson && s.m.Facts().OS == machine.Linux) {
+			return false, fmt.Errorf("service: the user %s is somebody's (number %d) and not the service's; next: rename that user, or install without --system", account, id)
+		}
+		return false, nil
+	}
+	if s.m.Facts().OS == machine.Darwin {
+		return true, s.addUserDarwin(ctx)
+	}
+	for _, way := range [][][]string{
+		{{"useradd", "--system", "--user-group", "--home-dir", "/var/lib/pulley", "--no-create-home", "--shell", "/usr/sbin/nologin", "--comment", "Pulley", account}},
+		{{"addgroup", "-S", account}, {"adduser", "-S", "-D", "-H", "-h", "/var/lib/pulley", "-s", "/sbin/nologin", "-G", account, account}}, // BusyBox
+	} {
+		for _, command := range way {
+			if _, err = s.command(ctx, command...); err != nil {
+				break
+			}
+		}
+		if err == nil || !missing(err) {
+			break
+		}
+	}
+	if err != nil {
+		return false, fmt.Errorf("service: the user %s cannot be made: %w", account, err)
+	}
+	return true, nil
+}
+
+// removeUser removes the user and, where that does not go with it, the group.
+func (s *Service) removeUser(ctx context.Context) error {
+	if s.m.Facts().OS == machine.Darwin {
+		_, err := s.command(ctx, "dscl", ".", "-delete", "/Users/_"+account)
+		_, gerr := s.command(ctx, "dscl", ".", "-delete", "/Groups/"+account)
+		return errors.Join(err, gerr)
+	}
+	_, err := s.command(ctx, "userdel", account)
+	if !missing(err) {
+		if _, gerr := s.command(ctx, "getent", "group", account); gerr == nil {
+			_, gerr = s.command(ctx, "groupdel", account)
+			err = errors.Join(err, gerr)
+		}
+		return err
+	}
+	_, err = s.command(ctx, "deluser", account)
+	_, _ = s.command(ctx, "delgroup", account) // BusyBox's deluser takes it along if it is empty
+	return err
+}
+
+// addUserDarwin takes a number below 500, which macOS shows in no list of people.
+func (s *Service) addUserDarwin(ctx context.Context) error {
+	taken := make(map[int]bool)
+	for _, list := range [][]string{{"dscl", ".", "-list", "/Users", "UniqueID"}, {"dscl", ".", "-list", "/Groups", "PrimaryGroupID"}} {
+		out, err := s.command(ctx, list...)
+		if err != nil {
+			return fmt.Errorf("service: the user %s cannot be made: %w", s.account(), err)
+		}
+		for line := range strings.Lines(out) {
+			if fields := strings.Fields(line); len(fields) == 2 {
+				if id, err := strconv.Atoi(fields[1]); err == nil {
+					taken[id] = true
+				}
+			}
+		}
+	}
+	id := 399
+	for taken[id] {
+		id--
+	}
+	number := strconv.Itoa(id)
+	group, user := "/Groups/"+account, "/Users/"+s.account()
+	for _, create := range [][]string{
+		{group, "PrimaryGroupID", number},
+		{group, "RealName", "Pulley"},
+		{user, "UniqueID", number},
+		{user, "PrimaryGroupID", number},
+		{user, "UserShell", "/usr/bin/false"},
+		{user, "RealName", "Pulley"},
+		{user, "NFSHomeDirectory", darwinHome},
+		{user, "IsHidden", "1"},
+	} {
+		if _, err := s.command(ctx, append([]string{"dscl", ".", "-create"}, create...)...); err != nil {
+			_ = s.removeUser(ctx)
+			return fmt.Errorf("service: the user %s cannot be made: %w", s.account(), err)
+		}
+	}
+	return nil
+}
+
+// groupHint tells the person how to be allowed to ask the system's service.
+func (s *Service) groupHint() []string {
+	facts := s.m.Facts()
+	if facts.User == "" || facts.UID == 0 {
+		return nil
+	}
+	groups, err := s.m.ReadFile("/etc/group")
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(groups.Data)) {
+		fields := strings.Split(strings.TrimSpace(line), ":")
+		if len(fields) == 4 && fields[0] == account && slices.Contains(strings.Split(fields[3], ","), facts.User) {
+			return nil
+		}
+	}
+	return []string{fmt.Sprintf("to ask it as %s: sudo usermod -aG %s %s, and log in anew", facts.User, account, facts.User)}
+}
+
+const darwinHome = "/Library/Application Support/Pulley"
+
+// logFile is the keeper's, where there is no journal.
+func logFile(dir string) string { return path.Join(dir, "pulley.log") }
