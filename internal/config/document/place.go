@@ -159,3 +159,30 @@ func (d *document) removeLine(e *entry) {
 	}
 	d.splice(from, to, with)
 }
+
+// First is where the first header of the tables at and below path stands, with the comments right above it; ok is false if
+// there is none.
+func First(text []byte, path Path) (offset int, ok bool, err error) {
+	mark := len(text) - len(bytes.TrimPrefix(text, byteOrderMark))
+	_, err = change(text, func(d *document) error {
+		n := d.find(path)
+		if n == nil {
+			return nil
+		}
+		list := n.sections()
+		if ok = len(list) > 0; !ok {
+			return nil
+		}
+		at := d.lineStart(list[0].from)
+		for at > 0 {
+			above := d.lineStart(at - 1)
+			if line := bytes.TrimSpace(d.text[above:at]); len(line) == 0 || line[0] != '#' {
+				break
+			}
+			at = above
+		}
+		offset = mark + at
+		return nil
+	})
+	return offset, ok, err
+}

@@ -40,7 +40,8 @@ type Step struct {
 	Value json.RawMessage `json:"value,omitempty"`
 	// Add are elements that the array at Path shall have; those that it has already stay where they are and are not ours.
 	Add []json.RawMessage `json:"add,omitempty"`
-	// Front puts them before the elements that are there.
+	// Front puts them before the elements that are there; with a Value in TOML, the table that is made for it before those that
+	// are in the outermost one of Path already: the order of tables counts for some programs.
 	Front bool `json:"front,omitempty"`
 	// Text is what is put into Lines, or is the Whole.
 	Text string `json:"text,omitempty"`

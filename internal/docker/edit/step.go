@@ -114,7 +114,11 @@ func (s *Step) insert(d dialect, text []byte, root map[string]any, raw json.RawM
 	if s.Made == nil && len(s.Add) > 0 {
 		s.Made = slices.Clone(s.Path)
 	}
-	after, err := d.insert(text, s.Path, raw)
+	insert := d.insert
+	if f, ok := d.(tomlDialect); ok && s.Front && len(s.Add) == 0 && len(s.Made) > 1 {
+		insert = f.insertFront
+	}
+	after, err := insert(text, s.Path, raw)
 	if err != nil {
 		return nil, err
 	}

@@ -92,6 +92,26 @@ func (d tomlDialect) insert(text []byte, path []string, v json.RawMessage) ([]by
 	return document.Set(text, pathOf(path), document.Literal(literal))
 }
 
+// insertFront is insert with the key's table before the others of the outermost one on its path: the order of tables counts
+// for some programs. Where there are none it is insert.
+func (d tomlDialect) insertFront(text []byte, path []string, v json.RawMessage) ([]byte, error) {
+	at, ok, err := document.First(text, pathOf(path[:1]))
+	if err != nil || !ok {
+		return d.insert(text, path, v)
+	}
+	literal, err := d.literal(nil, nil, v)
+	if err != nil {
+		return nil, err
+	}
+	last, names := len(path)-1, make([]string, 0, len(path))
+	for _, key := range path[:last] {
+		names = append(names, document.Key(key))
+	}
+	eol := eol(text)
+	table := "[" + strings.Join(names, ".") + "]" + eol + document.Key(path[last]) + " = " + literal + eol + eol
+	return splice(text, at, at, table), nil
+}
+
 // literal implements dialect.
 func (d tomlDialect) literal(_ []byte, _ []string, v json.RawMessage) (string, error) {
 	at := scanJSON(v)
