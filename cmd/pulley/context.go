@@ -18,7 +18,7 @@ import (
 
 func (a *app) context() *cobra.Command {
 	cmd := group("context", "docker contexts: engines here and elsewhere, and which one docker uses",
-		a.contextList(), a.contextUse(), a.contextCreate(), a.contextUpdate(), a.contextRemove(), a.contextExport(), a.contextImport(), a.contextTest())
+		a.contextList(), a.contextUse(), a.contextCreate(), a.contextUpdate(), a.contextRemove(), a.contextExport(), a.contextImport(), a.contextTest(), a.contextShare(), a.contextEgress())
 	cmd.Long = "Works on docker's own contexts, which `docker context` shows too. No daemon of Pulley's need run.\n" +
 		"DOCKER_HOST goes before DOCKER_CONTEXT, and that before what `use` has chosen."
 	return cmd
@@ -36,7 +36,8 @@ func withContexts(f func(*dockercontext.Book) error) error {
 // listed is a context, tested if that was asked for.
 type listed struct {
 	dockercontext.Entry
-	Test *dockercontext.Report `json:"test,omitempty"`
+	Test  *dockercontext.Report `json:"test,omitempty"`
+	Cures []dockercontext.Cure  `json:"cures,omitempty"` // of an engine elsewhere, which does not use this machine's Pulley
 }
 
 func (a *app) contextList() *cobra.Command {
@@ -52,14 +53,17 @@ func (a *app) contextList() *cobra.Command {
 				}
 				list, names := make([]listed, len(entries)), make([]string, len(entries))
 				for i, e := range entries {
-					list[i].Entry, names[i] = e, e.Name
+					list[i].Entry, list[i].Cures, names[i] = e, e.Cures(), e.Name
 				}
 				if tested {
 					for i, r := range testContexts(cmd.Context(), b, names, limit) {
 						list[i].Test = &r
 					}
 				}
-				return a.print(cmd, list, func(w io.Writer) { printContexts(w, list, tested) })
+				return a.print(cmd, list, func(w io.Writer) {
+					printContexts(w, list, tested)
+					printElsewhere(w, entries)
+				})
 			})
 		},
 	}
@@ -86,6 +90,37 @@ func printContexts(w io.Writer, list []listed, tested bool) {
 		rows = append(rows, append(row, marked(w, e.Mark)+remarkOn(e)))
 	}
 	table(w, header+" REMARK", rows)
+}
+
+// printElsewhere says which engines do not use this machine's Pulley, and for the one that docker uses, or else the first,
+// what can be done about it.
+func printElsewhere(w io.Writer, entries []dockercontext.Entry) {
+	var names []string
+	var shown dockercontext.Entry
+	for _, e := range entries {
+		if len(e.Cures()) == 0 {
+			continue
+		}
+		names = append(names, e.Name)
+		if e.Wins || len(names) == 1 {
+			shown = e
+		}
+	}
+	switch len(names) {
+	case 0:
+		return
+	case 1:
+		_, _ = fmt.Fprintf(w, "\n%s is elsewhere: what it pulls does not come through this Pulley\n", names[0])
+	default:
+		_, _ = fmt.Fprintf(w, "\n%s are elsewhere: what they pull does not come through this Pulley; for %s\n", strings.Join(names, ", "), shown.Name)
+	}
+	printCures(w, shown.Cures())
+}
+
+func printCures(w io.Writer, cures []dockercontext.Cure) {
+	for _, c := range cures {
+		_, _ = fmt.Fprintf(w, "  %s: %s\n", c.What, c.Command)
+	}
 }
 
 // remarkOn is what else there is to say about a context.
@@ -135,6 +170,8 @@ type used struct {
 	Host       string   `json:"host"`
 	Overridden []string `json:"overridden_by,omitempty"` // variables that make another one win
 	Fix        string   `json:"fix,omitempty"`
+
+	Cures []dockercontext.Cure `json:"cures,omitempty"` // as in listed
 }
 
 func (a *app) contextUse() *cobra.Command {
@@ -149,7 +186,7 @@ func (a *app) contextUse() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				u := used{Name: e.Name, Host: e.Host, Overridden: b.Overriding(e.Name)}
+				u := used{Name: e.Name, Host: e.Host, Overridden: b.Overriding(e.Name), Cures: e.Cures()}
 				if len(u.Overridden) > 0 {
 					u.Fix = dockercontext.Unset(u.Overridden...)
 					win := "wins"
@@ -160,8 +197,9 @@ func (a *app) contextUse() *cobra.Command {
 				}
 				return a.print(cmd, u, func(w io.Writer) {
 					_, _ = fmt.Fprintf(w, "%sdocker uses %s (%s)\n", marked(w, e.Mark), e.Name, e.Host)
-					if e.Kind == dockercontext.Remote {
+					if len(u.Cures) > 0 {
 						_, _ = fmt.Fprintln(w, "that engine is on another machine: what it pulls does not come through this Pulley")
+						printCures(w, u.Cures)
 					}
 				})
 			})
@@ -268,7 +306,11 @@ func (a *app) contextTest() *cobra.Command {
 					names = []string{winner.Name}
 				}
 				reports := testContexts(cmd.Context(), b, names, limit)
-				if err := a.print(cmd, reports, func(w io.Writer) { printContextReports(w, reports) }); err != nil {
+				tests, answer := withCures(b, reports)
+				if err := a.print(cmd, tests, func(w io.Writer) {
+					printContextReports(w, reports)
+					printElsewhere(w, answer)
+				}); err != nil {
 					return err
 				}
 				var failed failures
@@ -283,6 +325,24 @@ func (a *app) contextTest() *cobra.Command {
 	}
 	cmd.Flags().DurationVar(&limit, "timeout", 10*time.Second, "how long an engine may take to answer")
 	return cmd
+}
+
+// tested is a report with what can be done about an engine elsewhere.
+type tested struct {
+	dockercontext.Report
+	Cures []dockercontext.Cure `json:"cures,omitempty"`
+}
+
+// withCures adds the cures to reports. answer are the contexts whose engines are reached.
+func withCures(b *dockercontext.Book, reports []dockercontext.Report) (tests []tested, answer []dockercontext.Entry) {
+	for _, r := range reports {
+		t := tested{Report: r}
+		if e, err := b.Get(r.Name); err == nil && r.Reachable {
+			t.Cures, answer = e.Cures(), append(answer, e)
+		}
+		tests = append(tests, t)
+	}
+	return tests, answer
 }
 
 func printContextReports(w io.Writer, reports []dockercontext.Report) {

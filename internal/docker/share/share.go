@@ -1,0 +1,224 @@
+// Package share lends this machine's Pulley to an engine elsewhere: a port of that machine's loopback leads here through
+// ssh for as long as somebody wants it, over broken links and sleep, and in the end nothing of it is left there.
+//
+// It must not know the daemon, contexts or how engines are wired: it is told an address, and whom to call when the port is
+// there.
+package share
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"pulley/internal/docker/machine"
+)
+
+// Kinds of events.
+const (
+	Up       = "up"       // the port is open there
+	Down     = "down"     // the link has broken
+	Retry    = "retry"    // it cannot be made again yet
+	Wired    = "wired"    // the engine's settings lead to the port
+	Unwired  = "unwired"  // and are as they were
+	Finished = "finished" // nothing is left there
+)
+
+// Event is something that happened.
+type Event struct {
+	Time    time.Time `json:"time"`
+	Event   string    `json:"event"`
+	Context string    `json:"context"`
+	Port    int       `json:"port,omitempty"` // on the far machine's loopback
+	To      string    `json:"to,omitempty"`   // this machine's Pulley
+	Error   string    `json:"error,omitempty"`
+	// Proved says that this Pulley answered at the port when it was asked there. Some sshds let nobody try that.
+	Proved bool          `json:"proved,omitempty"`
+	Retry  time.Duration `json:"retry_ns,omitempty"` // until the next attempt
+}
+
+// Options of a share.
+type Options struct {
+	SSH  machine.SSHOptions // Name is the context's
+	Port int                // there; 0 has that machine choose one
+	To   string             // host:port of the Pulley here
+	Say  func(Event)        // never called from two goroutines at once
+
+	// Wire has the engine there use reach ("127.0.0.1:PORT"), Unwire takes that back. Both nil: the engine's settings are
+	// left alone. Wire is called once, when the port is there.
+	Wire   func(ctx context.Context, m machine.Machine, reach string) error
+	Unwire func(ctx context.Context, m machine.Machine) error
+}
+
+// Times.
+const (
+	connectTimeout = 45 * time.Second
+	firstPause     = time.Second // after a link has broken
+	longestPause   = 30 * time.Second
+	endTimeout     = time.Minute // to take everything back
+)
+
+// Run shares until ctx is done, and returns nil then, if everything could be taken back. An error before the port was there
+// for the first time ends it; after that broken links are made anew.
+func Run(ctx context.Context, o Options) error {
+	s := &sharing{Options: o}
+	err := s.run(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		err = nil
+	}
+	if undo := s.undo(ctx); undo != nil {
+		return errors.Join(err, undo)
+	}
+	if s.was && err == nil {
+		s.say(Event{Event: Finished})
+	}
+	return err
+}
+
+// sharing is one run.
+type sharing struct {
+	Options
+	link  *machine.SSH // nil: there is none
+	old   machine.End  // of the one before
+	was   bool         // there was one
+	wired bool         // or half so
+}
+
+func (s *sharing) say(e Event) {
+	e.Time, e.Context, e.Port, e.To = time.Now(), s.SSH.Name, s.Port, s.To
+	s.Say(e)
+}
+
+func (s *sharing) run(ctx context.Context) error {
+	pause := firstPause
+	for {
+		err := s.connect(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil && !s.was:
+			return err
+		case err != nil:
+			s.say(Event{Event: Retry, Error: err.Error(), Retry: pause})
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-time.After(pause):
+			}
+			pause = min(2*pause, longestPause)
+			continue
+		}
+		pause = firstPause
+		proved, why := s.prove(ctx)
+		s.say(Event{Event: Up, Proved: proved, Error: why})
+		if err := s.wire(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-s.link.Done():
+			s.say(Event{Event: Down, Error: s.link.Err().Error()})
+			_ = s.link.Close()
+			s.link = nil
+		}
+	}
+}
+
+// connect makes the link, at the port that it had before. sshd there may not have noticed that the one before has broken,
+// and hold on to its port: then that one is ended.
+func (s *sharing) connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	o := s.SSH
+	o.Reverse = &machine.Reverse{Port: s.Port, To: s.To}
+	link, err := machine.ConnectSSH(ctx, o)
+	var taken *machine.PortError
+	if errors.As(err, &taken) && !taken.Free && s.was {
+		plain, failed := machine.ConnectSSH(ctx, s.SSH)
+		if failed != nil {
+			return failed
+		}
+		plain.EndOld(s.old)
+		_ = plain.Close()
+		link, err = machine.ConnectSSH(ctx, o)
+	}
+	if err != nil {
+		return err
+	}
+	s.link, s.Port, s.old, s.was = link, link.Port(), link.FarEnd(), true
+	return nil
+}
+
+// prove asks for this Pulley at the port there.
+func (s *sharing) prove(ctx context.Context) (ok bool, why string) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	reach := s.reach()
+	c, err := s.link.Dial(ctx, "tcp", reach)
+	if err != nil {
+		return false, ""
+	}
+	defer func() { _ = c.Close() }()
+	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+	defer stop()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reach+"/healthz", nil)
+	if err != nil {
+		return false, err.Error()
+	}
+	req.Close = true
+	if err := req.Write(c); err != nil {
+		return false, ""
+	}
+	res, err := http.ReadResponse(bufio.NewReader(c), req)
+	if err != nil {
+		return false, fmt.Sprintf("nobody answers at the port yet: %v", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		return false, "what answers at the port is not in order: " + res.Status
+	}
+	return true, ""
+}
+
+func (s *sharing) reach() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
+
+func (s *sharing) wire(ctx context.Context) error {
+	if s.Wire == nil || s.wired {
+		return nil
+	}
+	s.wired = true
+	if err := s.Wire(ctx, s.link, s.reach()); err != nil {
+		return err
+	}
+	s.say(Event{Event: Wired})
+	return nil
+}
+
+// undo takes everything back. ctx may be done.
+func (s *sharing) undo(ctx context.Context) (err error) {
+	defer func() {
+		if s.link != nil {
+			_ = s.link.Close()
+		}
+	}()
+	if !s.wired {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	if s.link == nil {
+		if s.link, err = machine.ConnectSSH(ctx, s.SSH); err != nil {
+			return fmt.Errorf("its engine still looks for this Pulley first, and goes on without it; take that back once the machine is there: pulley disconnect --context %s: %w", s.SSH.Name, err)
+		}
+	}
+	if err := s.Unwire(ctx, s.link); err != nil {
+		return err
+	}
+	s.say(Event{Event: Unwired})
+	return nil
+}
