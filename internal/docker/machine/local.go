@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -13,8 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"bytes"
+	"time"
 )
 
 // Local is this machine. The zero value is the real one.
@@ -137,6 +137,9 @@ func (l *Local) Stat(path string) (fs.FileInfo, error) {
 	return info, l.told(path, err)
 }
 
+// afterExit is how long output is still read when the program has ended: a daemon that it started may hold the pipes open.
+const afterExit = time.Second
+
 // Run implements Machine.
 func (l *Local) Run(ctx context.Context, c Command) ([]byte, error) {
 	if l.Exec != nil {
@@ -146,6 +149,7 @@ func (l *Local) Run(ctx context.Context, c Command) ([]byte, error) {
 		return nil, &exec.Error{Name: c.Args[0], Err: exec.ErrNotFound} // nothing of the real machine
 	}
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	cmd.WaitDelay = afterExit
 	if l.Environ != nil {
 		cmd.Env = slices.Concat(l.Environ, c.Env)
 	} else {
@@ -157,8 +161,12 @@ func (l *Local) Run(ctx context.Context, c Command) ([]byte, error) {
 	err := cmd.Run()
 	var status *exec.ExitError
 	switch {
+	case err == nil, errors.Is(err, exec.ErrWaitDelay):
+		err = nil
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	case errors.Is(err, fs.ErrNotExist):
+		err = &exec.Error{Name: c.Args[0], Err: exec.ErrNotFound} // as for a name without a path
 	case errors.As(err, &status):
 		err = &ExitError{Program: c.Args[0], Status: status.ExitCode(), Stderr: stderr.String()}
 	}

@@ -53,6 +53,12 @@ func (l *Local) WriteFile(path string, data []byte, mode fs.FileMode) (made []st
 		if mode&0o222 == 0 { // somebody meant that; root could write it all the same
 			return made, &fs.PathError{Op: "write", Path: path, Err: fmt.Errorf("is read-only: %w", fs.ErrPermission)}
 		}
+		// A file that may not be written is not replaced either, though its folder would allow that.
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return made, l.told(path, err)
+		}
+		_ = f.Close()
 	case !errors.Is(err, fs.ErrNotExist):
 		return made, l.told(path, err)
 	}
@@ -68,19 +74,33 @@ func (l *Local) makeDirs(dir string) (made []string, err error) {
 		return made, err
 	}
 	mode := fs.FileMode(0o755)
-	if home := l.real(l.Facts().Home); l.Facts().Home != "" && strings.HasPrefix(dir, home+string(filepath.Separator)) {
+	if l.atHome(dir) {
 		mode = 0o700
 	}
-	if err := os.Mkdir(dir, mode); err != nil && !errors.Is(err, fs.ErrExist) {
+	switch err := os.Mkdir(dir, mode); {
+	case errors.Is(err, fs.ErrExist):
+		return made, nil // somebody else was faster
+	case err != nil:
 		return made, err
 	}
+	made = append(made, l.own(dir))
 	if err := os.Chmod(dir, mode); err != nil { // whatever the umask is: others are to read what is put there
 		return made, err
 	}
-	if err := inherit(dir); err != nil {
-		return made, err
+	return made, inherit(dir)
+}
+
+// atHome says whether a real path lies below the person's home.
+func (l *Local) atHome(dir string) bool {
+	home := l.Facts().Home
+	if home == "" || filepath.Dir(home) == home { // none, or the root
+		return false
 	}
-	return append(made, l.own(dir)), nil
+	home = l.real(home)
+	if real, err := filepath.EvalSymlinks(home); err == nil && l.Dir == "" {
+		home = real
+	}
+	return strings.HasPrefix(dir, home+string(filepath.Separator))
 }
 
 // replace writes a file beside its place and moves it there. old may be nil.
