@@ -153,7 +153,10 @@ func (db *database) change(d diff) []step {
 	var steps []step
 	for _, c := range d.add {
 		args := db.args("-A", "-n", c.name, "-t", "C,,", "-a", "-f", "/dev/null")
-		steps = append(steps, step{text: commandLine(args) + " <" + c.name, do: func(ctx context.Context) error {
+		steps = append(steps, step{text: commandLine(args), do: func(ctx context.Context) error {
+			if out, err := db.w.run(ctx, nil, db.args("-L", "-n", c.name, "-a")...); err == nil && len(out) > 0 {
+				return fmt.Errorf("%s is another certificate there; delete it in the browser's settings", c.name)
+			}
 			_, err := db.w.run(ctx, c.pem(), args...)
 			if err != nil { // with a password it is in by now, and not trusted
 				_, _ = db.w.run(ctx, nil, db.args("-D", "-n", c.name, "-f", "/dev/null")...)
