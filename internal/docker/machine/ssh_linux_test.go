@@ -118,9 +118,17 @@ func TestSSHRuns(t *testing.T) {
 	if _, err = s.Run(within(t), Command{Args: []string{"no-such-program"}}); !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("a program that is not there is %v", err)
 	}
+	// A daemon keeps what it was started with open.
+	out, err = s.Run(within(t), Command{Args: []string{"sh", "-c", "sleep 100 & echo $!"}})
+	if err != nil {
+		t.Errorf("a program that leaves a daemon: %v", err)
+	}
+	if _, err := s.Run(within(t), Command{Args: []string{"kill", strings.TrimSpace(string(out))}}); err != nil {
+		t.Error(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	if _, err := s.Run(ctx, Command{Args: []string{"sleep", "600"}}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := s.Run(ctx, Command{Args: []string{"sleep", "20"}}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a program that is cut off is %v", err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 )
 
 // A person's shell may print something before it runs a command (bash reads .bashrc for sshd): what counts comes after
@@ -20,7 +22,25 @@ const (
 		`printf '\001pulley\001'` + "\n"
 )
 
-var ended = regexp.MustCompile("\001([0-9]+)\001\\s*$")
+var ended = regexp.MustCompile("\001([0-9]+)\001")
+
+// watched keeps what a script writes to stderr, and calls once when it says that it has ended.
+type watched struct {
+	buf   bytes.Buffer
+	once  sync.Once
+	ended func()
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	n, err := w.buf.Write(p)
+	if ended.Match(w.buf.Bytes()) {
+		w.once.Do(w.ended)
+	}
+	return n, err
+}
+
+// afterEnd is how long output is still read when a script has ended.
+const afterEnd = time.Second
 
 // result is how a script of ours ended there.
 type result struct {
@@ -35,24 +55,28 @@ func (s *SSH) shell(ctx context.Context, root bool, script string, stdin []byte)
 	if root {
 		body = "sudo -n env LC_ALL=C \"PATH=$PATH\" /bin/sh -c " + quote(script)
 	}
-	cmd := s.ssh(ctx, wrap(start+body+"\nstatus=$?\n"+`printf '\001%d\001' $status >&2`))
+	life, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cmd := s.ssh(life, wrap(start+body+"\nstatus=$?\n"+`printf '\001%d\001' $status >&2`))
 	cmd.Stdin = bytes.NewReader(stdin)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	var stdout bytes.Buffer
+	// sshd waits for whoever has the program's output open: a daemon that it has started may for ever.
+	stderr := &watched{ended: func() { time.AfterFunc(afterEnd, cancel) }}
+	cmd.Stdout, cmd.Stderr = &stdout, stderr
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		return result{}, fmt.Errorf("%s: %w", s.facts.Name, context.Cause(ctx))
 	}
-	m := ended.FindStringSubmatchIndex(stderr.String())
+	said := stderr.buf.String()
+	m := ended.FindStringSubmatchIndex(said)
 	_, out, began := bytes.Cut(stdout.Bytes(), []byte(begin))
 	if m == nil || !began {
 		var status *exec.ExitError
 		if err != nil && !errors.As(err, &status) {
 			return result{}, fmt.Errorf("%s: ssh: %w", s.facts.Name, err)
 		}
-		return result{}, s.explain(stderr.String())
+		return result{}, s.explain(said)
 	}
-	said := stderr.String()
 	status, _ := strconv.Atoi(said[m[2]:m[3]])
 	return result{stdout: out, stderr: said[:m[0]], status: status}, nil
 }
