@@ -38,7 +38,13 @@ type trip struct {
 
 func newTrip(t *testing.T) *trip {
 	t.Helper()
-	p := &trip{t: t, binary: buildPulley(t), origin: &hubtest.Hub{Also: []string{"127.0.0.2", "127.0.0.3"}}, repository: "library/trip", seed: 7}
+	return newTripAt(t, nil)
+}
+
+// newTripAt is one whose origin has a clock of its own.
+func newTripAt(t *testing.T, now func() time.Time) *trip {
+	t.Helper()
+	p := &trip{t: t, binary: buildPulley(t), origin: &hubtest.Hub{Also: []string{"127.0.0.2", "127.0.0.3"}, Now: now}, repository: "library/trip", seed: 7}
 	p.mirrors = []*hubtest.Hub{
 		{Of: p.origin, Style: hubtest.StyleHost, Auth: hubtest.Open}, {Of: p.origin, Style: hubtest.StyleHost, Auth: hubtest.Open},
 	}

@@ -21,6 +21,9 @@ func (x *exam) some(n *notes, v *visit) {
 			n.ok("address", "%s: %s over IPv4; this network has no IPv6", v.host, answered(v))
 			return
 		}
+		if !x.once("address.ipv6") {
+			return
+		}
 		n.add(Finding{
 			ID: "address.ipv6", Level: Warning, What: "IPv6 is broken: " + v.host + " answers over IPv4 alone",
 			Why: "This machine believes it has IPv6, and connections over it fail (" + v.broken() + "). Pulley uses IPv4 after a moment; engines without it wait longer.",
@@ -34,6 +37,9 @@ func (x *exam) some(n *notes, v *visit) {
 			What: fmt.Sprintf("%s answers from %s, an address it does not own (DNS poisoned)", v.host, at.Addr()),
 			Why:  "There is a certificate for " + ownerOf(leafOf(k.Err)) + ". Others of its addresses are right, and Pulley uses those.",
 		})
+		return
+	}
+	if !x.once("address.some " + v.broken()) {
 		return
 	}
 	n.add(Finding{
@@ -110,6 +116,8 @@ func (v *visit) onlySix() bool {
 func (x *exam) dead(ctx context.Context, n *notes, v *visit) {
 	f := Finding{Level: Problem, Why: strings.TrimSpace(v.compared())}
 	switch {
+	case x.bypassed(ctx, n, v):
+		return
 	case v.all(unreachable):
 		f.ID, f.What = "address.offline", "this machine has no way to "+v.host+": it is offline, or a VPN is down"
 		f.Why = "The system says so of each address (" + v.broken() + "). What is cached still pulls."
@@ -125,9 +133,6 @@ func (x *exam) dead(ctx context.Context, n *notes, v *visit) {
 		f.ID, f.What = "address.refused", v.host+" refuses connections"
 		f.Why = "Each address does (" + v.broken() + "). The registry is down, its port is another, or a firewall answers in its stead. " + f.Why
 		f.Fix = x.helpful()
-	}
-	if x.bypassed(ctx, n, v, f) {
-		return
 	}
 	f.Why = strings.TrimSpace(f.Why)
 	n.blame(f)

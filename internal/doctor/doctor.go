@@ -102,6 +102,13 @@ func (d Duration) MarshalText() ([]byte, error) {
 	return []byte(time.Duration(d).Round(time.Millisecond).String()), nil
 }
 
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	*d = Duration(v)
+	return err
+}
+
 // Took is how long a step took.
 type Took struct {
 	Step string   `json:"step"`
@@ -144,7 +151,7 @@ var steps = []step{
 	{name: "proxies", run: (*exam).proxies, after: []string{"daemon"}, needs: []string{"settings"}},
 	{name: "loops", run: (*exam).loops, after: []string{"daemon"}, needs: []string{"settings"}},
 	{name: "route", run: (*exam).route, after: []string{"daemon"}, needs: []string{"settings"}},
-	{name: "way", run: (*exam).way, after: []string{"proxies", "loops"}, needs: []string{"settings", "route"}},
+	{name: "way", run: (*exam).way, after: []string{"proxies"}, needs: []string{"settings", "route", "loops"}},
 	{name: "registry", run: (*exam).ping, needs: []string{"way"}},
 	{name: "token service", run: (*exam).token, needs: []string{"registry"}},
 	{name: "manifest", run: (*exam).manifest, needs: []string{"token service"}},

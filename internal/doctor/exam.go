@@ -28,6 +28,7 @@ type exam struct {
 
 	mu     sync.Mutex
 	report *Report
+	told   map[string]bool // what was said of one host and holds for others
 
 	cfg    *config.Config // nil: it cannot be read
 	cfgErr error
@@ -169,6 +170,20 @@ func withPort(host, scheme string) string {
 		port = "80"
 	}
 	return net.JoinHostPort(strings.Trim(host, "[]"), port)
+}
+
+// once reports whether this was not said yet.
+func (x *exam) once(text string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.told[text] {
+		return false
+	}
+	if x.told == nil {
+		x.told = map[string]bool{}
+	}
+	x.told[text] = true
+	return true
 }
 
 // get sends a request by the daemon's ways. The caller closes the body.

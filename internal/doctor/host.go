@@ -174,7 +174,9 @@ func (x *exam) judge(ctx context.Context, n *notes, v *visit) bool {
 	before := len(n.out.findings)
 	switch {
 	case v.err != nil || len(v.addrs) == 0:
-		x.unresolved(n, v)
+		if !x.bypassed(ctx, n, v) {
+			x.unresolved(n, v)
+		}
 	case x.bogus(v):
 		x.lied(n, v)
 	case v.count(fine) > 0:

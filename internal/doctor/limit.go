@@ -81,7 +81,7 @@ func (x *exam) limits(_ context.Context, n *notes) {
 		if x.done["manifest"].broken == "" {
 			n.ok("limit", "%s tells of no pull limit", x.reg.Name)
 		}
-	case l.Remaining*10 <= l.Limit && l.Remaining < 20:
+	case l.Remaining <= min(max(l.Limit/10, 5), 20):
 		n.add(Finding{
 			ID: "limit.low", Level: Warning, What: fmt.Sprintf("%d of %d pulls are left at %s%s for %s", l.Remaining, l.Limit, x.reg.Name, per(l.Window), x.who()),
 			Why: "At 0 only what is cached pulls. A login raises the limit, and a mirror goes round it.", Fix: "docker login",

@@ -237,7 +237,7 @@ func (x *exam) pinned(host string) bool {
 }
 
 // bypassed: directly it does not work, and by the proxy that NO_PROXY or the system's exceptions keep it from it would.
-func (x *exam) bypassed(ctx context.Context, n *notes, v *visit, f Finding) bool {
+func (x *exam) bypassed(ctx context.Context, n *notes, v *visit) bool {
 	ambient, has := x.egress.Ambient(v.scheme)
 	if !has || v.pinned || x.egress.PointsAtUs(ambient.Proxy) || ambient.Scheme != "http" {
 		return false
@@ -253,7 +253,7 @@ func (x *exam) bypassed(ctx context.Context, n *notes, v *visit, f Finding) bool
 	n.blame(Finding{
 		ID: "proxy.bypassed", Level: Problem, Fix: "unset NO_PROXY no_proxy",
 		What: fmt.Sprintf("%s keeps %s from %s, and directly it is not reached", exceptor(ambient), v.host, ambient.Way),
-		Why:  f.What + "; the proxy gets there. Take that exception out, and start the daemon anew.",
+		Why:  "The proxy gets there. Take that exception out, and start the daemon anew.",
 	})
 	return true
 }

@@ -58,6 +58,10 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("address %d is %s, want %s and the port of %s", i, addrs[i], ip, d.Addr())
 		}
 	}
+	isDated := func(err error) bool {
+		var invalid x509.CertificateInvalidError
+		return errors.As(err, &invalid) && invalid.Reason == x509.Expired
+	}
 	isName := func(err error) bool { return errors.As(err, new(x509.HostnameError)) }
 	for name, one := range map[string]struct {
 		fault hubtest.Faults
@@ -69,6 +73,9 @@ func TestAddresses(t *testing.T) {
 		"request":   {hubtest.Faults{Reset: true}, wasReset, 1},
 		"poisoned":  {hubtest.Faults{WrongName: true}, isName, 0},
 		"stranger":  {hubtest.Faults{WrongCert: true}, isName, 0},
+		"company":   {hubtest.Faults{UnknownCA: true}, func(err error) bool { return errors.As(err, new(x509.UnknownAuthorityError)) }, 0},
+		"expired":   {hubtest.Faults{Expired: true}, isDated, 0},
+		"not yet":   {hubtest.Faults{NotYet: true}, isDated, 0},
 		"body":      {hubtest.Faults{Cut: hubtest.At(0)}, func(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }, 1},
 	} {
 		for _, bad := range []string{"127.0.0.2", addrs[1]} {

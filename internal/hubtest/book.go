@@ -24,7 +24,7 @@ func (f *Faults) acts(s stage, kind Kind) bool {
 	case atAccept:
 		return f.Host == "" && (f.Refuse || f.Silent)
 	case atHello:
-		return f.ResetHandshake || f.WrongCert || f.WrongName || f.Host != "" && (f.Refuse || f.Silent)
+		return f.ResetHandshake || f.WrongCert || f.WrongName || f.UnknownCA || f.Expired || f.NotYet || f.Host != "" && (f.Refuse || f.Silent)
 	case atRequest:
 		return f.Latency > 0 || f.Reset || f.Status > 0
 	case atByte:
@@ -187,6 +187,9 @@ func (f *effects) merge(r *rule, s stage, kind Kind) {
 		f.Silent = f.Silent || r.Silent
 		f.WrongCert = f.WrongCert || r.WrongCert
 		f.WrongName = f.WrongName || r.WrongName
+		f.UnknownCA = f.UnknownCA || r.UnknownCA
+		f.Expired = f.Expired || r.Expired
+		f.NotYet = f.NotYet || r.NotYet
 	case atRequest:
 		first(&f.Latency, r.Latency)
 		f.Reset = f.Reset || r.Reset

@@ -41,11 +41,19 @@ func newAuthority(name string) (*authority, error) {
 
 // leaf mints one ECDSA certificate for all names (host names and IP literals).
 func (a *authority) leaf(names []string) (*tls.Certificate, error) {
+	return a.leafFor(names, time.Time{}, time.Time{})
+}
+
+// leafFor is a leaf for a time of its own, unless that is zero.
+func (a *authority) leafFor(names []string, from, to time.Time) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 	tmpl := certificate(names[0])
+	if !from.IsZero() {
+		tmpl.NotBefore, tmpl.NotAfter = from, to
+	}
 	tmpl.KeyUsage = x509.KeyUsageDigitalSignature
 	tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	for _, name := range names {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // conn is an accepted connection. It embeds *net.TCPConn so that the plain path keeps ReadFrom, hence sendfile.
@@ -178,6 +179,12 @@ func (h *Hub) tlsConfig() *tls.Config {
 			return h.strangerCert()
 		case f.WrongName:
 			return h.misnamedCert()
+		case f.UnknownCA:
+			return h.interceptedCert()
+		case f.Expired:
+			return h.datedCert(-24*time.Hour, -24*time.Hour)
+		case f.NotYet:
+			return h.datedCert(30*24*time.Hour, 90*24*time.Hour)
 		}
 		return h.leaf, nil
 	}
@@ -209,4 +216,26 @@ func (h *Hub) misnamedCert() (*tls.Certificate, error) {
 	var err error
 	h.misnamed, err = h.ca.leaf([]string{"somebody-else.example"})
 	return h.misnamed, err
+}
+
+// interceptedCert is what a company's proxy shows that opens TLS: the right names by its own authority.
+func (h *Hub) interceptedCert() (*tls.Certificate, error) {
+	ca, err := newAuthority("Example Corp Root CA")
+	if err != nil {
+		return nil, err
+	}
+	return ca.leaf(h.certified())
+}
+
+// datedCert is the right one for another time, told by its distance from now.
+func (h *Hub) datedCert(from, to time.Duration) (*tls.Certificate, error) {
+	now := time.Now()
+	begins := now.Add(from)
+	if from <= 0 {
+		begins = now.Add(from - 90*24*time.Hour)
+	}
+	h.mu.Lock()
+	ca := h.ca
+	h.mu.Unlock()
+	return ca.leafFor(h.certified(), begins, now.Add(to))
 }

@@ -68,6 +68,9 @@ type Faults struct {
 	Silent         bool // accept, and never answer
 	WrongCert      bool // the certificate of a stranger: another authority, another name
 	WrongName      bool // the same authority's for another name, as where a resolver lies
+	UnknownCA      bool // the right names, by an authority nobody knows, as where a company opens TLS
+	Expired        bool // the right certificate, ended yesterday
+	NotYet         bool // the right certificate, from a month ahead on for another two
 }
 
 // PullLimit is Docker Hub's answer to a manifest GET of somebody whose pulls are spent, as [Hub.RateLimit] gives it by

@@ -180,7 +180,7 @@ func (h *Hub) Start() (err error) {
 	if h.ca, err = h.authority(); err != nil {
 		return fmt.Errorf("hub: certificate authority: %w", err)
 	}
-	if h.leaf, err = h.ca.leaf(slices.Concat(h.Hosts(), []string{"localhost", "127.0.0.1", "::1"}, h.Also)); err != nil {
+	if h.leaf, err = h.ca.leaf(h.certified()); err != nil {
 		return fmt.Errorf("hub: certificate: %w", err)
 	}
 	if err = os.WriteFile(filepath.Join(h.dir, "roots.pem"), h.ca.pem, 0o644); err != nil {
@@ -192,6 +192,11 @@ func (h *Hub) Start() (err error) {
 	h.serve()
 	h.started = true
 	return nil
+}
+
+// certified is what the hub's certificate is for.
+func (h *Hub) certified() []string {
+	return slices.Concat(h.Hosts(), []string{"localhost", "127.0.0.1", "::1"}, h.Also)
 }
 
 // authority is a new one, or that of the hub this is a mirror of.
