@@ -339,6 +339,18 @@ func (c *Cache) Delete(d digest.Digest) error {
 		return err
 	}
 	defer c.settle(k)()
+	c.forgetPartial(k)
+	if err := c.discard(c.blobPath(k)); err != nil {
+		return diskFault("delete "+k.hex(), err)
+	}
+	c.forgetBlob(k)
+	return nil
+}
+
+// forgetPartial removes what there is of a download at rest. Needs settle.
+func (c *Cache) forgetPartial(k key) {
+	c.place.RLock()
+	defer c.place.RUnlock()
 	c.mu.Lock()
 	p, rests := c.partials[k]
 	delete(c.partials, k)
@@ -347,11 +359,6 @@ func (c *Cache) Delete(d digest.Digest) error {
 		c.partialSize.Add(-p.size)
 		c.removePartial(k)
 	}
-	if err := c.discard(c.blobPath(k)); err != nil {
-		return diskFault("delete "+k.hex(), err)
-	}
-	c.forgetBlob(k)
-	return nil
 }
 
 // readAll reads a stored blob of at most limit bytes, without counting that as

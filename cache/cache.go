@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -34,6 +35,9 @@ type Options struct {
 	Now     func() time.Time                // nil: time.Now
 	Log     *slog.Logger                    // nil: silent
 	Free    func(dir string) (int64, error) // bytes free on dir's disk; nil: the system's answer
+	// Lock is the directory's lock, from the Detach of the cache that has it until
+	// now; it is the new cache's then, also if Open fails. nil: Open takes it.
+	Lock *os.File
 
 	disk  disk   // nil: the system's
 	floor int64  // 0: spareFloor
@@ -50,7 +54,8 @@ type Cache struct {
 	disk  *noticing
 	boot  [16]byte
 	quick bool
-	lock  *os.File // nil if readOnly
+	lock  *os.File // nil if readOnly, and while detached
+	name  string   // of this Cache among all that ever had the directory
 
 	readOnly error // why nothing can be changed since Open; nil: it can
 
@@ -64,16 +69,26 @@ type Cache struct {
 	temp        atomic.Int64
 	counts      counters
 
-	wg   sync.WaitGroup
-	stop chan struct{}
-	kick chan struct{} // something derived is to be written
-	full chan struct{} // over max_size
+	wg      sync.WaitGroup
+	keepers sync.WaitGroup // what stop ends
+	stop    chan struct{}  // guarded by mu: of this stretch between Open or Attach and Detach or Close
+	kick    chan struct{}  // something derived is to be written
+	full    chan struct{}  // over max_size
 
 	floor  int64
 	spared time.Time // when room was last made for the disk's sake; keep's own
 
 	evicting sync.Mutex
 	flushing sync.Mutex
+	detached *detached   // guarded by flushing and mu; nil: it is not
+	leftover atomic.Bool // somebody who detached is still at it
+	merged   bool        // somebody who detached had not ended in order
+
+	// Where downloads and files on their way into their place are. Whoever uses
+	// the path of a download holds place; the lock of its digest is taken before.
+	place     sync.RWMutex
+	downloads string
+	temps     atomic.Pointer[string]
 
 	mu       sync.Mutex // may be held while taking a Fill's, never the reverse
 	closed   bool
@@ -95,8 +110,9 @@ type counters struct {
 func Open(o Options) (*Cache, error) {
 	c := &Cache{
 		dir: o.Dir, now: o.Now, log: o.Log, free: o.Free, disk: &noticing{inner: o.disk}, floor: o.floor, quick: o.quick,
+		name: strconv.FormatUint(rand.Uint64(), 36),
 		boot: bootMark(cmp.Or(o.boot, bootID())),
-		stop: make(chan struct{}), kick: make(chan struct{}, 1), full: make(chan struct{}, 1),
+		kick: make(chan struct{}, 1), full: make(chan struct{}, 1),
 		fills: make(map[key]*Fill), partials: make(map[key]partial),
 		open: make(map[key]int), settling: make(map[key]*settling),
 	}
@@ -116,7 +132,9 @@ func Open(o Options) (*Cache, error) {
 		c.floor = spareFloor
 	}
 	c.maxSize.Store(o.MaxSize)
+	c.lock = o.Lock
 	if err := c.prepare(); err != nil {
+		c.unlock()
 		var held *HeldError
 		if errors.As(err, &held) {
 			return nil, err
@@ -127,7 +145,6 @@ func Open(o Options) (*Cache, error) {
 		}
 		return nil, fmt.Errorf("cache: %s: cannot be used: %w; make it writable, or set another cache.dir", o.Dir, err)
 	}
-	c.wg.Go(c.keep)
 	c.soon()
 	return c, nil
 }
@@ -139,12 +156,14 @@ func (c *Cache) prepare() (err error) {
 	if c.dir, err = filepath.Abs(c.dir); err != nil {
 		return err
 	}
+	c.settleIn()
+	given := c.lock != nil
 	if err = c.takeOver(); err == nil {
 		err = c.loadPartials()
 	}
 	if err != nil {
 		c.unlock()
-		if held := (*HeldError)(nil); errors.As(err, &held) || !c.freeze(err) {
+		if held := (*HeldError)(nil); errors.As(err, &held) || given || !c.freeze(err) {
 			return err
 		}
 		c.log.Warn("cache: cannot be written, and is only read; make it writable and start again", "dir", c.dir, "err", err)
@@ -152,9 +171,27 @@ func (c *Cache) prepare() (err error) {
 	s, fresh := openStore(filepath.Join(c.dir, "cache.db"), c.readOnly != nil, c.quick, c.log)
 	c.store = s
 	c.index.dirty.Store(true)
-	c.startRebuild(fresh)
+	c.work(fresh || c.merged)
 	c.dropFinished()
 	return nil
+}
+
+// work begins what goes on beside all else, until c.stop is closed. blobs: which
+// of them there are is in question.
+func (c *Cache) work(blobs bool) {
+	stop := make(chan struct{})
+	c.mu.Lock()
+	c.stop = stop
+	c.mu.Unlock()
+	c.startRebuild(blobs, stop)
+	c.keepers.Go(func() { c.keep(stop) })
+}
+
+// stopping is closed when what goes on beside all else has to end.
+func (c *Cache) stopping() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stop
 }
 
 // writeLayout makes the directory an OCI image layout.
@@ -174,7 +211,7 @@ func (c *Cache) writeLayout() error {
 
 // keep writes derived things some time after they changed, evicts when there is
 // too much and looks at the disk now and then.
-func (c *Cache) keep() {
+func (c *Cache) keep(stop <-chan struct{}) {
 	var due <-chan time.Time // nil: nothing to write
 	said := ""               // why the last flush failed
 	timer := time.NewTimer(flushDelay)
@@ -187,13 +224,16 @@ func (c *Cache) keep() {
 			kick = nil
 		}
 		select {
-		case <-c.stop:
+		case <-stop:
 			return
 		case <-c.full:
 			c.shrink(func(int64) bool { return c.fits() })
 			disk.Reset(c.spare())
 		case <-disk.C:
 			disk.Reset(c.spare())
+			if c.leftover.Load() {
+				c.takeUp(false)
+			}
 		case <-kick:
 			timer.Reset(flushDelay)
 			due = timer.C
@@ -299,20 +339,28 @@ func (c *Cache) Close() error {
 	for _, f := range c.fills {
 		running = append(running, f)
 	}
+	if c.detached == nil {
+		close(c.stop)
+	}
 	c.mu.Unlock()
-	close(c.stop)
 	for _, f := range running {
 		f.Fail(ErrClosed)
 		<-f.done
 	}
+	c.keepers.Wait()
 	c.wg.Wait()
+	if c.isDetached() {
+		c.leave()
+		return nil
+	}
 	err := c.Flush()
 	if errors.Is(err, errVanished) { // nothing there that could lag behind
 		err = nil
 	}
 	c.flushing.Lock()
 	defer c.flushing.Unlock()
-	err = errors.Join(err, c.store.close(!c.rebuilding.cut.Load() && !c.disk.hasFailed()))
+	clean := !c.rebuilding.cut.Load() && !c.disk.hasFailed() && !c.leftover.Load()
+	err = errors.Join(err, c.store.close(clean))
 	c.unlock()
 	return err
 }
@@ -370,6 +418,8 @@ func (c *Cache) Stat() Stats {
 
 func (c *Cache) blobPath(k key) string { return filepath.Join(c.dir, "blobs", "sha256", k.hex()) }
 
+// tempPath is a name that nobody else uses: not the cache either that this one has
+// the directory from, or that has it after this one.
 func (c *Cache) tempPath() string {
-	return filepath.Join(c.dir, "tmp", strconv.FormatInt(c.temp.Add(1), 36))
+	return filepath.Join(*c.temps.Load(), c.name+"-"+strconv.FormatInt(c.temp.Add(1), 36))
 }

@@ -104,19 +104,25 @@ func (c *Cache) moveIn(f *Fill) error {
 		if err := f.w.Close(); err != nil {
 			return err
 		}
-		blob := c.blobPath(f.key)
-		err := c.disk.rename(c.partialPath(f.key), blob)
-		if err != nil && c.makeDir(filepath.Dir(blob)) == nil {
-			err = c.disk.rename(c.partialPath(f.key), blob)
-		}
-		if err != nil {
+		if err := c.renameBlob(f.key); err != nil {
 			return err
 		}
-		return c.disk.syncDir(filepath.Dir(blob))
+		return c.disk.syncDir(filepath.Dir(c.blobPath(f.key)))
 	}()
 	if err == nil {
 		err = c.adoptFile(f.key, f.r, sharesOf(f.Provenance()))
 	}
 	c.dropPartial(f) // the journal; the file too if it was not moved
+	return err
+}
+
+func (c *Cache) renameBlob(k key) error {
+	c.place.RLock()
+	defer c.place.RUnlock()
+	blob := c.blobPath(k)
+	err := c.disk.rename(c.partialPath(k), blob)
+	if err != nil && c.makeDir(filepath.Dir(blob)) == nil {
+		err = c.disk.rename(c.partialPath(k), blob)
+	}
 	return err
 }

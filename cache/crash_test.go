@@ -105,6 +105,8 @@ func copyDir(t testing.TB, from string) string {
 	}
 	journals := map[string]journal{}
 	names, _ := filepath.Glob(filepath.Join(from, "partial", "sha256", "*.journal"))
+	handed, _ := filepath.Glob(filepath.Join(from, "partial", "handed", "*", "*.journal"))
+	names = append(names, handed...)
 	for _, name := range names {
 		f, err := os.Open(name)
 		if err != nil {

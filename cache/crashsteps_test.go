@@ -202,6 +202,10 @@ func crashAt(t *testing.T, n int, kind string, work func(*ledger, *cache.Cache, 
 	defer func() { _ = c.Close() }()
 	l.check(t, c)
 	work(l, c, clk)
+	_ = c.Close() // it may have given the directory to another one
+	if c, err = cache.Open(cache.Options{Now: clk.now}.WithDisk(well).In(dir).Quick()); err != nil {
+		t.Fatal(err)
+	}
 	l.check(t, c)
 	l.clear(t, c)
 }

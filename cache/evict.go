@@ -282,6 +282,10 @@ func (c *Cache) evictPartial(k key) bool {
 		return false
 	}
 	defer release()
+	if !c.place.TryRLock() { // being detached, or our caller has it
+		return false
+	}
+	defer c.place.RUnlock()
 	c.mu.Lock()
 	p, rests := c.partials[k]
 	delete(c.partials, k)

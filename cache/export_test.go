@@ -140,6 +140,11 @@ func (o Options) WithBoot(id string) Options {
 	return o
 }
 
+// Next opens the cache that has the directory after this one.
+func (c *Cache) Next(lock *os.File) (*Cache, error) {
+	return Open(Options{Dir: c.dir, MaxSize: c.maxSize.Load(), Now: c.now, Log: c.log, Free: c.free, Lock: lock, disk: c.disk.inner, floor: c.floor, quick: c.quick})
+}
+
 // In puts the cache into dir.
 func (o Options) In(dir string) Options {
 	o.Dir = dir

@@ -144,6 +144,9 @@ func wantClean(t testing.TB, c *cache.Cache) {
 	if err != nil || len(entries) > 0 {
 		t.Fatalf("tmp: %v %v", entries, err)
 	}
+	if _, err := os.Stat(filepath.Join(c.Dir(), "partial", "handed")); err == nil {
+		t.Fatal("a folder of one that is gone")
+	}
 }
 
 // follow downloads body by drive while somebody reads it, who gets right bytes,

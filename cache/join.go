@@ -62,16 +62,30 @@ func (c *Cache) begin(k key, d digest.Digest) (*Fill, error) {
 	if err := c.storedNow(k); err != nil {
 		return nil, err
 	}
-	p, w, j, err := c.openPartial(k)
+	f, err := c.openFill(k, d)
 	if err != nil && isNoSpace(err) && c.makeRoom(1) {
-		p, w, j, err = c.openPartial(k)
+		f, err = c.openFill(k, d)
 	}
 	if err != nil {
 		return nil, diskFault("begin "+k.hex(), err)
 	}
+	f.mu.Lock()
+	f.startCatchUp()
+	f.mu.Unlock()
+	return f, nil
+}
+
+// openFill opens the download of k and enters it among those in flight.
+func (c *Cache) openFill(k key, d digest.Digest) (*Fill, error) {
+	c.place.RLock()
+	defer c.place.RUnlock()
+	p, w, j, err := c.openPartial(k)
+	if err != nil {
+		return nil, err
+	}
 	r, err := openShared(c.partialPath(k), os.O_RDONLY, 0)
 	if err != nil {
-		return nil, errors.Join(diskFault("begin "+k.hex(), err), w.Close(), j.close())
+		return nil, errors.Join(err, w.Close(), j.close())
 	}
 	f := newFill(c, k, d, p, w, r, j)
 	c.mu.Lock()
@@ -88,9 +102,6 @@ func (c *Cache) begin(k key, d digest.Digest) (*Fill, error) {
 		_ = r.Close()
 		return nil, ErrClosed
 	}
-	f.mu.Lock()
-	f.startCatchUp()
-	f.mu.Unlock()
 	return f, nil
 }
 

@@ -29,11 +29,29 @@ func lockDir(dir string) (*os.File, error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
-	// A full disk must not keep the cache from opening: the number is a courtesy.
+	sign(f)
+	return f, nil
+}
+
+// sign says whose the lock is. A full disk must not keep the cache from opening:
+// the number is a courtesy.
+func sign(f *os.File) {
 	if f.Truncate(0) == nil {
 		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
-	return f, nil
+}
+
+// errOtherLock is for a lock that is not of this directory.
+var errOtherLock = errors.New("the lock is another directory's")
+
+// takeLock makes the lock ours that we were given.
+func (c *Cache) takeLock() error {
+	if !sameFile(c.lock, filepath.Join(c.dir, "lock")) {
+		c.unlock()
+		return errOtherLock
+	}
+	sign(c.lock)
+	return nil
 }
 
 // holder reads who has the lock. One that has just taken it may not have written its number yet, hence a few looks.

@@ -14,20 +14,21 @@ type partial struct {
 	used time.Time // when it was last driven
 }
 
-func (c *Cache) partialPath(k key) string { return filepath.Join(c.dir, "partial", "sha256", k.hex()) }
+// partialPath needs place.
+func (c *Cache) partialPath(k key) string { return filepath.Join(c.downloads, k.hex()) }
 func (c *Cache) journalPath(k key) string { return c.partialPath(k) + ".journal" }
 
 // loadPartials finds the downloads of earlier runs. A file without a journal
 // that fits, and a journal without a file, are removed: they must not stand in
 // the way of the next download.
 func (c *Cache) loadPartials() error {
-	dir := filepath.Join(c.dir, "partial", "sha256")
+	dir := c.downloads
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		name := strings.TrimSuffix(e.Name(), ".journal")
+		name := trimJournal(e.Name())
 		k, ok := parseHex(name)
 		if !ok {
 			_ = os.RemoveAll(filepath.Join(dir, e.Name()))
@@ -39,17 +40,28 @@ func (c *Cache) loadPartials() error {
 			}
 			continue
 		}
+		c.mu.Lock()
+		_, rests := c.partials[k]
+		known := rests || c.fills[k] != nil
+		c.mu.Unlock()
+		if known { // since before we let go of the directory
+			continue
+		}
 		p, ok := c.readPartial(k)
 		fi, err := e.Info()
 		if !ok || err != nil || p.have.total == 0 {
 			c.removePartial(k)
 			continue
 		}
+		c.mu.Lock()
 		c.partials[k] = partial{size: p.have.total, used: fi.ModTime()}
+		c.mu.Unlock()
 		c.partialSize.Add(p.have.total)
 	}
 	return nil
 }
+
+func trimJournal(name string) string { return strings.TrimSuffix(name, ".journal") }
 
 // dropFinished removes downloads at rest of blobs that are stored meanwhile.
 func (c *Cache) dropFinished() {
@@ -64,12 +76,15 @@ func (c *Cache) dropFinished() {
 
 // readPartial reads what there is of k: the journal's word, as far as the file
 // is long enough for it.
-func (c *Cache) readPartial(k key) (progress, bool) {
-	p, ok := readJournal(c.journalPath(k), k, c.boot)
+func (c *Cache) readPartial(k key) (progress, bool) { return c.readPartialIn(c.downloads, k) }
+
+func (c *Cache) readPartialIn(dir string, k key) (progress, bool) {
+	file := filepath.Join(dir, k.hex())
+	p, ok := readJournal(file+".journal", k, c.boot)
 	if !ok {
 		return p, false
 	}
-	fi, err := os.Stat(c.partialPath(k))
+	fi, err := os.Stat(file)
 	if err != nil || !fi.Mode().IsRegular() {
 		return p, false
 	}
@@ -145,6 +160,8 @@ func (c *Cache) keepPartial(f *Fill) {
 	total, grown := f.have.total, f.have.total-f.counted
 	f.counted = total
 	f.mu.Unlock()
+	c.place.RLock()
+	defer c.place.RUnlock()
 	c.mu.Lock()
 	c.partials[f.key] = partial{size: total, used: c.now()}
 	c.mu.Unlock()
@@ -158,6 +175,8 @@ func (c *Cache) keepPartial(f *Fill) {
 // dropPartial removes what a fill has.
 func (c *Cache) dropPartial(f *Fill) {
 	f.closeFiles()
+	c.place.RLock()
+	defer c.place.RUnlock()
 	c.removePartial(f.key)
 	c.partialSize.Add(-f.counted)
 }

@@ -259,7 +259,10 @@ func (r *Reader) openOwn() bool {
 		return false
 	}
 	c := r.f.c
-	for _, name := range []string{c.partialPath(r.f.key), c.blobPath(r.f.key)} {
+	c.place.RLock()
+	download := c.partialPath(r.f.key)
+	c.place.RUnlock()
+	for _, name := range []string{download, c.blobPath(r.f.key)} {
 		f, err := openShared(name, os.O_RDONLY, 0)
 		if err != nil {
 			continue

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,17 +23,25 @@ func (c *Cache) takeOver() (err error) {
 	if err := c.disk.mkdir(c.dir); err != nil {
 		return err
 	}
-	if c.lock, err = c.disk.inner.lock(c.dir); err != nil {
+	given := c.lock != nil
+	if given {
+		err = c.takeLock()
+	} else {
+		c.lock, err = c.disk.inner.lock(c.dir)
+	}
+	if err != nil {
 		return err
 	}
-	if err = c.makeFolders(); err != nil {
+	if err = c.makeFolders(given); err != nil {
 		c.unlock()
 	}
 	return err
 }
 
-func (c *Cache) makeFolders() error {
-	c.emptyTemp()
+func (c *Cache) makeFolders(given bool) error {
+	if !given { // else the one who gave it may be at work there
+		c.emptyTemp()
+	}
 	for _, d := range []string{"blobs/sha256", "refs", "partial/sha256", "tmp"} {
 		dir := filepath.Join(c.dir, filepath.FromSlash(d))
 		if err := c.makeDir(dir); err != nil {
@@ -49,15 +58,22 @@ func (c *Cache) makeFolders() error {
 	if err := c.writeLayout(); err != nil && !isNoSpace(err) {
 		return err
 	}
+	c.mergeHanded()
+	if given {
+		c.leftover.Store(true)
+	}
 	return nil
 }
 
-// emptyTemp clears up tmp. What lies there belongs to nobody: the lock is ours.
+// emptyTemp clears up tmp. What lies there and is not ours belongs to nobody: the
+// lock is ours.
 func (c *Cache) emptyTemp() {
 	dir := filepath.Join(c.dir, "tmp")
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
-		_ = os.RemoveAll(filepath.Join(dir, e.Name()))
+		if !strings.HasPrefix(e.Name(), c.name) {
+			_ = os.RemoveAll(filepath.Join(dir, e.Name()))
+		}
 	}
 }
 

@@ -55,9 +55,9 @@ func (c *Cache) ready() bool {
 func (c *Cache) awaitReady() error {
 	select {
 	case <-c.rebuilding.wait():
-	case <-c.stop:
+	case <-c.stopping():
 	}
-	if c.isClosed() {
+	if c.isClosed() || c.isDetached() {
 		return ErrClosed
 	}
 	return nil
@@ -90,18 +90,18 @@ func (c *Cache) isStored(k key) bool {
 // background if there is much to do. blobs: which blobs there are is in question,
 // too. Everything is served meanwhile: what is not in the books is looked for,
 // and hashed; nothing is evicted.
-func (c *Cache) startRebuild(blobs bool) {
+func (c *Cache) startRebuild(blobs bool, halt <-chan struct{}) {
 	end := c.rebuilding.begin()
 	enough := make(chan struct{})
 	steps := 0
-	c.wg.Go(func() {
+	c.keepers.Go(func() {
 		defer end()
 		c.rebuild(blobs, func(n int) bool {
 			if steps += n; steps > openSteps && steps-n <= openSteps {
 				close(enough)
 			}
 			select {
-			case <-c.stop:
+			case <-halt:
 				return true
 			default:
 				return false

@@ -233,7 +233,7 @@ func (r *readBack) pace(ctx context.Context, n int64) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-r.c.stop:
+	case <-r.c.stopping():
 		return ErrClosed
 	}
 }

@@ -1,0 +1,372 @@
+package cache
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// A directory goes from one process to the next without anybody waiting: the one
+// that has it detaches, the next one opens it with the lock that it is given, and
+// the first goes on with what it had begun until that is done. Nothing that both
+// write has one name: downloads and temporary files of a detached cache are in a
+// folder of its own, and what they become (a blob, a ref) is put in its place in
+// one step, as always. The books are the new one's alone.
+
+// handedDir is where the folders of detached caches are, each with a lock that
+// goes with its process.
+func (c *Cache) handedDir() string { return filepath.Join(c.dir, "partial", "handed") }
+
+// detached is a cache without its directory.
+type detached struct {
+	lock *os.File // of the directory; the next one's too
+	dir  string   // for our own downloads
+	own  *os.File // the lock of that
+	end  func()   // the catalogue is incomplete until then
+}
+
+// settleIn says where downloads and temporary files are.
+func (c *Cache) settleIn() {
+	c.downloads = filepath.Join(c.dir, "partial", "sha256")
+	temps := filepath.Join(c.dir, "tmp")
+	c.temps.Store(&temps)
+}
+
+func (c *Cache) isDetached() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.detached != nil
+}
+
+// Detach lets go of the directory for another process, without ending anything.
+// What is being read is read on; downloads in flight go on, and what they bring
+// is stored; what is asked for is looked for on disk, and hashed before it is
+// served. Nothing is evicted, and of the books nothing is written, any more.
+//
+// The lock is still held: it is for Options.Lock of the next one, and the caller
+// closes its own end of it when that one has it. nil: the directory is only read,
+// so that there is nothing to be let go of, and nothing has changed. After an
+// error everything is as it was.
+//
+// Attach is the way back, Close the end. None of the three may run at the same
+// time as another.
+func (c *Cache) Detach() (*os.File, error) {
+	if c.readOnly != nil {
+		return nil, nil
+	}
+	if c.isClosed() || c.isDetached() {
+		return nil, ErrClosed
+	}
+	d := &detached{dir: filepath.Join(c.handedDir(), c.name), lock: c.lock}
+	if err := c.makeDir(d.dir); err != nil {
+		return nil, diskFault("detach", err)
+	}
+	var err error
+	if d.own, err = c.disk.inner.lock(d.dir); err != nil {
+		_ = c.disk.remove(d.dir)
+		return nil, diskFault("detach", err)
+	}
+	c.mu.Lock()
+	close(c.stop)
+	c.mu.Unlock()
+	c.keepers.Wait()
+	c.evicting.Lock()
+	d.end = c.rebuilding.begin()
+	c.evicting.Unlock()
+	if err := c.detach(d); err != nil {
+		c.attach(d)
+		return nil, diskFault("detach", err)
+	}
+	return d.lock, nil
+}
+
+func (c *Cache) detach(d *detached) error {
+	c.flushing.Lock()
+	defer c.flushing.Unlock()
+	if err := c.attend(); err != nil {
+		return err
+	}
+	if err := c.flushTags(); err != nil {
+		c.log.Warn("cache: not everything could be written", "err", err)
+	}
+	c.refresh()
+	c.applyUses()
+	clean := !c.rebuilding.cut.Load() && !c.disk.hasFailed() && !c.leftover.Load()
+	if err := c.store.detach(clean); err != nil {
+		c.log.Warn("cache: not everything could be written", "err", err)
+	}
+	c.place.Lock()
+	defer c.place.Unlock()
+	c.mu.Lock()
+	running := make([]key, 0, len(c.fills))
+	for k := range c.fills {
+		running = append(running, k)
+	}
+	c.mu.Unlock()
+	for _, k := range running {
+		if err := c.movePartial(c.downloads, d.dir, k); err != nil {
+			return err
+		}
+	}
+	c.downloads = d.dir
+	c.temps.Store(&d.dir)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k, p := range c.partials { // at rest, and the next one's
+		if c.fills[k] == nil {
+			c.partialSize.Add(-p.size)
+			delete(c.partials, k)
+		}
+	}
+	c.lock, c.detached = nil, d
+	return nil
+}
+
+// movePartial moves what there is of a download, the file first: half of it that
+// a kill left behind is put together again by mergePartial.
+func (c *Cache) movePartial(from, to string, k key) error {
+	for _, name := range []string{k.hex(), k.hex() + ".journal"} {
+		err := c.disk.rename(filepath.Join(from, name), filepath.Join(to, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Attach takes the directory back that Detach let go of, when nobody else has it.
+func (c *Cache) Attach() {
+	c.mu.Lock()
+	d := c.detached
+	c.mu.Unlock()
+	if d != nil && !c.isClosed() {
+		c.attach(d)
+	}
+}
+
+func (c *Cache) attach(d *detached) {
+	c.flushing.Lock()
+	c.place.Lock()
+	c.settleIn()
+	c.mu.Lock()
+	var ours []key
+	for k := range c.fills {
+		ours = append(ours, k)
+	}
+	for k := range c.partials {
+		ours = append(ours, k)
+	}
+	c.mu.Unlock()
+	for _, k := range ours {
+		if err := c.movePartial(d.dir, c.downloads, k); err != nil {
+			c.log.Warn("cache: a download cannot be kept", "digest", k.digest(), "err", err)
+		}
+	}
+	if err := c.loadPartials(); err != nil {
+		c.log.Warn("cache: downloads at rest could not be listed", "err", err)
+	}
+	c.mu.Lock()
+	c.lock, c.detached = d.lock, nil
+	c.mu.Unlock()
+	c.place.Unlock()
+	c.store.attach()
+	c.flushing.Unlock()
+	c.dropAside(d)
+	c.work(true)
+	d.end()
+	c.soon()
+}
+
+// dropAside gives up the folder of a detached cache. What lies in it is left for
+// whoever has the directory.
+func (c *Cache) dropAside(d *detached) {
+	if entries, err := os.ReadDir(d.dir); err == nil && len(entries) <= 1 {
+		_ = c.disk.remove(filepath.Join(d.dir, "lock"))
+		_ = c.disk.remove(d.dir)
+		_ = c.disk.remove(c.handedDir())
+	}
+	_ = d.own.Close()
+}
+
+// leave is the end of a detached cache.
+func (c *Cache) leave() {
+	c.flushing.Lock()
+	defer c.flushing.Unlock()
+	c.dropAside(c.detached)
+	c.detached.end()
+}
+
+// Adopt takes up what others left in the directory, from whom this cache has it or
+// who had it before: blobs and refs that came since, and downloads that they did
+// not finish. It is for when somebody who detached has ended. One who has not is
+// waited for: it is looked again every minute.
+func (c *Cache) Adopt() { c.takeUp(true) }
+
+// takeUp is Adopt. With look it is looked what came also if somebody is still at it.
+func (c *Cache) takeUp(look bool) {
+	c.flushing.Lock()
+	defer c.flushing.Unlock()
+	if c.lock == nil || c.isClosed() {
+		return
+	}
+	c.mergeHanded()
+	left := c.leftover.Load()
+	if !left {
+		c.emptyTemp()
+	} else if !look {
+		return
+	}
+	defer c.rebuilding.begin()()
+	c.rebuild(true, func(int) bool { return c.isClosed() })
+	c.soon()
+}
+
+// mergeHanded takes over the folders of detached caches whose process is gone.
+func (c *Cache) mergeHanded() {
+	entries, err := os.ReadDir(c.handedDir())
+	if err != nil {
+		c.leftover.Store(false)
+		return
+	}
+	left := false
+	for _, e := range entries {
+		if dir := filepath.Join(c.handedDir(), e.Name()); e.IsDir() {
+			done := c.merge(dir)
+			left, c.merged = left || !done, c.merged || done
+		} else {
+			_ = c.disk.remove(dir)
+		}
+	}
+	if !left {
+		_ = c.disk.remove(c.handedDir())
+	}
+	c.leftover.Store(left)
+}
+
+// merge takes over one folder, and reports whether that is done.
+func (c *Cache) merge(dir string) bool {
+	lock, err := c.disk.inner.lock(dir)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = lock.Close() }()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	keys := make(map[key]bool)
+	for _, e := range entries {
+		name := e.Name()
+		if k, ok := parseHex(name); ok {
+			keys[k] = true
+		} else if k, ok := parseHex(trimJournal(name)); ok {
+			keys[k] = true
+		} else if name != "lock" {
+			_ = c.disk.remove(filepath.Join(dir, name))
+		}
+	}
+	for k := range keys {
+		c.mergePartial(dir, k)
+	}
+	_ = c.disk.remove(filepath.Join(dir, "lock"))
+	return c.disk.remove(dir) == nil
+}
+
+// mergePartial takes over a download, unless this cache has more of it, fetches it
+// now, or has all of it. A kill in the middle of a move has left one half of it
+// here and the other there.
+func (c *Cache) mergePartial(dir string, k key) {
+	defer c.settle(k)()
+	c.place.RLock()
+	defer c.place.RUnlock()
+	c.mu.Lock()
+	busy := c.fills[k] != nil
+	c.mu.Unlock()
+	theirs, ours := halvesOf(dir, k), halvesOf(c.downloads, k)
+	if busy || exists(c.blobPath(k)) {
+		theirs.remove(c)
+		return
+	}
+	switch {
+	case theirs.whole() && ours.whole():
+		more, _ := c.readPartialIn(dir, k)
+		have, _ := c.readPartialIn(c.downloads, k)
+		if more.have.total <= have.have.total {
+			theirs.remove(c)
+			return
+		}
+		ours.remove(c)
+	case theirs.whole():
+		ours.remove(c)
+	case theirs.file == ours.file || theirs.journal == ours.journal: // nothing that fits together
+		theirs.remove(c)
+		return
+	}
+	if err := c.movePartial(dir, c.downloads, k); err != nil {
+		c.log.Warn("cache: a download that somebody left cannot be taken over", "digest", k.digest(), "err", err)
+	}
+	if c.store != nil { // else loadPartials follows
+		c.countPartial(k)
+	}
+}
+
+// countPartial enters a download at rest, as it is. Needs settle and place.
+func (c *Cache) countPartial(k key) {
+	p, ok := c.readPartial(k)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.partialSize.Add(-c.partials[k].size)
+	delete(c.partials, k)
+	if ok && p.have.total > 0 {
+		c.partials[k] = partial{size: p.have.total, used: c.now()}
+		c.partialSize.Add(p.have.total)
+	}
+}
+
+// halves are the files of a download.
+type halves struct {
+	path          string
+	file, journal bool
+}
+
+func halvesOf(dir string, k key) halves {
+	path := filepath.Join(dir, k.hex())
+	return halves{path, exists(path), exists(path + ".journal")}
+}
+
+func (h halves) whole() bool { return h.file && h.journal }
+
+func (h halves) remove(c *Cache) {
+	if h.journal {
+		_ = c.disk.remove(h.path + ".journal")
+	}
+	if h.file {
+		_ = c.disk.remove(h.path)
+	}
+}
+
+// detach writes what is left and closes the file: from here on everything is in
+// memory only, as far as it is known.
+func (s *store) detach(clean bool) error {
+	_, err := s.flush(clean)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.db != nil {
+		err = errors.Join(err, guarded(s.db.Close))
+		s.db = nil
+	}
+	for t := range s.mem {
+		s.mem[t] = make(map[string]pending)
+	}
+	s.frozen, s.gone = true, false
+	return err
+}
+
+// attach opens the file again; what is in memory is not worth keeping.
+func (s *store) attach() {
+	s.mu.Lock()
+	s.frozen = false
+	s.mu.Unlock()
+	s.reopen()
+}

@@ -1,0 +1,361 @@
+//go:build unix
+
+package cache_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
+
+	"pulley/cache"
+)
+
+func init() { crashSteps["hand over"] = handOverStep } //nolint:gochecknoinits // where there is a hand-over
+
+// handOverStep gives the directory to another cache with a download at rest and one in flight, both store, and the
+// first ends; then it goes back and forth without one that takes it.
+func handOverStep(l *ledger, c *cache.Cache, _ *clock) {
+	l.commit(c, placeA, parcelA, "fill")
+	l.half(c, bytesOf(1210, 30_000))
+	flying := bytesOf(1211, 40_000)
+	f, first, err := c.Join(digest.FromBytes(l.body(flying)))
+	if err != nil || !first {
+		f = nil
+	} else {
+		f.WantAll()
+		if f.SetSize(int64(len(flying))) == nil {
+			if cl, err := f.ClaimAtMost(bg, 10_000); err == nil {
+				_, _ = cl.Write(flying[cl.Off:cl.End])
+				cl.Release()
+			}
+		}
+	}
+	if lock, err := c.Detach(); err == nil && lock != nil {
+		fd, err := unix.Dup(int(lock.Fd()))
+		if err != nil {
+			panic(err)
+		}
+		next, err := c.Next(os.NewFile(uintptr(fd), "lock"))
+		if err == nil {
+			_ = lock.Close()
+			l.commit(next, placeB, parcelB, "fill")
+			l.commit(c, placeD, parcelD, "fill")
+			if f != nil {
+				_ = drive(f, flying)
+				f = nil
+			}
+			l.half(c, bytesOf(1212, 30_000))
+			_ = c.Close()
+			next.Adopt()
+			l.commit(next, placeA, parcelC, "put")
+			_ = next.Close()
+			return
+		}
+		c.Attach()
+	}
+	if f != nil {
+		f.Fail(nil)
+	}
+	l.commit(c, placeB, parcelB, "put")
+}
+
+// handOver gives a cache's directory to a new one.
+func handOver(t testing.TB, c *cache.Cache) *cache.Cache {
+	t.Helper()
+	lock, err := c.Detach()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := c.Next(dup(t, lock))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = next.Close() })
+	return next
+}
+
+// In the old one a download goes on to its end, what is open is read on, and what the new one stores is found; the new
+// one fetches beside it what it is asked for, has what was there, and in the end all of it, in the books too.
+func TestDetachedGoesOn(t *testing.T) {
+	c := open(t, cache.Options{})
+	old, body, rest, fresh := bytesOf(2000, 300_000), bytesOf(2001, 2<<20), bytesOf(2002, 500_000), bytesOf(2003, 5000)
+	put(t, c, old)
+	blob, err := c.Get(digest.FromBytes(old))
+	if err != nil {
+		t.Fatal(err)
+	}
+	half(t, c, rest)
+	f := join(t, c, digest.FromBytes(body))
+	r := reader(t, f, 0, -1, true)
+	if err := f.SetSize(int64(len(body))); err != nil {
+		t.Fatal(err)
+	}
+	cl := claim(t, f)
+	write(t, cl, body[:1<<20])
+	next := handOver(t, c)
+
+	if got, err := io.ReadAll(io.NewSectionReader(blob, 0, blob.Size())); err != nil || !bytes.Equal(got, old) {
+		t.Fatalf("what was open: %v", err)
+	}
+	if err := blob.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(get(t, c, digest.FromBytes(old)), old) || !bytes.Equal(get(t, next, digest.FromBytes(old)), old) {
+		t.Fatal("what was stored before: other bytes")
+	}
+	if st := next.Stat(); st.Partials != 1 {
+		t.Fatalf("downloads at rest: %+v", st)
+	}
+	beside := join(t, next, digest.FromBytes(body))
+	if beside.Resumed() != 0 {
+		t.Fatal("it goes on with what another fills")
+	}
+	reader(t, beside, 0, -1, true)
+	put(t, next, fresh)
+	if !bytes.Equal(get(t, c, digest.FromBytes(fresh)), fresh) {
+		t.Fatal("what the new one stored")
+	}
+	write(t, cl, body[1<<20:])
+	cl.Release()
+	if err := f.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, body) {
+		t.Fatalf("%d bytes: %v", len(got), err)
+	}
+	if !bytes.Equal(get(t, next, digest.FromBytes(body)), body) {
+		t.Fatal("what the old one stored")
+	}
+	if err := drive(beside, body); err != nil {
+		t.Fatal(err)
+	}
+	only := put(t, c, bytesOf(2004, 3000)) // nobody asks the new one for it
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	next.Adopt()
+	if known, _ := next.Known(rawOf(t, only)); !known {
+		t.Fatal("not in the books")
+	}
+	g := join(t, next, digest.FromBytes(rest))
+	if g.Resumed() == 0 {
+		t.Fatal("what was at rest begins anew")
+	}
+	g.WantAll()
+	if err := drive(g, rest); err != nil {
+		t.Fatal(err)
+	}
+	newLedger().checkFiles(t, next)
+	wantClean(t, next)
+}
+
+func half(t testing.TB, c *cache.Cache, b []byte) {
+	t.Helper()
+	l := newLedger()
+	l.half(c, b)
+}
+
+// What an old one could not finish is gone on with.
+func TestAdoptUnfinished(t *testing.T) {
+	for _, closed := range []bool{true, false} {
+		c := open(t, cache.Options{})
+		body := bytesOf(2010, 1<<20)
+		f := join(t, c, digest.FromBytes(body))
+		reader(t, f, 0, -1, true)
+		if err := f.SetSize(int64(len(body))); err != nil {
+			t.Fatal(err)
+		}
+		cl := claim(t, f)
+		write(t, cl, body[:700<<10])
+		next := handOver(t, c)
+		dir := next.Dir()
+		if closed {
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+		} else { // both are killed
+			dir = copyDir(t, dir)
+			next = open(t, cache.Options{Dir: dir})
+		}
+		next.Adopt()
+		again := join(t, next, digest.FromBytes(body))
+		if again.Resumed() < 512<<10 {
+			t.Fatalf("closed %v: %d bytes are left", closed, again.Resumed())
+		}
+		reader(t, again, 0, -1, true)
+		if err := drive(again, body); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(get(t, next, digest.FromBytes(body)), body) {
+			t.Fatal("other bytes")
+		}
+		wantClean(t, next)
+		cl.Release()
+	}
+}
+
+// When the new one fails, the old one has everything again.
+func TestAttach(t *testing.T) {
+	c := open(t, cache.Options{})
+	stored, body, rest := bytesOf(2020, 4000), bytesOf(2021, 1<<20), bytesOf(2022, 500_000)
+	put(t, c, stored)
+	half(t, c, rest)
+	f := join(t, c, digest.FromBytes(body))
+	reader(t, f, 0, -1, true)
+	if err := f.SetSize(int64(len(body))); err != nil {
+		t.Fatal(err)
+	}
+	cl := claim(t, f)
+	write(t, cl, body[:300<<10])
+	before := c.Stat()
+	for range 3 {
+		lock, err := c.Detach()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Detach(); !errors.Is(err, cache.ErrClosed) {
+			t.Fatal(err)
+		}
+		var held *cache.HeldError
+		if _, err := cache.Open(cache.Options{Dir: c.Dir()}); !errors.As(err, &held) {
+			t.Fatalf("a third one: %v", err)
+		}
+		next, err := c.Next(dup(t, lock))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := next.Close(); err != nil {
+			t.Fatal(err)
+		}
+		c.Attach()
+	}
+	if after := c.Stat(); after != before {
+		t.Fatalf("before %+v, after %+v", before, after)
+	}
+	write(t, cl, body[300<<10:])
+	cl.Release()
+	if err := f.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	g := join(t, c, digest.FromBytes(rest))
+	if g.Resumed() == 0 {
+		t.Fatal("what was at rest begins anew")
+	}
+	g.Fail(nil)
+	wantClean(t, c)
+	if _, err := c.GC(0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// loadOnce asks a cache for something as a client would.
+func loadOnce(t *testing.T, c *cache.Cache, rng *rand.Rand) {
+	body := bytesOf(2100+rng.Uint64()%40, 200_000)
+	d := digest.FromBytes(body)
+	if b, err := c.Get(d); err == nil {
+		got, err := io.ReadAll(io.NewSectionReader(b, 0, b.Size()))
+		if err != nil || !bytes.Equal(got, body) {
+			t.Error("a blob has other bytes", err)
+		}
+		_ = b.Close()
+		if rng.IntN(2) == 0 {
+			_ = c.Delete(d)
+		}
+		return
+	}
+	f, first, err := c.Join(d)
+	if err != nil {
+		if !errors.Is(err, cache.ErrStored) {
+			t.Error(err)
+		}
+		return
+	}
+	r, err := f.Reader(t.Context(), 0, -1, true)
+	if err != nil {
+		return // it has just ended
+	}
+	defer func() { _ = r.Close() }()
+	if first {
+		go func() { _ = drive(f, body) }()
+	}
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, body) {
+		t.Errorf("%d bytes of a download: %v", len(got), err)
+	}
+	<-f.Done()
+	if err := c.SetTag(cache.Tag{Name: debian, Tag: "t", Digest: d, Size: int64(len(body))}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Downloads, reads and tags go on through many hand-overs, some of which fail.
+func TestHandOverUnderLoad(t *testing.T) {
+	type generation struct {
+		c    *cache.Cache
+		busy *sync.WaitGroup
+	}
+	var mu sync.Mutex
+	now := generation{open(t, cache.Options{}), new(sync.WaitGroup)}
+	stop := make(chan struct{})
+	var work sync.WaitGroup
+	for w := range 4 {
+		work.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(w), 5))
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				mu.Lock()
+				g := now
+				g.busy.Add(1)
+				mu.Unlock()
+				loadOnce(t, g.c, rng)
+				g.busy.Done()
+			}
+		})
+	}
+	for i := range 12 {
+		was := now
+		if i%3 == 2 {
+			if _, err := was.c.Detach(); err != nil {
+				t.Error(err)
+			}
+			was.c.Attach()
+			continue
+		}
+		next := generation{handOver(t, was.c), new(sync.WaitGroup)}
+		mu.Lock()
+		now = next
+		mu.Unlock()
+		was.busy.Wait()
+		if err := was.c.Close(); err != nil {
+			t.Error(err)
+		}
+		next.c.Adopt()
+	}
+	close(stop)
+	work.Wait()
+	newLedger().checkFiles(t, now.c)
+	wantClean(t, now.c)
+}
+
+// dup is the same lock once more, as another process gets it.
+func dup(t testing.TB, f *os.File) *os.File {
+	t.Helper()
+	fd, err := unix.Dup(int(f.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return os.NewFile(uintptr(fd), f.Name())
+}
