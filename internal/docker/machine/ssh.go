@@ -28,6 +28,8 @@ type SSHOptions struct {
 	// Sudo says that what the person there may not do is tried again by `sudo -n`. Whether that works is asked once, and
 	// is part of Facts.Root.
 	Sudo bool
+	// Separate has each command make a connection of its own, as is always so on Windows, whose ssh cannot share one.
+	Separate bool
 	// Reverse opens a port there that leads here, for as long as the connection lasts. nil: none.
 	Reverse *Reverse
 }
@@ -41,8 +43,7 @@ type Reverse struct {
 // SSH is a Linux machine that is reached by the person's own ssh program, with their configuration, keys, agent and
 // known_hosts. It asks nothing: a key that would have to be typed for, or a host that is not known, is an error.
 //
-// One connection is made and kept, and everything goes over that (not on Windows, whose ssh cannot share one: there each
-// command makes its own). When it breaks, Done says so and everything else fails: make a new SSH. Close it in the end.
+// One connection is made and kept, and everything goes over that. When it breaks, Done says so and everything else fails: make a new SSH. Close it in the end.
 type SSH struct {
 	o       SSHOptions
 	program string
@@ -95,6 +96,7 @@ func newSSH(o SSHOptions) (*SSH, error) {
 	if s.env == nil {
 		s.env = os.Environ()
 	}
+	s.o.Separate = s.o.Separate || !canShare
 	s.login = u.Hostname()
 	if name := u.User.Username(); name != "" {
 		s.where, s.login = append(s.where, "-l", name), name+"@"+s.login
@@ -149,10 +151,7 @@ func (s *SSH) options() []string {
 // ssh is a call of the program that goes over the connection there is.
 func (s *SSH) ssh(ctx context.Context, more ...string) *exec.Cmd {
 	args := append(s.options(), "-o", "ClearAllForwardings=yes", "-o", "ControlMaster=no")
-	if s.dir != "" {
-		args = append(args, "-o", s.control())
-	}
-	return s.command(ctx, args, more)
+	return s.command(ctx, append(args, "-o", s.control()), more)
 }
 
 func (s *SSH) command(ctx context.Context, args, more []string) *exec.Cmd {
@@ -164,7 +163,12 @@ func (s *SSH) command(ctx context.Context, args, more []string) *exec.Cmd {
 }
 
 // control is ssh's option for the connection that is shared.
-func (s *SSH) control() string { return `ControlPath="` + filepath.Join(s.dir, "s") + `"` }
+func (s *SSH) control() string {
+	if s.dir == "" {
+		return "ControlPath=none"
+	}
+	return `ControlPath="` + filepath.Join(s.dir, "s") + `"`
+}
 
 // ask is what the first command prints: a NUL after each thing that is found out. It stays until its input ends, and with
 // it the connection.
@@ -179,80 +183,99 @@ exec cat >/dev/null
 
 // connect runs the first command and reads what it finds out.
 func (s *SSH) connect(ctx context.Context) (err error) {
-	args := s.options()
-	if shared {
-		if s.dir, err = socketDir(); err != nil {
-			return fmt.Errorf("%s: no place for ssh's control socket: %w", s.facts.Name, err)
-		}
-		args = append(args, "-o", "ClearAllForwardings=yes", "-o", "ControlMaster=yes", "-o", "ControlPersist=no", "-o", s.control())
-	} else if r := s.o.Reverse; r != nil {
-		args = append(args, "-o", "ExitOnForwardFailure=yes", "-R", fmt.Sprintf("127.0.0.1:%d:%s", r.Port, r.To))
+	args, err := s.firstOptions()
+	if err != nil {
+		return fmt.Errorf("%s: no place for ssh's control socket: %w", s.facts.Name, err)
 	}
 	script := strings.Replace(ask, "SUDO", map[bool]string{true: "yes", false: "no"}[s.o.Sudo], 1)
 	cmd := s.command(context.WithoutCancel(ctx), args, []string{wrap(start + script)})
-	cmd.Stderr = s.said
 	hold, err := cmd.StdinPipe()
-	var out io.ReadCloser
+	var out, in *os.File
 	if err == nil {
-		out, err = cmd.StdoutPipe()
+		out, in, err = os.Pipe()
 	}
 	if err == nil {
+		cmd.Stdout, cmd.Stderr = in, in // one pipe: what ssh says of a port comes before what the command says
 		err = cmd.Start()
+		_ = in.Close()
 	}
 	if err != nil {
 		s.removeDir()
 		return fmt.Errorf("%s: ssh: %w", s.facts.Name, err)
 	}
 	s.first, s.hold = cmd, hold
-	answer := make(chan []byte, 1)
+	answer, heard := make(chan []byte, 1), make(chan struct{})
 	go func() {
-		answer <- readUntil(out, []byte("\001\001"))
-		_, _ = io.Copy(io.Discard, out)
+		defer close(heard)
+		answer <- s.readAnswer(out)
+		_, _ = io.Copy(s.said, out)
+	}()
+	go func() {
 		_ = cmd.Wait()
+		select {
+		case <-heard:
+		case <-time.After(afterEnd): // a ProxyCommand of the person's that goes on has it open too
+		}
+		_ = out.Close()
 		s.removeDir()
 		close(s.done)
 	}()
 	select {
 	case <-ctx.Done():
+		err = fmt.Errorf("%s: no answer in time; try: ssh %s", s.facts.Name, s.login)
+	case said := <-answer:
+		err = s.learn(said)
+	}
+	if err != nil {
 		_ = cmd.Process.Kill()
 		<-s.done
-		return fmt.Errorf("%s: no answer in time; try: ssh %s", s.facts.Name, s.login)
-	case said := <-answer:
-		if err := s.learn(said); err != nil {
-			_ = cmd.Process.Kill()
-			<-s.done
-			return err
-		}
 	}
-	return nil
+	return err
 }
 
-// readUntil reads up to a mark, which it leaves out; nil if that does not come.
-func readUntil(r io.Reader, mark []byte) []byte {
+// firstOptions are those of the ssh that has the connection.
+func (s *SSH) firstOptions() (args []string, err error) {
+	args = s.options()
+	if !s.o.Separate {
+		if s.dir, err = socketDir(); err != nil {
+			return nil, err
+		}
+		return append(args, "-o", "ClearAllForwardings=yes", "-o", "ControlMaster=yes", "-o", "ControlPersist=no", "-o", s.control()), nil
+	}
+	args = append(args, "-o", "ControlMaster=no", "-o", "ControlPath=none")
+	if r := s.o.Reverse; r != nil {
+		// It cannot be told to leave out what else the person's configuration forwards, but that may fail.
+		args = append(args, "-o", "ExitOnForwardFailure=no", "-R", fmt.Sprintf("127.0.0.1:%d:%s", r.Port, r.To))
+		args[slices.Index(args, "LogLevel=ERROR")] = "LogLevel=INFO" // it says which port it was given
+	}
+	return args, nil
+}
+
+// readAnswer reads what is between begin and the end of what ask prints; nil if that does not come. What comes before is
+// ssh's.
+func (s *SSH) readAnswer(r io.Reader) []byte {
 	var all []byte
 	buf := make([]byte, 4096)
 	for len(all) < 1<<20 {
 		n, err := r.Read(buf)
 		all = append(all, buf[:n]...)
-		if _, rest, ok := bytes.Cut(all, []byte(begin)); ok {
-			if said, _, ok := bytes.Cut(rest, mark); ok {
-				return said
-			}
+		before, rest, began := bytes.Cut(all, []byte(begin))
+		if said, after, ok := bytes.Cut(rest, []byte("\001\001")); began && ok {
+			_, _ = s.said.Write(before)
+			_, _ = s.said.Write(after)
+			return said
 		}
 		if err != nil {
 			break
 		}
 	}
+	_, _ = s.said.Write(all)
 	return nil
 }
 
 // learn takes what the first command has printed.
 func (s *SSH) learn(said []byte) error {
 	if said == nil {
-		select {
-		case <-s.done:
-		case <-time.After(closeTimeout): // what came was too much, and not for us
-		}
 		return s.explain(s.said.String())
 	}
 	parts := strings.SplitN(string(said), "\x00", 8)

@@ -305,6 +305,23 @@ func echo(t *testing.T, m Machine, socket string) string {
 	return line
 }
 
+// Where ssh cannot share a connection each command makes its own.
+func TestSSHSeparate(t *testing.T) {
+	leakless(t)
+	far := waytest.SSHD(t, "")
+	s := connected(t, far, waytest.Knowing(t, far), func(o *SSHOptions) { o.Separate = true })
+	name := filepath.Join(t.TempDir(), "f")
+	if _, err := s.WriteFile(name, []byte("text"), 0o600); err != nil {
+		t.Error(err)
+	}
+	if f, err := s.ReadFile(name); err != nil || string(f.Data) != "text" {
+		t.Errorf("the file is %+v: %v", f, err)
+	}
+	if got := echo(t, s, listenEcho(t)); got != "ping\n" {
+		t.Errorf("the socket answers %q", got)
+	}
+}
+
 func TestSSHDials(t *testing.T) {
 	leakless(t)
 	far := waytest.SSHD(t, "")
@@ -378,6 +395,12 @@ func TestSSHRefusals(t *testing.T) {
 
 // A port there leads here; when the connection ends it closes, and when it breaks that is told.
 func TestSSHReverse(t *testing.T) {
+	for _, separate := range []bool{false, true} {
+		t.Run(fmt.Sprintf("separate %v", separate), func(t *testing.T) { reverse(t, separate) })
+	}
+}
+
+func reverse(t *testing.T, separate bool) {
 	leakless(t)
 	far := waytest.SSHD(t, "")
 	me := waytest.Knowing(t, far)
@@ -387,13 +410,13 @@ func TestSSHReverse(t *testing.T) {
 	}
 	serveEcho(t, here)
 	me.Config("RemoteForward 127.0.0.1:1 127.0.0.1:1\nLocalForward " + here.Addr().String() + " 127.0.0.1:1\n") // theirs, and not for us
-	s := connected(t, far, me, func(o *SSHOptions) { o.Reverse = &Reverse{To: here.Addr().String()} })
+	s := connected(t, far, me, func(o *SSHOptions) { o.Separate = separate; o.Reverse = &Reverse{To: here.Addr().String()} })
 	addr := fmt.Sprintf("127.0.0.1:%d", s.Port())
 	if got := echo(t, &Local{}, addr); got != "ping\n" {
 		t.Errorf("the tunnel answers %q", got)
 	}
 	var pe *PortError
-	_, err = ConnectSSH(within(t), SSHOptions{URL: far.URL(), Name: "far", Environ: me.Environ(), Reverse: &Reverse{Port: s.Port(), To: here.Addr().String()}})
+	_, err = ConnectSSH(within(t), SSHOptions{URL: far.URL(), Name: "far", Separate: separate, Environ: me.Environ(), Reverse: &Reverse{Port: s.Port(), To: here.Addr().String()}})
 	if !errors.As(err, &pe) || pe.Free || pe.Port != s.Port() || !strings.Contains(err.Error(), fmt.Sprintf("far: port %d there is taken", s.Port())) {
 		t.Errorf("a port that is taken: %v", err)
 	}
@@ -416,7 +439,10 @@ func TestSSHReverse(t *testing.T) {
 	if _, err := net.Dial("tcp", addr); err == nil {
 		t.Error("the port is still open")
 	}
-	next := connected(t, far, me, func(o *SSHOptions) { o.Reverse = &Reverse{Port: s.Port(), To: here.Addr().String()} })
+	next := connected(t, far, me, func(o *SSHOptions) {
+		o.Separate = separate
+		o.Reverse = &Reverse{Port: s.Port(), To: here.Addr().String()}
+	})
 	if got := echo(t, &Local{}, addr); got != "ping\n" || next.Port() != s.Port() {
 		t.Errorf("the new tunnel answers %q at %d", got, next.Port())
 	}
@@ -434,7 +460,7 @@ func TestSSHReverse(t *testing.T) {
 		}
 	}
 	closed := waytest.SSHD(t, "AllowTcpForwarding local\n")
-	_, err = ConnectSSH(within(t), SSHOptions{URL: closed.URL(), Name: "far", Environ: waytest.Knowing(t, closed).Environ(), Reverse: &Reverse{Port: s.Port(), To: here.Addr().String()}})
+	_, err = ConnectSSH(within(t), SSHOptions{URL: closed.URL(), Name: "far", Separate: separate, Environ: waytest.Knowing(t, closed).Environ(), Reverse: &Reverse{Port: s.Port(), To: here.Addr().String()}})
 	if !errors.As(err, &pe) || !pe.Free {
 		t.Errorf("an sshd that allows no tunnels: %v", err)
 	}

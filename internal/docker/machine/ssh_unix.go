@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// shared says that ssh can use one connection for many commands.
-const shared = true
+// canShare says that ssh can use one connection for many commands.
+const canShare = true
 
 // apart keeps the terminal's Ctrl-C from the program: what it is needed for in the end still goes over it.
 func apart(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// shared says that ssh can use one connection for many commands.
-const shared = false
+// canShare says that ssh can use one connection for many commands.
+const canShare = false
 
 // apart keeps the terminal's Ctrl-C from the program, and it opens no window.
 func apart(cmd *exec.Cmd) {

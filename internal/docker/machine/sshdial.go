@@ -83,11 +83,7 @@ func (s *SSH) Dial(ctx context.Context, network, address string) (net.Conn, erro
 // forward has ssh open a connection from there. -W implies ClearAllForwardings, and -T and -N.
 func (s *SSH) forward(address string) func(context.Context) *exec.Cmd {
 	return func(ctx context.Context) *exec.Cmd {
-		args := append(s.options(), "-o", "ControlMaster=no", "-W", address)
-		if s.dir != "" {
-			args = append(args, "-o", s.control())
-		}
-		return s.command(ctx, args, nil)
+		return s.command(ctx, append(s.options(), "-o", "ControlMaster=no", "-o", s.control(), "-W", address), nil)
 	}
 }
 

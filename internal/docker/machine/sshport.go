@@ -31,8 +31,15 @@ func (e *PortError) Error() string {
 // reverse opens the port of Reverse, on loopback and nowhere else.
 func (s *SSH) reverse(ctx context.Context) error {
 	s.port = s.o.Reverse.Port
-	if !shared {
-		return nil // it came with the connection
+	if s.o.Separate { // it came with the connection, or not
+		said := s.said.String()
+		if strings.Contains(said, fmt.Sprintf("forwarding failed for listen port %d", s.port)) {
+			return s.taken(ctx)
+		}
+		if m := allocated.FindStringSubmatch(said); m != nil && s.port == 0 {
+			s.port, _ = strconv.Atoi(m[1])
+		}
+		return nil
 	}
 	// Nothing of the person's configuration is needed for a word with our own ssh; ports that it lists are theirs.
 	cmd := s.command(ctx, []string{"-F", "none", "-o", s.control(), "-O", "forward", "-R", fmt.Sprintf("127.0.0.1:%d:%s", s.port, s.o.Reverse.To)}, nil)
@@ -58,6 +65,8 @@ func (s *SSH) reverse(ctx context.Context) error {
 	}
 	return nil
 }
+
+var allocated = regexp.MustCompile(`Allocated port ([0-9]+) for remote forward`)
 
 // who prints the line of `ss` for a port, if there is one, and the line of the kernel.
 const who = `ss -H -l -t -n -p "sport = :$port" 2>/dev/null | head -n 1
