@@ -1,0 +1,134 @@
+package wiring
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Undo is what disconnecting an engine does, or has done.
+type Undo struct {
+	Engine Engine     `json:"engine"`
+	Files  []Undone   `json:"files"`
+	Trust  bool       `json:"untrust,omitempty"` // the local authorities leave the machine's trust store
+	How    Activation `json:"how"`
+
+	list []*change
+}
+
+// Undone is what becomes of one file.
+type Undone struct {
+	Path    string `json:"path"`
+	Removed bool   `json:"removed,omitempty"` // there was none
+	Edited  bool   `json:"edited,omitempty"`  // somebody changed it since: only ours is taken out
+	Same    bool   `json:"same,omitempty"`    // nothing of ours is in it any more
+}
+
+// Diff shows what changes in files.
+func (u *Undo) Diff() string { return diffs(u.list) }
+
+// PlanUndo says what disconnecting an engine would do. Nothing is changed. The error Is ErrNotWired where there is nothing
+// to undo.
+func (w *Wirer) PlanUndo(ctx context.Context, id string) (*Undo, error) {
+	l, err := w.load()
+	if err != nil {
+		return nil, err
+	}
+	return w.planUndo(ctx, l, id)
+}
+
+func (w *Wirer) planUndo(ctx context.Context, l *ledger, id string) (*Undo, error) {
+	r := l.Engines[w.key(id)]
+	if r == nil {
+		return nil, fmt.Errorf("%s: %w", id, ErrNotWired)
+	}
+	list, err := w.undone(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", id, w.asRoot(err, "disconnect", id))
+	}
+	u := &Undo{Engine: r.Engine, list: list}
+	var changed []string
+	for _, c := range list {
+		u.Files = append(u.Files, Undone{Path: c.Path, Removed: c.before != nil && c.after == nil, Edited: c.edited, Same: !c.moves()})
+		if c.moves() || r.Phase != connected {
+			changed = append(changed, c.Path)
+		}
+	}
+	u.Trust = l.Trust
+	for key, other := range l.Engines {
+		if key != w.key(id) && other.Trust {
+			u.Trust = false
+		}
+	}
+	u.Engine.Running, u.Engine.kind = false, nil
+	if e, err := w.find(ctx, id); err == nil { // it may have been uninstalled: its files go all the same
+		u.Engine = e
+		if len(changed) > 0 || u.Trust {
+			u.How = e.kind.Activation(ctx, w.Machine, e, changed)
+		}
+	}
+	return u, nil
+}
+
+// Disconnect makes everything as it was before Connect. A file that somebody has edited since keeps that; one that is broken
+// now is refused before anything is changed.
+func (w *Wirer) Disconnect(ctx context.Context, id string, say func(string)) (*Undo, error) {
+	unlock, err := w.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	l, err := w.load()
+	if err != nil {
+		return nil, err
+	}
+	if err := w.mend(ctx, l, w.key(id), say); err != nil {
+		return nil, err
+	}
+	u, err := w.planUndo(ctx, l, id)
+	if err != nil {
+		return nil, err
+	}
+	r := l.Engines[w.key(id)]
+	r.Phase = disconnecting
+	if err := w.save(l); err != nil {
+		return nil, err
+	}
+	j := &job{w: w, e: u.Engine, how: u.How, list: u.list, say: say, verb: "disconnect"}
+	if err := j.write(ctx); err != nil {
+		return u, fmt.Errorf("%s: %w; what was begun is finished by: pulley disconnect %s", id, err, id)
+	}
+	for _, c := range u.list {
+		if !c.moves() && c.after == nil {
+			c.clear() // somebody has removed the file, not the folders that were made for it
+		}
+	}
+	if u.Trust && w.Trust != nil {
+		if err := w.Trust(ctx, false); err != nil {
+			return u, fmt.Errorf("%s: its files are as they were, but the system trusts Pulley's local authority still: %w", id, err)
+		}
+		l.Trust = false
+		say("the system does not trust Pulley's local authority any more")
+	}
+	if err := j.activate(ctx); err != nil {
+		return u, fmt.Errorf("%s: its files are as they were, but: %w; see what it says itself, then: pulley disconnect %s", id, err, id)
+	}
+	delete(l.Engines, w.key(id))
+	return u, w.save(l)
+}
+
+// Wired are the IDs of all engines of this machine that connect did something to, sorted.
+func (w *Wirer) Wired() ([]string, error) {
+	l, err := w.load()
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for key, r := range l.Engines {
+		if w.key(r.Engine.ID) == key {
+			ids = append(ids, r.Engine.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids, nil
+}

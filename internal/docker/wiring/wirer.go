@@ -1,0 +1,454 @@
+package wiring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"pulley/internal/docker/machine"
+)
+
+// Wirer wires the engines of one machine. Its methods may run at the same time, in several processes too: those that change
+// something wait for each other.
+type Wirer struct {
+	Machine machine.Machine
+	Kinds   []Kind
+	State   string // a folder on the machine that this program runs on, for the ledger and backups
+	Target  Target
+	// Trust puts the local authorities into the machine's store or takes them out again; nil if that cannot be done.
+	Trust func(ctx context.Context, install bool) error
+	// Trusted says whether they are there; nil is never.
+	Trusted func(ctx context.Context) bool
+}
+
+const (
+	findTime = 2 * time.Second  // a kind that takes longer is left out
+	findMore = time.Second      // and is waited for no longer than this once it was told
+	upTime   = 30 * time.Second // an engine that is not up then is put back
+	upEvery  = 250 * time.Millisecond
+	undoTime = 2 * time.Minute // for putting things back, whatever became of the caller's context
+)
+
+// ErrNotWired is the cause when there is nothing to undo.
+var ErrNotWired = errors.New("is not wired by pulley")
+
+func (w *Wirer) now() time.Time { return time.Now().UTC().Truncate(time.Second) }
+
+// Find lists the engines of the machine, those that run first.
+func (w *Wirer) Find(ctx context.Context) []Engine {
+	ctx, cancel := context.WithTimeout(ctx, findTime)
+	defer cancel()
+	found := make([][]Engine, len(w.Kinds))
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for i, k := range w.Kinds {
+		group.Go(func() {
+			list := k.Find(ctx, w.Machine)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, e := range list {
+				e.kind = k
+				found[i] = append(found[i], e)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { group.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-after(ctx, findMore):
+	}
+	mu.Lock()
+	list := slices.Concat(found...)
+	mu.Unlock()
+	l, err := w.load()
+	for i := range list {
+		if err != nil {
+			list[i].Notes = append(list[i].Notes, err.Error())
+			continue
+		}
+		r := l.Engines[w.key(list[i].ID)]
+		list[i].Wired.Ours = r != nil && r.Phase == connected
+		if r != nil && r.Phase != connected {
+			list[i].Notes = append(list[i].Notes, fmt.Sprintf("%s was ended in the middle; put right by: pulley disconnect %s", r.Phase, list[i].ID))
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Engine) int {
+		if a.Running != b.Running {
+			return map[bool]int{true: -1, false: 1}[a.Running]
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return list
+}
+
+// after is closed some time after ctx is done.
+func after(ctx context.Context, more time.Duration) <-chan time.Time {
+	c := make(chan time.Time, 1)
+	context.AfterFunc(ctx, func() { time.AfterFunc(more, func() { c <- time.Now() }) })
+	return c
+}
+
+// find is one engine.
+func (w *Wirer) find(ctx context.Context, id string) (Engine, error) {
+	var ids []string
+	for _, e := range w.Find(ctx) {
+		if e.ID == id {
+			return e, nil
+		}
+		ids = append(ids, e.ID)
+	}
+	if len(ids) == 0 {
+		return Engine{}, fmt.Errorf("%s: no such engine here, nor any other", id)
+	}
+	return Engine{}, fmt.Errorf("%s: no such engine here; there is %s", id, strings.Join(ids, ", "))
+}
+
+// Plan says what connecting an engine would do. Nothing is changed.
+func (w *Wirer) Plan(ctx context.Context, id string, o Options) (*Plan, error) {
+	e, err := w.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	p, err := e.kind.Plan(ctx, w.Machine, e, w.Target, o)
+	if err != nil {
+		return nil, w.asRoot(err, "connect", id)
+	}
+	p.Engine = e
+	return p, nil
+}
+
+// Diff shows what a plan changes in files.
+func (w *Wirer) Diff(p *Plan) (string, error) {
+	l, err := w.load()
+	if err != nil {
+		return "", err
+	}
+	list, err := w.changes(p, l.Engines[w.key(p.Engine.ID)])
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", p.Engine.ID, w.asRoot(err, "connect", p.Engine.ID))
+	}
+	return diffs(list), nil
+}
+
+func diffs(list []*change) string {
+	var b strings.Builder
+	for _, c := range list {
+		name := c.Path
+		if len(c.Through) > 0 {
+			name = strings.Join(c.Through, " ") + ": " + name
+		}
+		b.WriteString(Diff(name, c.before, c.after))
+	}
+	return b.String()
+}
+
+// asRoot has an error of what only root may do say how.
+func (w *Wirer) asRoot(err error, words ...string) error {
+	if errors.Is(err, fs.ErrPermission) && !w.Machine.Facts().Root && !strings.Contains(err.Error(), "read-only") {
+		return fmt.Errorf("%w; run: %s", err, rootCommand(w.Machine, words...))
+	}
+	return err
+}
+
+// Connect does what a plan says: it keeps what there is, checks, writes, has the engine take it up and waits until that
+// answers. If anything of it fails everything is put back, and the error says so. say is told each step, a line for a person.
+func (w *Wirer) Connect(ctx context.Context, p *Plan, say func(string)) error {
+	unlock, err := w.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	l, err := w.load()
+	if err != nil {
+		return err
+	}
+	id := p.Engine.ID
+	if err := w.mend(ctx, l, w.key(id), say); err != nil {
+		return err
+	}
+	was := l.Engines[w.key(id)]
+	list, err := w.changes(p, was)
+	if err != nil {
+		return fmt.Errorf("%s: %w", id, w.asRoot(err, "connect", id))
+	}
+	trust := p.Trust && (w.Trusted == nil || !w.Trusted(ctx))
+	if !trust && !slices.ContainsFunc(list, (*change).moves) && (was == nil || was.Phase == connected) {
+		say(p.Engine.Name + " is wired like this already")
+		return nil
+	}
+	if err := w.checks(ctx, p, list); err != nil {
+		return fmt.Errorf("%s: %w; nothing was changed", id, err)
+	}
+	r := &record{Engine: p.Engine, Way: p.Way, Phase: connecting, Since: w.now(), Trust: p.Trust}
+	for _, c := range list {
+		if !c.ours {
+			if k := was.file(c.File); k != nil {
+				r.Files = append(r.Files, *k) // until it is taken out
+			}
+			continue
+		}
+		if c.after != nil && c.before == nil {
+			c.made = missing(c.on, c.Path)
+		}
+		if err := w.keep(l, id, c.Path, c.base, c.base != nil); err != nil {
+			return fmt.Errorf("%s: no backup of %s: %w; nothing was changed", id, c.Path, err)
+		}
+		r.Files = append(r.Files, c.kept())
+	}
+	l.Engines[w.key(id)] = r
+	if err := w.save(l); err != nil {
+		return fmt.Errorf("%s: %w; nothing was changed", id, err)
+	}
+	j := &job{w: w, e: p.Engine, how: p.How, list: list, say: say, verb: "connect"}
+	if err := j.connect(ctx, l, trust); err != nil {
+		return j.putBack(ctx, l, was, err)
+	}
+	r.Files = slices.DeleteFunc(r.Files, func(k kept) bool {
+		return !slices.ContainsFunc(list, func(c *change) bool { return c.ours && c.same(k.File) })
+	})
+	r.Phase = connected
+	return w.save(l)
+}
+
+// checks runs those of a plan.
+func (w *Wirer) checks(ctx context.Context, p *Plan, list []*change) error {
+	if len(p.Checks) == 0 {
+		return nil
+	}
+	return w.check(list, func(in *strings.Replacer) error {
+		for _, c := range p.Checks {
+			c.Args = slices.Clone(c.Args)
+			for i := range c.Args {
+				c.Args[i] = in.Replace(c.Args[i])
+			}
+			ctx, cancel := context.WithTimeout(ctx, upTime)
+			_, err := w.Machine.Run(ctx, c)
+			cancel()
+			if err != nil && !errors.Is(err, exec.ErrNotFound) {
+				return fmt.Errorf("the changed files are refused: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// job is one change of an engine under way.
+type job struct {
+	w         *Wirer
+	e         Engine
+	how       Activation
+	list      []*change
+	say       func(string)
+	verb      string // what the person asked for
+	trusted   bool   // the authorities were put into the store just now
+	activated bool
+}
+
+func (j *job) connect(ctx context.Context, l *ledger, trust bool) error {
+	if err := j.write(ctx); err != nil {
+		return err
+	}
+	if trust {
+		if j.w.Trust == nil {
+			return errors.New("its system has to trust the local authority first; run: pulley ca trust")
+		}
+		j.trusted, l.Trust = true, true
+		if err := j.w.save(l); err != nil {
+			return err
+		}
+		if err := j.w.Trust(ctx, true); err != nil {
+			return err
+		}
+		j.say("the system trusts Pulley's local authority")
+	}
+	return j.activate(ctx)
+}
+
+// write stops what has to be stopped, and writes the files.
+func (j *job) write(ctx context.Context) error {
+	if j.e.Running {
+		for _, c := range j.how.Before {
+			j.activated = true
+			if _, err := j.w.Machine.Run(ctx, c); err != nil {
+				return err
+			}
+		}
+	}
+	for _, c := range j.list {
+		if !c.moves() {
+			continue
+		}
+		if err := c.do(); err != nil {
+			return j.w.asRoot(err, j.verb, j.e.ID)
+		}
+		switch {
+		case c.after == nil:
+			j.say("removed " + c.Path)
+		default:
+			j.say("wrote " + c.Path)
+		}
+	}
+	return nil
+}
+
+// activate has the engine take up its files and waits until it answers. One that does not run takes them up when it starts.
+func (j *job) activate(ctx context.Context) error {
+	switch {
+	case j.how.Kind == AtOnce || j.how.Kind == "":
+		return nil
+	case j.how.Kind == ByHand:
+		return nil // what to do is said by whoever shows the plan
+	case !j.e.Running:
+		j.say(j.e.Name + " does not run: it takes this up when it starts")
+		return nil
+	}
+	j.activated = true
+	j.say(j.how.Text)
+	for _, c := range j.how.Run {
+		if _, err := j.w.Machine.Run(ctx, c); err != nil {
+			return err
+		}
+	}
+	return j.w.up(ctx, j.e)
+}
+
+// up waits until an engine answers.
+func (w *Wirer) up(ctx context.Context, e Engine) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, upTime, errNotUp)
+	defer cancel()
+	tick := time.NewTicker(upEvery)
+	defer tick.Stop()
+	for {
+		err := e.kind.Up(ctx, w.Machine, e)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			if cause := context.Cause(ctx); !errors.Is(cause, errNotUp) {
+				return cause
+			}
+			return fmt.Errorf("%w: %s", errNotUp, oneLineOf(err))
+		}
+	}
+}
+
+var errNotUp = fmt.Errorf("it is not up after %s", upTime)
+
+func oneLineOf(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
+// putBack makes everything as it was before connect, because of why.
+func (j *job) putBack(ctx context.Context, l *ledger, was *record, why error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	var failed []error
+	for _, c := range slices.Backward(j.list) {
+		if err := c.undo(); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if j.trusted {
+		if err := j.w.Trust(ctx, false); err != nil {
+			failed = append(failed, err)
+		} else {
+			l.Trust = false
+		}
+	}
+	if j.activated {
+		for _, c := range j.how.Run {
+			if _, err := j.w.Machine.Run(ctx, c); err != nil {
+				failed = append(failed, err)
+				break
+			}
+		}
+		if err := j.w.up(ctx, j.e); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if len(failed) > 0 {
+		_ = j.w.save(l) // still half-done: the next call goes on
+		return fmt.Errorf("%s: %w; putting it back failed too: %s; try: pulley disconnect %s", j.e.ID, why, oneLineOf(errors.Join(failed...)), j.e.ID)
+	}
+	delete(l.Engines, j.w.key(j.e.ID))
+	if was != nil {
+		l.Engines[j.w.key(j.e.ID)] = was
+	}
+	if err := j.w.save(l); err != nil {
+		return fmt.Errorf("%s: %w; everything was put back, but: %w", j.e.ID, why, err)
+	}
+	return fmt.Errorf("%s: %w; everything was put back as it was", j.e.ID, why)
+}
+
+// mend puts back what was ended in the middle, of all engines of this machine but one, which whoever calls goes on with.
+func (w *Wirer) mend(ctx context.Context, l *ledger, but string, say func(string)) error {
+	for _, key := range slices.Sorted(keys(l.Engines)) {
+		r := l.Engines[key]
+		if key == but || r.Phase == connected || w.key(r.Engine.ID) != key {
+			continue
+		}
+		list, err := w.undone(r)
+		if err != nil {
+			return fmt.Errorf("%s: %s was ended in the middle: %w", r.Engine.ID, r.Phase, err)
+		}
+		for _, c := range list {
+			if err := c.do(); err != nil {
+				return fmt.Errorf("%s: %s was ended in the middle: %w", r.Engine.ID, r.Phase, w.asRoot(err, "disconnect", r.Engine.ID))
+			}
+		}
+		delete(l.Engines, key)
+		if err := w.save(l); err != nil {
+			return err
+		}
+		say(fmt.Sprintf("%s: %s was ended in the middle; its files are as they were", r.Engine.ID, r.Phase))
+		e, err := w.find(ctx, r.Engine.ID)
+		if err != nil || !e.Running {
+			continue
+		}
+		switch how := e.kind.Activation(ctx, w.Machine, e, r.paths()); how.Kind {
+		case Reload:
+			for _, c := range how.Run {
+				_, _ = w.Machine.Run(ctx, c)
+			}
+		case Restart, ByHand:
+			say(e.ID + ": it may need: " + how.Text)
+		}
+	}
+	return nil
+}
+
+func (r *record) paths() (list []string) {
+	for _, k := range r.Files {
+		list = append(list, k.Path)
+	}
+	return list
+}
+
+func keys[V any](m map[string]V) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// Prove has an engine pull an image; the error is one line.
+func (w *Wirer) Prove(ctx context.Context, e Engine, image string) error {
+	if e.kind == nil {
+		found, err := w.find(ctx, e.ID)
+		if err != nil {
+			return err
+		}
+		e = found
+	}
+	return e.kind.Pull(ctx, w.Machine, e, image)
+}
