@@ -56,6 +56,7 @@ type SSH struct {
 	far     string // the process of sshd there that has the connection: "pid start"
 	port    int    // of Reverse
 
+	slots chan struct{} // scripts under way
 	first *exec.Cmd
 	hold  io.Closer // ends the connection
 	said  *tail
@@ -64,6 +65,9 @@ type SSH struct {
 }
 
 var _ Machine = (*SSH)(nil)
+
+// maxScripts run at once: sshd takes 10 sessions of one connection (MaxSessions), and there are streams as well.
+const maxScripts = 6
 
 // closeTimeout is how long a connection may take to end by itself.
 const closeTimeout = 3 * time.Second
@@ -92,7 +96,7 @@ func newSSH(o SSHOptions) (*SSH, error) {
 	if err != nil || u.Scheme != "ssh" || !plain(u.Hostname()) || u.User.Username() != "" && !plain(u.User.Username()) {
 		return nil, errors.New("the address is no ssh://user@host")
 	}
-	s := &SSH{o: o, env: o.Environ, said: &tail{}, done: make(chan struct{})}
+	s := &SSH{o: o, env: o.Environ, said: &tail{}, done: make(chan struct{}), slots: make(chan struct{}, maxScripts)}
 	if s.env == nil {
 		s.env = os.Environ()
 	}

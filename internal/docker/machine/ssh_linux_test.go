@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -84,11 +85,15 @@ func TestSSHFacts(t *testing.T) {
 	if v := s.Getenv("DOCKER_HOST"); v != "unix:///elsewhere.sock" {
 		t.Errorf("DOCKER_HOST is %q", v)
 	}
-	for range 5 {
-		if _, err := s.Run(within(t), Command{Args: []string{"true"}}); err != nil {
-			t.Error(err)
-		}
+	var many sync.WaitGroup
+	for range 20 {
+		many.Go(func() {
+			if _, err := s.Run(within(t), Command{Args: []string{"true"}}); err != nil {
+				t.Error(err)
+			}
+		})
 	}
+	many.Wait()
 	if n := far.Connections(); n != 1 {
 		t.Errorf("%d connections were made", n)
 	}

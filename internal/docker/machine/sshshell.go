@@ -55,6 +55,12 @@ func (s *SSH) shell(ctx context.Context, root bool, script string, stdin []byte)
 	if root {
 		body = "sudo -n env LC_ALL=C \"PATH=$PATH\" /bin/sh -c " + quote(script)
 	}
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return result{}, fmt.Errorf("%s: %w", s.facts.Name, context.Cause(ctx))
+	}
 	life, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := s.ssh(life, wrap(start+body+"\nstatus=$?\n"+`printf '\001%d\001' $status >&2`))
