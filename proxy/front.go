@@ -28,6 +28,10 @@ This port is an HTTP and SOCKS5 proxy and a registry mirror:
 func (r *run) serveHTTP(w http.ResponseWriter, req *http.Request) {
 	r.crew.enter()
 	defer r.crew.leave()
+	if r.leaving.Load() {
+		w.Header().Set("Connection", "close")
+		w = &lastAnswer{ResponseWriter: w}
+	}
 	c := peerOf(req)
 	switch {
 	case c.site != nil:

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,7 @@ type run struct {
 	cancel  context.CancelFunc
 	crew    crew
 	unread  closers // handed to web, no request yet
+	leaving atomic.Bool
 }
 
 func newRun(s *Server, ln net.Listener) *run {
@@ -57,7 +59,7 @@ func (r *run) accept(ctx context.Context) error {
 			r.crew.start(func() { r.welcome(c) })
 			continue
 		}
-		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.Is(err, ErrLeft) {
 			return err
 		}
 		// Out of descriptors, mostly. Serving goes on when some are free again.
@@ -89,7 +91,7 @@ func (r *run) drain(ctx context.Context) {
 	timer := time.NewTimer(r.s.opt.Timeouts.Drain)
 	defer timer.Stop()
 	select {
-	case <-r.crew.idle():
+	case <-r.crew.idle(0):
 	case <-timer.C:
 		r.s.opt.Log.Warn("some requests did not end in time")
 	}
@@ -129,16 +131,22 @@ func (r *run) sort(c *conn) {
 	}
 }
 
-// hand gives a connection to the http.Server.
+// hand gives a connection to the http.Server. It is the crew's until that is done
+// with it.
 func (r *run) hand(c net.Conn) {
+	r.crew.enter()
 	if !r.handoff.push(c) {
+		r.crew.leave()
 		_ = c.Close()
 	}
 }
 
-// connState keeps book of intercepted connections that have not sent a request:
-// Shutdown would wait seconds for each.
+// connState keeps book of connections that the http.Server has, and of intercepted
+// ones that have not sent a request: Shutdown would wait seconds for each.
 func (r *run) connState(c net.Conn, state http.ConnState) {
+	if state == http.StateClosed || state == http.StateHijacked {
+		r.crew.leave()
+	}
 	if _, ok := c.(*session); !ok {
 		return
 	}
@@ -249,7 +257,8 @@ func (s *closers) closeAll() {
 type crew struct {
 	mu      sync.Mutex
 	n       int
-	waiting chan struct{} // closed when n reaches zero; nil unless asked for
+	waiting chan struct{} // closed when n has gone down to rest; nil unless asked for
+	rest    int
 	before  closers       // connections whose purpose is not known yet
 	tunnels closers
 }
@@ -272,7 +281,7 @@ func (w *crew) enter() {
 func (w *crew) leave() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.n--; w.n == 0 && w.waiting != nil {
+	if w.n--; w.n <= w.rest && w.waiting != nil {
 		close(w.waiting)
 		w.waiting = nil
 	}
@@ -293,15 +302,15 @@ func (w *crew) tunnel(c io.Closer) (done func()) {
 func (w *crew) closeEarly() { w.before.closeAll() }
 func (w *crew) closeAll()   { w.tunnels.closeAll() }
 
-// idle is closed once nobody of the crew is left.
-func (w *crew) idle() <-chan struct{} {
+// idle is closed once no more than rest of the crew are left.
+func (w *crew) idle(rest int) <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ch := make(chan struct{})
-	if w.n == 0 {
+	if w.n <= rest {
 		close(ch)
 	} else {
-		w.waiting = ch
+		w.waiting, w.rest = ch, rest
 	}
 	return ch
 }

@@ -133,10 +133,15 @@ func New(o Options) (*Server, error) {
 
 // Serve accepts connections from ln until ctx ends, then closes ln, lets running
 // requests finish within Timeouts.Drain, closes tunnels and returns nil. An
-// error means that ln failed.
+// error means that ln failed. When ln says ErrLeft, everything that was accepted
+// goes on until its clients are done with it, or ctx ends.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	r := newRun(s, ln)
 	err := r.accept(ctx)
+	if errors.Is(err, ErrLeft) {
+		r.leave(ctx)
+		err = nil
+	}
 	r.drain(context.WithoutCancel(ctx))
 	s.plain.closeIdle()
 	if ctx.Err() != nil {
