@@ -21,13 +21,15 @@ const sharedPort = 5055
 
 func (a *app) contextShare() *cobra.Command {
 	var port uint16
+	var wire bool
 	cmd := &cobra.Command{
 		Use: "share NAME", Short: "let the engine of an ssh context pull through this machine's Pulley, until Ctrl-C", Args: exactly(1, "a name"),
 		Long: "Opens a port on the loopback of the context's machine that leads here through your own ssh, so that on it\n" +
 			"  docker pull 127.0.0.1:5055/library/debian\n" +
 			"  docker pull 127.0.0.1:5055/ghcr.io/org/app\n" +
 			"come from this machine's cache. A link that breaks is made again. Whoever is on that machine can use the port;\n" +
-			"private images need their own login there, as everywhere.",
+			"private images need their own login there, as everywhere. With --wire its engine also looks here first for what is on\n" +
+			"Docker Hub: registry-mirrors in its daemon.json, without a restart, taken back at the end.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withContexts(func(b *dockercontext.Book) error {
 				url, err := b.SSH(args[0])
@@ -39,11 +41,15 @@ func (a *app) contextShare() *cobra.Command {
 					return err
 				}
 				o := dockershare.Options{SSH: machine.SSHOptions{URL: url, Name: args[0]}, Port: int(port), To: to, Say: a.sayShared(cmd)}
+				if wire {
+					a.wireShared(cmd, &o)
+				}
 				return dockershare.Run(cmd.Context(), o)
 			})
 		},
 	}
 	cmd.Flags().Uint16Var(&port, "port", sharedPort, "the port there; 0 takes one that is free")
+	cmd.Flags().BoolVar(&wire, "wire", false, "have its engine look here first for what is on Docker Hub")
 	return cmd
 }
 

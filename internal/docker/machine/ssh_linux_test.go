@@ -440,7 +440,7 @@ func reverse(t *testing.T, separate bool) {
 		t.Error("nobody says why")
 	}
 	again := connected(t, far, me, nil)
-	again.EndOld(old)
+	again.EndOld(within(t), old)
 	if _, err := net.Dial("tcp", addr); err == nil {
 		t.Error("the port is still open")
 	}

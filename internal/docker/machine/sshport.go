@@ -100,12 +100,12 @@ func (s *SSH) FarEnd() End { return End{s.far} }
 
 // EndOld ends what an older connection has left there: sshd notices late that a link has broken, and keeps its ports until
 // then. It does nothing if that has gone.
-func (s *SSH) EndOld(old End) {
+func (s *SSH) EndOld(ctx context.Context, old End) {
 	pid, born, _ := strings.Cut(old.process, " ")
 	if _, err := strconv.Atoi(pid); err != nil || born == "" || old.process == s.far {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	_, _ = s.shell(ctx, false, fmt.Sprintf(`[ "$(cut -d ' ' -f 22 /proc/%[1]s/stat 2>/dev/null)" = %[2]s ] || exit 0
 case $(cat /proc/%[1]s/comm) in sshd*) kill %[1]s ;; esac

@@ -143,7 +143,7 @@ func (s *sharing) connect(ctx context.Context) error {
 		if failed != nil {
 			return failed
 		}
-		plain.EndOld(s.old)
+		plain.EndOld(ctx, s.old)
 		_ = plain.Close()
 		link, err = machine.ConnectSSH(ctx, o)
 	}
