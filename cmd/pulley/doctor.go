@@ -189,7 +189,7 @@ func printReport(w io.Writer, r *doctor.Report) {
 		}
 	}
 	say("the path of a pull of %s:", r.Image)
-	for _, f := range r.Findings {
+	for _, f := range together(r.Findings) {
 		mark := map[doctor.Level]string{doctor.OK: "ok", doctor.Info: "-", doctor.Warning: "warning", doctor.Problem: "problem"}[f.Level]
 		say("  %-8s %-14s %s", mark, f.Step, f.What)
 	}
@@ -199,6 +199,22 @@ func printReport(w io.Writer, r *doctor.Report) {
 	default:
 		say("%s, %s", counted(r.Problems, "problem"), counted(r.Warnings, "warning"))
 	}
+}
+
+// together makes one line of steps in a row that were not examined for the same reason.
+func together(list []doctor.Finding) (out []doctor.Finding) {
+	for _, f := range list {
+		skipped := strings.HasSuffix(f.ID, ".unexamined")
+		if n := len(out); skipped && n > 0 && strings.HasSuffix(out[n-1].ID, ".unexamined") {
+			out[n-1].What += ", " + f.Step
+			continue
+		}
+		if skipped {
+			f.What, f.Step = f.Step, "not examined"
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 func counted(n int, what string) string {

@@ -9,6 +9,8 @@ import (
 	"net"
 	"strings"
 	"syscall"
+
+	"pulley/proxy/egress/ssh"
 )
 
 // cause is what is wrong with an address, or the way to it.
@@ -40,6 +42,7 @@ func causeOf(err error, host string) cause {
 	}
 	var dns *net.DNSError
 	var bad *tls.CertificateVerificationError
+	var key *ssh.HostKeyError
 	var record tls.RecordHeaderError
 	var timeout net.Error
 	text := err.Error()
@@ -53,7 +56,7 @@ func causeOf(err error, host string) cause {
 		return denied
 	case strings.Contains(text, `the proxy answered "`), strings.Contains(text, "socks connect") && !strings.Contains(text, "->"):
 		return balks
-	case strings.Contains(text, "nobody has vouched"):
+	case errors.As(err, &key):
 		return unvouched
 	case errors.As(err, &dns):
 		if dns.IsNotFound {

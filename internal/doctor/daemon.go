@@ -14,21 +14,33 @@ import (
 	"pulley/internal/control/client"
 )
 
-// daemon looks whether one runs, is switched on, and answers at its port.
-func (x *exam) daemon(ctx context.Context, n *notes) {
+// find asks the daemon how it is.
+func (x *exam) find(ctx context.Context) {
 	if x.o.Daemon == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, StepLimit)
+	defer cancel()
 	live, err := x.o.Daemon(ctx)
 	var state control.State
 	if err == nil {
 		state, err = live.State(ctx)
 	}
-	switch {
+	if x.liveErr = err; err == nil {
+		x.live, x.state, x.up = live, &state, true
+	}
+}
+
+// daemon looks whether one runs, is switched on, and answers at its port.
+func (x *exam) daemon(ctx context.Context, n *notes) {
+	if x.o.Daemon == nil {
+		return
+	}
+	switch err := x.liveErr; {
 	case errors.Is(err, client.ErrNotRunning):
 		x.notRunning(ctx, n)
 		return
-	case ctx.Err() != nil:
+	case errors.Is(err, context.DeadlineExceeded):
 		n.add(Finding{
 			ID: "daemon.stuck", Level: Problem, What: "a daemon holds the control socket and does not answer",
 			Why: "It was asked how it is and said nothing for 5 seconds. End it and start it anew.", Fix: "pulley up",
@@ -39,12 +51,11 @@ func (x *exam) daemon(ctx context.Context, n *notes) {
 			Why: "The command line and the daemon have to be of the same major version, and of the same user.", Fix: "pulley version"})
 		return
 	}
-	x.live, x.state, x.up = live, &state, true
-	x.listen = state.Listen
+	state := x.state
 	x.ported(ctx, n)
 	x.switched(n)
 	if state.ConfigFile != x.o.Places.ConfigFile {
-		n.info("daemon.settings", "the daemon was started with other settings than are looked at here: %s", state.ConfigFile)
+		n.info("daemon.settings", "the daemon was started with settings of its own: %s", state.ConfigFile)
 	}
 	for _, p := range state.Problems {
 		if p.Kind == control.ProblemConfig && x.cfg != nil {
@@ -131,7 +142,7 @@ const (
 )
 
 // askLimit is how long somebody on this machine may take to say who they are.
-const askLimit = 2 * time.Second
+const askLimit = 4 * time.Second
 
 // portOf finds out who is at an address of this machine.
 func (x *exam) portOf(ctx context.Context, address string) int {

@@ -270,8 +270,11 @@ func (x *exam) whose(ctx context.Context, to string) (at string, who int) {
 		return "", portOther
 	}
 	at = "127.0.0.1:" + portOf(withPort(u.Host, u.Scheme))
-	if !x.up && x.toUs(to) {
-		return "", portFree // that it does not run was said
+	switch { // the daemon's step has said how it is
+	case x.toUs(to) && x.up:
+		return at, portPulley
+	case x.toUs(to):
+		return "", portFree
 	}
 	return at, x.portOf(ctx, at)
 }

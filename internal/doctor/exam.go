@@ -30,6 +30,7 @@ type exam struct {
 	report *Report
 	told   map[string]bool // what was said of one host and holds for others
 
+	file   string         // of the settings
 	cfg    *config.Config // nil: it cannot be read
 	cfgErr error
 	egress *egress.Egress
@@ -48,8 +49,9 @@ type exam struct {
 	listen string // where the daemon listens, or would
 	up     bool
 
+	liveErr error // why it does not, or cannot be asked
+
 	proxied bool // the engine is pointed at us as a proxy: it has to trust us
-	images  []control.Image
 
 	site     token.Site
 	creds    token.Credentials
@@ -62,23 +64,31 @@ type exam struct {
 	limited  bool // the limit's finding was made already
 }
 
-// open reads the settings and makes of them what the daemon makes.
-func (x *exam) open(_ context.Context) error {
-	x.cfg, x.cfgErr = config.Load(x.o.Places.ConfigFile, x.o.Environ)
+// open asks the daemon how it is, reads the settings that it goes by and makes of them what it makes.
+func (x *exam) open(ctx context.Context) error {
+	x.find(ctx)
+	x.file = x.o.Places.ConfigFile
+	if x.up {
+		x.file = x.state.ConfigFile
+	}
+	x.cfg, x.cfgErr = config.Load(x.file, x.o.Environ)
 	cfg := x.cfg
 	if cfg == nil {
 		cfg = config.Default()
 	}
 	x.listen = cfg.Listen
+	if x.up {
+		x.listen = x.state.Listen
+	}
 	for _, e := range cfg.Egresses {
 		x.secrets.url(e.URL)
 	}
 	var read func(context.Context) (system.Settings, error)
 	if x.o.System != nil {
-		read = func(ctx context.Context) (system.Settings, error) { return x.o.System(ctx) }
+		read = x.o.System
 	}
 	settings := func() *config.Config { return cfg }
-	x.egress = egress.New(egress.Options{
+	x.egress = egress.New(egress.Options{ //nolint:contextcheck // what asks the system has a time of its own
 		Settings: settings, Environ: x.o.Environ, Resolver: x.o.Resolver, System: read, Now: x.o.Now,
 		Self: func() []string { return []string{x.listen} },
 	})

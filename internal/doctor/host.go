@@ -63,7 +63,7 @@ func (x *exam) reach(ctx context.Context, n *notes, hostname, scheme string) boo
 	route := x.egress.Route(ctx, x.reg.Name, scheme, hostport)
 	v := &visit{host: bareHost(hostport), port: portOf(hostport), scheme: scheme}
 	var both sync.WaitGroup
-	both.Go(func() { v.tried, v.way = x.try(ctx, scheme+"://"+hostname+"/v2/") })
+	both.Go(func() { v.way, v.tried = x.try(ctx, scheme+"://"+hostname+"/v2/") })
 	if route.Proxy == "" {
 		both.Go(func() { x.visit(ctx, v) })
 	}
@@ -87,14 +87,14 @@ func (x *exam) reach(ctx context.Context, n *notes, hostname, scheme string) boo
 func portOf(hostport string) string { return hostport[strings.LastIndexByte(hostport, ':')+1:] }
 
 // try goes there as the daemon does, with all that it does when something does not work.
-func (x *exam) try(ctx context.Context, url string) (err error, way string) { //nolint:revive // the error is what counts
+func (x *exam) try(ctx context.Context, url string) (way string, err error) {
 	ctx, trail := egress.WithTrail(ctx)
 	resp, err := x.get(ctx, http.MethodGet, url, http.Header{})
 	if err != nil {
-		return err, ""
+		return "", err
 	}
 	_ = resp.Body.Close()
-	return nil, trail.Way()
+	return trail.Way(), nil
 }
 
 // visit resolves a name and knocks at each address.

@@ -76,9 +76,17 @@ var (
 	inHeader = regexp.MustCompile(`(?i)\b(basic|bearer|refresh)\s+[A-Za-z0-9._~+/=-]{8,}`)
 )
 
+// withoutUser takes the user out of the beginning of a URL, but for those that stand for what a person fills in.
+func withoutUser(begin string) string {
+	if strings.HasSuffix(begin, "://NAME:PASSWORD@") || strings.HasSuffix(begin, "://USER@") {
+		return begin
+	}
+	return begin[:strings.Index(begin, "://")+len("://")]
+}
+
 // clean is a text without them.
 func (s *secrets) clean(text string) string {
-	text = inURL.ReplaceAllString(text, "$1")
+	text = inURL.ReplaceAllStringFunc(text, withoutUser)
 	text = inQuery.ReplaceAllString(text, "$1")
 	text = inHeader.ReplaceAllString(text, "$1 …")
 	s.mu.Lock()

@@ -37,7 +37,7 @@ type Leaving struct {
 
 // settings looks whether the file is sound.
 func (x *exam) settings(_ context.Context, n *notes) {
-	file := x.o.Places.ConfigFile
+	file := x.file
 	said := &Settings{File: file}
 	x.report.Settings = said
 	if x.cfg == nil {
