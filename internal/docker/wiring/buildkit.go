@@ -115,14 +115,14 @@ func (k buildkit) Plan(ctx context.Context, m machine.Machine, e Engine, to Targ
 	case p.Way != Mirror:
 		return nil, noWay(e, p.Way)
 	case e.ID != buildkitRootless && !m.Facts().Root:
-		return nil, needsRoot(e)
+		return nil, needsRoot(m, e)
 	}
 	file, _ := k.file(m, e.ID)
 	if err := checkTOML(m, file); err != nil {
 		return nil, err
 	}
 	p.Files = []File{{Path: file, Mode: 0o644, Edit: buildkitEdit(reachOf(e, to, o), to, o)}}
-	p.How = k.Activation(ctx, m, e, p.changed())
+	p.How = k.Activation(ctx, m, e, p.changing(m))
 	p.Manual = byHand(p.How)
 	p.Warn = searchWarning(o, "BuildKit")
 	if e.ID == buildkitRootless {

@@ -109,7 +109,7 @@ func (k containerd) Plan(_ context.Context, m machine.Machine, e Engine, to Targ
 	case !slices.Contains(e.Ways, p.Way):
 		return nil, noWay(e, p.Way)
 	case !at.user && !m.Facts().Root:
-		return nil, needsRoot(e)
+		return nil, needsRoot(m, e)
 	}
 	reach := reachOf(e, to, o)
 	if err := k.files(m, p, at, reach, to, o); err != nil {
@@ -125,7 +125,7 @@ func (k containerd) Plan(_ context.Context, m machine.Machine, e Engine, to Targ
 	if len(o.Search) > 0 {
 		p.Warn = append(p.Warn, "containerd looks for names without a registry nowhere but at Docker Hub: the search order is left out")
 	}
-	p.How = k.activation(m, at, p.changed())
+	p.How = k.activation(m, at, p.changing(m))
 	p.Manual = append(p.Manual, byHand(p.How)...)
 	return p, nil
 }
@@ -182,7 +182,7 @@ func proxyDropIn(reach string) string {
 	proxy := "http://" + reach
 	return ownLine + "[Service]\n" +
 		fmt.Sprintf("Environment=\"HTTP_PROXY=%s\" \"HTTPS_PROXY=%s\"\n", proxy, proxy) +
-		fmt.Sprintf("Environment=\"NO_PROXY=%s\"\n", strings.Join(privateNames(), ","))
+		fmt.Sprintf("Environment=\"NO_PROXY=%s\"\n", strings.Join(noProxy(), ","))
 }
 
 // unitProxy is the proxy that somebody's drop-ins give a service; the last one counts. What ours is called comes behind the

@@ -18,6 +18,7 @@ import (
 type containerdConfig struct {
 	file     string // the main file
 	there    bool
+	ours     bool     // the main file is ours as a whole
 	owner    string   // the file with the interface's table that counts; the main one if there is none
 	plugin   string   // how the table is called there
 	disabled bool     // the interface is switched off
@@ -69,7 +70,12 @@ func readContainerdConfig(m machine.Machine, file, version string) (*containerdC
 		return nil, err
 	default:
 		c.there = true
-		c.plugin = criName(main.Version)
+		if read, err := m.ReadFile(file); err == nil {
+			c.ours = isOurs(read.Data)
+		}
+		if c.owner == file {
+			c.plugin = criName(main.Version)
+		}
 		if main.Imports != nil || newest == 2 {
 			imports = main.Imports
 		}
@@ -128,25 +134,26 @@ func (c *containerdConfig) where(dirs []string) []string {
 	return dirs
 }
 
-// plan is what has containerd look into dirs; nothing if it does.
+// plan is what has containerd look into dirs; nothing if it does. What it has of us from before is planned again: else it
+// would be taken out.
 func (c *containerdConfig) plan(version string, dirs []string) ([]File, error) {
+	at := strings.Join(dirs, ":")
 	switch {
-	case c.disabled, len(c.roots) > 0:
+	case c.disabled, len(c.roots) > 0 && strings.Join(c.roots, ":") != at:
 		return nil, nil
 	case c.old != "":
 		return nil, fmt.Errorf("%s has %s, which containerd does not take together with hosts.toml files; "+
 			"move that there (https://github.com/containerd/containerd/blob/main/docs/hosts.md) and connect again", c.old, c.oldKey)
-	case atLeast(version, 2, 3): // looks there by itself
+	case len(c.roots) == 0 && atLeast(version, 2, 3): // looks there by itself
 		return nil, nil
 	}
-	at := strings.Join(dirs, ":")
-	if !c.there && c.owner == c.file {
+	if !c.there && c.owner == c.file || c.ours {
 		format := 2
 		if major(version) >= 2 {
 			format = 3
 		}
 		return []File{{Path: c.file, Mode: 0o644, Edit: whole(fmt.Sprintf("%sversion = %d\n\n[plugins.%s.registry]\n  config_path = %s\n",
-			ownLine, format, quote(c.plugin), quote(at)))}}, nil
+			ownLine, format, quote(criName(format)), quote(at)))}}, nil
 	}
 	return []File{{Path: c.owner, Mode: 0o644, Edit: &edit.Edit{Format: edit.TOML, Steps: []edit.Step{{
 		Path: []string{"plugins", c.plugin, "registry", "config_path"}, Value: value(at),

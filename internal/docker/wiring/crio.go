@@ -32,13 +32,13 @@ func (crio) Find(ctx context.Context, m machine.Machine) []Engine {
 // Plan implements Kind.
 func (k crio) Plan(ctx context.Context, m machine.Machine, e Engine, to Target, o Options) (*Plan, error) {
 	if !m.Facts().Root {
-		return nil, needsRoot(e)
+		return nil, needsRoot(m, e)
 	}
 	p, err := planRegistries(systemRegistries(m, crioDropIn), e, to, o)
 	if err != nil {
 		return nil, err
 	}
-	p.How = k.Activation(ctx, m, e, p.changed())
+	p.How = k.Activation(ctx, m, e, p.changing(m))
 	p.Manual = append(p.Manual, byHand(p.How)...)
 	return p, nil
 }

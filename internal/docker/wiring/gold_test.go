@@ -238,7 +238,7 @@ func golden(t *testing.T, name string) {
 				got.Files = append(got.Files, txtar.File{Name: "out/" + name, Data: []byte(now)})
 			}
 		}
-		again(t, s, kind, engine, options)
+		again(t, s, kind, engine, options, p)
 		s.revert(done, before)
 	}
 	if now := s.files(); !mapsEqual(now, before) {
@@ -256,7 +256,7 @@ func golden(t *testing.T, name string) {
 }
 
 // again plans what is done already: nothing of it may change, and it is found.
-func again(t *testing.T, s *stage, kind Kind, engine string, o Options) {
+func again(t *testing.T, s *stage, kind Kind, engine string, o Options, was *Plan) {
 	t.Helper()
 	now := s.files()
 	_, e := find(t, s, engine)
@@ -267,6 +267,9 @@ func again(t *testing.T, s *stage, kind Kind, engine string, o Options) {
 	}
 	if e.Wired.Way == None && p.How.Kind != ByHand || len(p.Files) > 0 && len(e.Wired.Where) == 0 {
 		t.Errorf("it is not seen that %s is wired", engine)
+	}
+	if len(was.Files) != len(p.Files) { // what is not planned again is taken out
+		t.Errorf("planned again it is %d files and not %d", len(p.Files), len(was.Files))
 	}
 	for _, f := range p.Files {
 		read, err := f.On(s.local).ReadFile(f.Path)

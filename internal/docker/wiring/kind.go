@@ -175,7 +175,7 @@ func (k kubeNodes) Plan(ctx context.Context, m machine.Machine, e Engine, to Tar
 		}
 	}
 	if p.How.Kind != ByHand {
-		p.How = k.Activation(ctx, m, e, p.changed())
+		p.How = k.Activation(ctx, m, e, p.changing(m))
 		p.Warn = append(p.Warn, "nodes that are made later are not wired: connect again then")
 	}
 	return p, nil

@@ -2,5 +2,7 @@ package wiring
 
 // Kinds are all that there are, each in a file of its own.
 func Kinds() []Kind {
-	return []Kind{}
+	return []Kind{
+		containerd{}, podman{}, crio{}, buildkit{}, buildx{}, kubeNodes{},
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"pulley/internal/docker/edit"
 	"pulley/internal/docker/machine"
 )
 
@@ -49,15 +50,19 @@ func noWay(e Engine, w Way) error {
 	return fmt.Errorf("%s: cannot be wired by %s; try %s", e.ID, w, strings.Join(known, " or "))
 }
 
-func needsRoot(e Engine) error {
-	return fmt.Errorf("%s: its settings belong to root; run: sudo pulley connect %s", e.ID, e.ID)
+func needsRoot(m machine.Machine, e Engine) error {
+	return fmt.Errorf("%s: its settings belong to root; run: %s", e.ID, rootCommand(m, "connect", e.ID))
 }
 
-// changed are the paths of the files that a plan changes.
-func (p *Plan) changed() []string {
+// changing are the paths of the files that a plan would make different from what they are.
+func (p *Plan) changing(m machine.Machine) []string {
 	var names []string
 	for _, f := range p.Files {
-		names = append(names, f.Path)
+		read, err := f.On(m).ReadFile(f.Path)
+		try := &edit.Edit{Format: f.Edit.Format, Steps: slices.Clone(f.Edit.Steps)}
+		if after, applied := try.Apply(read.Data); err != nil || applied != nil || string(after) != string(read.Data) {
+			names = append(names, f.Path)
+		}
 	}
 	return names
 }
@@ -130,9 +135,4 @@ func oneLine(err error) string {
 		}
 	}
 	return strings.Join(parts, "; ")
-}
-
-// privateNames are what an engine goes to without a proxy: this machine, private networks and a cluster's own names.
-func privateNames() []string {
-	return []string{"localhost", "127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", ".local", ".svc", ".cluster.local"}
 }

@@ -14,9 +14,9 @@ import (
 // oddly is a machine with containerd 2 and one file.
 func oddly(t *testing.T, name, text string) *stage {
 	t.Helper()
-	s := newStage(t, txtar.Parse([]byte("-- exec --\n" +
-		"containerd --version => containerd github.com/containerd/containerd 1.6.20 x\n" +
-		"podman --version => podman version 5.4.0\n" +
+	s := newStage(t, txtar.Parse([]byte("-- exec --\n"+
+		"containerd --version => containerd github.com/containerd/containerd 1.6.20 x\n"+
+		"podman --version => podman version 5.4.0\n"+
 		"buildkitd --version => buildkitd github.com/moby/buildkit v0.12.5 x\n")))
 	s.put(name, []byte(text))
 	return s
@@ -59,7 +59,7 @@ func TestOddFiles(t *testing.T) {
 			if now := s.files()[c.file]; c.has == "" && now != c.before || !strings.Contains(now, c.has) {
 				t.Errorf("it became\n%s", now)
 			}
-			again(t, s, kind, c.engine, Options{})
+			again(t, s, kind, c.engine, Options{}, p)
 			s.revert(done, before)
 			if now := s.files(); !mapsEqual(now, before) {
 				t.Errorf("afterwards there is\n%q\nand was\n%q", now, before)
