@@ -45,10 +45,12 @@ func (w *Wirer) read(f File, k *kept) (*change, error) {
 		return nil, err
 	}
 	c.base = c.before
+	if k != nil {
+		c.made = slices.Clone(k.Made)
+	}
 	if k == nil || c.before == nil {
 		return c, nil
 	}
-	c.made = k.Made
 	switch now := sum(c.before); {
 	case now == k.Wrote && k.Absent:
 		c.base = nil
@@ -165,6 +167,9 @@ func missing(m machine.Machine, name string) (list []string) {
 // do makes the change.
 func (c *change) do() error {
 	if !c.moves() {
+		if c.after == nil {
+			c.clear() // somebody has removed the file, not the folders that were made for it
+		}
 		return nil
 	}
 	c.written = true // from here on there may be something to put back
@@ -176,12 +181,17 @@ func (c *change) do() error {
 		return nil
 	}
 	made, err := c.on.WriteFile(c.Path, c.after, c.Mode)
-	for _, dir := range made {
+	c.makes(made)
+	return err
+}
+
+// makes notes folders that are, or will be, made.
+func (c *change) makes(dirs []string) {
+	for _, dir := range dirs {
 		if !slices.Contains(c.made, dir) {
 			c.made = append(c.made, dir)
 		}
 	}
-	return err
 }
 
 // undo makes it as it was before do.

@@ -98,11 +98,6 @@ func (w *Wirer) Disconnect(ctx context.Context, id string, say func(string)) (*U
 	if err := j.write(ctx); err != nil {
 		return u, fmt.Errorf("%s: %w; what was begun is finished by: pulley disconnect %s", id, err, id)
 	}
-	for _, c := range u.list {
-		if !c.moves() && c.after == nil {
-			c.clear() // somebody has removed the file, not the folders that were made for it
-		}
-	}
 	if u.Trust && w.Trust != nil {
 		if err := w.Trust(ctx, false); err != nil {
 			return u, fmt.Errorf("%s: its files are as they were, but the system trusts Pulley's local authority still: %w", id, err)

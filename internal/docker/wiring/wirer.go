@@ -195,7 +195,7 @@ func (w *Wirer) Connect(ctx context.Context, p *Plan, say func(string)) error {
 			continue
 		}
 		if c.after != nil && c.before == nil {
-			c.made = missing(c.on, c.Path)
+			c.makes(missing(c.on, c.Path))
 		}
 		if err := w.keep(l, id, c.Path, c.base, c.base != nil); err != nil {
 			return fmt.Errorf("%s: no backup of %s: %w; nothing was changed", id, c.Path, err)
@@ -282,13 +282,11 @@ func (j *job) write(ctx context.Context) error {
 		}
 	}
 	for _, c := range j.list {
-		if !c.moves() {
-			continue
-		}
 		if err := c.do(); err != nil {
 			return j.w.asRoot(err, j.verb, j.e.ID)
 		}
 		switch {
+		case !c.moves():
 		case c.after == nil:
 			j.say("removed " + c.Path)
 		default:
