@@ -267,29 +267,51 @@ func TestAForeignFileInOurPlaceIsNotOverwritten(t *testing.T) {
 	}
 }
 
-// FuzzForeignFile puts any file into the folder: what we do there does not change it.
+// FuzzForeignFile puts any file into the folder: it is ours only if it is byte for byte what we write there.
 func FuzzForeignFile(f *testing.F) {
+	data, err := os.ReadFile("testdata/ca.crt") // of two Pulleys
+	if err != nil {
+		f.Fatal(err)
+	}
+	ours := lookAll(data)
+	for i, c := range ours {
+		f.Add(c.file(), c.pem())
+		f.Add(c.file(), ours[(i+1)%len(ours)].pem())
+		f.Add(c.file(), append(c.pem(), c.pem()...))
+		f.Add(strings.ToUpper(c.file()), c.pem())
+	}
 	f.Add("pulley-0123456789abcdef.crt", []byte("x"))
 	f.Add("pulley.crt", []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))
+	c := newComputer(f, machine.Facts{OS: machine.Linux, Root: true})
+	c.file("/usr/sbin/update-ca-certificates", "")
+	dir := c.folder(families[3].dir)
 	f.Fuzz(func(t *testing.T, name string, content []byte) {
 		if name != path.Base(name) || strings.ContainsAny(name, "/\x00") || name == "." || name == ".." || len(name) > 100 {
 			return
 		}
-		c := on(t, debian, machine.Facts{Root: true})
-		file := filepath.Join(c.Dir, families[3].dir, name)
+		file := filepath.Join(dir, name)
 		if err := os.WriteFile(file, content, 0o600); err != nil {
 			return
 		}
-		a := newAuthority(t, "docker.io")
-		store := Store{Machine: c, Dir: a.dir}
-		if err := store.Install(t.Context(), a.File()); err != nil {
+		defer os.Remove(file)
+		w, err := Store{Machine: c}.work("")
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := (Store{Machine: c}).Uninstall(t.Context()); err != nil {
+		entries, err := w.anchors().list(t.Context())
+		if err != nil {
 			t.Fatal(err)
 		}
-		if data, err := os.ReadFile(file); err != nil || string(data) != string(content) {
-			t.Errorf("%q, %v", data, err)
+		want := slices.ContainsFunc(ours, func(c *cert) bool {
+			return c.file() == name && strings.TrimSpace(string(c.pem())) == strings.TrimSpace(strings.ReplaceAll(string(content), "\r", ""))
+		})
+		for _, e := range entries { // another wrapping of the same certificate is the same
+			if !want && (e.cert.file() != name || !slices.ContainsFunc(ours, e.cert.same)) {
+				t.Errorf("%q is taken for ours", name)
+			}
+		}
+		if want && len(entries) != 1 {
+			t.Errorf("%q is not taken for ours", name)
 		}
 	})
 }

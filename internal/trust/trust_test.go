@@ -29,14 +29,14 @@ import (
 // computer is a machine under a folder of its own, with programs that a test stands in for.
 type computer struct {
 	*machine.Local
-	t      *testing.T
+	t      testing.TB
 	denied []string // paths below these cannot be written
 	ran    []string // command lines
 	// programs are called for the program's base name.
 	programs map[string]func(c machine.Command) ([]byte, error)
 }
 
-func newComputer(t *testing.T, facts machine.Facts) *computer {
+func newComputer(t testing.TB, facts machine.Facts) *computer {
 	t.Helper()
 	c := &computer{t: t, programs: make(map[string]func(machine.Command) ([]byte, error))}
 	c.Local = &machine.Local{Dir: t.TempDir(), As: &facts, Environ: []string{"PATH=/usr/bin:/bin", "TMPDIR=/tmp", `TEMP=C:\Temp`, `SystemRoot=C:\Windows`}}
@@ -169,12 +169,12 @@ func (c *computer) takeRan() []string {
 // authority is a CA in a folder of its own.
 type authority struct {
 	*ca.Store
-	t   *testing.T
+	t   testing.TB
 	dir string
 	now time.Time
 }
 
-func newAuthority(t *testing.T, hosts ...string) *authority {
+func newAuthority(t testing.TB, hosts ...string) *authority {
 	t.Helper()
 	a := &authority{t: t, dir: filepath.Join(t.TempDir(), "it's a ca"), now: time.Now()}
 	a.open()
@@ -247,7 +247,7 @@ func (a *authority) leaf(example, host string) []byte {
 	return nil
 }
 
-func signed(t *testing.T, parent *x509.Certificate, key any, host string) []byte {
+func signed(t testing.TB, parent *x509.Certificate, key any, host string) []byte {
 	t.Helper()
 	leaf, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
