@@ -36,6 +36,7 @@ type guest struct {
 	machine.Machine // the machine it runs on
 
 	through []string
+	begin   func() (context.Context, context.CancelFunc) // of one command
 
 	mu   sync.Mutex
 	dirs map[string]listing
@@ -47,7 +48,20 @@ type listing struct {
 }
 
 func newGuest(m machine.Machine, through []string) *guest {
-	return &guest{Machine: m, through: through, dirs: make(map[string]listing)}
+	return &guest{Machine: m, through: through, dirs: make(map[string]listing), begin: func() (context.Context, context.CancelFunc) {
+		return context.WithTimeout(context.Background(), guestTime)
+	}}
+}
+
+// glimpse is a file in a virtual machine, as far as it is to be had at once.
+func glimpse(ctx context.Context, m machine.Machine, through []string, name string) []byte {
+	g := newGuest(m, through)
+	g.begin = func() (context.Context, context.CancelFunc) { return context.WithCancel(ctx) }
+	read, err := g.ReadFile(name)
+	if err != nil {
+		return nil
+	}
+	return read.Data
 }
 
 // Facts are the guest's as far as anybody here asks.
@@ -67,7 +81,7 @@ func (g *guest) do(stdin []byte, op, name string, args ...string) ([]byte, error
 	if strings.ContainsAny(name, " '\"\\$`&;|<>()*?[]#~\n") {
 		return nil, &fs.PathError{Op: op, Path: name, Err: errors.New("a name that is not for a shell")}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), guestTime)
+	ctx, cancel := g.begin()
 	defer cancel()
 	out, err := g.Run(ctx, machine.Command{Args: append(args, name), Stdin: stdin})
 	var status *machine.ExitError
