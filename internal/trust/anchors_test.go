@@ -132,7 +132,9 @@ func TestTheCommandForRootWorks(t *testing.T) {
 	for i, d := range distributions {
 		t.Run(d.name, func(t *testing.T) {
 			c := on(t, i, machine.Facts{UID: 1000})
-			c.denied = []string{"/"}
+			if i%2 == 0 { // the folder may be a group's that the person is in, what is made of it is root's
+				c.denied = []string{"/"}
+			}
 			a := newAuthority(t, "docker.io", "10.0.0.1")
 			store := Store{Machine: c, Dir: a.dir}
 			bare := c.tree()
@@ -159,6 +161,9 @@ func TestTheCommandForRootWorks(t *testing.T) {
 				}
 			}
 			asRoot(store.Install(t.Context(), a.File()))
+			if ran := c.takeRan(); len(ran) > 0 {
+				t.Errorf("ran %q", ran)
+			}
 			sure := func() {
 				t.Helper()
 				if err := store.Install(t.Context(), a.File()); err != nil { // needs no root: it is done

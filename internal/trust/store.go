@@ -148,7 +148,13 @@ func (w *work) uninstall(ctx context.Context, st store) (r Result, had bool) {
 // perform does what change says, or says who may.
 func (w *work) perform(ctx context.Context, st store, d diff) error {
 	for _, s := range st.change(d) {
-		err := s.do(ctx)
+		var err error
+		if w.needsRoot(st) && w.facts.OS == machine.Linux {
+			// Not tried: a folder that a group may write to (Debian's staff) would take files that nothing takes up.
+			err = fs.ErrPermission
+		} else {
+			err = s.do(ctx)
+		}
 		if errors.Is(err, fs.ErrPermission) && st.where().Kind == System && !w.facts.Root {
 			return &NeedRootError{Path: st.where().Path, Command: st.asRoot(w.pemFile, d), Windows: w.facts.OS == machine.Windows}
 		}
