@@ -29,7 +29,7 @@ type Keeper struct {
 // longestPause at the most; one that had run for a while begins anew.
 const (
 	firstPause   = time.Second
-	longestPause = 30 * time.Second
+	longestPause = 10 * time.Second
 	aWhile       = time.Minute
 	grace        = 75 * time.Second // transfers are finished: below what units give the keeper
 )
@@ -99,6 +99,7 @@ func (k *Keeper) Keep(ctx context.Context, renew <-chan os.Signal) error {
 				k.end(past)
 				return nil
 			case <-time.After(pause):
+			case <-renew: // somebody mended it
 			}
 			pause = min(2*pause, longestPause)
 			if current, err = k.start(output); err != nil {
@@ -245,7 +246,10 @@ func (o *oneAtATime) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (o *oneAtATime) say(text string) { _, _ = o.Write([]byte("pulley: service: " + text + "\n")) }
+func (o *oneAtATime) say(text string) { _, _ = o.Write([]byte("pulley: " + keeperSays + text + "\n")) }
+
+// keeperSays tells the Keeper's words from the daemon's.
+const keeperSays = "keeper: "
 
 // LogFile is a file for what daemons print. When it has grown it becomes NAME.1 and a new one begins. It is the Keeper's to
 // write to, and to be closed.

@@ -57,7 +57,7 @@ func (l *launchd) launchctl(ctx context.Context, args ...string) (string, error)
 func (l *launchd) install(ctx context.Context) (changed bool, err error) {
 	m, accountKeys := made{}, ""
 	if l.opt.System {
-		if m, err = l.prepare(ctx, []string{darwinHome, path.Dir(l.log())}); err != nil {
+		if m, err = l.prepare(ctx, l.file(), []string{darwinHome, path.Dir(l.log())}); err != nil {
 			return false, err
 		}
 		accountKeys = "\t<key>UserName</key>\n\t<string>" + l.account() + "</string>\n\t<key>GroupName</key>\n\t<string>" + account + "</string>\n"

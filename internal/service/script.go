@@ -23,7 +23,7 @@ type script struct {
 }
 
 func (c *script) install(ctx context.Context) (changed bool, err error) {
-	m, err := c.prepare(ctx, append(systemDirs(), systemLogDir))
+	m, err := c.prepare(ctx, initScript, append(systemDirs(), systemLogDir))
 	if err != nil {
 		return false, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	kardianos "github.com/kardianos/service"
@@ -95,6 +96,9 @@ func newOn(platform string, o Options) (*Service, error) {
 	s.answers = s.ask
 	var err error
 	s.manager, err = s.choose(platform)
+	if d, ok := s.manager.(*systemd); ok {
+		s.opt.Environ = slices.Concat(s.opt.Environ, d.session()) // the daemon's socket is in that folder
+	}
 	return s, err
 }
 
@@ -172,6 +176,8 @@ func (s *Service) bringUp(ctx context.Context, changed bool) error {
 	switch {
 	case !status.Running:
 		err = s.manager.start(ctx)
+	case status.PID == 0: // it waits to start again what failed
+		err = s.manager.renew(ctx)
 	case changed || s.outdated(status):
 		s.opt.Say("it runs; a new daemon takes over")
 		err = s.manager.renew(ctx)

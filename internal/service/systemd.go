@@ -99,7 +99,7 @@ func (d *systemd) install(ctx context.Context) (changed bool, err error) {
 	name, m := "systemd-user.service", made{}
 	if !d.user {
 		name = "systemd-system.service"
-		if m, err = d.prepare(ctx, systemDirs()); err != nil {
+		if m, err = d.prepare(ctx, file, systemDirs()); err != nil {
 			return false, err
 		}
 	}
@@ -152,6 +152,11 @@ func (d *systemd) uninstall(ctx context.Context) error {
 
 func (d *systemd) start(ctx context.Context) error {
 	_, err := d.systemctl(ctx, "start", unitName)
+	var exit *machine.ExitError
+	if errors.As(err, &exit) {
+		first, _, _ := strings.Cut(exit.Stderr, "\n") // the others say where to look
+		return fmt.Errorf("systemd: %s", strings.TrimSuffix(strings.TrimSpace(first), "."))
+	}
 	return err
 }
 
@@ -224,7 +229,7 @@ func (d *systemd) said(ctx context.Context) string {
 func lastError(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	for _, line := range slices.Backward(lines) {
-		if _, said, ok := strings.Cut(strings.TrimSpace(line), "pulley: "); ok {
+		if said, ok := strings.CutPrefix(strings.TrimSpace(line), "pulley: "); ok && !strings.HasPrefix(said, keeperSays) {
 			return said
 		}
 	}

@@ -35,6 +35,7 @@ func fill(name string, values map[string]string) string {
 type made struct {
 	Dirs []string `json:"dirs,omitempty"` // folders for the file itself, outermost first: removed when empty
 	Data []string `json:"data,omitempty"` // folders of the service's data
+	Lent []string `json:"lent,omitempty"` // such that were there before, and were given to the service's user
 	User bool     `json:"user,omitempty"` // the user and group pulley
 }
 
@@ -78,12 +79,7 @@ func (s *Service) write(ctx context.Context, path string, m made, executable boo
 	}
 	before := readMade(old)
 	m.Dirs, m.User = before.Dirs, m.User || before.User
-	for _, dir := range before.Data {
-		if !slices.Contains(m.Data, dir) {
-			m.Data = append(m.Data, dir)
-		}
-	}
-	slices.Sort(m.Data)
+	m.Data, m.Lent = union(before.Data, m.Data), union(before.Lent, m.Lent)
 	if old == text(m) {
 		return false, nil
 	}
@@ -100,6 +96,13 @@ func (s *Service) write(ctx context.Context, path string, m made, executable boo
 		s.sweep(ctx, made{Dirs: dirs})
 	}
 	return true, err
+}
+
+// union is sorted.
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // remove removes a unit of ours, and tells what else was made.
@@ -125,6 +128,11 @@ func (s *Service) sweep(ctx context.Context, m made) {
 	for _, dir := range m.Data {
 		if _, err := s.command(ctx, "rm", "-rf", "--", dir); err != nil {
 			s.opt.Say("could not remove " + dir + ": " + err.Error())
+		}
+	}
+	for _, dir := range m.Lent {
+		if _, err := s.command(ctx, "chown", "-R", "0:0", dir); err != nil {
+			s.opt.Say("could not give back " + dir + ": " + err.Error())
 		}
 	}
 	if m.User {

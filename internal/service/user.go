@@ -24,22 +24,32 @@ func systemDirs() []string {
 	return []string{"/etc/pulley", "/var/cache/pulley", "/var/lib/pulley"}
 }
 
-// prepare makes the user and the folders that are missing, and tells which.
-func (s *Service) prepare(ctx context.Context, dirs []string) (made, error) {
+// prepare makes the user and the folders that are missing, and tells which. file is that of an installation before.
+func (s *Service) prepare(ctx context.Context, file string, dirs []string) (made, error) {
 	var m made
-	var err error
+	old, err := s.old(file)
+	if err != nil {
+		return m, err
+	}
+	before := readMade(old)
 	if m.User, err = s.addUser(ctx); err != nil {
 		return m, err
 	}
 	for _, dir := range dirs {
-		if s.has(dir) {
+		switch has := s.has(dir); {
+		case has && (slices.Contains(before.Data, dir) || slices.Contains(before.Lent, dir)):
 			continue
+		case has: // somebody put settings there before: the daemon must be able to read and write them
+			_, err = s.command(ctx, "chown", "-R", s.account()+":"+account, dir)
+			m.Lent = append(m.Lent, dir)
+		default:
+			_, err = s.command(ctx, "install", "-d", "-m", "0750", "-o", s.account(), "-g", account, dir)
+			m.Data = append(m.Data, dir)
 		}
-		if _, err := s.command(ctx, "install", "-d", "-m", "0750", "-o", s.account(), "-g", account, dir); err != nil {
+		if err != nil {
 			s.sweep(ctx, m)
 			return m, fmt.Errorf("service: %w", err)
 		}
-		m.Data = append(m.Data, dir)
 	}
 	return m, nil
 }

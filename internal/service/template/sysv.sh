@@ -36,6 +36,10 @@ await() {
 	while [ "$tries" -lt 60 ]; do
 		"$DAEMON" status >/dev/null 2>&1 && return 0
 		is_kept || return 1
+		# The keeper goes on trying, but whoever starts it wants to know.
+		case $(tail -n 1 "$LOGDIR/pulley.log" 2>/dev/null) in
+		"pulley: keeper: the daemon ended"*) return 1 ;;
+		esac
 		tries=$((tries + 1))
 		sleep 0.5
 	done
