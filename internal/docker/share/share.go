@@ -1,5 +1,6 @@
 // Package share lends this machine's Pulley to an engine elsewhere: a port of that machine's loopback leads here through
-// ssh for as long as somebody wants it, over broken links and sleep, and in the end nothing of it is left there.
+// ssh for as long as somebody wants it, over broken links and sleep, and in the end nothing of it is left there. The port is
+// a registry mirror that can be read, and none of the other things that Pulley's port is for this machine.
 //
 // It must not know the daemon, contexts or how engines are wired: it is told an address, and whom to call when the port is
 // there.
@@ -65,8 +66,13 @@ const (
 // Run shares until ctx is done, and returns nil then, if everything could be taken back. An error before the port was there
 // for the first time ends it; after that broken links are made anew.
 func Run(ctx context.Context, o Options) error {
-	s := &sharing{Options: o}
-	err := s.run(ctx)
+	d, err := openDoor(o.To)
+	if err != nil {
+		return fmt.Errorf("%s: no port here for ssh: %w", o.SSH.Name, err)
+	}
+	defer d.close()
+	s := &sharing{Options: o, door: d.addr()}
+	err = s.run(ctx)
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		err = nil
 	}
@@ -82,6 +88,7 @@ func Run(ctx context.Context, o Options) error {
 // sharing is one run.
 type sharing struct {
 	Options
+	door  string       // host:port of what ssh leads to
 	link  *machine.SSH // nil: there is none
 	old   machine.End  // of the one before
 	was   bool         // there was one
@@ -135,7 +142,7 @@ func (s *sharing) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	o := s.SSH
-	o.Reverse = &machine.Reverse{Port: s.Port, To: s.To}
+	o.Reverse = &machine.Reverse{Port: s.Port, To: s.door}
 	link, err := machine.ConnectSSH(ctx, o)
 	var taken *machine.PortError
 	if errors.As(err, &taken) && !taken.Free && s.was {
