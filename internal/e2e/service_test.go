@@ -18,15 +18,15 @@ import (
 	"time"
 )
 
-// booted is a private machine that stays: /etc is a copy, /run, /opt and the changing parts of /var are empty, and process 1
-// is a shell that does nothing but bury the dead.
+// booted is a private machine that stays: /etc is a copy, /run, /opt and the changing parts of /var are empty. Its process 1
+// is a shell that does nothing but bury the dead, or systemd.
 type booted struct {
 	t    *testing.T
 	dir  string
 	init *exec.Cmd
 }
 
-const boot = `set -e
+const bootShell = `set -e
 mount --make-rprivate /
 mount --bind "$1/etc" /etc
 for dir in /run /opt /var/lib /var/cache /var/log; do mount -t tmpfs -o mode=755 tmpfs "$dir"; done
@@ -38,8 +38,57 @@ exec 0<&-
 while :; do sleep 1000 & wait; done
 `
 
+// bootSystemd is the same with a root of its own, as systemd wants one, a /dev with what PrivateDevices= takes over, and a
+// cgroup of its own, in which nobody else is. Of this machine's units none is wanted.
+const bootSystemd = `set -e
+if [ -z "$IN" ]; then
+	mount --make-rprivate /
+	mkdir "$1/cgroup" "$1/top"
+	mount -t cgroup2 cgroup2 "$1/cgroup"
+	mkdir "$1/cgroup/$3"
+	echo 0 >"$1/cgroup/$3/cgroup.procs"
+	IN=1 exec unshare --cgroup /bin/sh -c "$4" sh "$@"
+fi
+mount -t tmpfs tmpfs "$1/top"
+top=$1/top
+mkdir "$top/root" "$top/upper" "$top/work"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$top/upper,workdir=$top/work" "$top/root"
+root=$top/root
+mount --bind "$1/etc" "$root/etc"
+for dir in run opt tmp var/tmp var/lib var/cache var/log dev home; do mount -t tmpfs -o mode=755 tmpfs "$root/$dir"; done
+chmod 1777 "$root/tmp" "$root/var/tmp"
+mkdir "$root/opt/bin" "$root/dev/shm" "$root/dev/pts"
+cp "$2" "$root/opt/bin/pulley"
+mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sysfs "$root/sys"
+mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+for node in null zero full random urandom tty; do
+	: >"$root/dev/$node"
+	mount --bind "/dev/$node" "$root/dev/$node"
+done
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
+ln -s /proc/self/fd "$root/dev/fd"
+: >"$root/etc/fstab"
+rm -rf "$root"/etc/systemd/system "$root"/etc/systemd/user
+mkdir -p "$root/etc/systemd/system/multi-user.target.wants" "$root/etc/systemd/user"
+ln -s /dev/null "$root/etc/systemd/system/multi-user.target.wants/other.service"
+for unit in systemd-udevd systemd-udev-trigger systemd-timesyncd systemd-resolved systemd-modules-load systemd-sysctl; do
+	ln -s /dev/null "$root/etc/systemd/system/$unit.service"
+done
+for unit in dev-hugepages sys-kernel-debug sys-kernel-tracing sys-kernel-config sys-fs-fuse-connections dev-mqueue; do
+	ln -s /dev/null "$root/etc/systemd/system/$unit.mount"
+done
+cd "$root"
+mkdir opt/old
+pivot_root . opt/old
+exec env -i container=e2e PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . /bin/sh -c '
+umount -l /opt/old && rmdir /opt/old && echo booted
+exec /lib/systemd/systemd --system --unit=basic.target </dev/null >/dev/null 2>&1'
+`
+
 // newBooted boots one. What it is given is a file for /etc and its content, by turns.
-func newBooted(t *testing.T, etc ...string) *booted {
+func newBooted(t *testing.T, boot string, etc ...string) *booted {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "e2es")
 	if err != nil {
@@ -58,7 +107,8 @@ func newBooted(t *testing.T, etc ...string) *booted {
 			t.Fatal(err)
 		}
 	}
-	b := &booted{t: t, dir: dir, init: exec.Command("/bin/sh", "-c", boot, "sh", dir, pulleyBin)}
+	group := filepath.Base(dir)
+	b := &booted{t: t, dir: dir, init: exec.Command("/bin/sh", "-c", boot, "sh", dir, pulleyBin, group, boot)}
 	b.init.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
 	b.init.Stderr = os.Stderr
 	stdout, err := b.init.StdoutPipe()
@@ -71,6 +121,8 @@ func newBooted(t *testing.T, etc ...string) *booted {
 	t.Cleanup(func() {
 		_ = b.init.Process.Kill()
 		_ = b.init.Wait()
+		// Its cgroup is the only thing that does not end with it.
+		_ = exec.Command("unshare", "-m", "/bin/sh", "-c", `mount -t cgroup2 cgroup2 /mnt && find "/mnt/$1" -depth -type d -exec rmdir {} +`, "sh", group).Run()
 	})
 	line := make([]byte, len("booted\n"))
 	if _, err := stdout.Read(line); err != nil || string(line) != "booted\n" {
@@ -92,7 +144,7 @@ func pairs(list []string) func(func(string, string) bool) {
 // try runs a command line there and returns what it printed and its exit status.
 func (b *booted) try(script string) (string, int) {
 	b.t.Helper()
-	cmd := exec.CommandContext(within(b.t), "nsenter", "-t", strconv.Itoa(b.init.Process.Pid), "-m", "-p", "--wd=/", "/bin/sh", "-c", script)
+	cmd := exec.CommandContext(within(b.t), "nsenter", "-t", strconv.Itoa(b.init.Process.Pid), "-m", "-p", "-C", "-r", "-w", "/bin/sh", "-c", script)
 	cmd.Env = []string{"PATH=/opt/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C"}
 	out, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {
@@ -106,7 +158,7 @@ func (b *booted) do(script string) string {
 	b.t.Helper()
 	out, code := b.try(script)
 	if code != 0 {
-		log, _ := b.try("cat /var/log/pulley/pulley.log")
+		log, _ := b.try("cat /var/log/pulley/pulley.log || journalctl -n 40 --no-pager")
 		b.t.Fatalf("%s: status %d\n%s\nlog:\n%s", script, code, out, log)
 	}
 	return out
@@ -151,14 +203,17 @@ func (b *booted) until(what string, is func(serviceStatus) bool) serviceStatus {
 // files are all that an installation could have left: names, modes, owners and content. Backups that the system's own tools
 // for users make are theirs.
 func (b *booted) files() string {
-	return b.do(`cd / && find etc run opt var/lib var/cache var/log \( -name 'passwd-' -o -name 'group-' -o -name 'shadow-' -o -name 'gshadow-' -o -name 'subuid-' -o -name 'subgid-' -o -name .pwd.lock -o -name lastlog -o -name faillog \) -prune -o \( -type d -printf '%p %m %u %g\n' \) -o \( -type l -printf '%p -> %l\n' \) -o \( -type f -printf '%p %m %u %g ' -exec sh -c 'sha256sum <"$1"' sh {} \; \) | sort`)
+	return b.do(`cd / && find etc run opt var/lib var/cache var/log \( -name 'passwd-' -o -name 'group-' -o -name 'shadow-' -o -name 'gshadow-' -o -name 'subuid-' -o -name 'subgid-' -o -name .pwd.lock -o -name lastlog -o -name faillog -o -path run/log -o -path run/systemd \) -prune -o \( -type d -printf '%p %m %u %g\n' \) -o \( -type l -printf '%p -> %l\n' \) -o \( -type f -printf '%p %m %u %g ' -exec sh -c 'sha256sum <"$1"' sh {} \; \) | sort`)
 }
+
+// asWritten takes out of the settings, which were somebody's before, what was set since.
+const asWritten = `cd /etc/pulley && sed -i '/max_size/d; /^\[cache\]$/d; /^$/d' config.toml && chmod 644 config.toml && rm -f config.toml.bak`
 
 // TestServiceSysV is the system's service on a machine without systemd: the init script, run for real.
 func TestServiceSysV(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)
-	b := newBooted(t, "pulley/config.toml", fmt.Sprintf("listen = \"127.0.0.1:%d\" # ours\n", port))
+	b := newBooted(t, bootShell, "pulley/config.toml", fmt.Sprintf("listen = \"127.0.0.1:%d\" # ours\n", port))
 	before := b.files()
 
 	if s := b.service("status"); s.Kind != "sysv" || s.Installed {
@@ -238,13 +293,112 @@ func TestServiceSysV(t *testing.T) {
 		t.Errorf("uninstalled: %+v", s)
 	}
 	b.service("uninstall") // once more is no error
-	// The settings were somebody's before, and hold what was set since.
-	b.do("sed -i '/max_size/d; /^\\[cache\\]$/d; /^$/d' /etc/pulley/config.toml; rm -f /etc/pulley/config.toml.bak")
+	b.do(asWritten)
 	if after := b.files(); after != before {
 		t.Errorf("left behind (-) or gone (+):\n%s", difference(after, before))
 	}
 	if out, _ := b.try("pgrep -x pulley"); out != "" {
 		t.Errorf("processes left: %s", out)
+	}
+}
+
+// TestServiceSystemd is the services, the system's and a person's, on a machine that systemd really runs.
+func TestServiceSystemd(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	b := newBooted(t, bootSystemd, "pulley/config.toml", fmt.Sprintf("listen = \"127.0.0.1:%d\" # ours\n", port))
+	b.do("until systemctl is-system-running --wait; do sleep 0.1; done 2>/dev/null")
+	before := b.files()
+
+	s := b.service("install")
+	if s.Kind != "systemd" || !s.Running || s.PID == 0 || s.Unit != "/etc/systemd/system/pulley.service" {
+		t.Fatalf("installed: %+v", s)
+	}
+	if again := b.service("install"); again.PID != s.PID {
+		t.Errorf("the second installation replaced the daemon: %+v, %+v", s, again)
+	}
+	if got, want := b.do("systemctl is-enabled pulley; stat -c '%a %U %G' /run/pulley /run/pulley/control.sock /var/lib/pulley /var/cache/pulley; stat -c %U /proc/"+strconv.Itoa(s.PID)),
+		"enabled\n750 pulley pulley\n660 pulley pulley\n750 pulley pulley\n750 pulley pulley\npulley\n"; got != want {
+		t.Errorf("owners and modes:\n%swant:\n%s", got, want)
+	}
+	b.do("pulley status && pulley config set cache.max_size 5GiB && grep -q 5GiB /etc/pulley/config.toml")
+	b.do("journalctl -u pulley -o cat --no-pager | grep -q '^ready '")
+
+	t.Log("the daemon crashes: systemd starts it again")
+	b.do("kill -KILL " + strconv.Itoa(s.PID))
+	s = b.until("started again", func(now serviceStatus) bool { return now.PID != 0 && now.PID != s.PID })
+
+	t.Log("a new daemon takes over, and is the unit's main process")
+	b.do("cp /opt/bin/pulley /opt/bin/new && mv /opt/bin/new /opt/bin/pulley")
+	if now := b.service("start"); now.PID == s.PID || !now.Running {
+		t.Errorf("not renewed: %+v, %+v", s, now)
+	}
+	s = b.service("status")
+	if got, want := b.do("systemctl show pulley -p MainPID -p NRestarts -p ActiveState | sort"), fmt.Sprintf("ActiveState=active\nMainPID=%d\nNRestarts=1\n", s.PID); got != want {
+		t.Errorf("after the hand-over:\n%swant:\n%s", got, want)
+	}
+
+	t.Log("a daemon that cannot start says why")
+	b.do("pulley service stop --system && cp /etc/pulley/config.toml /opt/keep && echo 'nonsense = 1' >/etc/pulley/config.toml")
+	if out, code := b.try("pulley service start --system"); code != 1 || !strings.Contains(out, "nonsense") || strings.Count(out, "\n") != 1 {
+		t.Errorf("status %d: %s", code, out)
+	}
+	b.do("cp /opt/keep /etc/pulley/config.toml && rm /opt/keep && pulley service start --system")
+
+	b.service("uninstall")
+	b.service("uninstall") // once more is no error
+	b.do(asWritten)
+	if after := b.files(); after != before {
+		t.Errorf("left behind (-) or gone (+):\n%s", difference(after, before))
+	}
+
+	b.own(port)
+}
+
+// own is a person's service, under the person's own manager.
+func (b *booted) own(port int) {
+	t := b.t
+	t.Helper()
+	b.do(`useradd --uid 2345 --create-home me && install -d /run/user && install -d -m 700 -o me /run/user/2345 &&
+systemd-run --quiet --unit=own-manager --uid=me -p Delegate=yes --setenv=HOME=/home/me --setenv=XDG_RUNTIME_DIR=/run/user/2345 /lib/systemd/systemd --user --unit=basic.target &&
+until [ -S /run/user/2345/systemd/private ]; do sleep 0.1; done`)
+	as := func(command string) string {
+		return "setpriv --reuid me --regid me --init-groups env HOME=/home/me USER=me " + command
+	}
+	b.do(as("sh -c 'umask 077; mkdir -p ~/.config/pulley; echo \"listen = \\\"127.0.0.1:" + strconv.Itoa(port) + "\\\"\" >~/.config/pulley/config.toml'"))
+	if out, code := b.try(as("env XDG_RUNTIME_DIR=/nowhere pulley service install")); code != 1 || !strings.Contains(out, "loginctl enable-linger me") || strings.Count(out, "\n") != 1 {
+		t.Errorf("without a session, status %d: %s", code, out)
+	}
+	var s serviceStatus
+	ask := func(verb string) {
+		t.Helper()
+		out := b.do(as("pulley service "+verb+" --json") + " 2>/dev/null")
+		if err := json.Unmarshal([]byte(out), &s); err != nil {
+			t.Fatalf("%s: %v\n%s", verb, err, out)
+		}
+	}
+	ask("install")
+	if s.Kind != "systemd-user" || !s.Running || s.PID == 0 || s.Unit != "/home/me/.config/systemd/user/pulley.service" {
+		t.Fatalf("installed: %+v", s)
+	}
+	b.do(as("pulley status")) // also where XDG_RUNTIME_DIR is not known
+	first := s.PID
+	b.do("cp /opt/bin/pulley /opt/bin/new && mv /opt/bin/new /opt/bin/pulley")
+	ask("start")
+	if s.PID == first || !s.Running {
+		t.Errorf("not renewed: %d, %+v", first, s)
+	}
+	ask("stop")
+	if s.Running {
+		t.Errorf("stopped: %+v", s)
+	}
+	ask("start")
+	ask("uninstall")
+	if s.Installed || s.Running {
+		t.Errorf("uninstalled: %+v", s)
+	}
+	if left := b.do("find /home/me -path '*systemd*'"); left != "" {
+		t.Errorf("left behind: %s", left)
 	}
 }
 

@@ -43,7 +43,11 @@ func (s *Service) prepare(ctx context.Context, file string, dirs []string) (made
 			_, err = s.command(ctx, "chown", "-R", s.account()+":"+account, dir)
 			m.Lent = append(m.Lent, dir)
 		default:
-			_, err = s.command(ctx, "install", "-d", "-m", "0750", "-o", s.account(), "-g", account, dir)
+			mode := "0750"
+			if strings.HasPrefix(dir, "/etc/") {
+				mode = "0755" // as other settings are; the files are the service's alone
+			}
+			_, err = s.command(ctx, "install", "-d", "-m", mode, "-o", s.account(), "-g", account, dir)
 			m.Data = append(m.Data, dir)
 		}
 		if err != nil {
