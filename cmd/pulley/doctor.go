@@ -15,6 +15,8 @@ import (
 	"pulley/internal/control/client"
 	"pulley/internal/daemon"
 	dockercontext "pulley/internal/docker/context"
+	"pulley/internal/docker/machine"
+	"pulley/internal/docker/wiring"
 	"pulley/internal/doctor"
 	"pulley/internal/trust"
 	"pulley/proxy/egress/system"
@@ -105,6 +107,7 @@ func examination(image, engine string, watch *watching) (doctor.Options, *client
 		Trust:    trust.State,
 		System:   func(ctx context.Context) (system.Settings, error) { return system.Read(ctx, environ) },
 		Login:    dockerLogin,
+		Engines:  (&wiring.Wirer{Machine: &machine.Local{}, Kinds: wiring.Kinds(), State: places.StateDir}).Find,
 		Progress: watch.step,
 	}
 	if book, err := dockercontext.Open(environ); err == nil {

@@ -98,7 +98,7 @@ func TestDoctorBlamesThisMachine(t *testing.T) {
 		{"offline, and it was never pulled", func(p *patient) { p.begin(); p.says("route", "docker.io", "offline") },
 			"alpine", []string{"route.offline"}, []string{"not in the cache", "fix: pulley route docker.io auto"}},
 
-		{"the engine does not answer", func(p *patient) { p.begin(); p.engine.socket += ".not" }, "", []string{"engine.down"}, []string{"DOCKER_HOST", "fix: unset DOCKER_HOST"}},
+		{"the engine does not answer", func(p *patient) { p.begin(); p.engine.socket += ".not" }, "", []string{"engine.down"}, []string{"docker's engine does not answer", "fix: pulley context test default"}},
 		{"the engine goes by", func(p *patient) { p.begin(); p.engine.set(nil) }, "", []string{"engine.unwired"}, []string{"fix: pulley connect docker"}},
 		{"the engine has another mirror", func(p *patient) { p.begin(); p.engine.mirrors("https://mirror.example") }, "", []string{"engine.other"}, []string{"https://mirror.example"}},
 		{"the engine's mirror is a dead port", func(p *patient) { p.begin(); p.engine.mirrors("http://" + deadAddress(p.t)) }, "", []string{"engine.deadport"}, []string{"nothing listens", "Pulley listens at"}},
@@ -114,10 +114,6 @@ func TestDoctorBlamesThisMachine(t *testing.T) {
 			p.begin()
 			p.engine.set(map[string]any{"HttpsProxy": "http://" + p.address})
 		}, "", []string{"trust.missing"}, []string{"fix: pulley ca trust"}},
-		{"a context that is none", func(p *patient) {
-			p.begin()
-			p.more = append(p.more, "DOCKER_HOST=", "DOCKER_CONTEXT=nowhere")
-		}, "", []string{"engine.context"}, []string{"no such context, but DOCKER_CONTEXT names it", "unset DOCKER_CONTEXT"}},
 
 		{"a wrong password", func(p *patient) {
 			p.origin.SetUser("alice", "open sesame")
@@ -144,7 +140,7 @@ func TestDoctorBlamesThisMachine(t *testing.T) {
 		{"a mirror is slow", func(p *patient) {
 			mirrored(p)
 			p.mirrors[0].SetFaults(hubtest.Faults{Kind: hubtest.Blob, Total: 300 << 10})
-		}, "", []string{"mirror.slow"}, []string{"0.3 MB/s"}},
+		}, "", []string{"mirror.slow"}, []string{"mirror m1 of docker.io sends 0."}},
 		{"a mirror disagrees", func(p *patient) {
 			p.withMirrors, p.mirrors = true, p.mirrors[:1]
 			p.mirrors[0].Push("library/alpine", "latest", hubtest.RandomImage(99, 1, 1<<20))
@@ -254,6 +250,27 @@ func TestDoctorNamesPoison(t *testing.T) {
 	}
 }
 
+// TestDoctorFollowsDocker: the engine that is looked at is the one that docker talks to.
+func TestDoctorFollowsDocker(t *testing.T) {
+	p := admitted(t)
+	said := func(id string) string {
+		t.Helper()
+		r := p.doctorOf()
+		for _, f := range r.Findings {
+			if f.ID == id {
+				return f.What + "; " + f.Fix
+			}
+		}
+		t.Errorf("no %s:\n%s", id, described(r))
+		return ""
+	}
+	p.want("the engine", said("engine.context"), `unix://.* DOCKER_HOST says so`)
+	p.engine.socket += ".not"
+	p.want("an engine that is gone", said("engine.down"), `unset DOCKER_HOST`)
+	p.more = []string{"DOCKER_HOST=", "DOCKER_CONTEXT=nowhere"}
+	p.want("a context that is none", said("engine.context"), `no such context, but DOCKER_CONTEXT names it; .*unset DOCKER_CONTEXT`)
+}
+
 // TestDoctorTrustRejected: a client that hangs up on our certificate is told of.
 func TestDoctorTrustRejected(t *testing.T) {
 	p := admitted(t)
@@ -307,15 +324,11 @@ func TestDoctorFindsNothing(t *testing.T) {
 			p.origin.Push("library/multi", "1", hubtest.MultiArch(map[string]hubtest.Image{"linux/amd64": hubtest.RandomImage(74, 1, 1<<20), "linux/arm64": hubtest.RandomImage(75, 1, 1<<20)}))
 			p.begin()
 		}},
-		{"no engine", "", func(p *patient) { p.begin(); p.engine.socket = "" }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPatient(t)
 			c.well(p)
-			if p.engine.socket == "" {
-				p.more = append(p.more, "DOCKER_HOST=")
-			}
 			var args []string
 			if c.image != "" {
 				args = append(args, c.image)
@@ -336,12 +349,12 @@ func TestDoctorFixes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, _, status := p.command("doctor")
+	out, _, status := p.command("doctor", "--engine", "default")
 	if after, _ := os.ReadFile(filepath.Join(p.home, "config.toml")); string(after) != string(before) || status != 0 {
 		t.Errorf("status %d, and without --fix the settings became:\n%s", status, after)
 	}
 	p.want("doctor", out, `(?m)^warning +pulley is switched off$`, `fix: pulley on +\(or: pulley doctor --fix\)`, `fix: pulley connect docker\n`, `(?m)^  warning  mirrors +mirror ustc`, `3 warnings`)
-	out, said, _ := p.command("doctor", "--fix")
+	out, said, _ := p.command("doctor", "--fix", "--engine", "default")
 	p.want("doctor --fix", out, `fix: pulley on: done`, `fix: pulley mirror off ustc: done`, `fix: pulley connect docker\n`)
 	if said != "" {
 		t.Errorf("stderr %q", said)
@@ -361,7 +374,7 @@ func TestDoctorKeepsSecrets(t *testing.T) {
 	p.begin()
 	p.more = []string{"HTTPS_PROXY=http://trent:" + planted + "@" + deadAddress(t), "MY_TOKEN=" + planted}
 	p.engine.set(map[string]any{"HttpsProxy": "http://peggy:" + planted + "@" + deadAddress(t)})
-	for _, args := range [][]string{{"doctor", "--json"}, {"doctor"}, {"doctor", "--fix"}} {
+	for _, args := range [][]string{{"doctor", "--json"}, {"doctor"}, {"doctor", "--fix", "--engine", "default"}} {
 		out, said, _ := p.command(args...)
 		for _, secret := range []string{planted, "alice", "quentin", "mallory", "trent@", "trent:", "peggy", "Bearer ey", base64.StdEncoding.EncodeToString([]byte("alice:" + planted))} {
 			if strings.Contains(out+said, secret) {
@@ -396,7 +409,7 @@ func TestDoctorUsage(t *testing.T) {
 			t.Errorf("%v: %d %s", c.args, status, said)
 		}
 	}
-	r := p.doctor("--engine", "default")
+	r := p.doctor()
 	if i := slices.IndexFunc(r.Findings, func(f doctor.Finding) bool { return f.ID == "engine" }); i < 0 {
 		t.Errorf("%s", described(r))
 	}

@@ -146,7 +146,8 @@ func Examine(ctx context.Context, o Options) (*Report, error) {
 var steps = []step{
 	{name: "settings", run: (*exam).settings},
 	{name: "daemon", run: (*exam).daemon, after: []string{"settings"}},
-	{name: "engine", run: (*exam).engine, after: []string{"daemon"}},
+	{name: "engines", run: (*exam).search},
+	{name: "engine", run: (*exam).engine, after: []string{"daemon", "engines"}},
 	{name: "trust", run: (*exam).trust, after: []string{"daemon", "engine"}},
 	{name: "proxies", run: (*exam).proxies, after: []string{"daemon"}, needs: []string{"settings"}},
 	{name: "loops", run: (*exam).loops, after: []string{"daemon"}, needs: []string{"settings"}},

@@ -73,7 +73,11 @@ type contexts struct {
 }
 
 func (c contexts) Winner(string) (dockercontext.Winner, error) {
-	return dockercontext.Winner{Name: c.entry.Name, Why: "currentContext", Host: c.entry.Host, Error: c.entry.Error}, c.err
+	why := "currentContext"
+	if c.entry.Name == dockercontext.Default {
+		why = "nothing else is set"
+	}
+	return dockercontext.Winner{Name: c.entry.Name, Why: why, Host: c.entry.Host, Error: c.entry.Error}, c.err
 }
 func (c contexts) Get(name string) (dockercontext.Entry, error) {
 	if name != c.entry.Name {
@@ -166,6 +170,8 @@ func TestCauses(t *testing.T) {
 		{"an engine for others", docker(dockercontext.Entry{Name: "mine", Kind: dockercontext.Local, Host: "unix:///run/docker.sock"},
 			dockercontext.Report{Error: "mine: this user may not talk to the engine; be one of the group docker there: sudo usermod -aG docker USER"}),
 			[]string{"engine.denied"}, "sudo usermod -aG docker"},
+		{"no engine", docker(dockercontext.Entry{Name: dockercontext.Default, Kind: dockercontext.Local, Host: "unix:///var/run/docker.sock"},
+			dockercontext.Report{Error: "default: there is no socket; is the engine running?"}), nil, "no container engine runs here"},
 		{"contexts that cannot be read", func(_ *testing.T, o *doctor.Options) {
 			o.Contexts = contexts{err: errors.New("config.json:3: is no JSON")}
 		}, []string{"engine.context"}, "config.json:3"},

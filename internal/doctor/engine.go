@@ -23,12 +23,16 @@ type wired struct {
 	pulls   bool // it is the engine that the examination is about
 }
 
+// search finds the engines that are installed.
+func (x *exam) search(ctx context.Context, _ *notes) {
+	if x.o.Engines != nil {
+		x.engines = x.o.Engines(ctx)
+	}
+}
+
 // engine looks which engine docker talks to, whether it answers, and where it pulls from.
 func (x *exam) engine(ctx context.Context, n *notes) {
-	var found []wiring.Engine
-	if x.o.Engines != nil {
-		found = x.o.Engines(ctx)
-	}
+	found := x.engines
 	if x.o.Engine != "" {
 		x.oneEngine(ctx, n, found)
 		return

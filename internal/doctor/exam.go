@@ -13,6 +13,7 @@ import (
 
 	"pulley/internal/config"
 	"pulley/internal/control"
+	"pulley/internal/docker/wiring"
 	"pulley/proxy/egress"
 	"pulley/proxy/egress/system"
 	"pulley/proxy/source"
@@ -51,6 +52,7 @@ type exam struct {
 
 	liveErr error // why it does not, or cannot be asked
 
+	engines []wiring.Engine
 	proxied bool // the engine is pointed at us as a proxy: it has to trust us
 
 	site     token.Site
