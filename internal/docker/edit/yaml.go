@@ -329,9 +329,16 @@ func (d yamlDialect) at(text []byte, path []string) (*yamlText, yamlMember, erro
 	return t, m, err
 }
 
-// value implements dialect.
+// value implements dialect. The white space between it and its colon is part of it: one without a byte of its own has none.
 func (d yamlDialect) value(text []byte, path []string) (from, to int, err error) {
-	_, m, err := d.at(text, path)
+	t, m, err := d.at(text, path)
+	if err != nil {
+		return 0, 0, err
+	}
+	colon, err := t.colon(m.key)
+	if err == nil && len(bytes.Trim(text[colon:m.from], " \t")) == 0 {
+		return colon, m.to, nil
+	}
 	return m.from, m.to, err
 }
 
@@ -349,8 +356,8 @@ func (d yamlDialect) entry(text []byte, path, made []string) (from, to int, err 
 
 // literal implements dialect: in one line, as JSON has it.
 func (d yamlDialect) literal(text []byte, path []string, v json.RawMessage) (string, error) {
-	from, to, err := d.value(text, path)
-	if from == to {
+	from, _, err := d.value(text, path)
+	if from > 0 && text[from-1] == ':' {
 		return " " + inLine(v), err
 	}
 	return inLine(v), err

@@ -35,6 +35,14 @@ func TestYAML(t *testing.T) {
 			before: "docker: {features: {buildkit: true}, registry-mirrors: [https://a.b, \"https://c.d\"]}\nenv: {A: \"x, y\"}",
 			after:  "docker: {features: {buildkit: true}, registry-mirrors: [\"http://host.lima.internal:5055\", https://a.b, \"https://c.d\"]}\nenv: {A: \"x, y\", \"http_proxy\": \"http://127.0.0.1:5055\"}",
 		},
+		"a value on a line of its own, and none": {
+			before: "env:\n  http_proxy:\n    http://old:1 # why\ndocker:\n  registry-mirrors: []\n",
+			after:  "env:\n  http_proxy:\n    \"http://127.0.0.1:5055\" # why\ndocker:\n  registry-mirrors: [\"http://host.lima.internal:5055\"]\n",
+		},
+		"a key with nothing behind it": {
+			before: "env:\n  http_proxy:\n  A: b\n",
+			after:  "env:\n  http_proxy: \"http://127.0.0.1:5055\"\n  A: b\ndocker:\n  registry-mirrors:\n    - \"http://host.lima.internal:5055\"\n",
+		},
 		"nothing": {
 			before: "",
 			after:  "docker:\n  registry-mirrors:\n    - \"http://host.lima.internal:5055\"\nenv:\n  http_proxy: \"http://127.0.0.1:5055\"\n",

@@ -4,5 +4,6 @@ package wiring
 func Kinds() []Kind {
 	return []Kind{
 		containerd{}, podman{}, crio{}, buildkit{}, buildx{}, kubeNodes{},
+		desktop{}, orbstack{}, rancher{}, colima{}, lima{}, podmanMachine{}, wsl{},
 	}
 }

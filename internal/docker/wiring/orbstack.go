@@ -91,7 +91,8 @@ func (k orbstack) Plan(ctx context.Context, m machine.Machine, e Engine, to Targ
 		}}}
 		plan.Files, plan.Trust = []File{f}, true
 		plan.Warn = append(plan.Warn, nothingPulls(to)...)
-		plan.Warn = append(plan.Warn, "its containers and Linux machines go out through this proxy as well; Pulley passes on untouched what is no registry")
+		plan.Warn = append(plan.Warn, "its containers and Linux machines go out through this proxy as well; Pulley passes on untouched what is no registry",
+			"whether its engine trusts what macOS trusts depends on its version (orbstack/orbstack#1835): where it does not, Pulley passes its pulls on untouched, and a mirror is the better way")
 		if len(o.Insecure) > 0 {
 			plan.Files = append(plan.Files, File{Path: k.daemon(m), Mode: 0o644, Edit: insecureAlone(o)})
 		}

@@ -15,7 +15,10 @@ import (
 // (https://docs.podman.io/en/latest/markdown/podman-machine-set.1.html).
 type podmanMachine struct{}
 
-const podmanHost = "host.containers.internal"
+const (
+	podmanHost = "host.containers.internal"
+	podmanNAT  = "it does not reach what listens on this machine's loopback: run podman machine set --user-mode-networking, or have Pulley `listen` elsewhere, with [access]"
+)
 
 // podmanListed is an element of `podman machine list --format json`.
 type podmanListed struct {
@@ -67,7 +70,7 @@ func (k podmanMachine) Find(ctx context.Context, m machine.Machine) []Engine {
 			Reach: podmanHost, Ways: []Way{Mirror}, Notes: []string{hostLoopback(podmanHost)},
 		}
 		if m.Facts().OS == machine.Windows && !l.UserModeNetworking {
-			e.Notes = []string{"it does not reach what listens on this machine's loopback: run podman machine set --user-mode-networking, or have Pulley `listen` elsewhere, with [access]"}
+			e.Notes = []string{podmanNAT}
 		}
 		if l.Running {
 			own := systemDropIn
@@ -100,6 +103,9 @@ func (k podmanMachine) Plan(ctx context.Context, m machine.Machine, e Engine, to
 	}
 	for i := range plan.Files {
 		plan.Files[i].Through = k.root(name)
+	}
+	if len(e.Notes) > 0 && e.Notes[0] == podmanNAT && o.Reach == "" {
+		plan.Warn = append(plan.Warn, podmanNAT)
 	}
 	for _, home := range []string{"/home/core", "/home/user", "/root"} {
 		if own := home + "/.config/containers/registries.conf"; isThere(g, own) {
