@@ -22,8 +22,8 @@ type door struct {
 }
 
 // openDoor listens on loopback for ssh. to is host:port of Pulley.
-func openDoor(to string) (*door, error) {
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+func openDoor(ctx context.Context, to string) (*door, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func TestDoorIsAMirrorAndNothingElse(t *testing.T) {
 		_, _ = fmt.Fprintf(w, "%s %s %s %s", r.Method, r.Host, r.RequestURI, r.Header.Get("Origin"))
 	}))
 	defer here.Close()
-	d, err := openDoor(here.Listener.Addr().String())
+	d, err := openDoor(t.Context(), here.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ const (
 // Run shares until ctx is done, and returns nil then, if everything could be taken back. An error before the port was there
 // for the first time ends it; after that broken links are made anew.
 func Run(ctx context.Context, o Options) error {
-	d, err := openDoor(o.To)
+	d, err := openDoor(ctx, o.To)
 	if err != nil {
 		return fmt.Errorf("%s: no port here for ssh: %w", o.SSH.Name, err)
 	}
