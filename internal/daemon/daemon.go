@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,6 +20,7 @@ import (
 	"pulley/internal/config"
 	"pulley/internal/control"
 	"pulley/internal/control/server"
+	"pulley/internal/handover"
 	"pulley/proxy"
 	"pulley/proxy/ca"
 	"pulley/proxy/egress"
@@ -39,6 +39,8 @@ type Options struct {
 	Version string       // of the program, for people
 	Log     *slog.Logger // nil discards
 	Now     func() time.Time
+	// TakeOver has a daemon that runs in these places hand over what it holds; with none it is a start like any other.
+	TakeOver bool
 }
 
 // Daemon is everything put together.
@@ -47,8 +49,10 @@ type Daemon struct {
 	started time.Time
 
 	settings *config.Store
-	listener net.Listener
-	control  net.Listener
+	listener *handover.Gate
+	control  *handover.Gate
+	take     takeover
+	hand     hand
 
 	cache     *cache.Cache
 	cacheErr  error  // why the real cache cannot be used; cache is then a throwaway one that keeps nothing
@@ -96,13 +100,18 @@ func New(o Options) (_ *Daemon, err error) {
 			return nil, err
 		}
 	}
-	if err := d.openDisk(); err != nil {
+	if o.TakeOver {
+		if err := d.takeOver(); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.openCache(); err != nil {
 		return nil, err
 	}
-	if d.listener, err = listenPort(d.settings.Current().Listen); err != nil {
+	if err := d.openCA(); err != nil {
 		return nil, err
 	}
-	if d.control, err = listenControl(o.Places.ControlSocket); err != nil {
+	if err := d.listen(); err != nil {
 		return nil, err
 	}
 	if err := d.join(); err != nil {
@@ -110,6 +119,9 @@ func New(o Options) (_ *Daemon, err error) {
 	}
 	d.notice(d.settings.Current())
 	d.settings.Subscribe(d.settingsChanged)
+	if err := d.took(); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -159,30 +171,71 @@ func underPath(err error) error {
 	return err
 }
 
-// openDisk opens the cache and the certificate authorities. A cache that cannot be used does not stop pulls; one that
-// another daemon holds does.
-func (d *Daemon) openDisk() error {
-	c := d.settings.Current()
-	dir := c.Cache.Dir
-	if dir == "" {
-		dir = d.opt.Places.CacheDir
+// cacheDir is where the cache is.
+func (d *Daemon) cacheDir() string {
+	if dir := d.settings.Current().Cache.Dir; dir != "" {
+		return dir
 	}
+	return d.opt.Places.CacheDir
+}
+
+// openCache opens the cache. One that cannot be used does not stop pulls; one that another daemon holds does, and so does one
+// that another daemon could use and has handed over.
+func (d *Daemon) openCache() error {
+	lock := d.take.given.Lock
+	d.take.given.Lock = nil
 	var held *cache.HeldError
-	d.cache, d.cacheErr = cache.Open(cache.Options{Dir: dir, MaxSize: int64(c.Cache.MaxSize), Now: d.opt.Now, Log: d.opt.Log})
+	begun := time.Now()
+	for {
+		d.cache, d.cacheErr = cache.Open(cache.Options{
+			Dir: d.cacheDir(), MaxSize: int64(d.settings.Current().Cache.MaxSize), Now: d.opt.Now, Log: d.opt.Log, Lock: lock,
+		})
+		if !errors.As(d.cacheErr, &held) || time.Since(begun) >= d.take.patience {
+			break
+		}
+		time.Sleep(glance)
+	}
 	if errors.As(d.cacheErr, &held) {
 		return runsHere(held)
 	}
-	var err error
 	if d.cacheErr != nil {
+		if lock != nil {
+			return d.cacheErr
+		}
 		d.opt.Log.Error("running without a cache: everything passes through", "err", d.cacheErr)
-		if err = d.openThrowaway(); err != nil {
+		if err := d.openThrowaway(); err != nil {
 			return fmt.Errorf("%w; and there is no room for running without it: %w", d.cacheErr, err)
 		}
 	}
+	return nil
+}
+
+// openCA opens the certificate authorities.
+func (d *Daemon) openCA() (err error) {
+	c := d.settings.Current()
 	if d.ca, err = ca.Open(ca.Options{Dir: d.opt.Places.CADir, Now: d.opt.Now, Log: d.opt.Log}); err != nil {
 		return err
 	}
 	return d.ca.Cover(CAHosts(c))
+}
+
+// listen binds the port and the control socket, unless another daemon has given them.
+func (d *Daemon) listen() (err error) {
+	port, control := d.take.given.Port, d.take.given.Control
+	d.take.given.Port, d.take.given.Control = nil, nil
+	if port == nil {
+		if port, err = listenPort(d.settings.Current().Listen); err != nil {
+			return err
+		}
+	}
+	d.listener = handover.NewGate(port, proxy.ErrLeft)
+	if control == nil {
+		if control, err = listenControl(d.opt.Places.ControlSocket); err != nil {
+			return err
+		}
+	}
+	d.control = handover.NewGate(control, server.ErrLeft)
+	return nil
 }
 
 // runsHere says who holds the cache.
@@ -271,8 +324,14 @@ func (d *Daemon) own(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// record takes an answered request into history.
+// record takes an answered request into history: that of the daemon that has taken over, if one has.
 func (d *Daemon) record(e registry.Event) {
+	if !d.hand.keep(e) {
+		d.note(e)
+	}
+}
+
+func (d *Daemon) note(e registry.Event) {
 	event := control.Event{
 		Time: e.Time, Door: e.Door, Client: e.Client, Agent: e.Agent, Method: e.Method,
 		Registry: e.Registry, Repository: e.Repository, What: e.What, Reference: e.Reference, Digest: e.Digest.String(),
@@ -298,6 +357,10 @@ func (d *Daemon) moved() {
 }
 
 func (d *Daemon) settingsChanged(c *config.Config) {
+	if d.hand.gone() { // what is on disk is another daemon's
+		d.handler.Update()
+		return
+	}
 	if d.cacheErr == nil {
 		d.cache.SetMaxSize(int64(c.Cache.MaxSize))
 	}
@@ -322,6 +385,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	defer d.Close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	tending, untend := d.hand.until(ctx) // of what is one daemon's alone
+	defer untend()
+	asked := make(chan struct{}) // closed when nobody uses the control socket any more
 	var parts sync.WaitGroup
 	part := func(name string, run func(context.Context) error) {
 		parts.Go(func() {
@@ -340,12 +406,28 @@ func (d *Daemon) Run(ctx context.Context) error {
 	part("own images", func(context.Context) error { return d.ownImages.Run(serving) })
 	part("sources", func(context.Context) error { return d.sources.Run(serving) })
 	part("network", d.watchNetwork)
-	part("cache", d.scrub)
-	part("port", func(ctx context.Context) error { defer served(); return d.port.Serve(ctx, d.listener) })
-	part("control", func(ctx context.Context) error { return server.New(d, d.opt.Log).Serve(ctx, d.control) })
-	part("history", d.keep)
+	part("cache", func(context.Context) error { return d.scrub(tending) })
+	part("port", func(ctx context.Context) error {
+		defer served()
+		err := d.port.Serve(ctx, d.listener)
+		if err == nil && d.hand.gone() {
+			d.finish(ctx, asked)
+			cancel(nil)
+		}
+		return err
+	})
+	part("control", func(ctx context.Context) error {
+		defer close(asked)
+		s := server.New(d, d.opt.Log)
+		s.Handle("POST "+handover.Path, d.handOver(cancel))
+		return s.Serve(ctx, d.control)
+	})
+	part("history", func(context.Context) error { return d.tend(tending) })
+	part("hand-over", d.hear)
 	<-ctx.Done()
-	d.opt.Log.Info("ending: running transfers are finished first")
+	if !d.hand.gone() {
+		d.opt.Log.Info("ending: running transfers are finished first")
+	}
 	inTime := waitFor(&parts, control.Drain)
 	close(d.end)
 	written.Wait()
@@ -373,8 +455,8 @@ func waitFor(parts *sync.WaitGroup, most time.Duration) bool {
 	}
 }
 
-// keep looks after what nobody's request does, every few seconds.
-func (d *Daemon) keep(ctx context.Context) error {
+// tend looks after what nobody's request does, every few seconds.
+func (d *Daemon) tend(ctx context.Context) error {
 	ticks := time.NewTicker(flushEvery)
 	defer ticks.Stop()
 	var known []control.Problem
@@ -400,7 +482,7 @@ func (d *Daemon) Close() {
 	if d.handler != nil {
 		d.handler.Close()
 	}
-	if d.totals != nil {
+	if d.totals != nil && !d.hand.gone() {
 		_ = d.totals.flush()
 	}
 	if d.egress != nil {
@@ -417,9 +499,11 @@ func (d *Daemon) Close() {
 	if d.throw != "" {
 		_ = os.RemoveAll(d.throw)
 	}
-	for _, ln := range []net.Listener{d.listener, d.control} {
+	for _, ln := range []*handover.Gate{d.listener, d.control} {
 		if ln != nil {
 			_ = ln.Close()
 		}
 	}
+	d.take.close()
+	d.hand.close()
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pulley/internal/config"
+	"pulley/internal/handover"
+	"pulley/proxy"
 )
 
 // PlacesOf are those of a home that goes with the test. Its name is short, as a socket's path may not be long.
@@ -27,7 +29,7 @@ func OptionsIn(places config.Places) Options {
 }
 
 // FromElsewhere makes every client one that is not on this machine. It must be called before Run.
-func (d *Daemon) FromElsewhere() { d.listener = elsewhere{d.listener} }
+func (d *Daemon) FromElsewhere() { d.listener = handover.NewGate(elsewhere{d.listener}, proxy.ErrLeft) }
 
 type elsewhere struct{ net.Listener }
 

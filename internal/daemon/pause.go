@@ -121,6 +121,15 @@ func (p *pause) ends() *time.Time {
 	return &until
 }
 
+// reopen ends close.
+func (p *pause) reopen() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.until.IsZero() {
+		p.wait(p.left())
+	}
+}
+
 // close leaves the file for the next daemon.
 func (p *pause) close() {
 	p.mu.Lock()

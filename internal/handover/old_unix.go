@@ -37,7 +37,7 @@ func Receive(w http.ResponseWriter, r *http.Request, a About) (*Side, error) {
 		err = said.check(a.Version)
 	}
 	if err != nil {
-		refuse(w, http.StatusUnprocessableEntity, err.Error())
+		Refuse(w, http.StatusUnprocessableEntity, err.Error())
 		return nil, err
 	}
 	c, rw, err := http.NewResponseController(w).Hijack()
@@ -75,12 +75,6 @@ func Receive(w http.ResponseWriter, r *http.Request, a About) (*Side, error) {
 	return s, nil
 }
 
-func refuse(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(control.Error{Text: text})
-}
-
 // Asked waits for the new daemon to want what there is.
 func (s *Side) Asked() error { return s.hear(wordTake) }
 
@@ -94,7 +88,8 @@ func (s *Side) hear(word string) error {
 	return err
 }
 
-// Give sends the open files of listeners and of the cache's lock, which may be nil. They stay open here.
+// Give sends the open files of listeners and of the cache's lock, which may be nil. They stay open here. After an error
+// nobody has them but us, as with Taken.
 func (s *Side) Give(port, control net.Listener, lock *os.File) error {
 	names, fds := []string{}, []int{}
 	for name, c := range map[string]any{"port": port, "control": control} {
@@ -112,7 +107,9 @@ func (s *Side) Give(port, control net.Listener, lock *os.File) error {
 		return err
 	}
 	_ = s.conn.SetDeadline(time.Now().Add(patience))
-	_, _, err = s.conn.WriteMsgUnix(append(text, '\n'), syscall.UnixRights(fds...), nil)
+	if _, _, err = s.conn.WriteMsgUnix(append(text, '\n'), syscall.UnixRights(fds...), nil); err != nil {
+		s.expel(err)
+	}
 	return err
 }
 
@@ -137,11 +134,16 @@ func (s *Side) Taken() error {
 	if err == nil {
 		return nil
 	}
-	if !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+	s.expel(err)
+	return err
+}
+
+// expel ends a new daemon that did not say itself that it let go.
+func (s *Side) expel(why error) {
+	if !errors.Is(why, io.EOF) && !errors.Is(why, syscall.ECONNRESET) {
 		_ = syscall.Kill(s.pid, syscall.SIGKILL)
 		_, _ = io.Copy(io.Discard, s.in) // until it is gone
 	}
-	return err
 }
 
 // Tell tells the new daemon something that its Hear understands.

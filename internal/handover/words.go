@@ -1,11 +1,15 @@
 package handover
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"time"
+
+	"pulley/internal/control"
 )
 
 // Protocol is the version of what is said here.
@@ -76,6 +80,13 @@ const (
 	// patience is for what takes no time on a machine that is not stuck.
 	patience = 20 * time.Second
 )
+
+// Refuse answers that there will be no hand-over.
+func Refuse(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(control.Error{Text: text})
+}
 
 // check says what is wrong with a request.
 func (r Request) check(program string) error {

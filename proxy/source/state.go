@@ -18,6 +18,7 @@ type state struct {
 
 	mu     sync.Mutex // one write at a time
 	failed bool       // the last one, and the log has said so
+	others bool       // the file is somebody else's, after Retire
 }
 
 const stateName = "sources.json"
@@ -83,6 +84,9 @@ func (s *Set) write(last bool) {
 	}
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
+	if s.state.others {
+		return
+	}
 	err := s.state.put(s.document(last))
 	if err != nil && !s.state.failed {
 		s.log.Warn("what is known about mirrors cannot be kept", "err", err)
@@ -138,6 +142,22 @@ func (st *state) put(d document) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), filepath.Join(st.dir, stateName))
+}
+
+// Retire writes down what was learned, for somebody else who goes on from there: this
+// Set writes no more, unless Resume is called.
+func (s *Set) Retire() {
+	s.write(true)
+	s.retire(true)
+}
+
+// Resume ends Retire.
+func (s *Set) Resume() { s.retire(false) }
+
+func (s *Set) retire(on bool) {
+	s.state.mu.Lock()
+	defer s.state.mu.Unlock()
+	s.state.others = on
 }
 
 // saveEvery is how often what changed is written when nothing hurries.

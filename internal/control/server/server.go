@@ -53,6 +53,9 @@ const (
 	maxTail  = 100_000
 )
 
+// ErrLeft is what the Accept of a listener says when somebody else accepts from the same socket from now on.
+var ErrLeft = errors.New("somebody else accepts connections now")
+
 // Server is the interface over one Daemon.
 type Server struct {
 	daemon Daemon
@@ -122,7 +125,11 @@ func decode[T any](w http.ResponseWriter, r *http.Request) (v T, ok bool) {
 	return v, true
 }
 
-// Serve answers on ln until ctx ends, then ends the streams and returns nil. It closes ln.
+// Handle has requests answered that are not in words of internal/control. It goes before Serve.
+func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+
+// Serve answers on ln until ctx ends, then ends the streams and returns nil. It closes ln. When ln says ErrLeft, streams end
+// and work that was asked for goes on until it is done, or ctx ends.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	server := &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
@@ -135,10 +142,17 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	go func() { failed <- server.Serve(ln) }()
 	select {
 	case err := <-failed:
-		return err
+		if !errors.Is(err, ErrLeft) {
+			return err
+		}
+		close(s.ending)
+		if server.Shutdown(ctx) == nil {
+			return nil
+		}
+		failed <- http.ErrServerClosed
 	case <-ctx.Done():
+		close(s.ending)
 	}
-	close(s.ending)
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	if err := server.Shutdown(deadline); err != nil {
