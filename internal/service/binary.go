@@ -87,8 +87,7 @@ func (s *Service) usable(binary string) error {
 	if where := transient(slashed, s.m.Getenv); where != "" {
 		return fmt.Errorf("service: %s is in %s, which does not last%s", binary, where, next)
 	}
-	info, err := s.m.Stat(binary)
-	if err != nil {
+	if _, err := s.m.Stat(binary); err != nil {
 		return fmt.Errorf("service: %w", err)
 	}
 	if facts.OS == machine.Windows || !s.opt.System {
@@ -103,7 +102,8 @@ func (s *Service) usable(binary string) error {
 	}
 	// Its user is nobody in particular: everybody must be able to run it, and only root to replace it.
 	for dir := binary; ; dir = filepath.Dir(dir) {
-		if info, err = s.m.Stat(dir); err != nil {
+		info, err := s.m.Stat(dir)
+		if err != nil {
 			return fmt.Errorf("service: %w", err)
 		}
 		switch mode := info.Mode(); {

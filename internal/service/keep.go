@@ -188,7 +188,7 @@ func HandOver(ctx context.Context, program string, args []string, answers func(c
 			return fmt.Errorf("service: the new daemon ended (%v), the old one goes on", how(err))
 		case <-ctx.Done():
 			_ = cmd.Process.Kill()
-			<-ended
+			<-ended //nolint:errcheck // killed
 			return errors.New("service: the new daemon did not take over in time, the old one goes on")
 		case <-tick.C:
 		}

@@ -17,12 +17,11 @@ const taskName = "Pulley"
 // scheduler the keeper after a minute, which is the shortest that it knows. conhost keeps a console window from opening.
 type task struct{ *Service }
 
-func (t *task) schtasks(ctx context.Context, args ...string) (string, error) {
-	out, err := t.command(ctx, append([]string{"schtasks.exe"}, args...)...)
-	if err != nil {
-		err = fmt.Errorf("service: %w", err)
+func (t *task) schtasks(ctx context.Context, args ...string) error {
+	if _, err := t.command(ctx, append([]string{"schtasks.exe"}, args...)...); err != nil {
+		return fmt.Errorf("service: %w", err)
 	}
-	return out, err
+	return nil
 }
 
 // folder is the person's own.
@@ -55,22 +54,21 @@ func (t *task) install(ctx context.Context) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if _, err := t.schtasks(ctx, "/Query", "/TN", taskName); err == nil && old == text {
+	if err := t.schtasks(ctx, "/Query", "/TN", taskName); err == nil && old == text {
 		return false, nil
 	}
 	if _, err := t.m.WriteFile(t.file(), []byte(text), 0o600); err != nil {
 		return false, err
 	}
-	_, err = t.schtasks(ctx, "/Create", "/F", "/TN", taskName, "/XML", t.file())
-	return true, err
+	return true, t.schtasks(ctx, "/Create", "/F", "/TN", taskName, "/XML", t.file())
 }
 
 func (t *task) uninstall(ctx context.Context) error {
-	if _, err := t.schtasks(ctx, "/Query", "/TN", taskName); err == nil {
+	if err := t.schtasks(ctx, "/Query", "/TN", taskName); err == nil {
 		if err := t.stop(ctx); err != nil {
 			return err
 		}
-		if _, err := t.schtasks(ctx, "/Delete", "/F", "/TN", taskName); err != nil {
+		if err := t.schtasks(ctx, "/Delete", "/F", "/TN", taskName); err != nil {
 			return err
 		}
 	}
@@ -79,13 +77,12 @@ func (t *task) uninstall(ctx context.Context) error {
 }
 
 func (t *task) start(ctx context.Context) error {
-	_, err := t.schtasks(ctx, "/Run", "/TN", taskName)
-	return err
+	return t.schtasks(ctx, "/Run", "/TN", taskName)
 }
 
 // stop ends the task: the console goes, and the keeper and its daemon are told so and end in order.
 func (t *task) stop(ctx context.Context) error {
-	_, err := t.schtasks(ctx, "/End", "/TN", taskName)
+	err := t.schtasks(ctx, "/End", "/TN", taskName)
 	var exit *machine.ExitError
 	if errors.As(err, &exit) {
 		return nil //nolint:nilerr // it does not run
@@ -100,7 +97,7 @@ func (t *task) renew(ctx context.Context) error {
 
 func (t *task) status(ctx context.Context) (Status, error) {
 	status := Status{Kind: WindowsTask, Log: `powershell Get-Content -Tail 40 '` + t.log() + `'`}
-	if _, err := t.schtasks(ctx, "/Query", "/TN", taskName); err != nil {
+	if err := t.schtasks(ctx, "/Query", "/TN", taskName); err != nil {
 		if missing(err) {
 			return status, err
 		}

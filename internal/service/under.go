@@ -19,7 +19,7 @@ func Under(ctx context.Context, run func(context.Context) error) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	d := &driven{run: run, ctx: ctx, cancel: cancel, done: make(chan struct{}), exit: os.Exit}
+	d := &driven{run: run, ctx: ctx, cancel: cancel, done: make(chan struct{}), exit: os.Exit} //nolint:forbidigo // a failure is what the manager sees as the process's own end
 	s, err := kardianos.New(d, &kardianos.Config{Name: serviceName})
 	if err != nil {
 		return err
