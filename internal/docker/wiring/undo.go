@@ -62,6 +62,7 @@ func (w *Wirer) planUndo(ctx context.Context, l *ledger, id string) (*Undo, erro
 	}
 	u.Engine.Running, u.Engine.kind = false, nil
 	if e, err := w.find(ctx, id); err == nil { // it may have been uninstalled: its files go all the same
+		e.Wired.Way, e.Wired.Ours = r.Way, true
 		u.Engine = e
 		if len(changed) > 0 || u.Trust {
 			u.How = e.kind.Activation(ctx, w.Machine, e, changed)
@@ -88,6 +89,9 @@ func (w *Wirer) Disconnect(ctx context.Context, id string, say func(string)) (*U
 	u, err := w.planUndo(ctx, l, id)
 	if err != nil {
 		return nil, err
+	}
+	if err := w.allowed(u.list, "disconnect", id); err != nil {
+		return nil, fmt.Errorf("%s: %w", id, err)
 	}
 	r := l.Engines[w.key(id)]
 	r.Phase = disconnecting

@@ -183,6 +183,9 @@ func (w *Wirer) Connect(ctx context.Context, p *Plan, say func(string)) error {
 		say(p.Engine.Name + " is wired like this already")
 		return nil
 	}
+	if err := w.allowed(list, "connect", id); err != nil {
+		return fmt.Errorf("%s: %w", id, err)
+	}
 	if err := w.checks(ctx, p, list); err != nil {
 		return fmt.Errorf("%s: %w; nothing was changed", id, err)
 	}
@@ -206,7 +209,7 @@ func (w *Wirer) Connect(ctx context.Context, p *Plan, say func(string)) error {
 	if err := w.save(l); err != nil {
 		return fmt.Errorf("%s: %w; nothing was changed", id, err)
 	}
-	j := &job{w: w, e: p.Engine, how: p.How, list: list, say: say, verb: "connect"}
+	j := &job{w: w, e: p.Engine, how: p.How, list: list, say: say, verb: "connect", plan: p}
 	if err := j.connect(ctx, l, trust); err != nil {
 		return j.putBack(ctx, l, was, err)
 	}
@@ -215,6 +218,35 @@ func (w *Wirer) Connect(ctx context.Context, p *Plan, say func(string)) error {
 	})
 	r.Phase = connected
 	return w.save(l)
+}
+
+// Allowed says whether whoever runs this may do what a plan says: nil, or one line with the command that may.
+func (w *Wirer) Allowed(p *Plan) error {
+	l, err := w.load()
+	if err != nil {
+		return err
+	}
+	list, err := w.changes(p, l.Engines[w.key(p.Engine.ID)])
+	if err == nil {
+		err = w.allowed(list, "connect", p.Engine.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.Engine.ID, w.asRoot(err, "connect", p.Engine.ID))
+	}
+	return nil
+}
+
+// allowed says that none of the files is root's alone: where that can be told beforehand.
+func (w *Wirer) allowed(list []*change, words ...string) error {
+	if w.Machine.Facts().Root || w.Machine.Facts().OS == machine.Windows {
+		return nil
+	}
+	for _, c := range list {
+		if len(c.Through) == 0 && c.moves() && (strings.HasPrefix(c.real, "/etc/") || strings.HasPrefix(c.real, "/usr/") || strings.HasPrefix(c.real, "/var/")) {
+			return fmt.Errorf("%s belongs to root; run: %s", c.Path, rootCommand(w.Machine, words...))
+		}
+	}
+	return nil
 }
 
 // checks runs those of a plan.
@@ -246,6 +278,7 @@ type job struct {
 	how       Activation
 	list      []*change
 	say       func(string)
+	plan      *Plan  // of connect
 	verb      string // what the person asked for
 	trusted   bool   // the authorities were put into the store just now
 	activated bool
@@ -314,7 +347,41 @@ func (j *job) activate(ctx context.Context) error {
 			return err
 		}
 	}
-	return j.w.up(ctx, j.e)
+	if err := j.w.up(ctx, j.e); err != nil || j.plan == nil {
+		return err
+	}
+	return j.w.taken(ctx, j.plan)
+}
+
+// taker is a kind that can tell whether an engine goes by what was written.
+type taker interface {
+	Taken(ctx context.Context, m machine.Machine, p *Plan) error
+}
+
+// takeTime is how long an engine may take to do what it was signalled.
+const takeTime = 10 * time.Second
+
+// taken waits until an engine goes by what a plan wrote, where its kind can tell.
+func (w *Wirer) taken(ctx context.Context, p *Plan) error {
+	k, ok := p.Engine.kind.(taker)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, takeTime)
+	defer cancel()
+	tick := time.NewTicker(upEvery)
+	defer tick.Stop()
+	for {
+		err := k.Taken(ctx, w.Machine, p)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // up waits until an engine answers.

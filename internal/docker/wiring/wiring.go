@@ -69,7 +69,7 @@ type Target struct {
 // Options of one connection.
 type Options struct {
 	Way Way // None: the engine's preferred one
-	// Reach is host:port in place of Engine.Reach.
+	// Reach is host:port in place of Engine.Reach. A dockerd that is wired to a mirror takes a URL too: a Pulley elsewhere.
 	Reach string
 	// Insecure are registries that the engine shall pull from without TLS; Search are those where it shall look for names
 	// without a registry, in this order. Neither is asked for by most.
@@ -91,6 +91,8 @@ type Plan struct {
 	Egress string   `json:"egress,omitempty"`
 	Warn   []string `json:"warn,omitempty"` // a line each, shown before it is asked
 	Manual []string `json:"manual,omitempty"`
+
+	reach string // host:port that the engine is pointed at, for a kind's own use
 }
 
 // File is a file that is changed.
