@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -99,7 +100,16 @@ func (w *Wirer) Disconnect(ctx context.Context, id string, say func(string)) (*U
 		return nil, err
 	}
 	j := &job{w: w, e: u.Engine, how: u.How, list: u.list, say: say, verb: "disconnect"}
-	if err := j.write(ctx); err != nil {
+	if stopped, err := j.stop(ctx); err != nil {
+		return u, fmt.Errorf("%s: %w; nothing was changed: see what it says itself, then: pulley disconnect %s", id, err, id)
+	} else if stopped { // it may have written its files as it ended
+		list, err := w.undone(r)
+		if err != nil {
+			return u, fmt.Errorf("%s: %w", id, errors.Join(err, j.activate(ctx)))
+		}
+		j.list, u.list = list, list
+	}
+	if err := j.write(); err != nil {
 		return u, fmt.Errorf("%s: %w; what was begun is finished by: pulley disconnect %s", id, err, id)
 	}
 	if u.Trust && w.Trust != nil {

@@ -189,6 +189,22 @@ func (w *Wirer) Connect(ctx context.Context, p *Plan, say func(string)) error {
 	if err := w.checks(ctx, p, list); err != nil {
 		return fmt.Errorf("%s: %w; nothing was changed", id, err)
 	}
+	j := &job{w: w, e: p.Engine, how: p.How, list: list, say: say, verb: "connect", plan: p}
+	if stopped, err := j.stop(ctx); err != nil {
+		return j.putBack(ctx, l, was, err)
+	} else if stopped { // it may have written its files as it ended
+		j.list = nil
+		if list, err = w.changes(p, was); err != nil {
+			return j.putBack(ctx, l, was, err)
+		}
+		j.list = list
+	}
+	unchanged := func(err error) error {
+		if j.activated {
+			return j.putBack(ctx, l, was, err)
+		}
+		return fmt.Errorf("%s: %w; nothing was changed", id, err)
+	}
 	r := &record{Engine: p.Engine, Way: p.Way, Phase: connecting, Since: w.now(), Trust: p.Trust}
 	for _, c := range list {
 		if !c.ours {
@@ -201,15 +217,14 @@ func (w *Wirer) Connect(ctx context.Context, p *Plan, say func(string)) error {
 			c.makes(missing(c.on, c.Path))
 		}
 		if err := w.keep(l, id, c.Path, c.base, c.base != nil); err != nil {
-			return fmt.Errorf("%s: no backup of %s: %w; nothing was changed", id, c.Path, err)
+			return unchanged(fmt.Errorf("no backup of %s: %w", c.Path, err))
 		}
 		r.Files = append(r.Files, c.kept())
 	}
 	l.Engines[w.key(id)] = r
 	if err := w.save(l); err != nil {
-		return fmt.Errorf("%s: %w; nothing was changed", id, err)
+		return unchanged(err)
 	}
-	j := &job{w: w, e: p.Engine, how: p.How, list: list, say: say, verb: "connect", plan: p}
 	if err := j.connect(ctx, l, trust); err != nil {
 		return j.putBack(ctx, l, was, err)
 	}
@@ -285,7 +300,7 @@ type job struct {
 }
 
 func (j *job) connect(ctx context.Context, l *ledger, trust bool) error {
-	if err := j.write(ctx); err != nil {
+	if err := j.write(); err != nil {
 		return err
 	}
 	if trust {
@@ -304,16 +319,23 @@ func (j *job) connect(ctx context.Context, l *ledger, trust bool) error {
 	return j.activate(ctx)
 }
 
-// write stops what has to be stopped, and writes the files.
-func (j *job) write(ctx context.Context) error {
-	if j.e.Running {
-		for _, c := range j.how.Before {
-			j.activated = true
-			if _, err := j.w.Machine.Run(ctx, c); err != nil {
-				return err
-			}
+// stop stops an engine that would write over its files as it ends.
+func (j *job) stop(ctx context.Context) (stopped bool, err error) {
+	if !j.e.Running || len(j.how.Before) == 0 {
+		return false, nil
+	}
+	j.activated = true
+	j.say("stopping " + j.e.Name)
+	for _, c := range j.how.Before {
+		if _, err := j.w.Machine.Run(ctx, c); err != nil {
+			return true, err
 		}
 	}
+	return true, nil
+}
+
+// write writes the files.
+func (j *job) write() error {
 	for _, c := range j.list {
 		if err := c.do(); err != nil {
 			return j.w.asRoot(err, j.verb, j.e.ID)

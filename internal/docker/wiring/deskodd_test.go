@@ -1,0 +1,239 @@
+package wiring
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"pulley/internal/docker/machine"
+)
+
+// macWith is a Mac with Docker Desktop 4.38 that runs or not, and one file.
+func macWith(t *testing.T, running bool, name, text string) *screen {
+	t.Helper()
+	a := &txtar.Archive{Files: []txtar.File{
+		{Name: "os", Data: []byte("darwin\n")},
+		{Name: "in/" + settingsStore, Data: []byte("{\n  \"AutoStart\": false,\n  \"SettingsVersion\": 43\n}")},
+		{Name: "in/" + name, Data: []byte(text)},
+	}}
+	if running {
+		a.Files = append(a.Files, txtar.File{Name: "api", Data: []byte("unix:///Users/me/.docker/run/docker.sock|Docker Desktop 4.38.0 (181591)|27.5.1|3\n")})
+	}
+	return newScreen(t, a)
+}
+
+const (
+	settingsStore = "Users/me/Library/Group Containers/group.com.docker/settings-store.json"
+	daemonFile    = "Users/me/.docker/daemon.json"
+	colimaFile    = "Users/me/.colima/default/colima.yaml"
+)
+
+func (d *screen) wirer() *Wirer {
+	d.t.Helper()
+	return &Wirer{
+		Machine: d.local, Kinds: deskKinds, State: d.t.TempDir(), Target: target(),
+		Trust: func(context.Context, bool) error { return nil },
+	}
+}
+
+func (d *screen) through(w *Wirer, id string, o Options) error {
+	p, err := w.Plan(d.t.Context(), id, o)
+	if err != nil {
+		return err
+	}
+	return w.Connect(d.t.Context(), p, func(string) {})
+}
+
+// TestOddDesktop connects and disconnects over files as they are not meant to be: the bytes come back.
+func TestOddDesktop(t *testing.T) {
+	const store = "{\n  \"AutoStart\": false,\n  \"SettingsVersion\": 43\n}"
+	for name, c := range map[string]struct {
+		file, before, after string
+		engine              string
+		way                 Way
+	}{
+		"daemon.json with a mark and Windows's ends": {
+			daemonFile, "\ufeff{\r\n\t\"debug\": true\r\n}\r\n",
+			"\ufeff{\r\n\t\"debug\": true,\r\n\t\"registry-mirrors\": [\"http://host.docker.internal:5055\"]\r\n}\r\n", desktopID, Mirror,
+		},
+		"daemon.json empty": {daemonFile, "", "{\n  \"registry-mirrors\": [\"http://host.docker.internal:5055\"]\n}\n", desktopID, Mirror},
+		"daemon.json in one line, without an end": {
+			daemonFile, `{"debug":true,"debug":false}`, `{"debug":true,"debug":false,"registry-mirrors": ["http://host.docker.internal:5055"]}`, desktopID, Mirror,
+		},
+		"settings with Windows's ends": {
+			settingsStore, strings.ReplaceAll(store, "\n", "\r\n"), "\r\n  \"OverrideProxyHTTP\": \"http://127.0.0.1:5055\",\r\n", desktopID, Proxy,
+		},
+		"settings with keys that nobody knows": {
+			settingsStore, `{"SettingsVersion":99,"Zebra":{"b":[1.50,-0]},"zebra":null,"ProxyHTTPMode":null}`, `"Zebra":{"b":[1.50,-0]},"zebra":null,"ProxyHTTPMode":"manual"`, desktopID, Proxy,
+		},
+		"a profile with a mark and Windows's ends": {
+			colimaFile, "\ufeffcpu: 2\r\ndocker:\r\n  debug: true # yes\r\n",
+			"\ufeffcpu: 2\r\ndocker:\r\n  debug: true # yes\r\n  registry-mirrors:\r\n    - \"http://host.lima.internal:5055\"\r\n", "colima", Mirror,
+		},
+		"an empty profile": {colimaFile, "", "docker:\n  registry-mirrors:\n    - \"http://host.lima.internal:5055\"\n", "colima", Mirror},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := macWith(t, false, c.file, c.before)
+			w := d.wirer()
+			before := d.files()
+			if err := d.through(w, c.engine, Options{Way: c.way}); err != nil {
+				t.Fatal(err)
+			}
+			if got := d.files()[c.file]; !strings.Contains(got, c.after) {
+				t.Errorf("connected: %q\nwant %q", got, c.after)
+			}
+			if _, err := w.Disconnect(t.Context(), c.engine, func(string) {}); err != nil {
+				t.Fatal(err)
+			}
+			if now := d.files(); !mapsEqual(now, before) {
+				t.Errorf("disconnected: %q, was %q", now[c.file], before[c.file])
+			}
+		})
+	}
+}
+
+// TestOddDesktopRefused leaves alone what it cannot do right.
+func TestOddDesktopRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		file, text, engine string
+		way                Way
+		says               string
+	}{
+		"comments":             {daemonFile, "{\n  // why\n  \"debug\": true\n}", desktopID, Mirror, "line 2"},
+		"a comma too many":     {settingsStore, "{\n  \"SettingsVersion\": 43,\n}", desktopID, Proxy, "line 3"},
+		"half of a file":       {settingsStore, "{\n  \"SettingsVersion\": 43,\n  \"Cp", desktopID, Proxy, "line 3"},
+		"a list":               {daemonFile, "[]", desktopID, Mirror, "not an object"},
+		"mirrors that are one": {daemonFile, `{"registry-mirrors": "https://a.b"}`, desktopID, Mirror, "registry-mirrors"},
+		"an empty settings":    {settingsStore, "", desktopID, Proxy, "SettingsVersion"},
+		"a broken profile":     {colimaFile, "docker: {a\n", "colima", Mirror, "line"},
+		"a profile of two":     {colimaFile, "docker: {}\n---\ndocker: {}\n", "colima", Mirror, "more than one"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := macWith(t, false, c.file, c.text)
+			before := d.files()
+			err := d.through(d.wirer(), c.engine, Options{Way: c.way})
+			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%v; want a line with %q", err, c.says)
+			}
+			if now := d.files(); !mapsEqual(now, before) {
+				t.Errorf("touched: %q", now[c.file])
+			}
+		})
+	}
+}
+
+// TestLinkedSettings goes through a link, as people have who keep their settings elsewhere: the link stays one.
+func TestLinkedSettings(t *testing.T) {
+	const text = "{\n  \"debug\": true\n}\n"
+	d := macWith(t, false, "Users/me/dotfiles/daemon.json", text)
+	link, target := filepath.Join(d.dir, daemonFile), filepath.Join(d.dir, "Users/me/dotfiles/daemon.json")
+	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../dotfiles/daemon.json", link); err != nil {
+		t.Fatal(err)
+	}
+	w := d.wirer()
+	if err := d.through(w, desktopID, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(target); err != nil || !strings.Contains(string(data), "host.docker.internal") {
+		t.Errorf("%s, %v", data, err)
+	}
+	if _, err := w.Disconnect(t.Context(), desktopID, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(target)
+	if err != nil || string(data) != text {
+		t.Errorf("%q, %v", data, err)
+	}
+	if to, err := os.Readlink(link); err != nil || to != "../dotfiles/daemon.json" {
+		t.Errorf("the link is %q, %v", to, err)
+	}
+}
+
+// TestReadOnlySettings are somebody's wish.
+func TestReadOnlySettings(t *testing.T) {
+	d := macWith(t, false, daemonFile, "{}")
+	if err := os.Chmod(filepath.Join(d.dir, daemonFile), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	before := d.files()
+	err := d.through(d.wirer(), desktopID, Options{})
+	if err == nil || !strings.Contains(err.Error(), "read-only") {
+		t.Errorf("%v; want it to say read-only", err)
+	}
+	if now := d.files(); !mapsEqual(now, before) {
+		t.Errorf("touched: %q", now[daemonFile])
+	}
+}
+
+// TestDesktopOverwrites has Docker Desktop write its settings as it ends, which is why it is stopped first: what it wrote
+// stays, with ours, and without it after disconnecting.
+func TestDesktopOverwrites(t *testing.T) {
+	d := macWith(t, true, daemonFile, "{}")
+	settings := filepath.Join(d.dir, settingsStore)
+	running, written := true, ""
+	answer := d.local.Exec
+	api := d.apis
+	d.local.Exec = func(ctx context.Context, c machine.Command) ([]byte, error) {
+		switch line := strings.Join(c.Args, " "); line {
+		case "docker desktop stop":
+			if !running {
+				t.Error("stopped twice")
+			}
+			running, d.apis = false, nil
+			return nil, os.WriteFile(settings, []byte(written), 0o644)
+		case "docker desktop start":
+			running, d.apis = true, api
+			return nil, nil
+		}
+		return answer(ctx, c)
+	}
+	w := d.wirer()
+	written = "{\n  \"AutoStart\": true,\n  \"SettingsVersion\": 43\n}"
+	if err := d.through(w, desktopID, Options{Way: Proxy}); err != nil {
+		t.Fatal(err)
+	}
+	now := d.files()[settingsStore]
+	if !strings.Contains(now, `"AutoStart": true`) || !strings.Contains(now, `"OverrideProxyHTTP": "http://127.0.0.1:5055"`) || !running {
+		t.Errorf("connected, running %v: %s", running, now)
+	}
+	written = strings.Replace(now, `"AutoStart": true`, `"AutoStart": false`, 1)
+	if _, err := w.Disconnect(t.Context(), desktopID, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := d.files()[settingsStore], "{\n  \"AutoStart\": false,\n  \"SettingsVersion\": 43\n}"; got != want || !running {
+		t.Errorf("disconnected, running %v: %s", running, got)
+	}
+}
+
+// TestDesktopStartedAgain has nothing wrong with the engine come from a file that cannot be written.
+func TestDesktopStartedAgain(t *testing.T) {
+	d := macWith(t, true, daemonFile, "{}")
+	settings := filepath.Join(d.dir, settingsStore)
+	var ran []string
+	answer := d.local.Exec
+	d.local.Exec = func(ctx context.Context, c machine.Command) ([]byte, error) {
+		line := strings.Join(c.Args, " ")
+		if !strings.HasPrefix(line, "docker desktop ") {
+			return answer(ctx, c)
+		}
+		ran = append(ran, line)
+		if line == "docker desktop stop" {
+			return nil, os.WriteFile(settings, []byte("{broken"), 0o644)
+		}
+		return nil, nil
+	}
+	err := d.through(d.wirer(), desktopID, Options{Way: Proxy})
+	if err == nil || len(ran) != 2 || ran[1] != "docker desktop start" {
+		t.Errorf("%v after %q", err, ran)
+	}
+	if got := d.files()[settingsStore]; got != "{broken" {
+		t.Errorf("touched: %s", got)
+	}
+}
