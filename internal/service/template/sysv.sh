@@ -19,7 +19,7 @@
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 DAEMON={{binary}}
 PIDFILE=/run/pulley.pid
-LOGDIR=/var/log/pulley
+LOG=/var/log/pulley/pulley.log
 {{environment}}export PATH
 unset PULLEY_HOME
 umask 022
@@ -31,15 +31,14 @@ is_kept() {
 	start-stop-daemon --status --pidfile "$PIDFILE" --name pulley
 }
 
+# await waits for an answer. The keeper goes on trying when a daemon fails, but whoever starts it wants to know; $1 is how many
+# lines the log had before.
 await() {
 	tries=0
 	while [ "$tries" -lt 60 ]; do
 		"$DAEMON" status >/dev/null 2>&1 && return 0
-		is_kept || return 1
-		# The keeper goes on trying, but whoever starts it wants to know.
-		case $(tail -n 1 "$LOGDIR/pulley.log" 2>/dev/null) in
-		"pulley: keeper: the daemon ended"*) return 1 ;;
-		esac
+		is_kept || [ "$tries" -lt 4 ] || return 1 # until it is started it has another name
+		tail -n "+$(($1 + 1))" "$LOG" 2>/dev/null | grep -q '^pulley: keeper: the daemon ended' && return 1
 		tries=$((tries + 1))
 		sleep 0.5
 	done
@@ -52,11 +51,13 @@ start() {
 		echo "pulley: $DAEMON is not there" >&2
 		return 5
 	fi
-	install -d -m 0750 -o pulley -g pulley /run/pulley "$LOGDIR" || return 1
+	install -d -m 0750 -o pulley -g pulley /run/pulley "${LOG%/*}" || return 1
+	lines=0
+	[ -e "$LOG" ] && lines=$(wc -l <"$LOG")
 	start-stop-daemon --start --quiet --background --make-pidfile --pidfile "$PIDFILE" --name pulley \
-		--chuid pulley:pulley --startas "$DAEMON" -- service run --log "$LOGDIR/pulley.log" || return 1
-	if ! await; then
-		echo "pulley: it did not start; see $LOGDIR/pulley.log" >&2
+		--chuid pulley:pulley --startas "$DAEMON" -- service run --log "$LOG" || return 1
+	if ! await "$lines"; then
+		echo "pulley: it did not start; see $LOG" >&2
 		return 1
 	fi
 }
