@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,8 +41,11 @@ func (a *app) doctor() *cobra.Command {
 			report, err := doctor.Examine(cmd.Context(), options)
 			watch.close()
 			live.close()
-			if err != nil {
+			switch {
+			case err != nil:
 				return usageError{err}
+			case cmd.Context().Err() != nil: // half an examination blames the innocent
+				return errors.New("doctor: stopped")
 			}
 			if fix {
 				mend(cmd, report)

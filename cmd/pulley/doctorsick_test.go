@@ -320,6 +320,10 @@ func TestDoctorFindsNothing(t *testing.T) {
 		}},
 		{"the environment's proxy is us", "alpine", func(p *patient) { p.begin(); p.more = []string{"HTTPS_PROXY=http://" + p.address} }},
 		{"a rate that a person has set", "alpine", func(p *patient) { p.settings.Fetch += "\nmax_rate = \"20MiB/s\""; p.begin() }},
+		{"a registry that redirects", "alpine", func(p *patient) {
+			p.origin.SetFaults(hubtest.Faults{Kind: hubtest.Ping, Status: http.StatusTemporaryRedirect, Header: http.Header{"Location": {"https://elsewhere.example/v2/"}}})
+			p.begin()
+		}},
 		{"many platforms", "library/multi:1", func(p *patient) {
 			p.origin.Push("library/multi", "1", hubtest.MultiArch(map[string]hubtest.Image{"linux/amd64": hubtest.RandomImage(74, 1, 1<<20), "linux/arm64": hubtest.RandomImage(75, 1, 1<<20)}))
 			p.begin()

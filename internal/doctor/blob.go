@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"pulley/proxy/token"
 )
 
 // Measured is a piece of a layer that was fetched.
@@ -24,7 +26,7 @@ type Measured struct {
 const (
 	blobBytes = 4 << 20
 	blobTime  = 2500 * time.Millisecond
-	blobLeast = 256 << 10 // with less nothing is said about speed
+	blobLeast = 2 << 20 // with less nothing is said about speed: a connection is slow at its beginning
 	slowRate  = 1e6
 	mostHops  = 5
 )
@@ -35,6 +37,10 @@ func (x *exam) blob(ctx context.Context, n *notes) {
 	if !ok {
 		n.ok("blob", "the image has no layer")
 		return
+	}
+	if h, _ := x.tokens.Hint(x.site); x.bearer == "" && h.Scheme == token.Bearer { // some want one for images alone
+		x.bearer, _, _ = x.tokens.Authorize(ctx, x.site, "repository:"+x.repository+":pull", x.creds)
+		x.secrets.authorization(x.bearer)
 	}
 	response, host, ok := x.openBlob(ctx, n, l)
 	if !ok {

@@ -65,7 +65,9 @@ func causeOf(err error, host string) cause {
 		return noResolver
 	case errors.Is(err, syscall.ECONNREFUSED), strings.Contains(text, "refused"): // Windows has another number for it
 		return refused
-	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), strings.Contains(text, "unreachable"), strings.Contains(text, "no route to host"):
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH),
+		errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT), // no IPv6 here
+		strings.Contains(text, "unreachable"), strings.Contains(text, "no route to host"):
 		return unreachable
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return silent

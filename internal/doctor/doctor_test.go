@@ -23,6 +23,7 @@ import (
 	"pulley/internal/doctor"
 	"pulley/internal/hubtest"
 	"pulley/internal/trust"
+	"pulley/internal/waytest"
 	"pulley/proxy/egress/system"
 )
 
@@ -314,6 +315,27 @@ func TestNothingIsWrittenAndTimeIsKept(t *testing.T) {
 	entries, err := os.ReadDir(o.Places.Home)
 	if err != nil || len(entries) != 1 {
 		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+// TestPrivateNamesAreKept: fetch.doh is told no name that stands for something private.
+func TestPrivateNamesAreKept(t *testing.T) {
+	t.Parallel()
+	hub, o := examined(t)
+	resolver := waytest.DoH(t, map[string][]string{"lab.test": {"127.0.0.1"}})
+	edit(t, o, func(text string) string {
+		return strings.Replace(text, "extra_roots = [", fmt.Sprintf("doh = %q\nextra_roots = [%q, ", resolver.URL, resolver.Root), 1)
+	})
+	hub.Down()
+	if got := troubles(examine(t, o)); !slices.Equal(got, []string{"address.refused"}) {
+		t.Errorf("%v", got)
+	}
+	if q := resolver.Questions(); len(q) > 0 {
+		t.Errorf("it was asked %v", q)
+	}
+	o.Resolver = names{}
+	if got := troubles(examine(t, o)); !slices.Equal(got, []string{"names.blocked"}) || len(resolver.Questions()) == 0 {
+		t.Errorf("of a name that does not resolve: %v", got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -103,14 +104,29 @@ func (x *exam) visit(ctx context.Context, v *visit) {
 	if len(v.addrs) > mostAddresses {
 		v.addrs = v.addrs[:mostAddresses]
 	}
-	if _, err := netip.ParseAddr(v.host); err != nil && !v.pinned {
+	v.knocks, v.causes = x.knock(ctx, v.addrs, v.host, v.scheme)
+	if v.askable() {
 		v.doh, v.dohErr = x.egress.AskDoH(ctx, v.host)
 	}
-	v.knocks, v.causes = x.knock(ctx, v.addrs, v.host, v.scheme)
+}
+
+// askable reports whether fetch.doh may be told the name: as the daemon has it, only one that does not work and does not
+// stand for something private.
+func (v *visit) askable() bool {
+	if _, err := netip.ParseAddr(v.host); err == nil || v.pinned || v.count(fine) > 0 {
+		return false
+	}
+	if v.err != nil {
+		return causeOf(v.err, v.host) == noName && strings.Contains(v.host, ".")
+	}
+	return v.count(foreign) > 0 || !slices.ContainsFunc(v.addrs, func(a netip.AddrPort) bool {
+		ip := a.Addr()
+		return ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast()
+	})
 }
 
 // knockLimit is less than a step has, so that there is something to say at its end.
-const knockLimit = StepLimit - time.Second
+const knockLimit = StepLimit - 1500*time.Millisecond
 
 // knock tries addresses, all at once.
 func (x *exam) knock(ctx context.Context, addrs []netip.AddrPort, host, scheme string) ([]egress.Knock, []cause) {

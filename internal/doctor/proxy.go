@@ -219,7 +219,7 @@ func (x *exam) relogin(p *leaving) string {
 // excepted says that NO_PROXY or the system's exceptions keep the registry from the proxy.
 func (x *exam) excepted(n *notes, route egress.Route, hostport string) {
 	ambient, has := x.egress.Ambient(x.scheme())
-	if !has || route.Name != egress.Direct || x.egress.PointsAtUs(ambient.Proxy) || x.pinned(bareHost(hostport)) {
+	if !has || !x.cfg.Enabled || route.Name != egress.Direct || x.egress.PointsAtUs(ambient.Proxy) || x.pinned(bareHost(hostport)) {
 		return
 	}
 	n.info("proxy.excepted", "%s goes directly: %s excepts it from %s", x.host, exceptor(ambient), ambient.Way)

@@ -32,6 +32,7 @@ func (x *exam) ping(ctx context.Context, n *notes) {
 	x.hint = token.Hint{Scheme: token.None}
 	switch code := response.StatusCode; {
 	case code == http.StatusUnauthorized, code == http.StatusOK && !page(response.Header, body):
+	case code/100 == 3 && !x.reg.Insecure: // as registry.k8s.io does; TLS says that it is the registry who redirects
 	case code == http.StatusTooManyRequests:
 		x.tooMany(n, response.Header, "")
 		return

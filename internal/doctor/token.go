@@ -19,7 +19,7 @@ func (x *exam) token(ctx context.Context, n *notes) {
 	case token.Bearer:
 	case token.Basic:
 		if x.creds.Anonymous() {
-			n.add(Finding{ID: "login.missing", Level: Warning, What: x.reg.Name + " wants a name and password, and docker has none for it", Why: "It gives nothing to strangers.", Fix: "docker login " + x.reg.Name})
+			n.info("login.missing", "%s wants a name and password, and docker has none for it", x.reg.Name)
 			return
 		}
 		x.bearer = x.login
@@ -44,7 +44,7 @@ func (x *exam) token(ctx context.Context, n *notes) {
 // onlyTrouble leaves out that all was well on the way: what comes of it is said next.
 func onlyTrouble(list []Finding) (out []Finding) {
 	for _, f := range list {
-		if f.Level == Warning || f.Level == Problem || f.ID == "login.none" {
+		if f.Level == Warning || f.Level == Problem {
 			out = append(out, f)
 		}
 	}
