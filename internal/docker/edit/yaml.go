@@ -133,7 +133,9 @@ func (t *yamlText) offset(n *yaml.Node) int {
 }
 
 // lineOf is where the line of an offset begins.
-func (t *yamlText) lineOf(at int) int { return max(bytes.LastIndexByte(t.text[:at], '\n')+1, t.lines[0]) }
+func (t *yamlText) lineOf(at int) int {
+	return max(bytes.LastIndexByte(t.text[:at], '\n')+1, t.lines[0])
+}
 
 // lineEnd is where the line of an offset ends, its end included.
 func (t *yamlText) lineEnd(at int) int {

@@ -2,7 +2,6 @@ package wiring
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -121,7 +120,8 @@ func (k colima) Plan(ctx context.Context, m machine.Machine, e Engine, to Target
 	plan := &Plan{Engine: e, Way: way(e, o)}
 	switch plan.Way {
 	case Mirror:
-		f := daemonJSON(file, edit.YAML, []string{"docker"}, reachOf(e, to, o), o)
+		plan.reach = reachOf(e, to, o)
+		f := daemonJSON(file, edit.YAML, []string{"docker"}, plan.reach, o)
 		f.Edit.Steps = emptyTable(text, "docker", f.Edit.Steps)
 		plan.Files = []File{f}
 		plan.Warn = append(plan.Warn, "a mirror is for Docker Hub alone: other registries are pulled as before; a proxy would take all")
@@ -192,7 +192,7 @@ func emptyTable(text []byte, key string, steps []edit.Step) []edit.Step {
 		if s.Add != nil {
 			table[name] = s.Add
 		} else {
-			table[name] = json.RawMessage(s.Value)
+			table[name] = s.Value
 		}
 	}
 	return []edit.Step{{Path: []string{key}, Value: value(table)}}
@@ -236,4 +236,9 @@ func (k colima) Pull(ctx context.Context, m machine.Machine, e Engine, image str
 		return k.vm(e).pull(ctx, m, image, false)
 	}
 	return pullDocker(ctx, m, e, image)
+}
+
+// Taken says whether a running engine goes by what a plan wrote.
+func (colima) Taken(ctx context.Context, m machine.Machine, p *Plan) error {
+	return takesMirror(ctx, m, p)
 }

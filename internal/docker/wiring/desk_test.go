@@ -52,7 +52,7 @@ func newScreen(t *testing.T, a *txtar.Archive) *screen {
 			}
 		case f.Name == "api":
 			for _, line := range lines {
-				w := strings.SplitN(line, "|", 4)
+				w := strings.SplitN(line, "|", 5)
 				d.apis[w[0]] = w[1:]
 			}
 		}
@@ -92,7 +92,7 @@ func (d *screen) dial(_ context.Context, network, address string) (net.Conn, err
 	mux.HandleFunc("/_ping", answer("OK"))
 	mux.HandleFunc("/{v}/version", answer(version))
 	mux.HandleFunc("/version", answer(version))
-	mux.HandleFunc("/{v}/info", answer(fmt.Sprintf(`{"ContainersRunning":%s}`, api[2])))
+	mux.HandleFunc("/{v}/info", answer(fmt.Sprintf(`{"ContainersRunning":%s,"RegistryConfig":{"Mirrors":[%s]}}`, api[2], strings.Join(api[3:], ""))))
 	l := &oneConn{conn: make(chan net.Conn, 1)}
 	l.conn <- theirs
 	server := &http.Server{Handler: mux}
@@ -296,7 +296,6 @@ func deskGolden(t *testing.T, name string) {
 	}
 	kind, e := d.find(engine)
 	add("found", text(t, e))
-	end := before
 	if p, err := kind.Plan(t.Context(), d.local, e, target(), options); err != nil {
 		add("error", err.Error())
 		if strings.Contains(err.Error(), "\n") {
@@ -326,7 +325,7 @@ func deskGolden(t *testing.T, name string) {
 		}
 		d.revert(done, made)
 		if len(since) > 0 {
-			end = d.files()
+			end := d.files()
 			for _, name := range sortedKeys(end) {
 				if end[name] != before[name] {
 					got.Files = append(got.Files, txtar.File{Name: "back/" + name, Data: []byte(end[name])})

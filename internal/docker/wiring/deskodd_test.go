@@ -237,3 +237,21 @@ func TestDesktopStartedAgain(t *testing.T) {
 		t.Errorf("touched: %s", got)
 	}
 }
+
+// TestDesktopTakesMirror asks the engine whether it goes by what was written.
+func TestDesktopTakesMirror(t *testing.T) {
+	d := macWith(t, true, daemonFile, "{}")
+	k, e := d.find(desktopID)
+	p, err := k.Plan(t.Context(), d.local, e, target(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.(taker).Taken(t.Context(), d.local, p); err == nil || !strings.Contains(err.Error(), "http://host.docker.internal:5055") {
+		t.Errorf("%v; want it to name the mirror", err)
+	}
+	socket := e.Socket
+	d.apis[socket] = append(d.apis[socket], `"https://a.b/","http://host.docker.internal:5055/"`)
+	if err := k.(taker).Taken(t.Context(), d.local, p); err != nil {
+		t.Error(err)
+	}
+}

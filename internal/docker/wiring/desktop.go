@@ -215,7 +215,8 @@ func (k desktop) Plan(ctx context.Context, m machine.Machine, e Engine, to Targe
 	switch plan.Way {
 	case Mirror:
 		_, err = readSettings(m, e.ID, p.daemon, edit.JSON)
-		plan.Files = []File{daemonJSON(p.daemon, edit.JSON, nil, reachOf(e, to, o), o)}
+		plan.reach = reachOf(e, to, o)
+		plan.Files = []File{daemonJSON(p.daemon, edit.JSON, nil, plan.reach, o)}
 		plan.Warn = append(plan.Warn, "a mirror is for Docker Hub alone: other registries are pulled as before; a proxy would take all")
 	case Proxy:
 		err = k.planProxy(m, p, plan, to, o)
@@ -321,4 +322,9 @@ func (desktop) Activation(ctx context.Context, m machine.Machine, e Engine, _ []
 // Pull implements Kind.
 func (desktop) Pull(ctx context.Context, m machine.Machine, e Engine, image string) error {
 	return pullDocker(ctx, m, e, image)
+}
+
+// Taken says whether a running engine goes by what a plan wrote.
+func (desktop) Taken(ctx context.Context, m machine.Machine, p *Plan) error {
+	return takesMirror(ctx, m, p)
 }

@@ -217,6 +217,30 @@ func stops(ctx context.Context, m machine.Machine, e Engine) int {
 	return s.containers
 }
 
+// takesMirror says whether an engine with Docker's API goes by the mirror of a plan. Of a proxy it cannot say: what it knows
+// of that is its virtual machine's own.
+func takesMirror(ctx context.Context, m machine.Machine, p *Plan) error {
+	if p.Way != Mirror || p.reach == "" || p.Engine.Socket == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	c, err := dialDocker(m, p.Engine.Socket)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	info, err := c.Info(ctx, client.InfoOptions{})
+	if err != nil {
+		return errors.New(oneLine(err))
+	}
+	url := mirrorURL(p.reach)
+	if info.Info.RegistryConfig == nil || !slices.Contains(info.Info.RegistryConfig.Mirrors, url+"/") {
+		return fmt.Errorf("it did not take up the mirror %s", url)
+	}
+	return nil
+}
+
 // pullDocker is Kind.Pull of an engine with Docker's API. An image that was there before is not taken away.
 func pullDocker(ctx context.Context, m machine.Machine, e Engine, image string) error {
 	c, err := dialDocker(m, e.Socket)

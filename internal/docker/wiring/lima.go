@@ -178,3 +178,8 @@ func (k lima) Pull(ctx context.Context, m machine.Machine, e Engine, image strin
 	}
 	return v.pull(ctx, m, image, kind == "containerd")
 }
+
+// Taken says whether a running engine goes by what a plan wrote.
+func (lima) Taken(ctx context.Context, m machine.Machine, p *Plan) error {
+	return takesMirror(ctx, m, p)
+}

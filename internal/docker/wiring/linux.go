@@ -54,14 +54,6 @@ func needsRoot(m machine.Machine, e Engine) error {
 	return fmt.Errorf("%s: its settings belong to root; run: %s", e.ID, rootCommand(m, "connect", e.ID))
 }
 
-// changed are the paths of the files of a plan.
-func (p *Plan) changed() (names []string) {
-	for _, f := range p.Files {
-		names = append(names, f.Path)
-	}
-	return names
-}
-
 // changing are the paths of the files that a plan would make different from what they are.
 func (p *Plan) changing(m machine.Machine) []string {
 	var names []string

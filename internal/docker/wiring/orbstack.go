@@ -68,7 +68,8 @@ func (k orbstack) Plan(ctx context.Context, m machine.Machine, e Engine, to Targ
 		if _, err := readSettings(m, e.ID, name, edit.JSON); err != nil {
 			return nil, err
 		}
-		plan.Files = []File{daemonJSON(name, edit.JSON, nil, reachOf(e, to, o), o)}
+		plan.reach = reachOf(e, to, o)
+		plan.Files = []File{daemonJSON(name, edit.JSON, nil, plan.reach, o)}
 		plan.Warn = append(plan.Warn, "a mirror is for Docker Hub alone: other registries are pulled as before; a proxy would take all")
 	case Proxy:
 		if len(e.Ways) < 2 {
@@ -122,4 +123,9 @@ func (orbstack) Activation(ctx context.Context, m machine.Machine, e Engine, _ [
 // Pull implements Kind.
 func (orbstack) Pull(ctx context.Context, m machine.Machine, e Engine, image string) error {
 	return pullDocker(ctx, m, e, image)
+}
+
+// Taken says whether a running engine goes by what a plan wrote.
+func (orbstack) Taken(ctx context.Context, m machine.Machine, p *Plan) error {
+	return takesMirror(ctx, m, p)
 }

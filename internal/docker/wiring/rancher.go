@@ -128,3 +128,8 @@ func (k rancher) Pull(ctx context.Context, m machine.Machine, e Engine, image st
 	}
 	return k.vm(m).pull(ctx, m, image, false)
 }
+
+// Taken says whether a running engine goes by what a plan wrote.
+func (rancher) Taken(ctx context.Context, m machine.Machine, p *Plan) error {
+	return takesMirror(ctx, m, p)
+}

@@ -57,7 +57,8 @@ func (v vm) plan(m machine.Machine, e Engine, to Target, o Options) (*Plan, erro
 		if _, err := readSettings(newGuest(m, v.through(v.daemon)), e.ID, v.daemon, edit.JSON); err != nil {
 			return nil, err
 		}
-		plan.Files = []File{daemonJSON(v.daemon, edit.JSON, nil, reachOf(e, to, o), o)}
+		plan.reach = reachOf(e, to, o)
+		plan.Files = []File{daemonJSON(v.daemon, edit.JSON, nil, plan.reach, o)}
 		plan.Warn = append(plan.Warn, "a mirror is for Docker Hub alone: other registries are pulled as before")
 		plan.Warn = append(plan.Warn, searchNeedsPodman(o)...)
 	} else {
