@@ -81,6 +81,7 @@ func buildkitWired(file string, text []byte) Wired {
 // buildkitEdit has a buildkitd ask reach first, which is told by ?ns= what registry is meant.
 func buildkitEdit(reach string, to Target, o Options) *edit.Edit {
 	e := &edit.Edit{Format: edit.TOML}
+	mirror, plain := hostPort(reach)
 	set := func(v any, at ...string) {
 		e.Steps = append(e.Steps, edit.Step{Path: append([]string{"registry"}, at...), Value: value(v)})
 	}
@@ -88,11 +89,13 @@ func buildkitEdit(reach string, to Target, o Options) *edit.Edit {
 	for _, r := range to.Registries {
 		for _, name := range clientNames(r) {
 			e.Steps = append(e.Steps, edit.Step{
-				Path: []string{"registry", name, "mirrors"}, Add: []json.RawMessage{value(reach)}, Front: true,
+				Path: []string{"registry", name, "mirrors"}, Add: []json.RawMessage{value(mirror)}, Front: true,
 			})
 		}
 	}
-	set(true, reach, "http")
+	if plain {
+		set(true, mirror, "http")
+	}
 	for _, name := range insecure {
 		set(true, name, "http")
 	}

@@ -187,7 +187,7 @@ func (h *hostsFiles) textWith(server string, mirrored bool, c certificates) stri
 	fmt.Fprintf(&b, "server = %s\n", quote(server))
 	c.write(&b, "")
 	if mirrored && h.way != Proxy {
-		fmt.Fprintf(&b, "\n[host.%s]\n  capabilities = [\"pull\", \"resolve\"]\n", quote("http://"+h.reach))
+		fmt.Fprintf(&b, "\n[host.%s]\n  capabilities = [\"pull\", \"resolve\"]\n", quote(mirrorURL(h.reach)))
 	}
 	if len(c.ca)+len(c.client) > 0 { // containerd 1.6 looks for them here alone
 		fmt.Fprintf(&b, "\n[host.%s]\n  capabilities = [\"pull\", \"resolve\", \"push\"]\n", quote(server))
@@ -211,7 +211,7 @@ func (h *hostsFiles) join(file string, text []byte, server string, mirrored bool
 	e := &edit.Edit{Format: edit.TOML}
 	if h.way != Proxy {
 		e.Steps = []edit.Step{{
-			Path: []string{"host", "http://" + h.reach, "capabilities"}, Value: value([]string{"pull", "resolve"}), Front: true,
+			Path: []string{"host", mirrorURL(h.reach), "capabilities"}, Value: value([]string{"pull", "resolve"}), Front: true,
 		}}
 		h.files = append(h.files, File{Path: file, Mode: 0o644, Edit: e})
 		return nil
@@ -265,14 +265,14 @@ func (h *hostsFiles) fromDefault(dir, name, server string, mirrored bool) (strin
 		return f.Host[at].CA != nil || f.Host[at].Client != nil
 	}) {
 		h.warn = append(h.warn, fmt.Sprintf("%s is left to %s, which names certificates of its own; put [host.%s] first there to have it go through Pulley",
-			name, file, quote("http://"+h.reach)))
+			name, file, quote(mirrorURL(h.reach))))
 		return "", nil
 	}
 	before, tables := splitTables(string(read.Data))
 	if f.Server == "" {
 		before = "server = " + quote(own) + "\n" + before
 	}
-	ours := fmt.Sprintf("[host.%s]\n  capabilities = [\"pull\", \"resolve\"]\n\n", quote("http://"+h.reach))
+	ours := fmt.Sprintf("[host.%s]\n  capabilities = [\"pull\", \"resolve\"]\n\n", quote(mirrorURL(h.reach)))
 	if h.way == Proxy {
 		ours = fmt.Sprintf("ca = %s\n\n", quote(h.ca))
 	}

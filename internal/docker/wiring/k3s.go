@@ -20,7 +20,7 @@ func k3sPlan(in machine.Machine, reach string, to Target, o Options) (File, erro
 	switch {
 	case err == nil && !isOurs(f.Data) && strings.TrimSpace(string(f.Data)) != "":
 		return File{}, fmt.Errorf("%s is somebody's own; put this first in the endpoints of each of its mirrors, and restart the node: %s",
-			k3sRegistries, quote("http://"+reach))
+			k3sRegistries, quote(mirrorURL(reach)))
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return File{}, err
 	}
@@ -29,7 +29,7 @@ func k3sPlan(in machine.Machine, reach string, to Target, o Options) (File, erro
 	insecure := slices.Clone(o.Insecure)
 	for _, r := range to.Registries {
 		for _, name := range clientNames(r) {
-			fmt.Fprintf(&b, "  %s:\n    endpoint:\n      - %s\n", quote(name), quote("http://"+reach))
+			fmt.Fprintf(&b, "  %s:\n    endpoint:\n      - %s\n", quote(name), quote(mirrorURL(reach)))
 			if i := slices.Index(insecure, name); i >= 0 {
 				insecure = slices.Delete(insecure, i, i+1)
 				fmt.Fprintf(&b, "      - %s\n", quote("http://"+name))

@@ -194,7 +194,7 @@ func (k kubeNodes) node(m machine.Machine, p *Plan, n kubeNode, reach string, to
 		inner.Files = []File{file}
 	case n.tool.name == "minikube" && !usesContainerd(in):
 		p.How = Activation{Kind: ByHand, Text: "start the cluster with a mirror"}
-		line := shellLine([]string{"minikube", "start", "--profile", n.cluster, "--registry-mirror", "http://" + reach})
+		line := shellLine([]string{"minikube", "start", "--profile", n.cluster, "--registry-mirror", mirrorURL(reach)})
 		if !slices.Contains(p.Manual, line) {
 			p.Manual = append(p.Manual, line)
 			p.Warn = append(p.Warn, "minikube's own flag is for Docker Hub alone, and of clusters that are there already not all versions take it")
@@ -319,14 +319,15 @@ func hostOf(ctx context.Context, m machine.Machine, network string) string {
 
 // unreachable is what a person is told when nobody answers where containers look for Pulley.
 func unreachable(ctx context.Context, m machine.Machine, reach string) []string {
-	host, port, _ := net.SplitHostPort(reach)
+	at, _ := hostPort(reach)
+	host, port, _ := net.SplitHostPort(at)
 	ip := net.ParseIP(host)
 	if ip == nil || ip.IsLoopback() {
 		return nil // a name that leads to loopback, or that itself
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	conn, err := m.Dial(ctx, "tcp", reach)
+	conn, err := m.Dial(ctx, "tcp", at)
 	if err == nil {
 		_ = conn.Close()
 		return nil

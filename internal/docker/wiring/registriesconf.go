@@ -121,6 +121,7 @@ func (r *registriesConf) plan(reach string, to Target, o Options) (file File, wa
 	if err != nil {
 		return File{}, nil, nil, err
 	}
+	reach, plain := hostPort(reach)
 	var b strings.Builder
 	b.WriteString(ownLine)
 	if len(o.Search) > 0 {
@@ -134,8 +135,8 @@ func (r *registriesConf) plan(reach string, to Target, o Options) (file File, wa
 			switch where := taken[name]; {
 			case where != "":
 				warn = append(warn, fmt.Sprintf("%s has an entry in %s, which is left as it is", name, where))
-				manual = append(manual, fmt.Sprintf("in %s, below the [[registry]] of %s, put [[registry.mirror]] with location = %s and insecure = true",
-					where, name, quote(reach+"/"+name)))
+				manual = append(manual, fmt.Sprintf("in %s, below the [[registry]] of %s, put [[registry.mirror]] with location = %s and insecure = %t",
+					where, name, quote(reach+"/"+name), plain))
 				continue
 			case strings.Contains(name, ":"): // no image's name can be REACH/host:port/…
 				warn = append(warn, name+" is pulled from itself: what has a port cannot be a part of a mirror's name")
@@ -149,7 +150,7 @@ func (r *registriesConf) plan(reach string, to Target, o Options) (file File, wa
 				b.WriteString("insecure = true\n")
 			}
 			if !strings.Contains(name, ":") {
-				fmt.Fprintf(&b, "[[registry.mirror]]\nlocation = %s\ninsecure = true\n", quote(reach+"/"+name))
+				fmt.Fprintf(&b, "[[registry.mirror]]\nlocation = %s\ninsecure = %t\n", quote(reach+"/"+name), plain)
 			}
 		}
 	}
