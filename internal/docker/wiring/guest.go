@@ -112,13 +112,14 @@ func (g *guest) ReadFile(name string) (machine.File, error) {
 // WriteFile writes a file in place, which keeps its mode and owner, and reads it again: not all of these programs say when
 // what they were fed was cut.
 func (g *guest) WriteFile(name string, data []byte, _ fs.FileMode) (made []string, err error) {
+	g.forget() // somebody else with the same guest may have made folders
 	if made, err = g.makeDirs(path.Dir(name)); err != nil {
 		return made, err
 	}
 	if _, err := g.do(data, "write", name, "tee"); err != nil {
 		return made, err
 	}
-	g.forget(path.Dir(name))
+	g.forget()
 	got, err := g.ReadFile(name)
 	if err == nil && !bytes.Equal(got.Data, data) {
 		err = &fs.PathError{Op: "write", Path: name, Err: errors.New("it did not arrive whole")}
@@ -136,18 +137,20 @@ func (g *guest) makeDirs(dir string) (made []string, err error) {
 	if _, err := g.do(nil, "mkdir", dir, "mkdir"); err != nil {
 		return made, err
 	}
-	g.forget(path.Dir(dir))
+	g.forget()
 	return append(made, dir), nil
 }
 
-func (g *guest) forget(dir string) {
+// forget has folders listed anew.
+func (g *guest) forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.dirs, dir)
+	clear(g.dirs)
 }
 
 // Remove implements machine.Machine.
 func (g *guest) Remove(name string) error {
+	g.forget()
 	info, err := g.Stat(name)
 	if err != nil {
 		return err
@@ -157,7 +160,7 @@ func (g *guest) Remove(name string) error {
 		tool = "rmdir"
 	}
 	_, err = g.do(nil, "remove", name, tool)
-	g.forget(path.Dir(name))
+	g.forget()
 	return err
 }
 
