@@ -173,6 +173,16 @@ func TestCauses(t *testing.T) {
 			[]string{"engine.denied"}, "sudo usermod -aG docker"},
 		{"no engine", docker(dockercontext.Entry{Name: dockercontext.Default, Kind: dockercontext.Local, Host: "unix:///var/run/docker.sock"},
 			dockercontext.Report{Error: "default: there is no socket; is the engine running?"}), nil, "no container engine runs here"},
+		{"docker is installed, and podman runs", func(t *testing.T, o *doctor.Options) {
+			docker(dockercontext.Entry{Name: dockercontext.Default, Kind: dockercontext.Local, Host: "unix:///var/run/docker.sock"},
+				dockercontext.Report{Error: "default: there is no socket; is the engine running?"})(t, o)
+			o.Engines = func(context.Context) []wiring.Engine {
+				return []wiring.Engine{
+					{ID: "docker", Name: "Docker Engine", Socket: "unix:///run/docker.sock"},
+					{ID: "podman", Name: "Podman", Running: true, Wired: wiring.Wired{Way: wiring.Mirror, To: []string{"https://mirror.example"}}},
+				}
+			}
+		}, []string{"engine.down"}, "Level:warning What:docker's engine does not answer: default: there is no socket Why:No docker command works until it does. Is the engine running? Fix:sudo systemctl start docker"},
 		{"contexts that cannot be read", func(_ *testing.T, o *doctor.Options) {
 			o.Contexts = contexts{err: errors.New("config.json:3: is no JSON")}
 		}, []string{"engine.context"}, "config.json:3"},

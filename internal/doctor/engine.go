@@ -76,10 +76,35 @@ func (x *exam) oneEngine(ctx context.Context, n *notes, found []wiring.Engine) {
 	x.usage = fmt.Errorf("%s: no such engine here (%s), and no such docker context; see: pulley context ls", x.o.Engine, strings.Join(have, ", "))
 }
 
+// startOf is the command that starts an engine.
 func startOf(id string) string {
-	kind, _, _ := strings.Cut(id, ":")
-	if kind == "podman" {
-		return "systemctl --user start podman.socket"
+	kind, name, _ := strings.Cut(id, ":")
+	if name == "" {
+		name = "default"
+	}
+	switch kind {
+	case "docker-desktop":
+		return "docker desktop start"
+	case "docker-rootless":
+		return "systemctl --user start docker"
+	case "orbstack":
+		return "orb start"
+	case "rancher-desktop":
+		return "rdctl start"
+	case "colima":
+		return "colima start " + name
+	case "lima":
+		return "limactl start " + name
+	case "podman-machine":
+		return strings.TrimSuffix("podman machine start "+name, " default")
+	case "buildx":
+		return "docker buildx inspect --bootstrap " + name
+	case "wsl":
+		return "wsl -d " + name + " -u root service docker start"
+	case "kind", "k3d", "minikube":
+		return kind + " get clusters"
+	case "cri-o":
+		return "sudo systemctl start crio"
 	}
 	return "sudo systemctl start " + kind
 }
@@ -115,8 +140,9 @@ func (x *exam) context(ctx context.Context, n *notes, w dockercontext.Winner, fo
 	}
 	id := ""
 	for _, f := range found {
-		if f.Context == w.Name || f.Socket != "" && f.Socket == w.Host {
+		if f.Socket != "" && sameSocket(f.Socket, w.Host) || w.Name != dockercontext.Default && f.Context == w.Name {
 			id = f.ID
+			break
 		}
 	}
 	if w.Why == "DOCKER_HOST" || w.Why == "DOCKER_CONTEXT" {
@@ -124,7 +150,7 @@ func (x *exam) context(ctx context.Context, n *notes, w dockercontext.Winner, fo
 	}
 	r := x.o.Contexts.Test(ctx, w.Name)
 	if !r.Reachable {
-		x.unreached(n, w, id, r)
+		x.unreached(n, w, id, r, slices.ContainsFunc(found, func(f wiring.Engine) bool { return f.ID != id && f.Running }))
 		return id
 	}
 	x.platform = strings.NewReplacer("x86_64", "amd64", "aarch64", "arm64").Replace(r.System)
@@ -152,6 +178,11 @@ func (x *exam) context(ctx context.Context, n *notes, w dockercontext.Winner, fo
 	return id
 }
 
+// sameSocket compares URLs: /var/run is /run.
+func sameSocket(a, b string) bool {
+	return strings.Replace(a, "///var/run/", "///run/", 1) == strings.Replace(b, "///var/run/", "///run/", 1)
+}
+
 func nameIn(found []wiring.Engine, id string) string {
 	for _, f := range found {
 		if f.ID == id {
@@ -176,15 +207,18 @@ func or(a, b string) string {
 }
 
 // unreached: the engine that docker talks to does not answer. Where nothing was set and nothing is installed, there is
-// none.
-func (x *exam) unreached(n *notes, w dockercontext.Winner, id string, r dockercontext.Report) {
+// none; where others run, a person may do without it.
+func (x *exam) unreached(n *notes, w dockercontext.Winner, id string, r dockercontext.Report, others bool) {
 	if w.Name == dockercontext.Default && w.Why == "nothing else is set" && id == "" && !strings.Contains(r.Error, "may not talk") {
 		return
 	}
 	f := Finding{ID: "engine.down", Level: Problem, What: "docker's engine does not answer: " + r.Error, Why: "No docker command works until it does."}
 	if what, fix, cut := strings.Cut(r.Error, "; "); cut {
 		f.What = "docker's engine does not answer: " + what
-		f.Why += " " + strings.ToUpper(fix[:1]) + fix[1:] + "."
+		f.Why += " " + sentence(fix)
+	}
+	if others && w.Why == "nothing else is set" {
+		f.Level = Warning
 	}
 	switch {
 	case strings.Contains(r.Error, "may not talk"):
@@ -199,6 +233,18 @@ func (x *exam) unreached(n *notes, w dockercontext.Winner, id string, r dockerco
 		f.Fix = "pulley context test " + w.Name
 	}
 	n.add(f)
+}
+
+// sentence is a remark as one.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if strings.HasSuffix(text, "?") {
+		return text
+	}
+	return text + "."
 }
 
 // vmHosts are what virtual machines call the machine they run on.
