@@ -16,16 +16,24 @@ import (
 // loopback is where engines that run on the machine itself reach it.
 const loopback = "127.0.0.1"
 
-// reachOf is host:port at which an engine gets to Pulley. What Find knows is the host alone.
+// reachOf is host:port, or the URL, at which an engine gets to Pulley. What Find knows is the host alone.
 func reachOf(e Engine, to Target, o Options) string {
 	host := e.Reach
 	if o.Reach != "" {
 		host = o.Reach
 	}
-	if _, _, err := net.SplitHostPort(host); err == nil {
+	if _, _, err := net.SplitHostPort(host); err == nil || strings.Contains(host, "://") {
 		return host
 	}
 	return net.JoinHostPort(host, strconv.Itoa(to.Port))
+}
+
+// hostPort is what a mirror is called where its scheme is said elsewhere; plain says that it is spoken to without TLS.
+func hostPort(reach string) (name string, plain bool) {
+	if name, ok := strings.CutPrefix(reach, "https://"); ok {
+		return strings.TrimSuffix(name, "/"), false
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(reach, "http://"), "/"), true
 }
 
 // way is the one that was asked for, or the preferred one.
