@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/distribution/reference"
+
+	"pulley/internal/config"
+	"pulley/internal/control"
+	"pulley/internal/control/client"
+	"pulley/internal/docker/machine"
+	"pulley/internal/docker/wiring"
+	"pulley/internal/service"
+	"pulley/internal/trust"
+)
+
+// harness is what engines of this machine are wired with: a wirer that knows where Pulley is, and the daemon where one runs.
+type harness struct {
+	*wiring.Wirer
+
+	daemon *client.Client // nil: none runs
+}
+
+// openHarness finds out where Pulley is. needCA: without its local authority nothing can be done.
+func openHarness(ctx context.Context, needCA bool) (*harness, error) {
+	places, err := config.FindPlaces(os.Environ())
+	if err != nil {
+		return nil, err
+	}
+	settings, err := config.Load(places.ConfigFile, os.Environ())
+	if err != nil {
+		return nil, err
+	}
+	h := &harness{Wirer: &wiring.Wirer{Machine: &machine.Local{}, Kinds: wiring.Kinds(), State: places.StateDir}}
+	listen := settings.Listen
+	if c, err := client.Find(ctx, os.Environ()); err == nil {
+		if state, err := c.State(ctx); err == nil {
+			h.daemon, listen = c, state.Listen
+		} else {
+			c.Close()
+		}
+	}
+	_, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen %s: %w", listen, err)
+	}
+	if h.Target.Port, err = strconv.Atoi(port); err != nil || h.Target.Port == 0 {
+		return nil, fmt.Errorf("listen %s: which port that is, is known while Pulley runs; next: pulley up", listen)
+	}
+	for _, r := range settings.Registries {
+		h.Target.Registries = append(h.Target.Registries, wiring.Registry{Name: r.Name, Hosts: r.Hosts, Origin: originOf(r)})
+	}
+	path, pem, err := caFile()
+	if err != nil && needCA {
+		return nil, err
+	}
+	h.Target.CAFile, h.Target.CA = path, pem
+	h.Target.Service = hasService(ctx)
+	store := trust.Store{Dir: places.CADir, NoBrowsers: true}
+	h.Trusted = func(context.Context) bool {
+		status, err := store.Status(path)
+		return err == nil && status.Current
+	}
+	h.Trust = func(ctx context.Context, install bool) error {
+		if !install {
+			return store.Uninstall(ctx)
+		}
+		if err := store.Install(ctx, path); err != nil {
+			return err
+		}
+		if h.daemon != nil { // hosts that clients rejected us for need not wait
+			_ = h.daemon.CATrusted(ctx)
+		}
+		return nil
+	}
+	return h, nil
+}
+
+func (h *harness) close() {
+	if h.daemon != nil {
+		h.daemon.Close()
+	}
+}
+
+// originOf is where an engine goes without us.
+func originOf(r config.Registry) string {
+	scheme := "https://"
+	if r.Insecure {
+		scheme = "http://"
+	}
+	for _, host := range r.Hosts {
+		if !strings.HasPrefix(host, "*") {
+			return scheme + host
+		}
+	}
+	return scheme + r.Name
+}
+
+// hasService says that Pulley is there whenever the machine, or this person, is.
+func hasService(ctx context.Context) bool {
+	for _, system := range []bool{false, true} {
+		s, err := service.New(service.Options{System: system})
+		if err != nil {
+			continue
+		}
+		if status, err := s.Status(ctx); err == nil && status.Installed {
+			return true
+		}
+	}
+	return false
+}
+
+// hostPort refuses what is no host:port.
+func hostPort(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	n, bad := strconv.Atoi(port)
+	if err != nil || host == "" || bad != nil || n < 1 || n > 65535 {
+		return errors.New("is no HOST:PORT")
+	}
+	return nil
+}
+
+// takeOver has Pulley go out by the proxy that an engine has now; back undoes it.
+func (h *harness) takeOver(ctx context.Context, p *wiring.Plan) (back func() error, err error) {
+	nothing := func() error { return nil }
+	if p.Egress == "" {
+		return nothing, nil
+	}
+	if h.daemon == nil {
+		return nothing, fmt.Errorf("%s: it goes out by a proxy, which Pulley takes over while it runs; next: pulley up", p.Engine.ID)
+	}
+	list, err := h.daemon.Egresses(ctx)
+	if err != nil {
+		return nothing, err
+	}
+	shown := p.Egress
+	if u, err := url.Parse(p.Egress); err == nil && u.User != nil {
+		u.User = url.User(u.User.Username())
+		shown = u.String()
+	}
+	name := strings.NewReplacer(":", "-", "/", "-").Replace(p.Engine.ID) + "-proxy"
+	for _, e := range list {
+		if e.URL == shown || e.Name == name {
+			return nothing, nil // it is one already
+		}
+	}
+	if err := h.daemon.AddEgress(ctx, control.Egress{Name: name, URL: p.Egress, For: []string{"*"}}); err != nil {
+		return nothing, fmt.Errorf("%s: its proxy as a way out: %w", p.Engine.ID, err)
+	}
+	return func() error { return h.daemon.RemoveEgress(context.WithoutCancel(ctx), name) }, nil
+}
+
+// imageOf is an image's registry, repository and the rest.
+func imageOf(image string) (reference.Named, error) {
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return nil, err
+	}
+	return reference.TagNameOnly(named), nil
+}
+
+const (
+	proofTime = 2 * time.Minute
+	proofWait = 3 * time.Second // for the daemon to have written down what it served
+	proofLook = 500             // of its last requests
+)
+
+// prove has the engine pull an image and looks whether that came by Pulley. "" without an error: it cannot be told.
+func (h *harness) prove(ctx context.Context, p *wiring.Plan, image string) (string, error) {
+	named, err := imageOf(image)
+	switch {
+	case err != nil:
+		return "", err
+	case !p.Engine.Running || p.How.Kind == wiring.ByHand:
+		return "", nil
+	case h.daemon == nil:
+		return "", fmt.Errorf("%s: is wired, but Pulley does not run, so nothing is proven; next: pulley up, then: pulley connect %s", p.Engine.ID, p.Engine.ID)
+	}
+	ctx, cancel := context.WithTimeout(ctx, proofTime)
+	defer cancel()
+	begin := time.Now()
+	if err := h.Prove(ctx, p.Engine, named.String()); err != nil {
+		return "", fmt.Errorf("%s: is wired, but cannot pull %s: %w; next: pulley doctor %s", p.Engine.ID, named, err, reference.FamiliarString(named))
+	}
+	repository, registry := reference.Path(named), reference.Domain(named)
+	tick := time.NewTicker(proofWait / 10)
+	defer tick.Stop()
+	for until := time.Now().Add(proofWait); ; {
+		events, err := h.daemon.Events(ctx, proofLook)
+		if err != nil {
+			return "", err
+		}
+		for _, e := range slices.Backward(events) {
+			if e.Repository == repository && e.Registry == registry && e.Time.Add(e.Duration).After(begin) && e.Status < 400 {
+				return fmt.Sprintf("%s pulls %s through Pulley (%s)", p.Engine.ID, reference.FamiliarString(named), or(e.Source, "cache")), nil
+			}
+		}
+		if time.Now().After(until) {
+			return "", fmt.Errorf("%s: pulled %s, but not through Pulley: it went to the registry itself; next: pulley doctor", p.Engine.ID, reference.FamiliarString(named))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}
+}
