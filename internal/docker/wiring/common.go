@@ -24,11 +24,19 @@ func noProxy(there ...string) []string {
 	return list
 }
 
-// mirrorURL is Docker Hub's mirror at host:port.
-func mirrorURL(reach string) string { return "http://" + reach }
+// mirrorURL is Docker Hub's mirror at host:port, or at the URL of a Pulley elsewhere.
+func mirrorURL(reach string) string {
+	if strings.Contains(reach, "://") {
+		return reach
+	}
+	return "http://" + reach
+}
 
 // rootCommand is the line that has root do what a person may not, with the person's own settings and ledger.
 func rootCommand(m machine.Machine, words ...string) string {
+	if name := m.Facts().Name; name != "" { // there, Pulley need not be installed
+		return "pulley context update " + name + " --host ssh://root@HOST, or have sudo there ask no password"
+	}
 	if m.Facts().OS == machine.Windows {
 		return "as an administrator: pulley " + strings.Join(words, " ")
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -21,6 +22,9 @@ const dockerDropIn = "zz-pulley-http-proxy.conf"
 // Plan implements Kind.
 func (k dockerd) Plan(ctx context.Context, m machine.Machine, e Engine, to Target, o Options) (*Plan, error) {
 	p := &Plan{Engine: e, Way: way(e, o), reach: reachOf(e, to, o)}
+	if strings.Contains(o.Reach, "://") { // a Pulley elsewhere, with its scheme
+		p.reach = o.Reach
+	}
 	at, ok := k.place(ctx, m, e.ID)
 	switch {
 	case !ok:
@@ -76,16 +80,16 @@ func (k dockerd) planMirror(p *Plan, at dockerPlace) error {
 		return err
 	}
 	p.step(at.config, edit.Step{Path: []string{"registry-mirrors"}, Add: []json.RawMessage{value(mirrorURL(p.reach))}, Front: true})
-	p.Warn = append(p.Warn, "only Docker Hub's images come by a mirror; those of other registries are pulled by their name behind Pulley's address, "+p.reach+"/ghcr.io/…")
+	p.Warn = append(p.Warn, "only Docker Hub's images come by a mirror; those of other registries are pulled by their name behind Pulley's address, "+strings.TrimPrefix(strings.TrimPrefix(p.reach, "http://"), "https://")+"/ghcr.io/…")
 	return nil
 }
 
 // insecure adds what may be pulled from without TLS: loopback always may.
 func (dockerd) insecure(p *Plan, at dockerPlace, o Options) error {
 	list := slices.Clone(o.Insecure)
-	if host, _, err := net.SplitHostPort(p.reach); p.Way == Mirror && err == nil && host != "localhost" {
-		if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-			list = append(list, p.reach)
+	if u, err := url.Parse(mirrorURL(p.reach)); p.Way == Mirror && err == nil && u.Scheme == "http" && u.Hostname() != "localhost" {
+		if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
+			list = append(list, u.Host)
 		}
 	}
 	if len(list) == 0 {
@@ -113,9 +117,9 @@ func (p *Plan) step(name string, steps ...edit.Step) {
 }
 
 func (k dockerd) planProxy(m machine.Machine, p *Plan, at dockerPlace, to Target) error {
-	url := mirrorURL(p.reach)
+	address := mirrorURL(p.reach)
 	was := k.proxyNow(m, at)
-	if was.url != "" && !isUs(was.url, to) && was.url != url {
+	if was.url != "" && !isUs(was.url, to) && was.url != address {
 		p.Egress = was.url
 		p.Warn = append(p.Warn, "it goes out by "+withoutPassword(was.url)+" now: that becomes a way out of Pulley's")
 	}
@@ -127,12 +131,12 @@ func (k dockerd) planProxy(m machine.Machine, p *Plan, at dockerPlace, to Target
 			return err
 		}
 		p.step(at.config,
-			edit.Step{Path: []string{"proxies", "http-proxy"}, Value: value(url)},
-			edit.Step{Path: []string{"proxies", "https-proxy"}, Value: value(url)},
+			edit.Step{Path: []string{"proxies", "http-proxy"}, Value: value(address)},
+			edit.Step{Path: []string{"proxies", "https-proxy"}, Value: value(address)},
 			edit.Step{Path: []string{"proxies", "no-proxy"}, Value: value(except)})
 		return nil
 	}
-	variables := []string{"HTTP_PROXY=" + url, "HTTPS_PROXY=" + url, "NO_PROXY=" + except}
+	variables := []string{"HTTP_PROXY=" + address, "HTTPS_PROXY=" + address, "NO_PROXY=" + except}
 	switch {
 	case hasSystemd(m):
 		dir := "/etc/systemd/system"
@@ -145,7 +149,7 @@ func (k dockerd) planProxy(m machine.Machine, p *Plan, at dockerPlace, to Target
 		}
 		p.Files = append(p.Files, File{Path: path.Join(dir, or(at.unit, "docker.service")+".d", dockerDropIn), Mode: 0o644, Edit: whole(text)})
 	case at.user:
-		return errors.New("systemd does not run here: start it with HTTPS_PROXY=" + url)
+		return errors.New("systemd does not run here: start it with HTTPS_PROXY=" + address)
 	default:
 		name := firstThere(m, "/etc/default/docker", "/etc/sysconfig/docker")
 		if name == "" && isThere(m, "/etc/sysconfig") {
