@@ -18,7 +18,7 @@ type colima struct{}
 const (
 	limaHost    = "host.lima.internal"
 	limaGateway = "192.168.5.2"
-	guestCA     = "/usr/local/share/ca-certificates/pulley.crt"
+	guestCA     = "/usr/local/share/ca-certificates/pulley" // of update-ca-certificates, which takes one of each file
 )
 
 // base is where Colima has its profiles: config/files.go of its source.
@@ -169,7 +169,10 @@ func (k colima) planProxy(plan *Plan, file string, text []byte, to Target, o Opt
 	}
 	plan.Files = []File{
 		{Path: file, Mode: 0o644, Edit: &edit.Edit{Format: edit.YAML, Steps: emptyTable(text, "env", steps)}},
-		{Path: guestCA, Mode: 0o644, Edit: whole(string(to.CA)), Through: k.vm(plan.Engine).root},
+	}
+	for i, one := range authorities(to.CA) {
+		name := fmt.Sprintf("%s-%d.crt", guestCA, i+1)
+		plan.Files = append(plan.Files, File{Path: name, Mode: 0o644, Edit: whole(one), Through: k.vm(plan.Engine).root})
 	}
 	plan.Warn = append(plan.Warn, nothingPulls(to)...)
 	plan.Warn = append(plan.Warn, "all of its virtual machine goes out through this proxy; Pulley passes on untouched what is no registry")
@@ -178,6 +181,15 @@ func (k colima) planProxy(plan *Plan, file string, text []byte, to Target, o Opt
 		e.Steps[0].Path = []string{"docker", "insecure-registries"}
 		plan.Files[0].Edit.Steps = append(plan.Files[0].Edit.Steps, emptyTable(text, "docker", e.Steps)...)
 	}
+}
+
+// authorities are the certificates of a PEM text, one by one.
+func authorities(text []byte) (list []string) {
+	const begin = "-----BEGIN CERTIFICATE-----"
+	for _, part := range strings.Split(string(text), begin)[1:] {
+		list = append(list, begin+part)
+	}
+	return list
 }
 
 // emptyTable has steps work where the file says `key:` and nothing, as people leave it: that is no table, so it is given all
@@ -212,7 +224,7 @@ func (k colima) Activation(ctx context.Context, m machine.Machine, e Engine, cha
 	trust := false
 	profile := false
 	for _, name := range changed {
-		trust = trust || name == guestCA
+		trust = trust || strings.HasPrefix(name, guestCA)
 		profile = profile || name == k.file(m, e)
 	}
 	if !profile && !trust {
