@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/tools/txtar"
@@ -31,6 +32,8 @@ type stage struct {
 	local   *machine.Local
 	answers map[string]string
 	open    []string // addresses where somebody listens
+	mu      sync.Mutex
+	ran     []string // what was run to start something again
 }
 
 func newStage(t *testing.T, a *txtar.Archive) *stage {
@@ -83,6 +86,14 @@ func (s *stage) exec(_ context.Context, c machine.Command) ([]byte, error) {
 	line := strings.Join(c.Args, " ")
 	if answer, ok := s.answers[line]; ok {
 		return []byte(answer), nil
+	}
+	for _, program := range []string{"systemctl", "docker restart", "update-ca-certificates", "crictl", "buildctl"} {
+		if _, inside, ok := strings.Cut(" "+line, " "+program+" "); ok || strings.HasSuffix(line, " "+program) {
+			s.mu.Lock()
+			s.ran = append(s.ran, strings.TrimSpace(program+" "+inside))
+			s.mu.Unlock()
+			return nil, nil
+		}
 	}
 	if rest, ok := strings.CutPrefix(line, "docker exec --interactive "); ok {
 		return s.inside(strings.Fields(rest), c.Stdin)
@@ -241,6 +252,9 @@ func golden(t *testing.T, name string) {
 		again(t, s, kind, engine, options, p)
 		s.revert(done, before)
 	}
+	if err == nil && len(p.Files) > 0 {
+		wired(t, newStage(t, a), engine, options)
+	}
 	if now := s.files(); !mapsEqual(now, before) {
 		t.Errorf("after it was taken back the files are\n%v\nand were\n%v", now, before)
 	}
@@ -253,6 +267,60 @@ func golden(t *testing.T, name string) {
 	if g, w := string(txtar.Format(got)), string(txtar.Format(want)); g != w {
 		t.Errorf("not as in %s (go test -run Golden -args -update writes it):\n%s", name, g)
 	}
+}
+
+// wired has a Wirer do it: twice the same, once by another port, and back.
+func wired(t *testing.T, s *stage, engine string, o Options) {
+	t.Helper()
+	w := &Wirer{Machine: s.local, Kinds: Kinds(), State: t.TempDir(), Target: target()}
+	before := s.tree()
+	connect := func() {
+		t.Helper()
+		p, err := w.Plan(t.Context(), engine, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Connect(t.Context(), p, func(string) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	connect()
+	once, ran := s.tree(), len(s.ran)
+	connect()
+	if now := s.tree(); !slices.Equal(now, once) || len(s.ran) != ran {
+		t.Errorf("connected twice it is otherwise:\n%s\nrun was %v", differences(once, now), s.ran[ran:])
+	}
+	w.Target.Port = 6066
+	connect()
+	count := func(tree []string, port string) int { return strings.Count(strings.Join(tree, "\n"), port) }
+	if now := s.tree(); o.Reach == "" && (count(now, ":5055") != count(before, ":5055") || count(now, ":6066") != count(once, ":5055")-count(before, ":5055")) {
+		t.Errorf("at another port it is otherwise:\n%s", differences(once, now))
+	}
+	if _, err := w.Disconnect(t.Context(), engine, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	if now := s.tree(); !slices.Equal(now, before) {
+		t.Errorf("disconnected it is otherwise:\n%s", differences(before, now))
+	}
+}
+
+func differences(before, after []string) string {
+	return Diff("tree", []byte(strings.Join(before, "\n")), []byte(strings.Join(after, "\n")))
+}
+
+// tree is every folder and file with its content.
+func (s *stage) tree() (list []string) {
+	s.t.Helper()
+	files := s.files()
+	err := filepath.WalkDir(s.dir, func(name string, d fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel(s.dir, name)
+		list = append(list, rel+" "+d.Type().String()+" "+files[filepath.ToSlash(rel)])
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return list
 }
 
 // again plans what is done already: nothing of it may change, and it is found.

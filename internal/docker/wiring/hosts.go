@@ -233,6 +233,9 @@ func (h *hostsFiles) join(file string, text []byte, server string, mirrored bool
 func (h *hostsFiles) trust(old any, at ...string) edit.Step {
 	switch old := old.(type) {
 	case []any:
+		if slices.Contains(old, any(h.ca)) { // of the last time, when it may have been one alone
+			return edit.Step{Path: at, Value: value(old)}
+		}
 		return edit.Step{Path: at, Add: []json.RawMessage{value(h.ca)}}
 	case string:
 		if old != h.ca {
