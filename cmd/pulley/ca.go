@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -24,13 +25,16 @@ func (a *app) ca() *cobra.Command {
 }
 
 // caFile is the PEM of all current local authorities, and its content.
-func caFile() (path string, content []byte, err error) {
-	places, err := config.FindPlaces(os.Environ())
+func caFile(ctx context.Context) (path string, content []byte, err error) {
+	places, err := client.Places(ctx, os.Environ())
 	if err != nil {
 		return "", nil, err
 	}
 	path = filepath.Join(places.CADir, "ca.crt")
 	content, err = os.ReadFile(path)
+	if errors.Is(err, os.ErrPermission) && places == config.SystemPlaces() {
+		return path, nil, fmt.Errorf("ca: %s is the system service's, whose files root reads; next: the same command with sudo", path)
+	}
 	if errors.Is(err, os.ErrNotExist) {
 		if user := os.Getenv("SUDO_USER"); user != "" {
 			return path, nil, fmt.Errorf("ca: root has none at %s; without sudo, pulley ca trust says what root has to do for %s's", path, user)
@@ -55,7 +59,7 @@ func (a *app) caShow() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				path, _, err := caFile()
+				path, _, err := caFile(cmd.Context())
 				if err != nil {
 					return err
 				}
@@ -93,7 +97,7 @@ func (a *app) caExport() *cobra.Command {
 	return &cobra.Command{
 		Use: "export", Short: "write PEM to stdout", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, content, err := caFile()
+			_, content, err := caFile(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -113,7 +117,7 @@ func (a *app) caTrust() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "trust", Short: "make this system trust them, and browsers that keep roots of their own", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path, _, err := caFile()
+			path, _, err := caFile(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -172,7 +176,7 @@ func (a *app) caUntrust() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "untrust", Short: "take them out of everything that ca trust put them into", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			places, err := config.FindPlaces(os.Environ())
+			places, err := client.Places(cmd.Context(), os.Environ())
 			if err != nil {
 				return err
 			}

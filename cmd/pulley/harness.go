@@ -59,7 +59,7 @@ func openHarness(ctx context.Context, needCA bool) (*harness, error) {
 	for _, r := range settings.Registries {
 		h.Target.Registries = append(h.Target.Registries, wiring.Registry{Name: r.Name, Hosts: r.Hosts, Origin: originOf(r)})
 	}
-	path, pem, err := caFile()
+	path, pem, err := caFile(ctx)
 	if err != nil && needCA {
 		return nil, err
 	}

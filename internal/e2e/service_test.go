@@ -323,6 +323,7 @@ func TestServiceSystemd(t *testing.T) {
 	}
 	b.do("pulley status && pulley config set cache.max_size 5GiB && grep -q 5GiB /etc/pulley/config.toml")
 	b.do("journalctl -u pulley -o cat --no-pager | grep -q '^ready '")
+	b.do("pulley ca export | cmp - /var/lib/pulley/ca/ca.crt") // root's commands find the service's
 
 	t.Log("the daemon crashes: systemd starts it again")
 	b.do("kill -KILL " + strconv.Itoa(s.PID))

@@ -18,6 +18,18 @@ func Find(ctx context.Context, environ []string) (*Client, error) {
 	return find(ctx, environ, session(environ), config.SystemSocket)
 }
 
+// Places are those of the daemon that Find finds; with none, those where one would come to be. The system service's can be
+// read by root alone.
+func Places(ctx context.Context, environ []string) (config.Places, error) {
+	if c, err := Find(ctx, environ); c != nil {
+		c.Close()
+		if c.Socket() == config.SystemSocket && !errors.Is(err, ErrNotRunning) {
+			return config.SystemPlaces(), nil
+		}
+	}
+	return config.FindPlaces(environ)
+}
+
 // find asks at the place that environ says, and then at others, if that is not PULLEY_HOME.
 func find(ctx context.Context, environ []string, others ...string) (*Client, error) {
 	places, err := config.FindPlaces(environ)
