@@ -24,6 +24,7 @@ type Daemon interface {
 
 // Child is a daemon's process that we started.
 type Child interface {
+	Pid() int
 	Done() <-chan struct{} // closed when it has ended
 	Reason() string        // why; after Done
 	Stop(context.Context) error
@@ -109,7 +110,16 @@ func (k *Keeper[D]) attend(ctx context.Context, d D) {
 	owned := k.child != nil && !ended(k.child)
 	k.Log.Info("attached to the daemon", "child", owned)
 	k.Attached(d, owned)
-	err := d.Watch(ctx, func(s control.State) { k.Heard(s) })
+	err := d.Watch(ctx, func(s control.State) {
+		if owned && s.PID != 0 && s.PID != k.child.Pid() {
+			// Another one took over from the child, which finishes what it has begun and
+			// is not to be ended for us to end.
+			k.Log.Info("the daemon that was started here has handed over", "to", s.PID)
+			k.child, owned = nil, false
+			k.Attached(d, false)
+		}
+		k.Heard(s)
+	})
 	if ctx.Err() != nil {
 		return
 	}

@@ -28,10 +28,13 @@ type world struct {
 	begun    int
 }
 
-type daemon struct{ gone chan struct{} }
+type daemon struct {
+	gone chan struct{}
+	pid  int
+}
 
 func (d *daemon) Watch(ctx context.Context, heard func(control.State)) error {
-	heard(control.State{Enabled: true})
+	heard(control.State{Enabled: true, PID: d.pid})
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -50,6 +53,9 @@ type child struct {
 
 func (c *child) Done() <-chan struct{} { return c.done }
 func (c *child) Reason() string        { return c.reason }
+func (c *child) Pid() int              { return childPid }
+
+const childPid = 100
 
 func (c *child) Stop(ctx context.Context) error {
 	select {
@@ -120,7 +126,7 @@ func (w *world) begin() (keep.Child, error) {
 		c.reason = "port 5055 is in use"
 		close(c.done)
 	default:
-		c.daemon = &daemon{gone: make(chan struct{})}
+		c.daemon = &daemon{gone: make(chan struct{}), pid: childPid}
 		time.AfterFunc(w.comes, func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -319,5 +325,25 @@ func TestChildThatNeverAnswers(t *testing.T) {
 		<-time.After(25 * time.Second)
 		stop()
 		w.check(t, "0s searching", "0s start", "20s lost: it was started 20 seconds ago and does not answer", "25s child stopped")
+	})
+}
+
+// A child that handed over is no longer ours to end, and the one that has taken its place goes on without us.
+func TestAChildThatHandsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{comes: 250 * time.Millisecond}
+		_, stop := w.keeper(t)
+		<-time.After(time.Minute)
+		was, _ := w.find(t.Context())
+		next := w.live()
+		next.pid = childPid + 1
+		close(was.gone) // its event stream ends; the process does not
+		<-time.After(time.Minute)
+		stop()
+		w.check(t, "0s searching", "0s start", "300ms attached owned=true", "300ms heard",
+			"1m0s searching", "1m0.1s attached owned=true", "1m0.1s attached owned=false", "1m0.1s heard")
+		if now, _ := w.find(t.Context()); w.begun != 1 || now != next {
+			t.Error("another one was started, or the one that took over was ended")
+		}
 	})
 }
