@@ -25,6 +25,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"pulley/internal/handover"
 	"pulley/internal/hubtest"
 	"pulley/internal/waytest"
 )
@@ -86,6 +87,7 @@ func (l *line) attempt(args ...string) (daemon *exec.Cmd, ready, said string) {
 // ended waits until all that handed over have ended, in order.
 func (l *line) ended() {
 	l.t.Helper()
+	http.DefaultClient.CloseIdleConnections() // else they wait for the next request on those
 	enough := time.AfterFunc(time.Minute, func() {
 		for _, d := range l.gone {
 			_ = d.Process.Signal(syscall.SIGQUIT)
@@ -419,4 +421,136 @@ func TestHandOver(t *testing.T) {
 	if want := 3 * pulls; events < want {
 		t.Errorf("the log has %d blobs of %d", events, want)
 	}
+}
+
+// TestHandOverThatFails: whoever takes what there is and does not come, killed or gone of itself, costs nobody more than a
+// moment; nor does one whose settings are wrong, or whose address is taken.
+func TestHandOverThatFails(t *testing.T) {
+	l := newLine(t)
+	l.origin.SetFaults(hubtest.Faults{Kind: hubtest.CDN, Total: 4 << 20})
+	stop := l.talk("http")
+	client := pull(t, l.address, l.repository, l.image)
+	client.manifest("latest")
+	client.rest(func() {
+		for range 3 {
+			p, err := handover.Ask(t.Context(), filepath.Join(l.home, "control.sock"), handover.Request{Version: "test", CacheDir: filepath.Join(l.home, "cache")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			given, err := p.Take()
+			if err != nil || given.Lock == nil {
+				t.Fatalf("%+v %v", given, err)
+			}
+			given.Close()
+			p.Close()
+			l.says("status")
+		}
+		taken, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer taken.Close()
+		if _, ready, said := l.attempt("--listen", taken.Addr().String()); ready != "" || !strings.Contains(said, "is in use") {
+			t.Errorf("an address that is taken: %q %q", ready, said)
+		}
+	})
+	client.check()
+	stop()
+	l.settings.Origin.SetFaults()
+	l.next(1 << 20)
+	l.pull(nil)
+	l.verified()
+	if got := l.origin.BytesSent(client.layer.Digest); got != client.layer.Content.Size() {
+		t.Errorf("upstream sent %d of %d bytes", got, client.layer.Content.Size())
+	}
+}
+
+// TestOldOneKilledWhileItFinishes: what a daemon that has handed over had of a download when it was killed is gone on with by
+// the next one.
+func TestOldOneKilledWhileItFinishes(t *testing.T) {
+	l := newLine(t)
+	l.next(16 << 20)
+	l.origin.SetFaults(hubtest.Faults{Kind: hubtest.CDN, Total: 8 << 20})
+	first := pull(t, l.address, l.repository, l.image)
+	first.manifest("latest")
+	err := first.read(first.layer.Content.Size(), func() {
+		beside := pull(t, l.address, l.repository, l.image) // gets some of it
+		if err := beside.read(4<<20, nil); err != nil {
+			t.Error(err)
+		}
+		l.handOver()
+		old := l.gone[0]
+		_ = old.Process.Kill()
+		_ = old.Wait()
+		l.gone = nil
+	})
+	if err == nil {
+		t.Fatal("the client of a killed daemon saw nothing")
+	}
+	l.until("what it left is taken over", func() bool {
+		_, err := os.Stat(filepath.Join(l.home, "cache", "partial", "sha256", first.layer.Digest.Encoded()))
+		return err == nil
+	})
+	again := pull(t, l.address, l.repository, l.image)
+	again.manifest("latest")
+	again.rest(nil)
+	again.check()
+	sent := float64(l.origin.BytesSent(again.layer.Digest)) / float64(again.layer.Content.Size())
+	t.Logf("upstream sent %.3f × the blob", sent)
+	if sent >= 1.2 {
+		t.Error("what was there was fetched again")
+	}
+	l.verified()
+}
+
+// TestTakeOverOfNobody: with no daemon there, or a dead one's socket, it is a start like any other.
+func TestTakeOverOfNobody(t *testing.T) {
+	l := newLine(t)
+	stopDaemon(l.daemon)
+	l.handOver()
+	l.gone = nil
+	l.pull(nil)
+	l.verified()
+}
+
+// TestNewOneKilledAtAnyMoment starts daemons that take over and kills each at a random moment: before it asks, while it has
+// everything and does not serve yet, or when it serves. Either the running one goes on, or it finishes and there is none;
+// what was begun is not broken, and nothing is lost. N rounds, SEED.
+func TestNewOneKilledAtAnyMoment(t *testing.T) {
+	rounds := roundsOf(t, 10)
+	l := newLine(t)
+	l.next(24 << 20)
+	l.origin.SetFaults(hubtest.Faults{Kind: hubtest.CDN, Digest: l.image.Layers[0].Digest, Total: int64(24<<20) / int64(1+rounds.n/3)})
+	stop := l.talk("socks5")
+	client := pull(t, l.address, l.repository, l.image)
+	client.manifest("latest")
+	went := 0
+	client.rest(func() {
+		for i := range rounds.n {
+			daemon := exec.Command(l.binary, "up", "--take-over")
+			daemon.Env = append(os.Environ(), "PULLEY_HOME="+l.home)
+			if err := daemon.Start(); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(time.Duration(rounds.random.IntN(150)) * time.Millisecond)
+			stopDaemon(daemon)
+			if _, _, err := l.run("status"); err == nil {
+				went++
+			} else {
+				l.handOver()
+			}
+			image := hubtest.RandomImage(rounds.seed+uint64(100+i), 1, 100<<10)
+			l.origin.Push("library/small", "latest", image)
+			small := pull(t, l.address, "library/small", image)
+			small.manifest(image.Digest().String())
+			small.rest(nil)
+			small.check()
+		}
+	})
+	client.check()
+	stop()
+	t.Logf("%d of %d went on", went, rounds.n)
+	l.ended()
+	l.pull(nil)
+	l.verified()
 }
