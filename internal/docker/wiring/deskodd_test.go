@@ -335,3 +335,16 @@ func (d *screen) takesAll() {
 		return answer(ctx, c)
 	}
 }
+
+// TestSomebodyElsesProxy on loopback is not taken for Pulley.
+func TestSomebodyElsesProxy(t *testing.T) {
+	d := macWith(t, false, settingsStore, `{"SettingsVersion":43,"ProxyHTTPMode":"manual","OverrideProxyHTTPS":"http://127.0.0.1:7890"}`)
+	w := d.wirer()
+	if got := w.Find(t.Context())[0].Wired; got.Way != Foreign || got.Ours {
+		t.Errorf("%+v", got)
+	}
+	w.Target.Port = 7890
+	if got := w.Find(t.Context())[0].Wired; got.Way != Proxy || got.Ours {
+		t.Errorf("%+v", got)
+	}
+}

@@ -116,12 +116,19 @@ func isDoor(address string) bool {
 }
 
 // isUs says that an address is Pulley's.
-func isUs(address string, to Target) bool {
+func isUs(address string, to Target) bool { return isDoor(address) && portOf(address) == to.Port }
+
+// portOf is the port in a URL or of host:port/…; 0 if there is none.
+func portOf(address string) int {
 	if !strings.Contains(address, "://") {
 		address = "http://" + address
 	}
 	u, err := url.Parse(address)
-	return err == nil && isDoor(address) && u.Port() == strconv.Itoa(to.Port)
+	if err != nil {
+		return 0
+	}
+	port, _ := strconv.Atoi(u.Port())
+	return port
 }
 
 // wiredBy says how addresses that an engine goes by look from outside: which port Pulley has is known later.

@@ -75,6 +75,9 @@ func (w *Wirer) Find(ctx context.Context) []Engine {
 		}
 		r := l.Engines[w.key(list[i].ID)]
 		list[i].Wired.Ours = r != nil && r.Phase == connected
+		if known := &list[i].Wired; !known.Ours && (known.Way == Mirror || known.Way == Proxy) && !w.leadsHere(known.To) {
+			known.Way = Foreign // something else listens there
+		}
 		if r != nil && r.Phase != connected {
 			list[i].Notes = append(list[i].Notes, fmt.Sprintf("%s was ended in the middle; put right by: pulley disconnect %s", r.Phase, list[i].ID))
 		}
@@ -86,6 +89,11 @@ func (w *Wirer) Find(ctx context.Context) []Engine {
 		return strings.Compare(a.ID, b.ID)
 	})
 	return list
+}
+
+// leadsHere says that one of some addresses has Pulley's port, or that nobody knows better.
+func (w *Wirer) leadsHere(to []string) bool {
+	return w.Target.Port == 0 || len(to) == 0 || slices.ContainsFunc(to, func(a string) bool { return portOf(a) == w.Target.Port })
 }
 
 // after is closed some time after ctx is done.
