@@ -174,13 +174,14 @@ func (k buildkit) Pull(ctx context.Context, m machine.Machine, e Engine, image s
 }
 
 // buildkitPull builds an image as it is. buildctl takes what is to be built as protocol buffers from its standard input
-// (https://github.com/moby/buildkit/blob/master/solver/pb/ops.proto): here one source, and the end that it goes to.
+// (https://github.com/moby/buildkit/blob/master/solver/pb/ops.proto): here one source, and the end that it goes to. Without
+// somewhere to put the result it would fetch no layer.
 func buildkitPull(ctx context.Context, m machine.Machine, buildctl []string, image string) error {
 	source := message(3, message(1, []byte("docker-image://"+image)))
 	sum := sha256.Sum256(source)
 	end := message(1, message(1, []byte("sha256:"+hex.EncodeToString(sum[:]))))
 	_, err := m.Run(ctx, machine.Command{
-		Args:  slices.Concat(buildctl, []string{"build", "--no-cache", "--progress=plain"}),
+		Args:  slices.Concat(buildctl, []string{"build", "--no-cache", "--progress=plain", "--output", "type=tar,dest=/dev/null"}),
 		Stdin: append(message(1, source), message(1, end)...),
 	})
 	return err
