@@ -104,7 +104,7 @@ func (c *controlled) start(context.Context) error { return elevated(c.s.Start())
 func (c *controlled) stop(context.Context) error  { return elevated(c.s.Stop()) }
 
 // renew drains and starts again: on Windows a port is not handed over.
-func (c *controlled) renew(context.Context) error { return elevated(c.s.Restart()) }
+func (c *controlled) renew(context.Context, bool) error { return elevated(c.s.Restart()) }
 
 func (c *controlled) status(context.Context) (Status, error) {
 	status := Status{Kind: WindowsService, Log: `powershell Get-WinEvent -MaxEvents 20 -ProviderName ` + serviceName}

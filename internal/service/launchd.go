@@ -125,8 +125,15 @@ func (l *launchd) awaitGone(ctx context.Context) error {
 	return nil
 }
 
-// renew has the keeper start a daemon that takes over. What changed in the file itself is for the next load.
-func (l *launchd) renew(ctx context.Context) error {
+// renew has the keeper start a daemon that takes over. The keeper itself has the program and the variables that it was
+// started with: where those changed, it is another one's turn.
+func (l *launchd) renew(ctx context.Context, changed bool) error {
+	if changed {
+		if err := l.stop(ctx); err != nil {
+			return err
+		}
+		return l.start(ctx)
+	}
 	_, err := l.launchctl(ctx, "kill", "SIGHUP", l.domain(ctx)+"/"+label)
 	return err
 }

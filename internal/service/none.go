@@ -36,7 +36,7 @@ func (n *nothing) install(context.Context) (bool, error) { return false, n.expla
 func (n *nothing) uninstall(context.Context) error       { return n.explain() }
 func (n *nothing) start(context.Context) error           { return n.explain() }
 func (n *nothing) stop(context.Context) error            { return n.explain() }
-func (n *nothing) renew(context.Context) error           { return n.explain() }
+func (n *nothing) renew(context.Context, bool) error     { return n.explain() }
 func (n *nothing) said(context.Context) string           { return "" }
 
 func (n *nothing) status(context.Context) (Status, error) {

@@ -84,7 +84,15 @@ func (c *script) call(ctx context.Context, verb string) error {
 
 func (c *script) start(ctx context.Context) error { return c.call(ctx, "start") }
 func (c *script) stop(ctx context.Context) error  { return c.call(ctx, "stop") }
-func (c *script) renew(ctx context.Context) error { return c.call(ctx, "reload") }
+
+// renew has the keeper start a daemon that takes over. The keeper itself has the program and the variables that it was
+// started with: where those changed, it is another one's turn.
+func (c *script) renew(ctx context.Context, changed bool) error {
+	if changed {
+		return c.call(ctx, "restart")
+	}
+	return c.call(ctx, "reload")
+}
 
 func (c *script) status(ctx context.Context) (Status, error) {
 	status := Status{Kind: c.kind, Log: "sudo tail " + logFile(systemLogDir)}

@@ -68,8 +68,9 @@ type manager interface {
 	uninstall(ctx context.Context) error
 	start(ctx context.Context) error
 	stop(ctx context.Context) error
-	// renew replaces the running daemon by one of the program that is there now, by a hand-over where the platform can.
-	renew(ctx context.Context) error
+	// renew replaces the running daemon by one of the program that is there now, by a hand-over where the platform can. Changed
+	// tells whether what is installed is other than what the manager runs.
+	renew(ctx context.Context, changed bool) error
 	status(ctx context.Context) (Status, error)
 	// said is the last error that the service logged, or "".
 	said(ctx context.Context) string
@@ -177,10 +178,10 @@ func (s *Service) bringUp(ctx context.Context, changed bool) error {
 	case !status.Running:
 		err = s.manager.start(ctx)
 	case status.PID == 0: // it waits to start again what failed
-		err = s.manager.renew(ctx)
+		err = s.manager.renew(ctx, changed)
 	case changed || s.outdated(status):
 		s.opt.Say("it runs; a new daemon takes over")
-		err = s.manager.renew(ctx)
+		err = s.manager.renew(ctx, changed)
 	}
 	if err != nil {
 		return s.because(ctx, err)

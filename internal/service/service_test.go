@@ -185,6 +185,24 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// TestUpgradeKept is the same where a keeper runs: one of another program's has to go.
+func TestUpgradeKept(t *testing.T) {
+	b := newBench(t, machine.Facts{OS: machine.Linux, Home: "/root", User: "root", Root: true})
+	b.put("/etc/init.d/theirs", "")
+	b.put("/opt/1/pulley", "")
+	b.put("/opt/2/pulley", "")
+	if err := b.service("unix-systemv", Options{System: true, Binary: "/opt/1/pulley"}).Install(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	b.script.Reset()
+	if err := b.service("unix-systemv", Options{System: true, Binary: "/opt/2/pulley"}).Install(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if want := "$ update-rc.d pulley defaults\n$ /etc/init.d/pulley restart\n"; b.script.String() != want {
+		t.Errorf("another program:\n%s", b.script.String())
+	}
+}
+
 // TestDoesNotStart says what the daemon said.
 func TestDoesNotStart(t *testing.T) {
 	b := newBench(t, machine.Facts{OS: machine.Linux, Home: "/home/me", User: "me", UID: 1000}, "XDG_RUNTIME_DIR=/run/user/1000")

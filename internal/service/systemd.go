@@ -166,7 +166,7 @@ func (d *systemd) stop(ctx context.Context) error {
 }
 
 // renew has ExecReload start a daemon that takes over and becomes the unit's main process.
-func (d *systemd) renew(ctx context.Context) error {
+func (d *systemd) renew(ctx context.Context, _ bool) error {
 	_, err := d.systemctl(ctx, "reload-or-restart", unitName)
 	return err
 }

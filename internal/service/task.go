@@ -91,7 +91,7 @@ func (t *task) stop(ctx context.Context) error {
 }
 
 // renew drains and starts again: on Windows a port is not handed over.
-func (t *task) renew(ctx context.Context) error {
+func (t *task) renew(ctx context.Context, _ bool) error {
 	return errors.Join(t.stop(ctx), t.start(ctx))
 }
 
