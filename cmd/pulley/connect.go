@@ -20,6 +20,7 @@ type connecting struct {
 	options  wiring.Options
 	proxy    bool
 	mirror   string // how the flag was given
+	context  string // of an engine elsewhere
 	dryRun   bool
 	yes      bool
 	noTest   bool
@@ -54,6 +55,9 @@ func (a *app) connect() *cobra.Command {
 		Example: "  pulley connect docker --dry-run\n  pulley connect docker podman\n  pulley connect docker --proxy --yes",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.terminal = term.IsTerminal(int(os.Stdin.Fd())) //nolint:gosec // a file descriptor is small
+			if cmd.Flags().Changed("context") {
+				return a.connectElsewhere(cmd, &c, args)
+			}
 			if err := c.check(); err != nil {
 				return err
 			}
@@ -84,6 +88,7 @@ func (a *app) connect() *cobra.Command {
 	f.StringSliceVar(&c.options.Search, "search", nil, "registries where it shall look for names without one, in this order (Podman, CRI-O)")
 	f.StringVar(&c.image, "test", "docker.io/library/hello-world:latest", "the image to prove it with")
 	f.BoolVar(&c.noTest, "no-test", false, "prove nothing")
+	f.StringVar(&c.context, "context", "", "the engine of this ssh context, which gets --mirror URL: a Pulley that it reaches")
 	f.BoolVar(&c.backups, "backups", false, "list the files as they were before connect changed them")
 	return cmd
 }
@@ -94,7 +99,7 @@ func (c *connecting) check() error {
 	case c.proxy && c.mirror != "":
 		return usageError{errors.New("connect: --proxy or --mirror, not both")}
 	case c.mirror != "" && c.mirror != mirrorHere:
-		return usageError{errors.New("connect: --mirror takes no value here; to have an engine reach Pulley elsewhere: --reach HOST:PORT")}
+		return usageError{errors.New("connect: --mirror takes no value here; to have an engine reach Pulley elsewhere: --reach HOST:PORT; an engine elsewhere: --context NAME")}
 	case c.proxy:
 		c.options.Way = wiring.Proxy
 	case c.mirror != "":
@@ -313,6 +318,9 @@ func (a *app) disconnect() *cobra.Command {
 			"is taken; one that is broken now is left alone, and named.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.terminal = term.IsTerminal(int(os.Stdin.Fd())) //nolint:gosec // a file descriptor is small
+			if cmd.Flags().Changed("context") {
+				return a.disconnectElsewhere(cmd, &c, args)
+			}
 			h, err := openHarness(cmd.Context(), false)
 			if err != nil {
 				return err
@@ -323,6 +331,7 @@ func (a *app) disconnect() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "show what would be changed, and change nothing")
 	cmd.Flags().BoolVarP(&c.yes, "yes", "y", false, "ask nothing: restart engines that have to be")
+	cmd.Flags().StringVar(&c.context, "context", "", "the engine of this ssh context")
 	return cmd
 }
 

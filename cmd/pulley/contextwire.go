@@ -77,13 +77,13 @@ func (a *app) wireShared(cmd *cobra.Command, o *dockershare.Options) {
 		wired = e.ID
 		p, err := w.Plan(ctx, e.ID, wiring.Options{Way: wiring.Mirror, Reach: reach})
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return there(name, err)
 		}
 		if p.How.Kind != wiring.Reload && p.How.Kind != wiring.AtOnce && e.Running {
 			return fmt.Errorf("%s: its engine takes mirrors up by a restart alone (%s); without --wire: pulley context share %s", name, p.How.Text, name)
 		}
 		if err := w.Connect(ctx, p, say); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return there(name, err)
 		}
 		return nil
 	}
@@ -96,7 +96,7 @@ func (a *app) wireShared(cmd *cobra.Command, o *dockershare.Options) {
 			return err
 		}
 		if _, err := w.Disconnect(ctx, wired, say); err != nil && !errors.Is(err, wiring.ErrNotWired) {
-			return fmt.Errorf("%s: %w", name, err)
+			return there(name, err)
 		}
 		return nil
 	}

@@ -10,9 +10,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,13 +32,26 @@ type elsewhere struct {
 	user    user // whose context "far" is
 }
 
-// newElsewhere starts both; logins end up in the dockerd's namespaces, where its /etc is.
+// newElsewhere starts both; logins end up in the dockerd's namespaces, where its /etc and its usual socket are.
 func newElsewhere(t *testing.T, r *rig) *elsewhere {
 	t.Helper()
 	s := newSandbox(t)
-	d := openSystemDockerd(t, s, wiring{mode: viaName}).(*dockerd)
+	s.path("/usr/sbin:/usr/bin:/sbin:/bin")
+	s.etc(t, "docker/daemon.json", "{\n  \"labels\": [\"kept=yes\"]\n}")
 	socket := s.file("docker.sock")
-	far := waytest.SSHD(t, fmt.Sprintf("SetEnv PATH=/usr/bin:/bin:/usr/sbin:/sbin DOCKER_HOST=unix://%s\nForceCommand exec nsenter -t %d -m -p /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"\n", socket, listener(t, socket)))
+	p := startProcess(t, "dockerd", s.command(context.Background(), "dockerd",
+		"--host", "unix://"+socket, "--host", "unix:///run/docker.sock", "--pidfile", "/run/docker.pid", "--data-root", s.file("data"), "--exec-root", s.file("exec"),
+		"--iptables=false", "--ip6tables=false", "--ip-forward=false", "--bridge=none"))
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	d := &dockerd{s, &http.Client{Transport: transport}}
+	p.wait(t, func() error {
+		_, err := d.call(t, http.MethodGet, "/_ping", nil)
+		return err
+	})
+	far := waytest.SSHD(t, fmt.Sprintf("SetEnv PATH=/usr/bin:/bin:/usr/sbin:/sbin\nForceCommand exec nsenter -t %d -m -p /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"\n", listener(t, socket)))
 	var docker string
 	for _, docker = range dockers(t) {
 		break
@@ -258,6 +273,49 @@ func TestShareCache(t *testing.T) {
 	if after := e.etc(t); after != before {
 		t.Errorf("it leaves %s, not %s", after, before)
 	}
+}
+
+// With --wire plain names come from this cache too, for as long as it is shared; daemon.json is as it was after that, byte for
+// byte, and dockerd has taken that up.
+func TestShareCacheWired(t *testing.T) {
+	r := newRig(t, "1h")
+	e := newElsewhere(t, r)
+	before := e.etc(t)
+	l := e.share(t, "--port", "0", "--wire")
+	up := l.await(t, "up")
+	l.await(t, "wired")
+	mirror := fmt.Sprintf("http://127.0.0.1:%d/", up.Port)
+	if got := e.mirrors(t); !slices.Equal(got, []string{mirror}) {
+		t.Errorf("its mirrors are %q, not %s", got, mirror)
+	}
+	fromCache := r.cached(t, "library/wired", 803)
+	e.user.must(t, e.user.docker, "--context", "far", "pull", "wired:1")
+	fromCache()
+	l.cut(t)
+	l.await(t, "down")
+	l.await(t, "up")
+	fromCache = r.cached(t, "library/again", 804)
+	e.user.must(t, e.user.docker, "--context", "far", "pull", "again:1")
+	fromCache()
+	l.end(t, up.Port)
+	l.await(t, "unwired")
+	l.await(t, "finished")
+	if after := e.etc(t); after != before {
+		t.Errorf("it leaves %s, not %s", after, before)
+	}
+	if got := e.mirrors(t); len(got) != 0 {
+		t.Errorf("dockerd still has mirrors: %q", got)
+	}
+}
+
+// mirrors are those that dockerd uses for Docker Hub.
+func (e *elsewhere) mirrors(t *testing.T) []string {
+	t.Helper()
+	var info struct{ RegistryConfig struct{ Mirrors []string } }
+	if err := e.dockerd.get(t, "/info", &info); err != nil {
+		t.Fatal(err)
+	}
+	return info.RegistryConfig.Mirrors
 }
 
 // The machine of an ssh context is a way out with one word.

@@ -57,6 +57,9 @@ type SSH struct {
 	port    int    // of Reverse
 
 	slots chan struct{} // scripts under way
+
+	processes commandLines
+
 	first *exec.Cmd
 	hold  io.Closer // ends the connection
 	said  *tail

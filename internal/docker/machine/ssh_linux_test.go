@@ -310,6 +310,20 @@ func echo(t *testing.T, m Machine, socket string) string {
 	return line
 }
 
+// Who looks for a program reads the command line of each process: one journey.
+func TestSSHProcesses(t *testing.T) {
+	leakless(t)
+	far := waytest.SSHD(t, "")
+	s := connected(t, far, waytest.Knowing(t, far), nil)
+	name := fmt.Sprintf("/proc/%d/cmdline", os.Getpid())
+	if f, err := s.ReadFile(name); err != nil || string(f.Data) != get(t, name) {
+		t.Errorf("our own is %q: %v", f.Data, err)
+	}
+	if _, err := s.ReadFile("/proc/99999999/cmdline"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("that of no process: %v", err)
+	}
+}
+
 // Where ssh cannot share a connection each command makes its own.
 func TestSSHSeparate(t *testing.T) {
 	leakless(t)

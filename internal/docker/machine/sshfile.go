@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -122,8 +124,12 @@ func (s *SSH) onFile(op, name, script string, stdin []byte) (out []byte, err err
 	return out, &fs.PathError{Op: op, Path: name, Err: err}
 }
 
-// ReadFile implements Machine.
+// ReadFile implements Machine. The command lines of processes are read all at once, and remembered for a moment: who looks
+// for a program looks at each of them.
 func (s *SSH) ReadFile(name string) (File, error) {
+	if cmdline.MatchString(name) {
+		return s.processes.file(s, name)
+	}
 	out, err := s.onFile("open", name, read, nil)
 	if err != nil {
 		return File{}, err
@@ -137,6 +143,50 @@ func (s *SSH) ReadFile(name string) (File, error) {
 		return File{}, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	return File{Path: string(parts[1]), Data: parts[2], Mode: fs.FileMode(mode).Perm()}, nil
+}
+
+var cmdline = regexp.MustCompile(`^/proc/[0-9]+/cmdline$`)
+
+// cmdlines prints, for each process that there is, its file's name and what is in it.
+const cmdlines = `for f in /proc/[0-9]*/cmdline; do
+  printf '\001\001%s\001' "$f"
+  cat "$f" 2>/dev/null
+done
+printf '\001\001'
+`
+
+// linesFresh is how long command lines are remembered.
+const linesFresh = time.Second
+
+// commandLines are those of all processes, by the files' names.
+type commandLines struct {
+	mu    sync.Mutex
+	read  time.Time
+	files map[string][]byte
+}
+
+func (c *commandLines) file(s *SSH, name string) (File, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.read) > linesFresh {
+		ctx, cancel := context.WithTimeout(context.Background(), fileTimeout)
+		defer cancel()
+		r, err := s.shell(ctx, false, cmdlines, nil)
+		if err != nil {
+			return File{}, &fs.PathError{Op: "open", Path: name, Err: err}
+		}
+		c.files, c.read = map[string][]byte{}, time.Now()
+		for part := range bytes.SplitSeq(r.stdout, []byte("\001\001")) {
+			if file, data, ok := bytes.Cut(part, []byte("\001")); ok {
+				c.files[string(file)] = data
+			}
+		}
+	}
+	data, ok := c.files[name]
+	if !ok {
+		return File{}, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return File{Path: name, Data: data, Mode: 0o444}, nil
 }
 
 // WriteFile implements Machine.

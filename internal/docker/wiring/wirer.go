@@ -29,6 +29,7 @@ type Wirer struct {
 
 const (
 	findTime = 2 * time.Second  // a kind that takes longer is left out
+	findFar  = 20 * time.Second // the same for a machine elsewhere: each question is a journey
 	findMore = time.Second      // and is waited for no longer than this once it was told
 	upTime   = 30 * time.Second // an engine that is not up then is put back
 	upEvery  = 250 * time.Millisecond
@@ -42,7 +43,11 @@ func (w *Wirer) now() time.Time { return time.Now().UTC().Truncate(time.Second) 
 
 // Find lists the engines of the machine, those that run first.
 func (w *Wirer) Find(ctx context.Context) []Engine {
-	ctx, cancel := context.WithTimeout(ctx, findTime)
+	limit := findTime
+	if w.Machine.Facts().Name != "" {
+		limit = findFar
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	found := make([][]Engine, len(w.Kinds))
 	var mu sync.Mutex
