@@ -107,10 +107,17 @@ var hostPort = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
 // up starts the daemon, where it was before if it was, and reads its address from the ready line.
 func (r *rig) up(t *testing.T) {
 	t.Helper()
-	cmd := r.command("up")
+	r.upWith(t)
+}
+
+// upWith is up with further arguments.
+func (r *rig) upWith(t *testing.T, args ...string) {
+	t.Helper()
+	args = append([]string{"up"}, args...)
 	if r.addr != "" {
-		cmd = r.command("up", "--listen", r.addr)
+		args = append(args, "--listen", r.addr)
 	}
+	cmd := r.command(args...)
 	stdout, feed := io.Pipe()
 	cmd.Stdout = feed
 	r.daemon = startProcess(t, "pulley", cmd)
