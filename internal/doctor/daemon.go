@@ -43,7 +43,7 @@ func (x *exam) daemon(ctx context.Context, n *notes) {
 	case errors.Is(err, context.DeadlineExceeded):
 		n.add(Finding{
 			ID: "daemon.stuck", Level: Problem, What: "a daemon holds the control socket and does not answer",
-			Why: "It was asked how it is and said nothing for 5 seconds. End it and start it anew.", Fix: "pulley up",
+			Why: "It was asked how it is and said nothing for 5 seconds. End it and start it anew.", Fix: endPulley,
 		})
 		return
 	case err != nil:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/docker/go-units"
 
@@ -41,6 +42,17 @@ func (x *exam) disk(_ context.Context, n *notes) {
 	n.ok("disk", "the cache is in %s", x.cacheDir())
 }
 
+// makeRoom throws out what was not used for longest.
+const makeRoom = "pulley cache gc --free 5GB"
+
+// otherFolder is the command for a cache elsewhere than in a folder that cannot be used.
+func (x *exam) otherFolder() string {
+	if x.cfg.Cache.Dir != "" {
+		return `pulley config set cache.dir ""`
+	}
+	return ownFolder(x.cacheDir())
+}
+
 func limitText(size int64) string {
 	if size == 0 {
 		return "any amount"
@@ -56,9 +68,13 @@ func (x *exam) stored(n *notes) {
 		for _, p := range x.state.Problems {
 			switch p.Kind {
 			case control.ProblemCache:
-				n.add(Finding{ID: "disk.cache", Level: Problem, What: "the cache cannot be used: " + p.Text, Why: "Everything passes through and nothing is kept. Mend the folder, then start the daemon anew.", Fix: "pulley config get cache.dir"})
+				n.add(Finding{ID: "disk.cache", Level: Problem, What: "the cache cannot be used: " + p.Text, Why: "Everything passes through and nothing is kept. Mend the folder, then start the daemon anew.", Fix: x.otherFolder()})
 			case control.ProblemDisk:
-				n.add(Finding{ID: "disk.readonly", Level: Problem, What: p.Text, Why: "What is cached is served; nothing new is kept. " + p.Fix + ".", Fix: "pulley cache stat"})
+				f := Finding{ID: "disk.readonly", Level: Problem, What: p.Text, Why: "What is cached is served; nothing new is kept. Start the daemon anew afterwards.", Fix: ownFolder(x.cacheDir())}
+				if !strings.HasPrefix(p.Text, "the cache cannot be written") { // it could, until there was no room
+					f.ID, f.Why, f.Fix, f.Safe = "disk.full", "What is cached is served; nothing new is kept.", makeRoom, true
+				}
+				n.add(f)
 			}
 		}
 		return
@@ -67,17 +83,17 @@ func (x *exam) stored(n *notes) {
 	switch st, err := os.Stat(dir); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		n.add(Finding{ID: "disk.cache", Level: Problem, What: "the cache's folder cannot be read: " + oneLine(err), Why: "Without it nothing is kept.", Fix: "pulley config get cache.dir"})
+		n.add(Finding{ID: "disk.cache", Level: Problem, What: "the cache's folder cannot be read: " + oneLine(err), Why: "Without it nothing is kept.", Fix: x.otherFolder()})
 	case !st.IsDir():
-		n.add(Finding{ID: "disk.cache", Level: Problem, What: dir + " is to be the cache's folder, and is a file", Why: "Nothing can be kept there. Move it away, or take another folder.", Fix: "pulley config get cache.dir"})
+		n.add(Finding{ID: "disk.cache", Level: Problem, What: dir + " is to be the cache's folder, and is a file", Why: "Nothing can be kept there. Move it away, or take another folder.", Fix: x.otherFolder()})
 	case !writable(dir):
-		n.add(Finding{ID: "disk.readonly", Level: Problem, What: dir + " cannot be written to", Why: "What is cached is served; nothing new is kept.", Fix: "ls -ld " + dir})
+		n.add(Finding{ID: "disk.readonly", Level: Problem, What: dir + " cannot be written to", Why: "What is cached is served; nothing new is kept.", Fix: ownFolder(dir)})
 	}
 }
 
 // free looks at the room on the disk.
 func (x *exam) free(n *notes, c control.Cache) {
-	f := Finding{ID: "disk.full", Fix: "pulley cache gc --free 5GB", Safe: true, Why: "The cache keeps nothing new when the disk is full. Images that were not used for longest can go, or something else has to."}
+	f := Finding{ID: "disk.full", Fix: makeRoom, Safe: true, Why: "The cache keeps nothing new when the disk is full. Images that were not used for longest can go, or something else has to."}
 	switch {
 	case c.Free < fullDisk:
 		f.Level, f.What = Problem, fmt.Sprintf("the disk of %s is full: %s left", c.Dir, human(c.Free))

@@ -144,6 +144,9 @@ func TestCauses(t *testing.T) {
 		{"a disk that others fill", runs(func(s *control.State, _ *daemon) {
 			s.Cache = control.Cache{Dir: "/cache", Size: 1 << 20, Free: 300 << 20}
 		}), []string{"disk.full"}, "Something else than the cache fills it"},
+		{"no room for what comes", runs(func(s *control.State, _ *daemon) {
+			s.Problems = []control.Problem{{Kind: control.ProblemDisk, Text: "nothing new can be cached: no space left on device"}}
+		}), []string{"disk.full"}, "pulley cache gc --free 5GB"},
 		{"a proxy that leads back", runs(func(s *control.State, _ *daemon) {
 			s.Problems = []control.Problem{{Kind: control.ProblemEgress, Text: "the system's proxy http://127.0.0.1:7890: it sends our connections back to pulley, and is not used"}}
 		}), []string{"loop.proxy"}, "Have it connect directly"},

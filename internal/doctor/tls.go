@@ -85,7 +85,7 @@ func (x *exam) outdated(ctx context.Context, n *notes, host string, leaf *x509.C
 		n.blame(x.clock(host, off))
 		return
 	}
-	f := Finding{ID: "tls.expired", Level: Problem, Fix: "date"}
+	f := Finding{ID: "tls.expired", Level: Problem, Fix: x.someMirror()}
 	if now.Before(leaf.NotBefore) {
 		f.What = fmt.Sprintf("the certificate of %s is not valid before %s", host, leaf.NotBefore.UTC().Format(time.DateOnly))
 		f.Why = "By this machine's clock it is " + now.UTC().Format(time.DateTime) + " UTC. If that is right, the registry's certificate is wrong."
