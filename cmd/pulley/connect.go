@@ -382,7 +382,7 @@ func (h *harness) disconnectOne(cmd *cobra.Command, out io.Writer, c *connecting
 		return nil, err
 	}
 	_, _ = fmt.Fprint(out, u.Diff())
-	if u.How.Text != "" && u.How.Kind != wiring.ByHand {
+	if u.How.Text != "" && u.How.Kind != wiring.ByHand && u.Engine.Running {
 		_, _ = fmt.Fprintf(out, "%s: then %s%s\n", id, u.How.Text, costOf(u.How))
 	}
 	if c.dryRun {

@@ -230,16 +230,12 @@ func (k colima) Activation(ctx context.Context, m machine.Machine, e Engine, cha
 	if !profile && !trust {
 		return Activation{Kind: AtOnce}
 	}
-	n := stops(ctx, m, e)
-	if n < 0 && upDocker(ctx, m, e) != nil {
-		return Activation{Kind: AtOnce, Text: "Colima does not run: it takes this up when it starts"}
-	}
 	var run []machine.Command
 	if trust {
 		run = append(run, machine.Command{Args: append(k.vm(e).root, "update-ca-certificates", "--fresh")})
 	}
 	restart := []string{"colima", "restart", "--profile", k.profile(e)}
-	return Activation{Kind: Restart, Stop: n, Run: append(run, machine.Command{Args: restart}), Text: strings.Join(restart, " ")}
+	return Activation{Kind: Restart, Stop: stops(ctx, m, e), Run: append(run, machine.Command{Args: restart}), Text: strings.Join(restart, " ")}
 }
 
 // Pull implements Kind.

@@ -304,7 +304,7 @@ func (desktop) Up(ctx context.Context, m machine.Machine, e Engine) error { retu
 func (desktop) Activation(ctx context.Context, m machine.Machine, e Engine, _ []string) Activation {
 	s, err := askDocker(ctx, m, e.Socket)
 	if err != nil {
-		return Activation{Kind: AtOnce, Text: "Docker Desktop does not run: it takes this up when it starts"}
+		return Activation{Kind: Restart, Text: "start Docker Desktop"}
 	}
 	stop, start := []string{"docker", "desktop", "stop"}, []string{"docker", "desktop", "start"}
 	if !atLeast(desktopVersion(s.product), 4, 37) {

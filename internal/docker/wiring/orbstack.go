@@ -113,11 +113,7 @@ func (orbstack) Up(ctx context.Context, m machine.Machine, e Engine) error {
 // Activation implements Kind: docker.json is read when the engine starts; the proxy counts at once, but authorities are read
 // at start as well.
 func (orbstack) Activation(ctx context.Context, m machine.Machine, e Engine, _ []string) Activation {
-	n := stops(ctx, m, e)
-	if n < 0 && upDocker(ctx, m, e) != nil {
-		return Activation{Kind: AtOnce, Text: "OrbStack does not run: it takes this up when it starts"}
-	}
-	return Activation{Kind: Restart, Stop: n, Run: []machine.Command{{Args: []string{"orb", "restart", "docker"}}}, Text: "orb restart docker"}
+	return Activation{Kind: Restart, Stop: stops(ctx, m, e), Run: []machine.Command{{Args: []string{"orb", "restart", "docker"}}}, Text: "orb restart docker"}
 }
 
 // Pull implements Kind.
