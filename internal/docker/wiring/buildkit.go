@@ -53,7 +53,7 @@ func (k buildkit) look(ctx context.Context, m machine.Machine, e Engine) Engine 
 	e.Socket = "unix://" + socket
 	e.Running = dialBriefly(ctx, m, socket) == nil
 	if read, err := m.ReadFile(file); err == nil {
-		e.Wired = buildkitWired(file, read.Data)
+		e.Wired = buildkitWired(file, e.Reach, read.Data)
 	}
 	if m.Getenv("BUILDKITD_CONFIG") != "" {
 		e.Notes = append(e.Notes, "BUILDKITD_CONFIG is set: it may read another file than "+file)
@@ -62,20 +62,16 @@ func (k buildkit) look(ctx context.Context, m machine.Machine, e Engine) Engine 
 }
 
 // buildkitWired says where a buildkitd looks for Docker Hub's images.
-func buildkitWired(file string, text []byte) Wired {
+func buildkitWired(file, reach string, text []byte) Wired {
 	var f struct {
 		Registry map[string]struct {
 			Mirrors []string `toml:"mirrors"`
 		} `toml:"registry"`
 	}
-	if unmarshalTOML(file, text, &f) != nil || len(f.Registry["docker.io"].Mirrors) == 0 {
+	if unmarshalTOML(file, text, &f) != nil {
 		return Wired{}
 	}
-	w := Wired{Way: Foreign, To: f.Registry["docker.io"].Mirrors, Where: []string{file}}
-	if isOurs(text) {
-		w.Way = Mirror
-	}
-	return w
+	return wiredTo(reach, file, false, f.Registry["docker.io"].Mirrors...)
 }
 
 // buildkitEdit has a buildkitd ask reach first, which is told by ?ns= what registry is meant.

@@ -96,7 +96,7 @@ func (k buildx) Find(ctx context.Context, m machine.Machine) []Engine {
 				e.Reach = k.reach(ctx, m, n)
 				in := newGuest(m, n.inside())
 				if f, err := in.ReadFile(buildkitdToml); err == nil {
-					e.Wired = buildkitWired(n.container()+":"+buildkitdToml, f.Data)
+					e.Wired = buildkitWired(n.container()+":"+buildkitdToml, e.Reach, f.Data)
 				}
 				if out, err := runBriefly(ctx, in, "buildkitd", "--version"); err == nil {
 					e.Version = field(out, 2)
@@ -104,7 +104,7 @@ func (k buildx) Find(ctx context.Context, m machine.Machine) []Engine {
 				continue
 			}
 			if text := n.Files["buildkitd.toml"]; text != nil {
-				e.Wired = buildkitWired(path.Join(k.dir(m), "instances", b.Name), text)
+				e.Wired = buildkitWired(path.Join(k.dir(m), "instances", b.Name), loopback, text)
 			}
 		}
 		if !e.Running {

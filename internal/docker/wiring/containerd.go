@@ -97,7 +97,7 @@ func (k containerd) look(ctx context.Context, m machine.Machine, e Engine) Engin
 	} else {
 		e.Notes = append(e.Notes, oneLine(err))
 	}
-	e.Wired = hostsWired(m, roots, "docker.io")
+	e.Wired = hostsWired(m, roots, "docker.io", e.Reach)
 	return e
 }
 

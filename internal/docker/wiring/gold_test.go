@@ -333,7 +333,7 @@ func again(t *testing.T, s *stage, kind Kind, engine string, o Options, was *Pla
 		t.Error(err)
 		return
 	}
-	if e.Wired.Way == None && p.How.Kind != ByHand || len(p.Files) > 0 && len(e.Wired.Where) == 0 {
+	if (e.Wired.Way == None || e.Wired.Way == Foreign) && p.How.Kind != ByHand && o.Reach == "" || len(p.Files) > 0 && len(e.Wired.Where) == 0 {
 		t.Errorf("it is not seen that %s is wired", engine)
 	}
 	if len(was.Files) != len(p.Files) { // what is not planned again is taken out

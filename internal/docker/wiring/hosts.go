@@ -344,7 +344,7 @@ func (c certificates) write(b *strings.Builder, indent string) {
 }
 
 // hostsWired says where a registry goes now, by the hosts.toml that containerd would take.
-func hostsWired(m machine.Machine, roots []string, name string) Wired {
+func hostsWired(m machine.Machine, roots []string, name, reach string) Wired {
 	h := &hostsFiles{m: m, roots: roots}
 	dir, _ := h.find(name, anyFolder)
 	if dir == "" {
@@ -360,23 +360,16 @@ func hostsWired(m machine.Machine, roots []string, name string) Wired {
 		return Wired{}
 	}
 	server := strings.TrimSuffix(f.Server, "/")
-	w := Wired{Way: Foreign, Where: []string{file}}
-	if isOurs(read.Data) {
-		w.Way = Mirror
-	}
+	var to []string
 	for _, at := range sortedKeys(f.Host) {
 		if at != server && !strings.HasSuffix(at, "//registry-1.docker.io") {
-			w.To = append(w.To, withoutPassword(at))
+			to = append(to, at)
 		}
 	}
-	switch {
-	case len(w.To) > 0:
-		return w
-	case isOurs(read.Data) && f.CA != nil:
-		w.Way = Proxy
-		return w
+	if len(to) == 0 && isOurs(read.Data) && f.CA != nil {
+		return Wired{Way: Proxy, Where: []string{file}}
 	}
-	return Wired{}
+	return wiredTo(reach, file, isOurs(read.Data), to...)
 }
 
 // unmarshalTOML reads a TOML file; the error names it and the line.

@@ -43,11 +43,8 @@ func k3sPlan(in machine.Machine, reach string, to Target, o Options) (File, erro
 }
 
 // k3sWired says where Docker Hub is looked for.
-func k3sWired(where string, text []byte) Wired {
-	w := Wired{Way: Foreign, Where: []string{where}}
-	if isOurs(text) {
-		w.Way = Mirror
-	}
+func k3sWired(where, reach string, text []byte) Wired {
+	var to []string
 	hub := false
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSpace(line)
@@ -56,11 +53,8 @@ func k3sWired(where string, text []byte) Wired {
 			hub = name == "docker.io" || name == "*"
 		}
 		if at, ok := strings.CutPrefix(line, "- "); ok && hub {
-			w.To = append(w.To, withoutPassword(strings.Trim(strings.TrimSpace(at), `"'`)))
+			to = append(to, strings.Trim(strings.TrimSpace(at), `"'`))
 		}
 	}
-	if len(w.To) == 0 {
-		return Wired{}
-	}
-	return w
+	return wiredTo(reach, where, isOurs(text), to...)
 }

@@ -118,7 +118,7 @@ func (k kubeNodes) look(ctx context.Context, m machine.Machine, n kubeNode) Engi
 	switch n.tool.name {
 	case "k3d":
 		if f, err := in.ReadFile(k3sRegistries); err == nil {
-			e.Wired = k3sWired(n.name+":"+k3sRegistries, f.Data)
+			e.Wired = k3sWired(n.name+":"+k3sRegistries, e.Reach, f.Data)
 		}
 		return e
 	case "minikube":
@@ -132,7 +132,7 @@ func (k kubeNodes) look(ctx context.Context, m machine.Machine, n kubeNode) Engi
 		e.Version = field(out, 2)
 	}
 	if c, err := readContainerdConfig(in, "/etc/containerd/config.toml", e.Version); err == nil {
-		e.Wired = hostsWired(in, c.where(certsDirs), "docker.io")
+		e.Wired = hostsWired(in, c.where(certsDirs), "docker.io", e.Reach)
 	}
 	e.Ways = append(e.Ways, Proxy)
 	return e

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -34,6 +35,27 @@ func hostPort(reach string) (name string, plain bool) {
 		return strings.TrimSuffix(name, "/"), false
 	}
 	return strings.TrimSuffix(strings.TrimPrefix(reach, "http://"), "/"), true
+}
+
+// wiredTo is wiredBy for an engine that finds this machine at reach, a host. What is ours as a whole is no question.
+func wiredTo(reach, where string, ours bool, to ...string) Wired {
+	w := wiredBy(Mirror, where, to...)
+	if w.Way == Foreign && (ours || slices.ContainsFunc(w.To, func(a string) bool { return hostIn(a) == reach })) {
+		w.Way = Mirror
+	}
+	return w
+}
+
+// hostIn is the host in a URL or in host:port/….
+func hostIn(address string) string {
+	if !strings.Contains(address, "://") {
+		address = "http://" + address
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // way is the one that was asked for, or the preferred one.

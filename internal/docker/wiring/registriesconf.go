@@ -178,17 +178,12 @@ func (r *registriesConf) wired() Wired {
 			continue
 		}
 		for _, e := range f.Registry {
-			now := Wired{Way: Foreign, Where: []string{name}}
-			if isOurs(read.Data) {
-				now.Way = Mirror
-			}
+			var to []string
 			for _, mirror := range e.Mirror {
-				now.To = append(now.To, mirror.Location)
+				to = append(to, mirror.Location)
 			}
-			switch {
-			case len(now.To) == 0:
-				now = Wired{}
-			case now.Way == Mirror && own.Way == None:
+			now := wiredTo(loopback, name, isOurs(read.Data), to...)
+			if isOurs(read.Data) && own.Way == None {
 				own = now
 			}
 			if e.name() == "docker.io" { // of the same registry the last entry counts
