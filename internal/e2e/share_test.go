@@ -186,6 +186,12 @@ func (l *lent) end(t *testing.T, port int) {
 	if l.err != nil {
 		t.Errorf("it ended with %v", l.err)
 	}
+	awaitClosed(t, port)
+}
+
+// awaitClosed waits until nobody listens any more.
+func awaitClosed(t *testing.T, port int) {
+	t.Helper()
 	for ctx := within(t); ; { // sshd sees it a moment later
 		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if errors.Is(err, syscall.ECONNREFUSED) {
@@ -305,6 +311,65 @@ func TestShareCacheWired(t *testing.T) {
 	}
 	if got := e.mirrors(t); len(got) != 0 {
 		t.Errorf("dockerd still has mirrors: %q", got)
+	}
+}
+
+// A share that was killed leaves an engine that goes on without it; the next one puts everything right.
+func TestShareKilled(t *testing.T) {
+	r := newRig(t, "1h")
+	e := newElsewhere(t, r)
+	before := e.etc(t)
+	l := e.share(t, "--port", "0", "--wire")
+	killed := l.await(t, "up")
+	l.await(t, "wired")
+	if err := l.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-l.done
+	awaitClosed(t, killed.Port)
+	l = e.share(t, "--port", "0", "--wire")
+	up := l.await(t, "up")
+	l.await(t, "wired")
+	if got := e.mirrors(t); !slices.Contains(got, fmt.Sprintf("http://127.0.0.1:%d/", up.Port)) {
+		t.Errorf("its mirrors are %q", got)
+	}
+	l.end(t, up.Port)
+	if after := e.etc(t); after != before {
+		t.Errorf("it leaves %s, not %s", after, before)
+	}
+	if got := e.mirrors(t); len(got) != 0 {
+		t.Errorf("dockerd still has mirrors: %q", got)
+	}
+}
+
+// An engine elsewhere is wired to a Pulley that it reaches, over ssh: shown first, and taken back byte for byte.
+func TestConnectElsewhere(t *testing.T) {
+	r := newRig(t, "1h")
+	e := newElsewhere(t, r)
+	before := e.etc(t)
+	pulley := func(args ...string) string {
+		t.Helper()
+		return e.user.must(t, pulleyBin, args...)
+	}
+	if out := pulley("connect", "--context", "far", "--mirror", "http://"+r.addr, "--dry-run"); !strings.Contains(out, "registry-mirrors") || e.etc(t) != before {
+		t.Errorf("the dry run shows %s\nand leaves %s", out, e.etc(t))
+	}
+	if _, err := e.user.run(t, pulleyBin, "connect", "--context", "far", "--mirror", "http://"+r.addr); err == nil || !strings.Contains(err.Error(), "add --yes") || e.etc(t) != before {
+		t.Errorf("with nobody to ask: %v", err)
+	}
+	pulley("connect", "--context", "far", "--mirror=http://"+r.addr, "--yes")
+	fromCache := r.cached(t, "library/office", 805)
+	e.user.must(t, e.user.docker, "--context", "far", "pull", "office:1")
+	fromCache()
+	pulley("disconnect", "--context", "far", "--yes")
+	if after := e.etc(t); after != before {
+		t.Errorf("it leaves %s, not %s", after, before)
+	}
+	if got := e.mirrors(t); len(got) != 0 {
+		t.Errorf("dockerd still has mirrors: %q", got)
+	}
+	if _, err := e.user.run(t, pulleyBin, "disconnect", "--context", "far"); err == nil || !strings.Contains(err.Error(), "is not wired by pulley") {
+		t.Errorf("a second time: %v", err)
 	}
 }
 
