@@ -42,6 +42,7 @@ type port struct {
 	config atomic.Pointer[config.Config]
 	log    *syncBuffer
 	stop   func() error // ends Serve and returns its result; safe twice
+	served func() error // waits for Serve
 
 	mu     sync.Mutex
 	hosts  map[string]string // where Dial really goes
@@ -120,9 +121,10 @@ func newPort(t testing.TB, o options) *port {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- p.s.Serve(ctx, ln) }()
+	p.served = sync.OnceValue(func() error { return <-served })
 	p.stop = sync.OnceValue(func() error {
 		cancel()
-		return <-served
+		return p.served()
 	})
 	t.Cleanup(func() {
 		if err := p.stop(); err != nil {

@@ -17,6 +17,7 @@ var ErrLeft = errors.New("proxy: somebody else accepts connections now")
 // the last one on this connection. One that sends none runs into Timeouts.Idle.
 func (r *run) leave(ctx context.Context) {
 	r.leaving.Store(true)
+	r.s.opt.Log.Debug("the port is somebody else's; what was accepted goes on")
 	select {
 	case <-r.crew.idle(1): // http.Server.Serve
 	case <-ctx.Done():

@@ -259,7 +259,7 @@ type crew struct {
 	n       int
 	waiting chan struct{} // closed when n has gone down to rest; nil unless asked for
 	rest    int
-	before  closers       // connections whose purpose is not known yet
+	before  closers // connections whose purpose is not known yet
 	tunnels closers
 }
 
