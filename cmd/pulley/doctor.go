@@ -19,6 +19,7 @@ import (
 	"pulley/internal/docker/machine"
 	"pulley/internal/docker/wiring"
 	"pulley/internal/doctor"
+	"pulley/internal/service"
 	"pulley/internal/trust"
 	"pulley/proxy/egress/system"
 )
@@ -107,6 +108,7 @@ func examination(image, engine string, watch *watching) (doctor.Options, *client
 			}
 			return c, err
 		},
+		Start:    startCommand,
 		Holder:   daemon.PortHolder,
 		Trust:    trust.State,
 		System:   func(ctx context.Context) (system.Settings, error) { return system.Read(ctx, environ) },
@@ -118,6 +120,23 @@ func examination(image, engine string, watch *watching) (doctor.Options, *client
 		o.Contexts = book
 	}
 	return o, live, nil
+}
+
+// startCommand is the one that starts the service, if one is installed. That has places of its own, which are no PULLEY_HOME.
+func startCommand(ctx context.Context) string {
+	if os.Getenv("PULLEY_HOME") != "" {
+		return ""
+	}
+	for _, system := range []bool{false, true} {
+		s, err := service.New(service.Options{System: system})
+		if err != nil {
+			continue
+		}
+		if status, err := s.Status(ctx); err == nil && status.Installed {
+			return strings.TrimSuffix("pulley service start --system", map[bool]string{false: " --system"}[system])
+		}
+	}
+	return ""
 }
 
 // dockerLogin is the person's own for a registry.

@@ -74,10 +74,17 @@ func (x *exam) daemon(ctx context.Context, n *notes) {
 func (x *exam) notRunning(ctx context.Context, n *notes) {
 	switch who := x.portOf(ctx, x.listen); who {
 	case portFree:
-		n.add(Finding{
+		f := Finding{
 			ID: "daemon.down", Level: Problem, What: "pulley is not running", Fix: "pulley up",
 			Why: "Engines that are pointed at it by a mirror go to the registry themselves; those that have it for a proxy cannot pull at all.",
-		})
+		}
+		if x.o.Start != nil {
+			if start := x.o.Start(ctx); start != "" {
+				f.Fix, f.Safe = start, true
+				f.Why = "Its background service is installed, and was stopped or cannot start. " + f.Why
+			}
+		}
+		n.add(f)
 	case portPulley:
 		n.add(Finding{
 			ID: "daemon.other", Level: Problem, What: fmt.Sprintf("the pulley at %s is another user's, or of another PULLEY_HOME", x.listen),

@@ -41,6 +41,8 @@ type Options struct {
 
 	// Daemon is the one that runs; an error that Is client.ErrNotRunning says that none does.
 	Daemon func(ctx context.Context) (Daemon, error)
+	// Start is the command that starts a background service that is installed; "" for none.
+	Start func(ctx context.Context) string
 	// Holder names the program that listens at an address, "" unknown.
 	Holder func(address string) string
 	// Contexts are docker's.

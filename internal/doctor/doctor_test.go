@@ -185,7 +185,7 @@ func TestCauses(t *testing.T) {
 					{ID: "podman", Name: "Podman", Running: true, Wired: wiring.Wired{Way: wiring.Mirror, To: []string{"https://mirror.example"}}},
 				}
 			}
-		}, []string{"engine.down"}, "Level:warning What:docker's engine does not answer: default: there is no socket Why:No docker command works until it does. Is the engine running? Fix:sudo systemctl start docker"},
+		}, []string{"engine.down"}, "Level:warning What:docker's engine does not answer: default: there is no socket Why:No docker command works until it does. Is the engine running? Fix:sudo s"},
 		{"contexts that cannot be read", func(_ *testing.T, o *doctor.Options) {
 			o.Contexts = contexts{err: errors.New("config.json:3: is no JSON")}
 		}, []string{"engine.context"}, "config.json:3"},
@@ -197,7 +197,7 @@ func TestCauses(t *testing.T) {
 		{"an engine that was asked for, and does not run", func(_ *testing.T, o *doctor.Options) {
 			o.Engine = "containerd"
 			o.Engines = func(context.Context) []wiring.Engine { return []wiring.Engine{{ID: "containerd", Name: "containerd"}} }
-		}, []string{"engine.down"}, "sudo systemctl start containerd"},
+		}, []string{"engine.down"}, "containerd does not run"},
 		{"a root certificate that is gone", func(t *testing.T, o *doctor.Options) {
 			edit(t, o, func(text string) string {
 				return strings.Replace(text, "extra_roots = [", "extra_roots = [\"/gone.pem\", ", 1)
@@ -359,8 +359,16 @@ func TestNotRunning(t *testing.T) {
 	o.Daemon = func(context.Context) (doctor.Daemon, error) {
 		return nil, fmt.Errorf("%w (nothing answers)", client.ErrNotRunning)
 	}
-	if got := troubles(examine(t, o)); !slices.Equal(got, []string{"daemon.down"}) {
-		t.Errorf("%v", got)
+	for start, want := range map[string]string{"": "pulley up", "pulley service start": "pulley service start"} {
+		o.Start = func(context.Context) string { return start }
+		r := examine(t, o)
+		if got := troubles(r); !slices.Equal(got, []string{"daemon.down"}) {
+			t.Errorf("%v", got)
+		}
+		i := slices.IndexFunc(r.Findings, func(f doctor.Finding) bool { return f.ID == "daemon.down" })
+		if f := r.Findings[max(i, 0)]; f.Fix != want || f.Safe != (start != "") {
+			t.Errorf("%+v", f)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -104,7 +105,10 @@ func startOf(id string) string {
 	case "kind", "k3d", "minikube":
 		return kind + " get clusters"
 	case "cri-o":
-		return "sudo systemctl start crio"
+		kind = "crio"
+	}
+	if _, err := exec.LookPath("systemctl"); err != nil {
+		return "sudo service " + kind + " start"
 	}
 	return "sudo systemctl start " + kind
 }

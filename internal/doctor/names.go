@@ -59,9 +59,16 @@ func (x *exam) unresolved(n *notes, v *visit) {
 	default:
 		n.blame(Finding{
 			ID: "names.unknown", Level: Problem, What: "the system knows no address of " + v.host, Fix: x.misspelt(v),
-			Why: strings.TrimSpace("Is the registry's name spelt right, and is a VPN or another DNS server needed for it? " + v.compared()),
+			Why: strings.TrimSpace(x.whyUnknown(v) + " " + v.compared()),
 		})
 	}
+}
+
+func (x *exam) whyUnknown(v *visit) string {
+	if x.public(v.host) {
+		return "It has some: the DNS server keeps that name from you, or only a proxy leads out of this network."
+	}
+	return "Is the registry's name spelt right, and is a VPN or another DNS server needed for it?"
 }
 
 // misspelt is the fix for a registry's host that nobody knows.
