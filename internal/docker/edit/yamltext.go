@@ -1,0 +1,295 @@
+package edit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// yamlText is a text and where the nodes of its document are. root is nil for one without content.
+type yamlText struct {
+	text  []byte
+	lines []int // where they begin
+	root  *yaml.Node
+}
+
+func parseYAML(text []byte) (*yamlText, error) {
+	t := &yamlText{text: text, lines: []int{len(text) - len(trimMark(text))}}
+	for i, c := range text {
+		if c == '\n' {
+			t.lines = append(t.lines, i+1)
+		}
+	}
+	d := yaml.NewDecoder(bytes.NewReader(trimMark(text)))
+	var doc yaml.Node
+	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
+		return t, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one YAML document")
+	}
+	if doc.Kind == yaml.DocumentNode && len(doc.Content) > 0 {
+		t.root = doc.Content[0]
+		if t.root.Kind == yaml.ScalarNode && t.root.Tag == "!!null" {
+			t.root = nil
+		}
+	}
+	return t, nil
+}
+
+// maxDepth is how deep what we read may be, aliases included.
+const maxDepth = 100
+
+// meaning is a node as encoding/json would have it.
+func meaning(n *yaml.Node, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("line %d: too deep", n.Line)
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		return meaning(n.Alias, depth+1)
+	case yaml.SequenceNode:
+		list := make([]any, len(n.Content))
+		for i, c := range n.Content {
+			var err error
+			if list[i], err = meaning(c, depth+1); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	case yaml.MappingNode:
+		table := make(map[string]any, len(n.Content)/2)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if _, twice := table[key.Value]; twice || key.Kind != yaml.ScalarNode {
+				return nil, fmt.Errorf("line %d: a key that is there twice, or is no name", key.Line)
+			}
+			v, err := meaning(n.Content[i+1], depth+1)
+			if err != nil {
+				return nil, err
+			}
+			table[key.Value] = v
+		}
+		return table, nil
+	}
+	switch n.ShortTag() {
+	case "!!null":
+		return nil, nil
+	case "!!bool":
+		var b bool
+		err := n.Decode(&b)
+		return b, err
+	case "!!int", "!!float":
+		if v, err := decode([]byte(n.Value)); err == nil {
+			return v, nil
+		}
+	}
+	return n.Value, nil
+}
+
+// offset is where a node begins.
+func (t *yamlText) offset(n *yaml.Node) int {
+	at := t.lines[min(max(n.Line, 1), len(t.lines))-1]
+	for range n.Column - 1 {
+		_, size := utf8.DecodeRune(t.text[at:])
+		at += size
+	}
+	return at
+}
+
+// lineOf is where the line of an offset begins.
+func (t *yamlText) lineOf(at int) int {
+	return max(bytes.LastIndexByte(t.text[:at], '\n')+1, t.lines[0])
+}
+
+// lineEnd is where the line of an offset ends, its end included.
+func (t *yamlText) lineEnd(at int) int {
+	if i := bytes.IndexByte(t.text[at:], '\n'); i >= 0 {
+		return at + i + 1
+	}
+	return len(t.text)
+}
+
+// end is behind the last byte of a value that stands, if it has no byte of its own, at after. indent is that of the key or
+// dash that it belongs to.
+func (t *yamlText) end(n *yaml.Node, indent, after int) (int, error) {
+	if n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 {
+		return 0, errShape
+	}
+	from := t.offset(n)
+	switch {
+	case n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle == 0 && len(n.Content) > 0:
+		key, v := n.Content[len(n.Content)-2], n.Content[len(n.Content)-1]
+		colon, err := t.colon(key)
+		if err != nil {
+			return 0, err
+		}
+		return t.end(v, n.Column-1, colon)
+	case n.Kind == yaml.SequenceNode && n.Style&yaml.FlowStyle == 0 && len(n.Content) > 0:
+		last := n.Content[len(n.Content)-1]
+		return t.end(last, n.Column-1, t.offset(last))
+	case n.Kind == yaml.MappingNode || n.Kind == yaml.SequenceNode:
+		return t.closing(from)
+	case n.Kind == yaml.AliasNode:
+		return t.plain(from), nil
+	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
+		return t.quoted(from)
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		return t.block(from, indent), nil
+	case n.Value == "":
+		return after, nil
+	}
+	to := t.plain(from)
+	if string(t.text[from:to]) != n.Value {
+		return 0, errShape // over several lines
+	}
+	return to, nil
+}
+
+// colon is behind the colon of a key.
+func (t *yamlText) colon(key *yaml.Node) (int, error) {
+	at := t.offset(key)
+	var err error
+	if key.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
+		if at, err = t.quoted(at); err != nil {
+			return 0, err
+		}
+	} else {
+		at += len(key.Value)
+	}
+	rest := bytes.TrimLeft(t.text[min(at, len(t.text)):], " \t")
+	if len(rest) == 0 || rest[0] != ':' {
+		return 0, errShape
+	}
+	return len(t.text) - len(rest) + 1, nil
+}
+
+func (t *yamlText) plain(from int) int {
+	line := t.text[from:t.lineEnd(from)]
+	if i := bytes.Index(line, []byte(" #")); i >= 0 {
+		line = line[:i]
+	}
+	return from + len(bytes.TrimRight(line, " \t\r\n"))
+}
+
+func (t *yamlText) quoted(from int) (int, error) {
+	mark := t.text[from]
+	for at := from + 1; at < len(t.text); at++ {
+		switch {
+		case t.text[at] == '\\' && mark == '"':
+			at++
+		case t.text[at] != mark:
+		case mark == '\'' && at+1 < len(t.text) && t.text[at+1] == mark:
+			at++
+		default:
+			return at + 1, nil
+		}
+	}
+	return 0, errShape
+}
+
+// block is the end of text that begins with | or >: it goes on as far as lines are empty or further in than indent.
+func (t *yamlText) block(from, indent int) int {
+	to := from + len(bytes.TrimRight(t.text[from:t.lineEnd(from)], " \t\r\n"))
+	for at := t.lineEnd(from); at < len(t.text); at = t.lineEnd(at) {
+		line := t.text[at:t.lineEnd(at)]
+		in := len(line) - len(bytes.TrimLeft(line, " "))
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		if in <= indent {
+			break
+		}
+		to = at + len(bytes.TrimRight(line, "\r\n"))
+	}
+	return to
+}
+
+// closing is behind the bracket that closes the one at from.
+func (t *yamlText) closing(from int) (int, error) {
+	_, to, err := t.parts(from)
+	return to, err
+}
+
+// part is an element of a list or mapping in brackets, without the white space around it.
+type part struct{ from, to int }
+
+// parts are the elements of what the bracket at from opens, and where that ends. A comment in it is too much for us.
+func (t *yamlText) parts(from int) (parts []part, end int, err error) {
+	depth, start := 0, from+1
+	take := func(to int) {
+		raw := t.text[start:to]
+		if trimmed := bytes.TrimSpace(raw); len(trimmed) > 0 {
+			lead := bytes.Index(raw, trimmed)
+			parts = append(parts, part{start + lead, start + lead + len(trimmed)})
+		}
+		start = to + 1
+	}
+	for at := from; at < len(t.text); at++ {
+		switch c := t.text[at]; {
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			if depth--; depth == 0 {
+				take(at)
+				return parts, at + 1, nil
+			}
+		case c == ',' && depth == 1:
+			take(at)
+		case c == '#':
+			return nil, 0, errShape
+		case (c == '"' || c == '\'') && strings.IndexByte(" \t\r\n,:[{", t.text[at-1]) >= 0:
+			to, err := t.quoted(at)
+			if err != nil {
+				return nil, 0, err
+			}
+			at = to - 1
+		}
+	}
+	return nil, 0, errShape
+}
+
+// member is a key with its value.
+type yamlMember struct {
+	in         *yaml.Node // the mapping
+	key, value *yaml.Node
+	from, to   int // of the value
+}
+
+func (t *yamlText) member(path []string) (yamlMember, error) { return t.memberOf(t.root, path) }
+
+func (t *yamlText) memberOf(at *yaml.Node, path []string) (m yamlMember, err error) {
+	for _, name := range path {
+		if at == nil || at.Kind != yaml.MappingNode {
+			return m, errShape
+		}
+		m = yamlMember{in: at}
+		for i := 0; i+1 < len(at.Content); i += 2 {
+			if at.Content[i].Value == name {
+				m.key, m.value = at.Content[i], at.Content[i+1]
+			}
+		}
+		if m.key == nil {
+			return m, errShape
+		}
+		at = m.value
+	}
+	colon, err := t.colon(m.key)
+	if err != nil {
+		return m, err
+	}
+	if m.value.Kind == yaml.ScalarNode && m.value.Value == "" && m.value.Style == 0 {
+		m.from, m.to = colon, colon
+		return m, nil
+	}
+	m.from = t.offset(m.value)
+	m.to, err = t.end(m.value, m.in.Column-1, colon)
+	return m, err
+}
