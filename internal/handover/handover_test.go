@@ -3,14 +3,18 @@
 package handover_test
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,7 +23,24 @@ import (
 	"pulley/internal/handover"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if socket := os.Getenv("PULLEY_TEST_STUCK"); socket != "" {
+		stuck(socket)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// stuck takes everything, says what it should not, and stays.
+func stuck(socket string) {
+	p, err := handover.Ask(context.Background(), socket, handover.Request{Version: "v2"})
+	if err == nil {
+		_, err = p.Take()
+	}
+	if err == nil {
+		_, _ = p.Take()
+	}
+	select {}
+}
 
 var errLeft = errors.New("left")
 
@@ -195,6 +216,24 @@ func TestOneThatGoesAway(t *testing.T) {
 	}
 }
 
+// TestOneThatIsStuck: it is ended, so that nobody has the files but the old one when that goes on.
+func TestOneThatIsStuck(t *testing.T) {
+	o := newOld(t)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "PULLEY_TEST_STUCK="+o.socket)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-o.got; err == nil || errors.Is(err, io.EOF) {
+		t.Errorf("the old one says %v", err)
+	}
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Errorf("it ended by itself: %v", err)
+	}
+}
+
 // TestRefusals are one line that says what to do.
 func TestRefusals(t *testing.T) {
 	o := newOld(t)
@@ -221,14 +260,15 @@ func TestRefusals(t *testing.T) {
 		r, _ := http.NewRequest(http.MethodPost, "http://pulley"+handover.Path, strings.NewReader(string(body)))
 		r.Header.Set("Upgrade", "pulley-handover")
 		r.Header.Set("Connection", "Upgrade")
-		r.Close = false
 		_ = r.Write(conn)
-		answer, err := io.ReadAll(io.LimitReader(conn, 400))
-		if err != nil && len(answer) == 0 {
+		answer, err := http.ReadResponse(bufio.NewReader(conn), r)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(answer), want) || !strings.HasPrefix(string(answer), "HTTP/1.1 422") {
-			t.Errorf("protocol %d: %s", protocol, answer)
+		said, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		if err != nil || !strings.Contains(string(said), want) || answer.StatusCode != http.StatusUnprocessableEntity {
+			t.Errorf("protocol %d: %s %s %v", protocol, answer.Status, said, err)
 		}
 		_ = conn.Close()
 		if err := <-o.got; err == nil {
