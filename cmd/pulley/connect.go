@@ -74,6 +74,9 @@ func (a *app) connect() *cobra.Command {
 					return err
 				}
 			}
+			if err := h.knowsPort(); err != nil && c.options.Reach == "" {
+				return err
+			}
 			return a.connectAll(cmd, h, &c, args)
 		},
 	}

@@ -53,8 +53,8 @@ func openHarness(ctx context.Context, needCA bool) (*harness, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen %s: %w", listen, err)
 	}
-	if h.Target.Port, err = strconv.Atoi(port); err != nil || h.Target.Port == 0 {
-		return nil, fmt.Errorf("listen %s: which port that is, is known while Pulley runs; next: pulley up", listen)
+	if h.Target.Port, err = strconv.Atoi(port); err != nil {
+		return nil, fmt.Errorf("listen %s: %w", listen, err)
 	}
 	for _, r := range settings.Registries {
 		h.Target.Registries = append(h.Target.Registries, wiring.Registry{Name: r.Name, Hosts: r.Hosts, Origin: originOf(r)})
@@ -89,6 +89,14 @@ func (h *harness) close() {
 	if h.daemon != nil {
 		h.daemon.Close()
 	}
+}
+
+// knowsPort says that engines can be told a port: one that the system chooses is known while Pulley runs.
+func (h *harness) knowsPort() error {
+	if h.Target.Port == 0 {
+		return errors.New("listen: which port Pulley will have is not known while it does not run; next: pulley up")
+	}
+	return nil
 }
 
 // originOf is where an engine goes without us.

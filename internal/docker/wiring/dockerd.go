@@ -177,7 +177,7 @@ func (k dockerd) Activation(ctx context.Context, m machine.Machine, e Engine, ch
 	if !ok {
 		return Activation{Kind: ByHand, Text: "restart dockerd"}
 	}
-	restart := !atLeast(e.Version, 17, 4) // registry-mirrors are read again since then
+	restart := !dockerAtLeast(e.Version, 17, 4) // registry-mirrors are read again since then
 	info, err := dockerInfo(ctx, m, e.Socket)
 	if err != nil {
 		info = nil
@@ -187,6 +187,14 @@ func (k dockerd) Activation(ctx context.Context, m machine.Machine, e Engine, ch
 		restart = restart || name != at.config
 	}
 	return k.activation(m, at, e, info, restart)
+}
+
+// dockerAtLeast takes an engine that somebody built, and that has no number, for a new one.
+func dockerAtLeast(version string, major, minor int) bool {
+	if version != "" && (version[0] < '0' || version[0] > '9') {
+		return true
+	}
+	return atLeast(version, major, minor)
 }
 
 func or(s, otherwise string) string {

@@ -48,7 +48,7 @@ func (k dockerd) Plan(ctx context.Context, m machine.Machine, e Engine, to Targe
 		return nil, fmt.Errorf("%s: %w", e.ID, err)
 	}
 	p.Warn = append(p.Warn, searchNeedsPodman(o)...)
-	if atLeast(e.Version, 23, 0) && slices.ContainsFunc(p.Files, func(f File) bool { return f.Path == at.config }) {
+	if dockerAtLeast(e.Version, 23, 0) && slices.ContainsFunc(p.Files, func(f File) bool { return f.Path == at.config }) {
 		p.Checks = append(p.Checks, machine.Command{Args: []string{at.program, "--validate", "--config-file={" + at.config + "}"}})
 	}
 	var changed []string
@@ -126,7 +126,7 @@ func (k dockerd) planProxy(m machine.Machine, p *Plan, at dockerPlace, to Target
 	p.Trust = true
 	p.Warn = append(p.Warn, nothingPulls(to)...)
 	except := strings.Join(noProxy(was.except...), ",")
-	if atLeast(p.Engine.Version, 23, 0) {
+	if dockerAtLeast(p.Engine.Version, 23, 0) {
 		if err := at.conflict("proxies", "http-proxy", "https-proxy", "no-proxy"); err != nil {
 			return err
 		}
