@@ -147,7 +147,7 @@ func (a *app) runImport(cmd *cobra.Command, c *client.Client, tar io.Reader, nam
 	show := a.newProgress(cmd.OutOrStdout(), "import")
 	defer show.close()
 	imported, err := c.Import(cmd.Context(), tar, func(p control.Importing) {
-		show.amount(p.Bytes, length, fmt.Sprintf("%d blobs", p.Blobs))
+		show.amount(p.Bytes, length, counted(p.Blobs, "blob"))
 	})
 	show.close()
 	switch {
@@ -165,7 +165,7 @@ func (a *app) runImport(cmd *cobra.Command, c *client.Client, tar io.Reader, nam
 		}
 		_, _ = fmt.Fprintln(cmd.OutOrStdout(), text)
 	}
-	_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%d images, %s read\n", len(imported.Images), size(imported.Bytes))
+	_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%s, %s read\n", counted(len(imported.Images), "image"), size(imported.Bytes))
 	return nil
 }
 

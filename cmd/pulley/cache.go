@@ -85,7 +85,7 @@ func fullness(c control.Cache) string {
 	if c.MaxSize > 0 {
 		limit = "of " + size(c.MaxSize)
 	}
-	return fmt.Sprintf("%s %s in %d blobs", size(c.Size), limit, c.Blobs)
+	return fmt.Sprintf("%s %s in %s", size(c.Size), limit, counted(c.Blobs, "blob"))
 }
 
 func (a *app) cacheRemove() *cobra.Command {

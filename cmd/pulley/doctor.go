@@ -243,13 +243,6 @@ func together(list []doctor.Finding) (out []doctor.Finding) {
 	return out
 }
 
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // wrapped breaks a text into lines.
 func wrapped(text string, width int) (lines []string) {
 	line := ""

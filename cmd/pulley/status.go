@@ -53,7 +53,7 @@ func printStatus(w io.Writer, s control.State) {
 	if s.Cache.Dir == "" {
 		line("cache", "none: everything passes through")
 	} else {
-		line("cache", "%s, %d images, %s saved, %s", fullness(s.Cache), s.Cache.Images, size(s.Cache.Saved), s.Cache.Dir)
+		line("cache", "%s, %s, %s saved, %s", fullness(s.Cache), counted(s.Cache.Images, "image"), size(s.Cache.Saved), s.Cache.Dir)
 	}
 	for _, r := range s.Registries {
 		if r.Route != config.RouteAuto {
@@ -85,6 +85,14 @@ func window(l control.Limit) string {
 		return ""
 	}
 	return " in " + units.HumanDuration(l.Window)
+}
+
+// counted is "1 image" or "2 images".
+func counted[N int | int64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func size(n int64) string { return units.BytesSize(float64(n)) }

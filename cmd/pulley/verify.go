@@ -58,7 +58,7 @@ func remarkDamaged(v control.Verifying) string {
 }
 
 func printVerified(w io.Writer, v control.Verified) {
-	_, _ = fmt.Fprintf(w, "%s in %d blobs read back", size(v.Bytes), v.Blobs)
+	_, _ = fmt.Fprintf(w, "%s in %s read back", size(v.Bytes), counted(v.Blobs, "blob"))
 	if len(v.Damaged) == 0 {
 		_, _ = fmt.Fprintln(w, ": all is as it should be")
 		return
