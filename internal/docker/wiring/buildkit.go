@@ -98,6 +98,18 @@ func buildkitEdit(reach string, to Target, o Options) *edit.Edit {
 	return e
 }
 
+// buildkitTrust has a buildkitd trust the local authorities for every registry; docker buildx puts the file that is named into
+// the container.
+func buildkitTrust(to Target) *edit.Edit {
+	e := &edit.Edit{Format: edit.TOML}
+	for _, r := range to.Registries {
+		for _, name := range clientNames(r) {
+			e.Steps = append(e.Steps, edit.Step{Path: []string{"registry", name, "ca"}, Add: []json.RawMessage{value(to.CAFile)}})
+		}
+	}
+	return e
+}
+
 // checkTOML refuses a file that is broken.
 func checkTOML(m machine.Machine, file string) error {
 	read, err := m.ReadFile(file)

@@ -3,8 +3,8 @@ package wiring
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -88,7 +88,7 @@ func (n buildxNode) inside() []string {
 func (k buildx) Find(ctx context.Context, m machine.Machine) []Engine {
 	var found []Engine
 	for _, b := range k.instances(m) {
-		e := Engine{ID: "buildx:" + b.Name, Name: "builder " + b.Name, Ways: []Way{Mirror}}
+		e := Engine{ID: "buildx:" + b.Name, Name: "builder " + b.Name, Ways: []Way{Mirror, Proxy}}
 		for _, n := range b.Nodes {
 			running, err := containerRuns(ctx, m, n.container())
 			if err == nil && running {
@@ -137,12 +137,18 @@ func (k buildx) Plan(ctx context.Context, m machine.Machine, e Engine, to Target
 		return nil, err
 	}
 	p := &Plan{Engine: e, Way: way(e, o), Warn: searchWarning(o, "BuildKit")}
-	if p.Way != Mirror {
+	switch {
+	case !slices.Contains(e.Ways, p.Way):
 		return nil, noWay(e, p.Way)
-	}
-	if !e.Running {
+	case len(b.Nodes) == 0:
+		return nil, fmt.Errorf("%s: has no nodes; see docker buildx inspect %s", e.ID, b.Name)
+	case p.Way == Proxy, !e.Running: // its environment is made with its container
 		p.How = Activation{Kind: ByHand, Text: "make the builder anew"}
-		p.Manual, err = k.anew(m, b, to, o)
+		p.Manual, err = k.anew(m, b, p.Way, to, o)
+		if p.Way == Proxy {
+			p.Egress = b.Nodes[0].env("https_proxy")
+			p.Warn = append(p.Warn, "it pulls nothing while Pulley does not run")
+		}
 		return p, err
 	}
 	for _, n := range b.Nodes {
@@ -159,37 +165,62 @@ func (k buildx) Plan(ctx context.Context, m machine.Machine, e Engine, to Target
 		reach := reachOf(node, to, o)
 		p.Files = append(p.Files, File{Path: buildkitdToml, Through: n.inside(), Mode: 0o644, Edit: buildkitEdit(reach, to, o)})
 		p.Warn = append(p.Warn, unreachable(ctx, m, reach)...)
+		if proxy := n.env("http_proxy"); proxy != "" && hostIn(reach) != loopback && !strings.Contains(n.env("no_proxy"), hostIn(reach)) {
+			p.Warn = append(p.Warn, "it goes to "+reach+" by its own proxy, "+withoutPassword(proxy)+", unless env.no_proxy of its driver options has that")
+		}
 	}
 	p.Warn = append(p.Warn, "the change lasts as long as its container; made anew, it has to be connected again")
 	p.How = k.Activation(ctx, m, e, nil)
 	return p, nil
 }
 
-// anew is how a builder is made again with our settings and its own options.
-func (buildx) anew(m machine.Machine, b buildxInstance, to Target, o Options) ([]string, error) {
-	if len(b.Nodes) == 0 {
-		return nil, errors.New("buildx:" + b.Name + ": has no nodes; see docker buildx inspect " + b.Name)
+// env is a variable of its environment, as it was given when it was made.
+func (n buildxNode) env(name string) string {
+	for _, key := range []string{"env." + name, "env." + strings.ToUpper(name)} {
+		if v := n.DriverOpts[key]; v != "" {
+			return v
+		}
 	}
+	return ""
+}
+
+// anew is how a builder is made again with our settings and its own options.
+func (buildx) anew(m machine.Machine, b buildxInstance, w Way, to Target, o Options) ([]string, error) {
 	n := b.Nodes[0]
-	opts := map[string]string{}
-	for key, v := range n.DriverOpts {
-		opts[key] = v
+	opts := maps.Clone(n.DriverOpts)
+	if opts == nil {
+		opts = map[string]string{}
 	}
 	host := o.Reach
-	if host == "" && m.Facts().OS == machine.Linux {
+	switch {
+	case host != "":
+	case m.Facts().OS == machine.Linux:
 		host = loopback
 		opts["network"] = "host" // else it would need Pulley to listen on a bridge's address
-	} else if host == "" {
+	default:
 		host = "host.docker.internal"
 	}
 	reach := reachOf(Engine{Reach: host}, to, Options{})
-	text, err := buildkitEdit(reach, to, o).Apply(n.Files["buildkitd.toml"])
+	settings := buildkitEdit(reach, to, o)
+	if w == Proxy {
+		settings = buildkitTrust(to)
+		for _, name := range []string{"http_proxy", "https_proxy", "no_proxy"} {
+			delete(opts, "env."+strings.ToUpper(name))
+			opts["env."+name] = mirrorURL(reach)
+		}
+		opts["env.no_proxy"] = strings.Join(noProxy(), ",")
+	}
+	text, err := settings.Apply(n.Files["buildkitd.toml"])
 	if err != nil {
 		return nil, fmt.Errorf("buildx:%s: its buildkitd.toml: %w", b.Name, err)
 	}
 	create := []string{"docker", "buildx", "create", "--name", b.Name, "--node", n.Name, "--driver", b.Driver}
 	for _, key := range sortedKeys(opts) {
-		create = append(create, "--driver-opt", key+"="+opts[key])
+		option := key + "=" + opts[key]
+		if strings.Contains(option, ",") { // they are read as a line of CSV
+			option = `"` + option + `"`
+		}
+		create = append(create, "--driver-opt", option)
 	}
 	if len(n.Flags) > 0 {
 		create = append(create, "--buildkitd-flags", strings.Join(n.Flags, " "))

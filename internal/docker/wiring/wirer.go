@@ -193,7 +193,9 @@ func (w *Wirer) Connect(ctx context.Context, p *Plan, say func(string)) error {
 	}
 	trust := p.Trust && (w.Trusted == nil || !w.Trusted(ctx))
 	if !trust && !slices.ContainsFunc(list, (*change).moves) && (was == nil || was.Phase == connected) {
-		say(p.Engine.Name + " is wired like this already")
+		if len(list) > 0 { // else all of it is for a person to do
+			say(p.Engine.Name + " is wired like this already")
+		}
 		return nil
 	}
 	if err := w.allowed(list, "connect", id); err != nil {
