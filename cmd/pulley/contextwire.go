@@ -25,7 +25,7 @@ func remoteWirer(m machine.Machine) (*wiring.Wirer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &wiring.Wirer{Machine: m, Kinds: wiring.Kinds(), State: places.StateDir}, nil
+	return &wiring.Wirer{Machine: m, Kinds: wiring.DockerKinds(), State: places.StateDir}, nil
 }
 
 // remoteEngine is the engine that a context leads to: docker's.

@@ -7,3 +7,6 @@ func Kinds() []Kind {
 		desktop{}, orbstack{}, rancher{}, colima{}, lima{}, podmanMachine{}, wsl{},
 	}
 }
+
+// DockerKinds are those that docker contexts lead to on a machine elsewhere.
+func DockerKinds() []Kind { return []Kind{dockerd{}} }
