@@ -103,6 +103,9 @@ func (s *stage) exec(_ context.Context, c machine.Command) ([]byte, error) {
 
 // inside is what docker exec does with the few programs that are needed in a container.
 func (s *stage) inside(args []string, stdin []byte) ([]byte, error) {
+	if _, err := os.Stat(filepath.Join(s.dir, "container", args[0])); err != nil {
+		return nil, &machine.ExitError{Program: "docker", Status: 1, Stderr: "Error response from daemon: No such container: " + args[0] + "\n"}
+	}
 	name := filepath.Join(s.dir, "container", args[0], args[len(args)-1])
 	program := exec.Command(args[1], append(slices.Clone(args[2:len(args)-1]), name)...)
 	program.Stdin = strings.NewReader(string(stdin))

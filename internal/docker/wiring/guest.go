@@ -88,7 +88,7 @@ func (g *guest) do(stdin []byte, op, name string, args ...string) ([]byte, error
 	var status *machine.ExitError
 	if errors.As(err, &status) {
 		switch {
-		case strings.Contains(status.Stderr, "No such file"):
+		case strings.Contains(status.Stderr, "No such file"), strings.Contains(status.Stderr, "No such container"): // it was deleted
 			err = fs.ErrNotExist
 		case strings.Contains(status.Stderr, "ermission denied"):
 			err = fs.ErrPermission

@@ -151,3 +151,44 @@ func TestEditedSince(t *testing.T) {
 		}
 	}
 }
+
+// TestClusterGone: of a cluster that was deleted, or made again, nothing is left to take back.
+func TestClusterGone(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		a, err := txtar.ParseFile("testdata/linux/kind.txtar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newStage(t, a)
+		w := &Wirer{Machine: s.local, Kinds: Kinds(), State: t.TempDir(), Target: target()}
+		p, err := w.Plan(t.Context(), "kind:dev", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Connect(t.Context(), p, func(string) {}); err != nil {
+			t.Fatal(err)
+		}
+		node := filepath.Join(s.dir, "container/dev-control-plane")
+		if err := os.RemoveAll(node); err != nil {
+			t.Fatal(err)
+		}
+		for line := range s.answers {
+			if !again && strings.HasPrefix(line, "docker ps") {
+				s.answers[line] = "\n"
+			}
+		}
+		if again {
+			s.put("container/dev-control-plane/etc/containerd/config.toml", []byte("version = 2\n"))
+		}
+		before := s.tree()
+		if _, err := w.Disconnect(t.Context(), "kind:dev", func(string) {}); err != nil {
+			t.Fatal(err)
+		}
+		if now := s.tree(); differences(before, now) != "" {
+			t.Errorf("made again: %t: it is otherwise:\n%s", again, differences(before, now))
+		}
+		if list, err := w.Wired(); err != nil || len(list) != 0 {
+			t.Errorf("%v (%v) is wired still", list, err)
+		}
+	}
+}
