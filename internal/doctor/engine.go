@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"os/exec"
+	"os"
 	"slices"
 	"strings"
 
@@ -107,7 +107,7 @@ func startOf(id string) string {
 	case "cri-o":
 		kind = "crio"
 	}
-	if _, err := exec.LookPath("systemctl"); err != nil {
+	if _, err := os.Stat("/run/systemd/system"); err != nil { // sd_booted(3)
 		return "sudo service " + kind + " start"
 	}
 	return "sudo systemctl start " + kind
