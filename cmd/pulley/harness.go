@@ -67,7 +67,7 @@ func openHarness(ctx context.Context, needCA bool) (*harness, error) {
 	h.Target.Service = hasService(ctx)
 	store := trust.Store{Dir: places.CADir, NoBrowsers: true}
 	h.Trusted = func(context.Context) bool {
-		status, err := store.Status(path)
+		status, err := store.Status(path) //nolint:contextcheck // it takes none
 		return err == nil && status.Current
 	}
 	h.Trust = func(ctx context.Context, install bool) error {
