@@ -94,7 +94,7 @@ func (k buildx) Find(ctx context.Context, m machine.Machine) []Engine {
 			if err == nil && running {
 				e.Running = true
 				e.Reach = k.reach(ctx, m, n)
-				in := newGuest(m, n.inside())
+				in := newGuestWithin(ctx, m, n.inside())
 				if f, err := in.ReadFile(buildkitdToml); err == nil {
 					e.Wired = buildkitWired(n.container()+":"+buildkitdToml, e.Reach, f.Data)
 				}

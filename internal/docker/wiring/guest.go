@@ -53,11 +53,16 @@ func newGuest(m machine.Machine, through []string) *guest {
 	}}
 }
 
-// glimpse is a file in a virtual machine, as far as it is to be had at once.
-func glimpse(ctx context.Context, m machine.Machine, through []string, name string) []byte {
+// newGuestWithin is one whose commands end with ctx, for whoever waits for a list.
+func newGuestWithin(ctx context.Context, m machine.Machine, through []string) *guest {
 	g := newGuest(m, through)
 	g.begin = func() (context.Context, context.CancelFunc) { return context.WithCancel(ctx) }
-	read, err := g.ReadFile(name)
+	return g
+}
+
+// glimpse is a file in a virtual machine, as far as it is to be had at once.
+func glimpse(ctx context.Context, m machine.Machine, through []string, name string) []byte {
+	read, err := newGuestWithin(ctx, m, through).ReadFile(name)
 	if err != nil {
 		return nil
 	}

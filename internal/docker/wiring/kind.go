@@ -114,7 +114,7 @@ func (k kubeNodes) look(ctx context.Context, m machine.Machine, n kubeNode) Engi
 		return e
 	}
 	e.Reach = hostOf(ctx, m, n.network)
-	in := newGuest(m, n.inside())
+	in := newGuestWithin(ctx, m, n.inside())
 	switch n.tool.name {
 	case "k3d":
 		if f, err := in.ReadFile(k3sRegistries); err == nil {
