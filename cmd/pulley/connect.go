@@ -36,6 +36,7 @@ const mirrorHere = "here"
 type connection struct {
 	*wiring.Plan
 
+	Egress string   `json:"egress,omitempty"` // without its password
 	Diff   string   `json:"diff"`
 	Done   bool     `json:"done"`
 	Proven bool     `json:"proven"`
@@ -221,12 +222,13 @@ func (a *app) connectOne(cmd *cobra.Command, h *harness, c *connecting, id strin
 	if err != nil {
 		return r, err
 	}
-	r.Plan = p
+	r.Plan, r.Egress = p, redacted(p.Egress)
 	if r.Diff, err = h.Diff(p); err != nil {
 		return r, err
 	}
 	printPlan(out, &r)
 	if c.dryRun {
+		printNext(out, p)
 		return r, nil
 	}
 	if err := h.Allowed(p); err != nil {
@@ -247,9 +249,7 @@ func (a *app) connectOne(cmd *cobra.Command, h *harness, c *connecting, id strin
 		return r, errors.Join(err, back())
 	}
 	r.Done = true
-	for _, line := range p.Manual {
-		_, _ = fmt.Fprintf(out, "%s: next: %s\n", id, line)
-	}
+	printNext(out, p)
 	if c.noTest {
 		return r, nil
 	}
@@ -259,6 +259,13 @@ func (a *app) connectOne(cmd *cobra.Command, h *harness, c *connecting, id strin
 		_, _ = fmt.Fprintf(out, "✓ %s\n", r.Proof)
 	}
 	return r, err
+}
+
+// printNext says what is left to a person.
+func printNext(w io.Writer, p *wiring.Plan) {
+	for _, line := range p.Manual {
+		_, _ = fmt.Fprintf(w, "%s: next: %s\n", p.Engine.ID, line)
+	}
 }
 
 func printPlan(w io.Writer, r *connection) {
@@ -385,7 +392,10 @@ func (h *harness) disconnectOne(cmd *cobra.Command, out io.Writer, c *connecting
 		return nil, err
 	}
 	_, _ = fmt.Fprint(out, u.Diff())
-	if u.How.Text != "" && u.How.Kind != wiring.ByHand && u.Engine.Running {
+	if u.Trust {
+		_, _ = fmt.Fprintf(out, "%s: this system stops trusting Pulley's local authority\n", id)
+	}
+	if u.How.Text != "" && u.Engine.Running && u.How.Kind != wiring.ByHand {
 		_, _ = fmt.Fprintf(out, "%s: then %s%s\n", id, u.How.Text, costOf(u.How))
 	}
 	if c.dryRun {

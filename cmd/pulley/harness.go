@@ -150,11 +150,7 @@ func (h *harness) takeOver(ctx context.Context, p *wiring.Plan) (back func() err
 	if err != nil {
 		return nothing, err
 	}
-	shown := p.Egress
-	if u, err := url.Parse(p.Egress); err == nil && u.User != nil {
-		u.User = url.User(u.User.Username())
-		shown = u.String()
-	}
+	shown := redacted(p.Egress)
 	name := strings.NewReplacer(":", "-", "/", "-").Replace(p.Engine.ID) + "-proxy"
 	for _, e := range list {
 		if e.URL == shown || e.Name == name {
@@ -165,6 +161,16 @@ func (h *harness) takeOver(ctx context.Context, p *wiring.Plan) (back func() err
 		return nothing, fmt.Errorf("%s: its proxy as a way out: %w", p.Engine.ID, err)
 	}
 	return func() error { return h.daemon.RemoveEgress(context.WithoutCancel(ctx), name) }, nil
+}
+
+// redacted is an address without its password.
+func redacted(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.User == nil {
+		return address
+	}
+	u.User = url.User(u.User.Username())
+	return u.String()
 }
 
 // imageOf is an image's registry, repository and the rest.

@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"bytes"
+	"regexp"
 
 	"github.com/rogpeppe/go-internal/diff"
 )
@@ -9,7 +10,11 @@ import (
 // nowhere stands in a diff for a file that is not there.
 const nowhere = "/dev/null"
 
-// Diff is a unified diff of a file; "" if nothing changes. nil is a file that is not there.
+// password is one in a URL, which no screen and no report of a bug need show.
+var password = regexp.MustCompile(`(://[^/:@\s"']*):[^/@\s"']+@`)
+
+// Diff is a unified diff of a file; "" if nothing changes. nil is a file that is not there. Passwords in URLs are not
+// shown.
 func Diff(name string, before, after []byte) string {
 	if bytes.Equal(before, after) {
 		return ""
@@ -23,5 +28,5 @@ func Diff(name string, before, after []byte) string {
 	}
 	text := diff.Diff(from, before, to, after)
 	_, text, _ = bytes.Cut(text, []byte("\n")) // "diff a b", which says the same
-	return string(text)
+	return string(password.ReplaceAll(text, []byte("$1:***@")))
 }

@@ -492,3 +492,10 @@ func TestRootCommand(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestDiffShowsNoPasswords(t *testing.T) {
+	got := Diff("f", []byte("a: http://me:se:cret@corp:1/x\nb: http://corp:1/@\n"), nil)
+	if strings.Contains(got, "cret") || !strings.Contains(got, "-a: http://me:***@corp:1/x\n-b: http://corp:1/@\n") {
+		t.Error(got)
+	}
+}
