@@ -1,0 +1,155 @@
+//go:build unix
+
+package daemon_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"pulley/internal/daemon"
+	"pulley/internal/hubtest"
+	"pulley/internal/waytest"
+)
+
+// over has another daemon of the same places take over.
+func (r *running) over(t *testing.T, environ ...string) *running {
+	t.Helper()
+	return serve(t, r.hub, daemon.Options{Places: r.places, Version: "next", Environ: environ, TakeOver: true}, func(*daemon.Daemon) {})
+}
+
+// TestHandOverKeepsWhatIsKnown: the address, how long it is paused, what was counted, and what the old one still answers; and
+// the old one has nothing more to say about what is on disk.
+func TestHandOverKeepsWhatIsKnown(t *testing.T) {
+	a := start(t, nil)
+	small, large := hubtest.RandomImage(1, 1, 100<<10), hubtest.RandomImage(2, 1, 4<<20)
+	a.hub.Push("library/small", "latest", small)
+	a.hub.Push("library/large", "latest", large)
+	a.pull(t, "library/small", small)
+	a.get(t, "/v2/library/large/manifests/latest")
+	a.hub.SetFaults(hubtest.Faults{Kind: hubtest.CDN, Total: 8 << 20})
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+a.Address()+"/v2/library/large/blobs/"+large.Layers[0].Digest.String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow, err := a.client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Body.Close()
+	if err := a.Pause(time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	before := a.State()
+	b := a.over(t)
+	if b.Address() != a.Address() {
+		t.Errorf("it answers at %s, the old one did at %s", b.Address(), a.Address())
+	}
+	now := b.State()
+	if now.PausedUntil == nil || !now.PausedUntil.Equal(*before.PausedUntil) {
+		t.Errorf("paused until %v, before %v", now.PausedUntil, before.PausedUntil)
+	}
+	if now.Traffic.Ever != before.Traffic.Ever {
+		t.Errorf("counted %+v, before %+v", now.Traffic.Ever, before.Traffic.Ever)
+	}
+	if n, err := io.Copy(io.Discard, slow.Body); err != nil || n != large.Layers[0].Content.Size() {
+		t.Fatalf("the answer that was begun: %d bytes, %v", n, err)
+	}
+	a.client.CloseIdleConnections()
+	a.ended()
+	eventually(t, "what the old one answered is known", func() bool {
+		list, err := b.Events(10)
+		return err == nil && len(list) > 0 && list[len(list)-1].Bytes == large.Layers[0].Content.Size() &&
+			b.State().Traffic.Ever.Requests == before.Traffic.Ever.Requests+1
+	})
+	if err := b.SetEnabled(true); err != nil {
+		t.Fatal(err)
+	}
+	a.hub.Down()
+	b.pull(t, "library/small", small)
+	b.pull(t, "library/large", large)
+}
+
+// TestHandOverToAnotherAddress: with other settings the new one is where those say, and nobody is where the old one was.
+func TestHandOverToAnotherAddress(t *testing.T) {
+	a := start(t, nil)
+	to := waytest.FreeAddr(t)
+	b := a.over(t, "PULLEY_LISTEN="+to)
+	if b.Address() != to {
+		t.Errorf("it answers at %s", b.Address())
+	}
+	a.ended()
+	if conn, err := net.Dial("tcp", a.Address()); err == nil {
+		_ = conn.Close()
+		t.Error("somebody is still at the old address")
+	}
+	if status, _ := b.get(t, "/healthz"); status != http.StatusOK {
+		t.Error(status)
+	}
+	c := b.over(t, "PULLEY_LISTEN="+strings.Replace(to, "127.0.0.1", "localhost", 1)) // the same one, in other words
+	if c.Address() != to {
+		t.Errorf("it answers at %s", c.Address())
+	}
+	b.client.CloseIdleConnections()
+	b.ended()
+}
+
+// TestHandOverWithAnotherCache: each has its own.
+func TestHandOverWithAnotherCache(t *testing.T) {
+	a := start(t, nil)
+	image := hubtest.RandomImage(3, 1, 10<<10)
+	a.hub.Push("library/small", "latest", image)
+	a.pull(t, "library/small", image)
+	b := a.over(t, "PULLEY_CACHE_DIR="+t.TempDir())
+	a.client.CloseIdleConnections()
+	a.ended()
+	if st := b.State(); st.Cache.Blobs != 0 {
+		t.Errorf("%+v", st.Cache)
+	}
+	b.pull(t, "library/small", image)
+	b.client.CloseIdleConnections()
+	c := b.over(t) // the first one's again
+	if st := c.State(); st.Cache.Blobs == 0 {
+		t.Errorf("%+v", st.Cache)
+	}
+}
+
+// TestTakeOverThatCannotStart: whatever is wrong with the new one, the old one goes on, with its cache.
+func TestTakeOverThatCannotStart(t *testing.T) {
+	a := start(t, nil)
+	image := hubtest.RandomImage(4, 1, 10<<10)
+	a.hub.Push("library/small", "latest", image)
+	for name, environ := range map[string]string{
+		"settings": "PULLEY_CACHE_MAX_SIZE=much",
+		"address":  "PULLEY_LISTEN=203.0.113.1:1",
+	} {
+		if d, err := daemon.New(daemon.Options{Places: a.places, Environ: []string{environ}, TakeOver: true}); err == nil {
+			d.Close()
+			t.Errorf("%s: it started", name)
+		}
+	}
+	// One that has everything when it finds that it cannot: the certificate authority's folder is a file.
+	places := a.places
+	places.CADir = a.places.ConfigFile
+	if d, err := daemon.New(daemon.Options{Places: places, TakeOver: true}); err == nil {
+		d.Close()
+		t.Error("it started")
+	}
+	a.pull(t, "library/small", image)
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	tick, enough := time.NewTicker(5*time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-enough:
+			t.Fatal("in vain: " + what)
+		}
+	}
+}
