@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -317,109 +316,6 @@ func (c *connecting) ask(cmd *cobra.Command, id string, how wiring.Activation) e
 		return fmt.Errorf("%s: nothing was changed: %w", id, err)
 	}
 	return nil
-}
-
-func (a *app) disconnect() *cobra.Command {
-	var c connecting
-	cmd := &cobra.Command{
-		Use:   "disconnect [ENGINE…]",
-		Short: "take back what connect did: all of it without ENGINE",
-		Long: "Every file becomes what it was, byte for byte. Out of one that somebody has edited since, only what connect put in\n" +
-			"is taken; one that is broken now is left alone, and named.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c.terminal = term.IsTerminal(int(os.Stdin.Fd())) //nolint:gosec // a file descriptor is small
-			if cmd.Flags().Changed("context") {
-				return a.disconnectElsewhere(cmd, &c, args)
-			}
-			h, err := openHarness(cmd.Context(), false)
-			if err != nil {
-				return err
-			}
-			defer h.close()
-			return a.disconnectAll(cmd, h, &c, args)
-		},
-	}
-	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "show what would be changed, and change nothing")
-	cmd.Flags().BoolVarP(&c.yes, "yes", "y", false, "ask nothing: restart engines that have to be")
-	cmd.Flags().StringVar(&c.context, "context", "", "the engine of this ssh context")
-	return cmd
-}
-
-func (a *app) disconnectAll(cmd *cobra.Command, h *harness, c *connecting, ids []string) error {
-	out := cmd.OutOrStdout()
-	if a.json {
-		out = io.Discard
-	}
-	if len(ids) == 0 {
-		var err error
-		if ids, err = h.Wired(); err != nil {
-			return err
-		}
-		if len(ids) == 0 {
-			_, _ = fmt.Fprintln(out, "no engine is wired by pulley")
-		}
-	}
-	undone := []*wiring.Undo{}
-	var failed []error
-	for _, id := range ids {
-		u, err := h.disconnectOne(cmd, out, c, id)
-		if err != nil {
-			failed = append(failed, err)
-		}
-		if u != nil {
-			undone = append(undone, u)
-		}
-	}
-	if a.json {
-		if err := a.print(cmd, undone, nil); err != nil {
-			return err
-		}
-	}
-	return several(cmd.ErrOrStderr(), failed)
-}
-
-func (h *harness) disconnectOne(cmd *cobra.Command, out io.Writer, c *connecting, id string) (*wiring.Undo, error) {
-	u, err := h.PlanUndo(cmd.Context(), id)
-	if errors.Is(err, wiring.ErrNotWired) {
-		engines := h.Find(cmd.Context())
-		if !slices.ContainsFunc(engines, func(e wiring.Engine) bool { return e.ID == id }) {
-			return nil, fmt.Errorf("%w; see: pulley connect", err)
-		}
-		_, _ = fmt.Fprintln(out, err.Error()+": nothing to take back")
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	_, _ = fmt.Fprint(out, u.Diff())
-	if u.Trust {
-		_, _ = fmt.Fprintf(out, "%s: this system stops trusting Pulley's local authority\n", id)
-	}
-	if u.How.Text != "" && u.Engine.Running && u.How.Kind != wiring.ByHand {
-		_, _ = fmt.Fprintf(out, "%s: then %s%s\n", id, u.How.Text, costOf(u.How))
-	}
-	if c.dryRun {
-		return u, nil
-	}
-	if u.How.Kind == wiring.Restart && u.Engine.Running {
-		if err := c.ask(cmd, id, u.How); err != nil {
-			return nil, err
-		}
-	}
-	u, err = h.Disconnect(cmd.Context(), id, func(line string) { _, _ = fmt.Fprintf(out, "%s: %s\n", id, line) })
-	if err != nil {
-		return u, err
-	}
-	for _, f := range u.Files {
-		if f.Edited && !f.Same {
-			_, _ = fmt.Fprintf(out, "%s: %s was edited since: only what connect put in was taken out\n", id, f.Path)
-		}
-	}
-	if u.How.Kind == wiring.ByHand {
-		_, _ = fmt.Fprintf(out, "%s: next: %s\n", id, u.How.Text)
-	}
-	_, _ = fmt.Fprintf(out, "%s: is as it was\n", id)
-	return u, nil
 }
 
 func (a *app) backups(cmd *cobra.Command) error {

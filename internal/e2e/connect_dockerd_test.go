@@ -29,7 +29,9 @@ type served struct {
 // dockerds are Debian's and the newest.
 var dockerds = map[string]func(s *sandbox) (program, path string){
 	"system": func(*sandbox) (string, string) { return "/usr/sbin/dockerd", "/usr/sbin:/usr/bin:/sbin:/bin" },
-	"new":    func(*sandbox) (string, string) { return engineDir + "/dockerd", engineDir + ":/usr/sbin:/usr/bin:/sbin:/bin" },
+	"new": func(*sandbox) (string, string) {
+		return engineDir + "/dockerd", engineDir + ":/usr/sbin:/usr/bin:/sbin:/bin"
+	},
 }
 
 // serve starts a dockerd with these settings and further flags. program replaces dockerd, if it is not "".
