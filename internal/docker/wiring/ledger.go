@@ -95,14 +95,23 @@ func (w *Wirer) load() (*ledger, error) {
 	return l, nil
 }
 
-// save writes the ledger. It is this machine's, and the person's even if root writes it.
+// save writes the ledger.
 func (w *Wirer) save(l *ledger) error {
 	l.prune(w)
 	data, err := json.MarshalIndent(l, "", "  ")
 	if err != nil {
 		return err
 	}
-	_, err = (&machine.Local{}).WriteFile(w.ledgerFile(), append(data, '\n'), 0o600)
+	return private(w.ledgerFile(), append(data, '\n'))
+}
+
+// private writes a file of this machine's that is its owner's alone, as are the folders that are made for it: the person's
+// whose folder that is in, even if root writes it.
+func private(name string, data []byte) error {
+	made, err := (&machine.Local{}).WriteFile(name, data, 0o600)
+	for _, dir := range made {
+		err = errors.Join(err, os.Chmod(dir, 0o700)) //nolint:gosec // a folder
+	}
 	return err
 }
 
@@ -112,7 +121,7 @@ func (w *Wirer) keep(l *ledger, engine, path string, data []byte, had bool) erro
 	if had {
 		b.SHA256 = sum(data)
 		if _, err := os.Stat(w.backupFile(b.SHA256)); err != nil {
-			if _, err := (&machine.Local{}).WriteFile(w.backupFile(b.SHA256), data, 0o600); err != nil {
+			if err := private(w.backupFile(b.SHA256), data); err != nil {
 				return err
 			}
 		}

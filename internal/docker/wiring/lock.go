@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"pulley/internal/docker/machine"
 )
 
 const (
@@ -49,7 +47,7 @@ func (w *Wirer) lock(ctx context.Context) (unlock func(), err error) {
 func openLock(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := (&machine.Local{}).WriteFile(name, nil, 0o600); err != nil {
+		if err := private(name, nil); err != nil {
 			return nil, err
 		}
 		f, err = os.OpenFile(name, os.O_RDWR, 0)
