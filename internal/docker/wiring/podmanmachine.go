@@ -3,6 +3,7 @@ package wiring
 import (
 	"context"
 	"errors"
+	"path"
 	"slices"
 
 	"pulley/internal/docker/machine"
@@ -27,7 +28,13 @@ type podmanListed struct {
 	UserModeNetworking bool
 }
 
+// list has the machines. Asking alone makes their folders; on Linux, where hardly anybody has one, they tell that there are.
 func (podmanMachine) list(ctx context.Context, m machine.Machine) []podmanListed {
+	if f := m.Facts(); f.OS == machine.Linux {
+		if _, err := m.Stat(path.Join(f.Home, ".config/containers/podman/machine")); err != nil {
+			return nil
+		}
+	}
 	out, err := runBriefly(ctx, m, "podman", "machine", "list", "--format", "json")
 	if err != nil {
 		return nil
