@@ -2,14 +2,15 @@ package cache
 
 import (
 	"cmp"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,7 +111,7 @@ type counters struct {
 func Open(o Options) (*Cache, error) {
 	c := &Cache{
 		dir: o.Dir, now: o.Now, log: o.Log, free: o.Free, disk: &noticing{inner: o.disk}, floor: o.floor, quick: o.quick,
-		name: strconv.FormatUint(rand.Uint64(), 36),
+		name: strings.ToLower(rand.Text()[:13]),
 		boot: bootMark(cmp.Or(o.boot, bootID())),
 		kick: make(chan struct{}, 1), full: make(chan struct{}, 1),
 		fills: make(map[key]*Fill), partials: make(map[key]partial),

@@ -53,7 +53,7 @@ func (c *Cache) isDetached() bool {
 // time as another.
 func (c *Cache) Detach() (*os.File, error) {
 	if c.readOnly != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // that is why there is nothing to give
 	}
 	if c.isClosed() || c.isDetached() {
 		return nil, ErrClosed

@@ -49,7 +49,6 @@ func handOverStep(l *ledger, c *cache.Cache, _ *clock) {
 			l.commit(c, placeD, parcelD, "fill")
 			if f != nil {
 				_ = drive(f, flying)
-				f = nil
 			}
 			l.half(c, bytesOf(1212, 30_000))
 			_ = c.Close()

@@ -193,7 +193,7 @@ func (d *Daemon) openCache() error {
 		if !errors.As(d.cacheErr, &held) || time.Since(begun) >= d.take.patience {
 			break
 		}
-		time.Sleep(glance)
+		<-time.After(glance)
 	}
 	if errors.As(d.cacheErr, &held) {
 		return runsHere(held)
