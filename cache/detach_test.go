@@ -17,7 +17,39 @@ import (
 	"pulley/cache"
 )
 
-func init() { crashSteps["hand over"] = handOverStep } //nolint:gochecknoinits // where there is a hand-over
+func init() { //nolint:gochecknoinits // where there is a hand-over
+	crashSteps["hand over"] = handOverStep
+	passOn = passOnAtRandom
+}
+
+// passOnAtRandom has both at work for a while, unless the next one cannot.
+func passOnAtRandom(l *ledger, c *cache.Cache, _ *clock, rng *rand.Rand, boot string) *cache.Cache {
+	l.half(c, bytesOf(uint64(1210+rng.IntN(3)), 30_000))
+	lock, err := c.Detach()
+	if err != nil {
+		return c
+	}
+	fd, err := unix.Dup(int(lock.Fd()))
+	if err != nil {
+		panic(err)
+	}
+	next, err := c.Next(os.NewFile(uintptr(fd), "lock"), boot)
+	if err != nil {
+		c.Attach()
+		return c
+	}
+	_ = lock.Close()
+	for range rng.IntN(3) {
+		l.commit(c, placeB, []*parcel{parcelA, parcelB, parcelC}[rng.IntN(3)], []string{"put", "fill", "upload"}[rng.IntN(3)])
+		l.commit(next, placeA, []*parcel{parcelA, parcelC, parcelD}[rng.IntN(3)], []string{"put", "fill", "upload"}[rng.IntN(3)])
+		l.half(c, bytesOf(uint64(1210+rng.IntN(3)), 30_000))
+	}
+	_ = c.Close()
+	if rng.IntN(4) > 0 {
+		next.Adopt()
+	}
+	return next
+}
 
 // handOverStep gives the directory to another cache with a download at rest and one in flight, both store, and the
 // first ends; then it goes back and forth without one that takes it.
@@ -42,7 +74,7 @@ func handOverStep(l *ledger, c *cache.Cache, _ *clock) {
 		if err != nil {
 			panic(err)
 		}
-		next, err := c.Next(os.NewFile(uintptr(fd), "lock"))
+		next, err := c.Next(os.NewFile(uintptr(fd), "lock"), "")
 		if err == nil {
 			_ = lock.Close()
 			l.commit(next, placeB, parcelB, "fill")
@@ -72,7 +104,7 @@ func handOver(t testing.TB, c *cache.Cache) *cache.Cache {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, err := c.Next(dup(t, lock))
+	next, err := c.Next(dup(t, lock), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +261,7 @@ func TestAttach(t *testing.T) {
 		if _, err := cache.Open(cache.Options{Dir: c.Dir()}); !errors.As(err, &held) {
 			t.Fatalf("a third one: %v", err)
 		}
-		next, err := c.Next(dup(t, lock))
+		next, err := c.Next(dup(t, lock), "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -141,8 +141,8 @@ func (o Options) WithBoot(id string) Options {
 }
 
 // Next opens the cache that has the directory after this one.
-func (c *Cache) Next(lock *os.File) (*Cache, error) {
-	return Open(Options{Dir: c.dir, MaxSize: c.maxSize.Load(), Now: c.now, Log: c.log, Free: c.free, Lock: lock, disk: c.disk.inner, floor: c.floor, quick: c.quick})
+func (c *Cache) Next(lock *os.File, boot string) (*Cache, error) {
+	return Open(Options{Dir: c.dir, MaxSize: c.maxSize.Load(), Now: c.now, Log: c.log, Free: c.free, Lock: lock, disk: c.disk.inner, floor: c.floor, boot: boot, quick: c.quick})
 }
 
 // In puts the cache into dir.

@@ -45,6 +45,10 @@ func powerWorld(t *testing.T, rng *rand.Rand) {
 		end.in(rng.IntN(140))
 		for range 4 + rng.IntN(8) {
 			l.random(c, clk, rng)
+			if passOn != nil && rng.IntN(8) == 0 {
+				c = passOn(l, c, clk, rng, fmt.Sprint(boot))
+				end.forget()
+			}
 		}
 		switch rng.IntN(4) {
 		case 0: // in order, unless it came to an end before
@@ -97,6 +101,9 @@ func (l *ledger) random(c *cache.Cache, clk *clock, rng *rand.Rand) {
 	}
 }
 
+// passOn gives the directory to another cache, where there is a hand-over.
+var passOn func(l *ledger, c *cache.Cache, clk *clock, rng *rand.Rand, boot string) *cache.Cache
+
 const never = 1 << 40
 
 // ending ends a process at one of its changes: by a kill, or the power goes.
@@ -121,6 +128,13 @@ func (e *ending) in(n int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.at = n
+}
+
+// forget has no older cache.db come back than there is now: those before it were closed in order.
+func (e *ending) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.old = nil
 }
 
 func (e *ending) before(string, string) {
