@@ -283,3 +283,24 @@ func TestConnectDockerdPutsBack(t *testing.T) {
 	}
 	v.fetch(t, "without", false)
 }
+
+// A connect that is killed while the engine is down leaves it to the next call to put that right.
+func TestConnectDockerdKilled(t *testing.T) {
+	t.Parallel()
+	v := serve(t, "system", "#!/bin/sh\n[ -z \"$HTTPS_PROXY\" ] || exit 1\nexec DOCKERD \"$@\"\n", "", "", "without")
+	before := v.files(t)
+	if out, err := v.inside(t, "/bin/sh", "-c", `PULLEY_HOME=$1 $2 connect docker --proxy --yes >killed 2>&1 &
+		while ! grep -q "docker: /etc/init.d/docker restart" killed || [ -e /run/docker.pid ]; do sleep 0.1; done
+		kill -9 $!`, "sh", v.rig.home, pulleyBin); err != nil {
+		t.Fatalf("%s, %v", out, err)
+	}
+	if len(before.changed(v.files(t))) == 0 || v.answers(t) == nil {
+		t.Fatal("it was not killed in the middle")
+	}
+	if listed := v.pulley(t, "connect"); !strings.Contains(listed, "connecting was ended in the middle") {
+		t.Errorf("nobody says so:\n%s", listed)
+	}
+	t.Log(v.pulley(t, "disconnect", "docker", "--yes"))
+	before.same(t, v.files(t))
+	v.fetch(t, "without", false)
+}

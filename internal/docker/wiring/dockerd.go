@@ -228,7 +228,9 @@ func (k dockerd) activation(m machine.Machine, at dockerPlace, e Engine, info *s
 	case hasSystemd(m) && at.pid == 0:
 		return restartUnit(m, "docker.service", at.user, stops)
 	case !at.user && isThere(m, script) && k.byScript(m, at):
-		return Activation{Kind: Restart, Run: []machine.Command{{Args: []string{script, "restart"}}}, Text: script + " restart", Stop: stops}
+		// Debian's fails to restart what does not run.
+		run := machine.Command{Args: []string{"/bin/sh", "-c", script + " restart || " + script + " start"}}
+		return Activation{Kind: Restart, Run: []machine.Command{run}, Text: script + " restart", Stop: stops}
 	}
 	return Activation{Kind: ByHand, Text: "restart dockerd", Stop: stops}
 }

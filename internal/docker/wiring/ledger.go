@@ -67,6 +67,9 @@ type Backup struct {
 	InUse  bool      `json:"in_use"`         // disconnect will put it back
 }
 
+// downed says that the engine ran when something was begun that was ended in the middle: if it does not run now, that is why.
+func (r *record) downed() bool { return r != nil && r.Phase != connected && r.Engine.Running }
+
 // maxBackups is how many are kept that nobody needs any more.
 const maxBackups = 50
 

@@ -64,6 +64,7 @@ func (w *Wirer) planUndo(ctx context.Context, l *ledger, id string) (*Undo, erro
 	u.Engine.Running, u.Engine.kind = false, nil
 	if e, err := w.find(ctx, id); err == nil { // it may have been uninstalled: its files go all the same
 		e.Wired.Way, e.Wired.Ours = r.Way, true
+		e.Running = e.Running || r.downed()
 		u.Engine = e
 		if len(changed) > 0 || u.Trust {
 			u.How = e.kind.Activation(ctx, w.Machine, e, changed)

@@ -187,6 +187,7 @@ func (w *Wirer) Connect(ctx context.Context, p *Plan, say func(string)) error {
 		return err
 	}
 	was := l.Engines[w.key(id)]
+	p.Engine.Running = p.Engine.Running || was.downed()
 	list, err := w.changes(p, was)
 	if err != nil {
 		return fmt.Errorf("%s: %w", id, w.asRoot(err, "connect", id))

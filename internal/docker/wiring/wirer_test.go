@@ -392,6 +392,30 @@ func TestEndedInTheMiddle(t *testing.T) {
 	}
 }
 
+// An engine that was ended in the middle of its restart is started.
+func TestEndedWhileDown(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		d := newDesk(t)
+		was := d.tree()
+		d.must(d.connect())
+		l, err := d.load()
+		d.must(err)
+		l.Engines["paper"].Phase = connecting
+		d.must(d.save(l))
+		d.kind.running = false
+		if again {
+			d.must(d.connect())
+		} else {
+			_, err := d.disconnect()
+			d.must(err)
+			d.same(was)
+		}
+		if len(d.ran) != 2 {
+			t.Errorf("it was not started: %v", d.ran)
+		}
+	}
+}
+
 // An engine that another one is wired after is put right as well.
 func TestAnotherEndedInTheMiddle(t *testing.T) {
 	d := newDesk(t)
