@@ -58,6 +58,7 @@ func (r *run) hush(now time.Time) {
 	opts := r.look()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	opts = r.meet(opts)
 	tiers := map[*peer]int{}
 	for _, o := range opts {
 		tiers[o.peer] = o.tier
@@ -131,6 +132,7 @@ func (r *run) expected(now time.Time) (rate float64) {
 	opts := r.look()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	opts = r.meet(opts)
 	for _, o := range r.fitting(ready(opts, now)) {
 		if o.conns == 0 {
 			rate = max(rate, o.rate)
@@ -187,6 +189,7 @@ func (r *run) balance(now time.Time) {
 	opts := r.look()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	opts = r.meet(opts)
 	cands := r.fitting(ready(opts, now))
 	helper := best(only(cands, func(o option) bool { return o.room() && !o.whole }), cands)
 	if helper == nil {

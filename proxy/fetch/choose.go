@@ -50,7 +50,7 @@ type choice struct {
 	grain  int64   // how long claims should have been to need that not
 }
 
-// look asks for the sources as of now.
+// look asks for the sources as of now. They are peers only after meet.
 func (r *run) look() []option {
 	list := r.sources.List()
 	opts := make([]option, 0, len(list))
@@ -60,8 +60,11 @@ func (r *run) look() []option {
 			peer: &peer{src: src},
 		})
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	return opts
+}
+
+// meet is what the run knows of them by now, without those that are gone. Needs mu, which look must not have.
+func (r *run) meet(opts []option) []option {
 	kept := opts[:0]
 	for _, o := range opts {
 		o.peer = r.peer(o.src)
@@ -123,6 +126,7 @@ func (r *run) choose(claim Claim) choice {
 	show := wide || r.size() < 0
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	opts = r.meet(opts)
 	now := time.Now()
 	c := choice{wait: poll, news: r.news}
 	if w := r.offer(off); w != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -380,7 +381,7 @@ func TestSizeIsTheOrigins(t *testing.T) {
 						list = []fetch.Source{src[1], src[2], src[0], src[3]}
 					}
 					s, m := these(list...), newMemory(blob(size))
-					if err := fetch.Run(t.Context(), s, m, fetch.Options{Connections: 8, Hint: hint}); err != nil {
+					if err := fetch.Run(t.Context(), s, unhurried{m}, fetch.Options{Connections: 8, Hint: hint}); err != nil {
 						t.Fatal(err)
 					}
 					m.verify(t)
@@ -391,6 +392,16 @@ func TestSizeIsTheOrigins(t *testing.T) {
 			})
 		}
 	}
+}
+
+// unhurried lets others go first whenever it is asked for its size.
+type unhurried struct{ *memory }
+
+func (u unhurried) Size() int64 {
+	for range 100 {
+		runtime.Gosched()
+	}
+	return u.memory.Size()
 }
 
 // A mirror tells a size, sends as much of something else, and the digest breaks:

@@ -231,6 +231,7 @@ func (r *run) reroute() {
 	opts := r.look()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	opts = r.meet(opts)
 	listed := map[*peer]int{}
 	for _, o := range opts {
 		listed[o.peer] = o.tier

@@ -304,7 +304,10 @@ func (w *worker) begins(b *source.Body, off int64) error {
 }
 
 func (w *worker) rangesElsewhere() bool {
-	for _, o := range w.look() {
+	opts := w.look()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, o := range w.meet(opts) {
 		if o.peer != w.peer && !o.whole && o.able() {
 			return true
 		}

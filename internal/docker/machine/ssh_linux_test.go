@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -321,6 +322,34 @@ func TestSSHProcesses(t *testing.T) {
 	}
 	if _, err := s.ReadFile("/proc/99999999/cmdline"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("that of no process: %v", err)
+	}
+}
+
+// A process that has no command line, as one that ended, does not hide the one that is listed after it.
+func TestSSHProcessesBesideEnded(t *testing.T) {
+	leakless(t)
+	far := waytest.SSHD(t, "")
+	s := connected(t, far, waytest.Knowing(t, far), nil)
+	var names []string
+	for range 20 {
+		ended := exec.Command("true")
+		running := exec.Command("sleep", "60")
+		for _, cmd := range []*exec.Cmd{ended, running} {
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		}
+		name := fmt.Sprintf("/proc/%d/cmdline", ended.Process.Pid)
+		for get(t, name) != "" { // it ends, and nobody waits for it yet
+			runtime.Gosched()
+		}
+		names = append(names, fmt.Sprintf("/proc/%d/cmdline", running.Process.Pid))
+	}
+	for _, name := range names {
+		if f, err := s.ReadFile(name); err != nil || string(f.Data) != "sleep\x0060\x00" {
+			t.Errorf("%s is %q: %v", name, f.Data, err)
+		}
 	}
 }
 

@@ -147,12 +147,12 @@ func (s *SSH) ReadFile(name string) (File, error) {
 
 var cmdline = regexp.MustCompile(`^/proc/[0-9]+/cmdline$`)
 
-// cmdlines prints, for each process that there is, its file's name and what is in it.
+// cmdlines prints, for each process that there is, its file's name and what is in it: nothing for the kernel's own and for
+// those that ended.
 const cmdlines = `for f in /proc/[0-9]*/cmdline; do
-  printf '\001\001%s\001' "$f"
+  printf '\001\002%s\003' "$f"
   cat "$f" 2>/dev/null
 done
-printf '\001\001'
 `
 
 // linesFresh is how long command lines are remembered.
@@ -176,8 +176,8 @@ func (c *commandLines) file(s *SSH, name string) (File, error) {
 			return File{}, &fs.PathError{Op: "open", Path: name, Err: err}
 		}
 		c.files, c.read = map[string][]byte{}, time.Now()
-		for part := range bytes.SplitSeq(r.stdout, []byte("\001\001")) {
-			if file, data, ok := bytes.Cut(part, []byte("\001")); ok {
+		for part := range bytes.SplitSeq(r.stdout, []byte("\001\002")) {
+			if file, data, ok := bytes.Cut(part, []byte("\003")); ok {
 				c.files[string(file)] = data
 			}
 		}
