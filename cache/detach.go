@@ -109,6 +109,16 @@ func (c *Cache) detach(d *detached) error {
 			return err
 		}
 	}
+	// What the next one puts in their place must not get together with what a loss of
+	// power would leave of them.
+	if len(running) > 0 {
+		if err := c.disk.syncDir(d.dir); err != nil {
+			return err
+		}
+		if err := c.disk.syncDir(c.downloads); err != nil {
+			return err
+		}
+	}
 	c.downloads = d.dir
 	c.temps.Store(&d.dir)
 	c.mu.Lock()
@@ -297,8 +307,10 @@ func (c *Cache) mergePartial(dir string, k key) {
 			return
 		}
 		ours.remove(c)
+		_ = c.disk.syncDir(c.downloads) // a loss of power must not put one's file to the other's journal
 	case theirs.whole():
 		ours.remove(c)
+		_ = c.disk.syncDir(c.downloads)
 	case theirs.file == ours.file || theirs.journal == ours.journal: // nothing that fits together
 		theirs.remove(c)
 		return
