@@ -64,7 +64,7 @@ func (a *app) connect() *cobra.Command {
 			if c.backups {
 				return a.backups(cmd)
 			}
-			h, err := openHarness(cmd.Context(), c.options.Way == wiring.Proxy)
+			h, err := openThisMachine(cmd.Context(), c.options.Way == wiring.Proxy)
 			if err != nil {
 				return err
 			}
@@ -120,7 +120,7 @@ func (c *connecting) check() error {
 }
 
 // choose lists the engines and, on a terminal, asks which of them to connect.
-func (a *app) choose(cmd *cobra.Command, h *harness, c *connecting) (ids []string, err error) {
+func (a *app) choose(cmd *cobra.Command, h *thisMachine, c *connecting) (ids []string, err error) {
 	engines := h.Find(cmd.Context())
 	if err := a.print(cmd, engines, func(w io.Writer) { printEngines(w, engines) }); err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ func ways(e wiring.Engine) string {
 }
 
 // connectAll connects one after another; one that fails does not keep it from the others.
-func (a *app) connectAll(cmd *cobra.Command, h *harness, c *connecting, ids []string) error {
+func (a *app) connectAll(cmd *cobra.Command, h *thisMachine, c *connecting, ids []string) error {
 	results := []connection{}
 	var failed []error
 	for _, id := range ids {
@@ -212,7 +212,7 @@ func several(w io.Writer, errs []error) error {
 	return nil
 }
 
-func (a *app) connectOne(cmd *cobra.Command, h *harness, c *connecting, id string) (r connection, err error) {
+func (a *app) connectOne(cmd *cobra.Command, h *thisMachine, c *connecting, id string) (r connection, err error) {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	if a.json {
 		out = io.Discard
@@ -319,7 +319,7 @@ func (c *connecting) ask(cmd *cobra.Command, id string, how wiring.Activation) e
 }
 
 func (a *app) backups(cmd *cobra.Command) error {
-	h, err := openHarness(context.WithoutCancel(cmd.Context()), false)
+	h, err := openThisMachine(context.WithoutCancel(cmd.Context()), false)
 	if err != nil {
 		return err
 	}

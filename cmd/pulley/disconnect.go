@@ -25,7 +25,7 @@ func (a *app) disconnect() *cobra.Command {
 			if cmd.Flags().Changed("context") {
 				return a.disconnectElsewhere(cmd, &c, args)
 			}
-			h, err := openHarness(cmd.Context(), false)
+			h, err := openThisMachine(cmd.Context(), false)
 			if err != nil {
 				return err
 			}
@@ -39,7 +39,7 @@ func (a *app) disconnect() *cobra.Command {
 	return cmd
 }
 
-func (a *app) disconnectAll(cmd *cobra.Command, h *harness, c *connecting, ids []string) error {
+func (a *app) disconnectAll(cmd *cobra.Command, h *thisMachine, c *connecting, ids []string) error {
 	out := cmd.OutOrStdout()
 	if a.json {
 		out = io.Discard
@@ -72,7 +72,7 @@ func (a *app) disconnectAll(cmd *cobra.Command, h *harness, c *connecting, ids [
 	return several(cmd.ErrOrStderr(), failed)
 }
 
-func (h *harness) disconnectOne(cmd *cobra.Command, out io.Writer, c *connecting, id string) (*wiring.Undo, error) {
+func (h *thisMachine) disconnectOne(cmd *cobra.Command, out io.Writer, c *connecting, id string) (*wiring.Undo, error) {
 	u, err := h.PlanUndo(cmd.Context(), id)
 	if errors.Is(err, wiring.ErrNotWired) {
 		engines := h.Find(cmd.Context())

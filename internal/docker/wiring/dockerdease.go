@@ -17,6 +17,15 @@ type easer interface {
 	Ease(ctx context.Context, m machine.Machine, u *Undo) error
 }
 
+// ease has an engine let go of what a reload alone would not take from it.
+func (w *Wirer) ease(ctx context.Context, u *Undo, say func(string)) {
+	if k, ok := u.Engine.kind.(easer); ok && u.Engine.Running && u.How.Kind == Reload {
+		if err := k.Ease(ctx, w.Machine, u); err != nil {
+			say(oneLineOf(err))
+		}
+	}
+}
+
 // reloaded are the lists that dockerd takes up on SIGHUP: if they are there. One that has gone stays in force as it was
 // (moby, daemon/reload.go), so it is emptied first.
 var reloaded = []string{"registry-mirrors", "insecure-registries"}

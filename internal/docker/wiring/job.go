@@ -157,11 +157,25 @@ var errNotUp = fmt.Errorf("it is not up after %s", upTime)
 
 func oneLineOf(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
+// ease has an engine that may have taken up what was written let go of what it would keep.
+func (j *job) ease(ctx context.Context) {
+	back := &Undo{Engine: j.e, How: j.how}
+	for _, c := range j.list {
+		undone := *c
+		undone.after = c.before
+		back.list = append(back.list, &undone)
+	}
+	j.w.ease(ctx, back, j.say)
+}
+
 // putBack makes everything as it was before connect, because of why.
 func (j *job) putBack(ctx context.Context, l *ledger, was *record, why error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
 	var failed []error
+	if j.activated {
+		j.ease(ctx)
+	}
 	for _, c := range slices.Backward(j.list) {
 		if err := c.undo(); err != nil {
 			failed = append(failed, err)

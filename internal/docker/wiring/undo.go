@@ -100,11 +100,7 @@ func (w *Wirer) Disconnect(ctx context.Context, id string, say func(string)) (*U
 	if err := w.save(l); err != nil {
 		return nil, err
 	}
-	if k, ok := u.Engine.kind.(easer); ok && u.Engine.Running && u.How.Kind == Reload {
-		if err := k.Ease(ctx, w.Machine, u); err != nil {
-			say(oneLineOf(err))
-		}
-	}
+	w.ease(ctx, u, say)
 	j := &job{w: w, e: u.Engine, how: u.How, list: u.list, say: say, verb: "disconnect"}
 	if stopped, err := j.stop(ctx); err != nil {
 		return u, fmt.Errorf("%s: %w; nothing was changed: see what it says itself, then: pulley disconnect %s", id, err, id)

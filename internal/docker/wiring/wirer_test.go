@@ -25,6 +25,7 @@ type paper struct {
 	how     Activate
 	checks  []machine.Command
 	up      func() error
+	eased   []string // what its files were to become whenever it was to let go
 }
 
 func (k *paper) Find(context.Context, machine.Machine) []Engine {
@@ -51,6 +52,13 @@ func (k *paper) Plan(_ context.Context, _ machine.Machine, _ Engine, _ Target, o
 func (k *paper) Up(context.Context, machine.Machine, Engine) error {
 	if k.up != nil {
 		return k.up()
+	}
+	return nil
+}
+
+func (k *paper) Ease(_ context.Context, _ machine.Machine, u *Undo) error {
+	for _, c := range u.list {
+		k.eased = append(k.eased, string(c.after))
 	}
 	return nil
 }
@@ -338,6 +346,24 @@ func TestPutBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An engine that took up a reload lets go of it before everything is put back.
+func TestPutBackAfterReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		d.kind.running, d.kind.how = true, Reload
+		d.put("/etc/paper/daemon.json", `{"a": 1}`)
+		d.kind.up = func() error { return d.notWhileWired() }
+		was := d.tree()
+		if err := d.connect(); err == nil || !strings.Contains(err.Error(), "put back") {
+			t.Error(err)
+		}
+		d.same(was)
+		if !slices.Contains(d.kind.eased, `{"a": 1}`) {
+			t.Errorf("it let go of %q", d.kind.eased)
+		}
+	})
 }
 
 // full is a machine with no room for one file.

@@ -23,31 +23,24 @@ import (
 	"pulley/internal/trust"
 )
 
-// harness is what engines of this machine are wired with: a wirer that knows where Pulley is, and the daemon where one runs.
-type harness struct {
+// thisMachine wires the engines that are here: a wirer that knows where Pulley is, and the daemon where one runs.
+type thisMachine struct {
 	*wiring.Wirer
 
 	daemon *client.Client // nil: none runs
 }
 
-// openHarness finds out where Pulley is. needCA: without its local authority nothing can be done.
-func openHarness(ctx context.Context, needCA bool) (*harness, error) {
+// openThisMachine finds out where Pulley is. needCA: without its local authority nothing can be done.
+func openThisMachine(ctx context.Context, needCA bool) (*thisMachine, error) {
 	places, err := config.FindPlaces(os.Environ())
 	if err != nil {
 		return nil, err
 	}
-	settings, err := config.Load(places.ConfigFile, os.Environ())
+	// What is wired is remembered at the person's own place, also where the daemon is the system's.
+	h := &thisMachine{Wirer: &wiring.Wirer{Machine: &machine.Local{}, Kinds: wiring.Kinds(), State: places.StateDir}}
+	listen, err := h.meet(ctx, places)
 	if err != nil {
 		return nil, err
-	}
-	h := &harness{Wirer: &wiring.Wirer{Machine: &machine.Local{}, Kinds: wiring.Kinds(), State: places.StateDir}}
-	listen := settings.Listen
-	if c, err := client.Find(ctx, os.Environ()); err == nil {
-		if state, err := c.State(ctx); err == nil {
-			h.daemon, listen = c, state.Listen
-		} else {
-			c.Close()
-		}
 	}
 	_, port, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -55,9 +48,6 @@ func openHarness(ctx context.Context, needCA bool) (*harness, error) {
 	}
 	if h.Target.Port, err = strconv.Atoi(port); err != nil {
 		return nil, fmt.Errorf("listen %s: %w", listen, err)
-	}
-	for _, r := range settings.Registries {
-		h.Target.Registries = append(h.Target.Registries, wiring.Registry{Name: r.Name, Hosts: r.Hosts, Origin: originOf(r)})
 	}
 	path, pem, err := caFile(ctx)
 	if err != nil && needCA {
@@ -85,14 +75,46 @@ func openHarness(ctx context.Context, needCA bool) (*harness, error) {
 	return h, nil
 }
 
-func (h *harness) close() {
+// meet learns the address and the registries: of the daemon that runs, else of the one that would come to be.
+func (h *thisMachine) meet(ctx context.Context, places config.Places) (listen string, err error) {
+	var state control.State
+	file := places.ConfigFile
+	if c, err := client.Find(ctx, os.Environ()); err == nil {
+		if state, err = c.State(ctx); err == nil {
+			h.daemon, listen, file = c, state.Listen, state.ConfigFile
+		} else {
+			c.Close()
+		}
+	}
+	settings, err := config.Load(file, os.Environ())
+	switch {
+	case err == nil:
+	case h.daemon != nil && errors.Is(err, os.ErrPermission): // the system service's own
+		settings = &config.Config{}
+		for _, r := range state.Registries {
+			settings.Registries = append(settings.Registries, config.Registry{Name: r.Name, Hosts: r.Hosts})
+		}
+	default:
+		h.close()
+		return "", err
+	}
+	if h.daemon == nil {
+		listen = settings.Listen
+	}
+	for _, r := range settings.Registries {
+		h.Target.Registries = append(h.Target.Registries, wiring.Registry{Name: r.Name, Hosts: r.Hosts, Origin: originOf(r)})
+	}
+	return listen, nil
+}
+
+func (h *thisMachine) close() {
 	if h.daemon != nil {
 		h.daemon.Close()
 	}
 }
 
 // knowsPort says that engines can be told a port: one that the system chooses is known while Pulley runs.
-func (h *harness) knowsPort() error {
+func (h *thisMachine) knowsPort() error {
 	if h.Target.Port == 0 {
 		return errors.New("listen: which port Pulley will have is not known while it does not run; next: pulley up")
 	}
@@ -138,7 +160,7 @@ func hostPort(address string) error {
 }
 
 // takeOver has Pulley go out by the proxy that an engine has now; back undoes it.
-func (h *harness) takeOver(ctx context.Context, p *wiring.Plan) (back func() error, err error) {
+func (h *thisMachine) takeOver(ctx context.Context, p *wiring.Plan) (back func() error, err error) {
 	nothing := func() error { return nil }
 	if p.Egress == "" {
 		return nothing, nil
@@ -189,7 +211,7 @@ const (
 )
 
 // prove has the engine pull an image and looks whether that came by Pulley. "" without an error: it cannot be told.
-func (h *harness) prove(ctx context.Context, p *wiring.Plan, image string) (string, error) {
+func (h *thisMachine) prove(ctx context.Context, p *wiring.Plan, image string) (string, error) {
 	named, err := imageOf(image)
 	switch {
 	case err != nil:
