@@ -39,7 +39,9 @@ type State struct {
 	Cache      Cache      `json:"cache"`
 	Traffic    Traffic    `json:"traffic"`
 	Limits     []Limit    `json:"limits,omitempty"`
-	Theme      string     `json:"theme,omitempty"` // of the desktop app: auto, light or dark
+	Theme      string     `json:"theme,omitempty"`    // of the desktop app: auto, light or dark
+	Language   string     `json:"language,omitempty"` // of the desktop app: auto, en or zh-CN
+	Notify     bool       `json:"notify"`             // the desktop app may
 }
 
 // Problem is something a person should know of.
@@ -47,6 +49,11 @@ type Problem struct {
 	Kind string `json:"kind"` // one of the Problem constants
 	Text string `json:"text"` // one sentence: the thing and the cause
 	Fix  string `json:"fix"`  // the next step, a command where there is one; may be empty
+	// Key says Text once more, for who says it in another language, as "mirror.lied", and Thing what it is about: a registry, a
+	// mirror as "registry/name", a host, a path. About is another word that the text needs.
+	Key   string `json:"key,omitempty"`
+	Thing string `json:"thing,omitempty"`
+	About string `json:"about,omitempty"`
 }
 
 // Kinds of problems.
@@ -68,6 +75,7 @@ type Registry struct {
 	Route    string     `json:"route"`
 	Routes   []string   `json:"routes"` // what a person may choose as Route: mirrors that are off are not among them
 	LastUsed *time.Time `json:"last_used,omitempty"`
+	Best     string     `json:"best,omitempty"` // who is asked first on route auto now: "origin", or a mirror
 }
 
 // Transfer is a blob on its way here.
@@ -79,6 +87,8 @@ type Transfer struct {
 	Total      int64     `json:"total"` // bytes, -1 unknown
 	Clients    int       `json:"clients"`
 	Since      time.Time `json:"since"`
+	Rate       float64   `json:"rate,omitempty"`    // bytes a second of late
+	Sources    []string  `json:"sources,omitempty"` // who brings it now, who brought most first
 }
 
 // Cache is how full the cache is. Sizes are bytes. Without one that can be used it is zero.
@@ -99,6 +109,9 @@ type Cache struct {
 type Traffic struct {
 	Today Bytes `json:"today"`
 	Ever  Bytes `json:"ever"`
+	// SavedTime is what the bytes from the cache would have taken over the network, by each registry's own speed as far as
+	// that was seen: 0 where none was.
+	SavedTime time.Duration `json:"saved_time,omitempty"`
 }
 
 // Bytes says where they came from.
@@ -142,6 +155,24 @@ type Event struct {
 	PullsLeft  *int          `json:"pulls_left,omitempty"` // of the asker's limit, if the registry said so in answer to this
 	Note       string        `json:"note,omitempty"`
 	Err        string        `json:"err,omitempty"`
+	// Parts is where the bytes of a blob came from, in the blob's order, and Failed what was tried in vain, in time's. Both
+	// have an end: much of one blob is told in fewer parts, and of many failures the first.
+	Parts  []Part   `json:"parts,omitempty"`
+	Failed []Failed `json:"failed,omitempty"`
+}
+
+// Part is a range of a blob that one source brought.
+type Part struct {
+	Source string `json:"source"` // "cache" is what was on disk
+	From   int64  `json:"from"`
+	To     int64  `json:"to"` // not included
+}
+
+// Failed is a source that did not bring what it was asked for.
+type Failed struct {
+	Source string        `json:"source"`
+	After  time.Duration `json:"after"` // since the request
+	Err    string        `json:"err"`
 }
 
 // Message is one line of the event stream. The first has State, and State comes again whenever it changed; Event is set

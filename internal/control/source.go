@@ -127,3 +127,24 @@ type AcceptKey struct {
 	Name        string `json:"name"`
 	Fingerprint string `json:"fingerprint"`
 }
+
+// MirrorOrder is the body of PUT /v1/mirrors/order.
+type MirrorOrder struct {
+	Registry string   `json:"registry"`
+	Names    []string `json:"names"` // of mirrors, the most preferred first; who is not named comes after, as before
+}
+
+// MirrorTesting is how far a test of a mirror has come.
+type MirrorTesting struct {
+	FirstByte time.Duration `json:"first_byte,omitempty"` // 0: not yet
+	Bytes     int64         `json:"bytes"`
+	Size      int64         `json:"size"` // of what is fetched at most
+	Rate      float64       `json:"rate"` // bytes a second so far
+}
+
+// Address is one [[address]]: where a host is dialled instead of asking for its name.
+type Address struct {
+	Host string   `json:"host"`
+	Use  []string `json:"use"`           // "ip" or "ip:port", tried in turn
+	Bad  []string `json:"bad,omitempty"` // of those, who failed lately
+}
