@@ -335,11 +335,14 @@ func TestConcurrentPushes(t *testing.T) {
 		}
 		wantWhole(t, got)
 	}
-	if n := s.temporary(); n != 0 && failed.Load() == 0 {
-		t.Errorf("%d files left", n)
-	}
 	if st := s.cache.Stat(); st.Blobs != 6 {
 		t.Errorf("%d blobs of an image of 6", st.Blobs)
+	}
+	if err := s.cache.Close(); err != nil { // index.json may be on its way
+		t.Error(err)
+	}
+	if n := s.temporary(); n != 0 && failed.Load() == 0 {
+		t.Errorf("%d files left", n)
 	}
 }
 
