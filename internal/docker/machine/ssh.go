@@ -185,6 +185,7 @@ if [ $root = no ] && [ SUDO = yes ] && sudo -n true </dev/null >/dev/null 2>&1; 
 printf '%s\0' "$(uname -s)" "$(uname -m)" "$(id -u)" "$(id -un)" "$HOME" $root "$PPID $(cut -d ' ' -f 22 /proc/$PPID/stat 2>/dev/null)"
 env -0 2>/dev/null || env
 printf '\0\001\001'
+printf '\001\001' >&2
 exec cat >/dev/null
 `
 
@@ -197,33 +198,46 @@ func (s *SSH) connect(ctx context.Context) (err error) {
 	script := strings.Replace(ask, "SUDO", map[bool]string{true: "yes", false: "no"}[s.o.Sudo], 1)
 	cmd := s.command(context.WithoutCancel(ctx), args, []string{wrap(start + script)})
 	hold, err := cmd.StdinPipe()
-	var out, in *os.File
+	var out, outEnd, errs, errsEnd *os.File
 	if err == nil {
-		out, in, err = os.Pipe()
+		out, outEnd, err = os.Pipe()
 	}
 	if err == nil {
-		cmd.Stdout, cmd.Stderr = in, in // one pipe: what ssh says of a port comes before what the command says
+		errs, errsEnd, err = os.Pipe()
+	}
+	if err == nil {
+		cmd.Stdout, cmd.Stderr = outEnd, errsEnd
 		err = cmd.Start()
-		_ = in.Close()
 	}
+	_ = outEnd.Close()
+	_ = errsEnd.Close()
 	if err != nil {
+		_ = out.Close()
+		_ = errs.Close()
 		s.removeDir()
 		return fmt.Errorf("%s: ssh: %w", s.facts.Name, err)
 	}
 	s.first, s.hold = cmd, hold
-	answer, heard := make(chan []byte, 1), make(chan struct{})
-	go func() {
-		defer close(heard)
-		answer <- s.readAnswer(out)
+	answer, warned := make(chan []byte, 1), make(chan struct{})
+	var heard sync.WaitGroup
+	heard.Go(func() {
+		said := s.readUpTo(out, begin, "\001\001")
+		<-warned
+		answer <- said
 		_, _ = io.Copy(s.said, out)
-	}()
+	})
+	heard.Go(func() { // its end is told too: what ssh says of a port comes before that
+		s.readUpTo(errs, "", "\001\001")
+		close(warned)
+		_, _ = io.Copy(s.said, errs)
+	})
 	go func() {
 		_ = cmd.Wait()
-		select {
-		case <-heard:
-		case <-time.After(afterEnd): // a ProxyCommand of the person's that goes on has it open too
-		}
-		_ = out.Close()
+		// A ProxyCommand of the person's that goes on has them open too.
+		late := time.AfterFunc(afterEnd, func() { _, _ = out.Close(), errs.Close() })
+		heard.Wait()
+		late.Stop()
+		_, _ = out.Close(), errs.Close()
 		s.removeDir()
 		close(s.done)
 	}()
@@ -258,19 +272,21 @@ func (s *SSH) firstOptions() (args []string, err error) {
 	return args, nil
 }
 
-// readAnswer reads what is between begin and the end of what ask prints; nil if that does not come. What comes before is
-// ssh's.
-func (s *SSH) readAnswer(r io.Reader) []byte {
+// readUpTo reads what is between two marks; nil if that does not come. What comes before and after is kept as said.
+func (s *SSH) readUpTo(r io.Reader, from, to string) []byte {
 	var all []byte
 	buf := make([]byte, 4096)
 	for len(all) < 1<<20 {
 		n, err := r.Read(buf)
 		all = append(all, buf[:n]...)
-		before, rest, began := bytes.Cut(all, []byte(begin))
-		if said, after, ok := bytes.Cut(rest, []byte("\001\001")); began && ok {
+		before, rest, began := bytes.Cut(all, []byte(from))
+		if between, after, ok := bytes.Cut(rest, []byte(to)); began && ok {
+			if from == "" {
+				before = between
+			}
 			_, _ = s.said.Write(before)
 			_, _ = s.said.Write(after)
-			return said
+			return between
 		}
 		if err != nil {
 			break
