@@ -31,7 +31,7 @@ type Window struct {
 // New makes the window, hidden. do gets what a person asks for.
 func New(app fyne.App, m *model.Model, do func(model.Action), now func() time.Time) *Window {
 	w := &Window{Window: app.NewWindow("Pulley"), model: m, now: now}
-	w.overview = page.NewOverview(do, m.Dismiss, func(text string) { app.Clipboard().SetContent(text) })
+	w.overview = page.NewOverview(page.Desk{Do: do, Copy: func(text string) { app.Clipboard().SetContent(text) }, Now: now})
 	w.SetPadded(false)
 	w.SetContent(w.overview.Root())
 	w.Resize(fyne.NewSize(480, 700))

@@ -25,6 +25,8 @@ type alert struct {
 	rest    *part.Text
 	again   *widget.Button
 	dismiss *part.Press
+	last    model.View
+	read    string // a notice that was dismissed
 	root    fyne.CanvasObject
 }
 
@@ -42,7 +44,7 @@ type trouble struct {
 // inset is the room that a label keeps around itself.
 const inset = 7
 
-func newAlert(do func(model.Action), dismiss func(), copied func(string)) *alert {
+func newAlert(do func(model.Action), copied func(string)) *alert {
 	a := &alert{list: column(0), rest: part.NewMuted("")}
 	for range troubles {
 		t := newTrouble(copied)
@@ -52,7 +54,10 @@ func newAlert(do func(model.Action), dismiss func(), copied func(string)) *alert
 	rest := container.New(layout.NewCustomPaddedLayout(0, inset, inset, inset), a.rest)
 	a.list.Add(rest)
 	a.again = widget.NewButton("Start Pulley", func() { do(model.Action{Verb: model.Retry}) })
-	a.dismiss = part.NewPress(fynetheme.CancelIcon(), dismiss)
+	a.dismiss = part.NewPress(fynetheme.CancelIcon(), func() {
+		a.read = a.last.Notice
+		a.show(a.last)
+	})
 	sign := canvas.NewImageFromResource(fynetheme.NewColoredResource(fynetheme.WarningIcon(), fynetheme.ColorNameWarning))
 	sign.FillMode = canvas.ImageFillContain
 	sign.SetMinSize(fyne.NewSquareSize(18))
@@ -84,6 +89,11 @@ func (t *trouble) show(text, fix string) {
 }
 
 func (a *alert) show(v model.View) {
+	if a.last = v; v.Notice == "" || v.Notice != a.read {
+		a.read = ""
+	} else {
+		v.Notice = ""
+	}
 	wrong := wrong(v)
 	for i, t := range a.rows {
 		if i < len(wrong) {

@@ -21,15 +21,14 @@ type Overview struct {
 	root       fyne.CanvasObject
 }
 
-// NewOverview makes the page. do is called for everything that a person asks
-// for; copied puts a text on the clipboard.
-func NewOverview(do func(model.Action), dismiss func(), copied func(string)) *Overview {
+// NewOverview makes the page.
+func NewOverview(d Desk) *Overview {
 	o := &Overview{
-		head:       newHead(do, copied),
-		alert:      newAlert(do, dismiss, copied),
+		head:       newHead(d.Do, d.Copy),
+		alert:      newAlert(d.Do, d.Copy),
 		bytes:      newBytes(),
-		flight:     newFlight(copied),
-		registries: newRegistries(do),
+		flight:     newFlight(d.Copy),
+		registries: newRegistries(d.Do),
 	}
 	const margin = 14
 	o.root = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(margin, margin, margin, margin),
