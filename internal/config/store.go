@@ -58,6 +58,9 @@ func (s *Store) text() ([]byte, error) {
 	return data, nil
 }
 
+// Held names the keys that Set refuses, each with the variable or flag that holds it. Nobody may change the map.
+func (s *Store) Held() map[string]string { return s.held }
+
 // Current is the snapshot in force, never nil.
 func (s *Store) Current() *Config { return s.current.Load() }
 

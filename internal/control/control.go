@@ -42,6 +42,9 @@ type State struct {
 	Theme      string     `json:"theme,omitempty"`    // of the desktop app: auto, light or dark
 	Language   string     `json:"language,omitempty"` // of the desktop app: auto, en or zh-CN
 	Notify     bool       `json:"notify"`             // the desktop app may
+	// Held names the keys of config.toml that cannot be changed while the daemon runs, each with the variable of its
+	// environment or the flag that holds it: "listen" → "PULLEY_LISTEN".
+	Held map[string]string `json:"held,omitempty"`
 }
 
 // Problem is something a person should know of.

@@ -27,6 +27,12 @@ type Source struct {
 	QuotaUsed int64      `json:"quota_used,omitempty"` // in the period that runs
 	QuotaEnds *time.Time `json:"quota_ends,omitempty"` // when it starts anew
 
+	// As config.toml has it: a mirror's remaining settings.
+	QuotaSet  string `json:"quota_set,omitempty"` // "10GiB/month"
+	Auth      string `json:"auth,omitempty"`      // a reference, never a secret
+	TrustTags bool   `json:"trust_tags,omitempty"`
+	Private   bool   `json:"private,omitempty"`
+
 	// What is known about a built-in one.
 	About  string `json:"about,omitempty"`
 	Needs  string `json:"needs,omitempty"`
@@ -52,6 +58,9 @@ type Mirror struct {
 	Auth      string `json:"auth,omitempty"`
 	TrustTags bool   `json:"trust_tags,omitempty"`
 	Private   bool   `json:"private,omitempty"`
+	// Amend changes the mirror that has this name, where it stands, to what is said here; what is empty is emptied, but for
+	// URL and Style, which stay. It does not switch it.
+	Amend bool `json:"amend,omitempty"`
 }
 
 // MirrorSwitch is the body of PUT /v1/mirrors. An empty Registry means every registry that has a mirror of this name.

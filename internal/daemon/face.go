@@ -29,6 +29,7 @@ func (d *Daemon) State() control.State {
 		Version: d.opt.Version, PID: os.Getpid(), Started: d.started,
 		Enabled: c.Enabled, Listen: d.Address(), Home: d.opt.Places.Home, ConfigFile: d.settings.Path(),
 		Problems: d.problems(), Traffic: d.totals.traffic(), Limits: d.limits(), Theme: c.Tray.Theme,
+		Held: d.settings.Held(),
 	}
 	if !c.Enabled {
 		s.PausedUntil = d.pause.ends()

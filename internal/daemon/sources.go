@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,10 @@ func (d *Daemon) sourcesOf(r *config.Registry) (list []control.Source) {
 		}
 		if st.Quota != nil {
 			s.Quota, s.QuotaUsed, s.QuotaEnds = st.Quota.Limit, st.Quota.Used, timeOrNil(st.Quota.Resets)
+		}
+		if m, ok := r.Mirror(st.Name); ok {
+			quota, _ := m.Quota.MarshalText()
+			s.QuotaSet, s.Auth, s.TrustTags, s.Private = string(quota), m.Auth, m.TrustTags, m.Private
 		}
 		list = append(list, s)
 	}
@@ -156,7 +161,13 @@ func (d *Daemon) AddMirror(m control.Mirror) error {
 	if m.Style == "" {
 		m.Style = config.StyleHost
 	}
-	if old, taken := r.Mirror(m.Name); taken {
+	old, taken := r.Mirror(m.Name)
+	switch {
+	case m.Amend && !taken:
+		return refused(fmt.Errorf("%s: there is no mirror %.80s to change; see: pulley mirror ls %s", r.Name, m.Name, r.Name))
+	case m.Amend:
+		return refused(d.rewriteMirror(m, old))
+	case taken:
 		if old.About == "" {
 			return refused(fmt.Errorf("%s: there is a mirror %s already; to change it: pulley mirror rm %s %s, or pulley config edit", r.Name, m.Name, r.Name, m.Name))
 		}
@@ -169,6 +180,25 @@ func (d *Daemon) AddMirror(m control.Mirror) error {
 		return refused(fmt.Errorf("quota: %w", err))
 	}
 	return refused(d.settings.AddMirror(m.Registry, mirror))
+}
+
+// rewriteMirror brings a mirror to what was said, key by key: the first that is refused ends it, and those before it hold.
+func (d *Daemon) rewriteMirror(m control.Mirror, old *config.Mirror) error {
+	quota, _ := old.Quota.MarshalText()
+	for _, kv := range [][3]string{
+		{"url", cmp.Or(m.URL, old.URL), old.URL}, {"style", cmp.Or(m.Style, old.Style), old.Style},
+		{"quota", m.Quota, string(quota)}, {"auth", m.Auth, old.Auth},
+		{"trust_tags", strconv.FormatBool(m.TrustTags), strconv.FormatBool(old.TrustTags)},
+		{"private", strconv.FormatBool(m.Private), strconv.FormatBool(old.Private)},
+	} {
+		if kv[1] == kv[2] {
+			continue
+		}
+		if err := d.settings.SetMirror(m.Registry, m.Name, kv[0], kv[1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // amendMirror changes of a built-in mirror what was said, and switches it on last.
