@@ -27,7 +27,9 @@ type Source struct {
 	QuotaUsed int64      `json:"quota_used,omitempty"` // in the period that runs
 	QuotaEnds *time.Time `json:"quota_ends,omitempty"` // when it starts anew
 
-	// As config.toml has it: a mirror's remaining settings.
+	// As config.toml has it: a mirror's remaining settings, and which one in the order of preference it is: 1 the first, 0
+	// for what has no place there.
+	Place     int    `json:"place,omitempty"`
 	QuotaSet  string `json:"quota_set,omitempty"` // "10GiB/month"
 	Auth      string `json:"auth,omitempty"`      // a reference, never a secret
 	TrustTags bool   `json:"trust_tags,omitempty"`
@@ -70,7 +72,8 @@ type MirrorSwitch struct {
 	Enabled  bool   `json:"enabled"`
 }
 
-// MirrorTest is the body of POST /v1/mirrors/test: one source of one registry.
+// MirrorTest is the body of POST /v1/mirrors/test, which answers with a MirrorReport, and of POST /v1/mirrors/test/watch,
+// which answers with lines of MirrorTesting before: one source of one registry.
 type MirrorTest struct {
 	Registry string `json:"registry"`
 	Name     string `json:"name"` // "origin", or the mirror's
@@ -151,7 +154,7 @@ type MirrorTesting struct {
 	Rate      float64       `json:"rate"` // bytes a second so far
 }
 
-// Address is one [[address]]: where a host is dialled instead of asking for its name.
+// Address is one [[address]], also the body of PUT and DELETE /v1/addresses, which read no Bad: where a host is dialled instead of asking for its name.
 type Address struct {
 	Host string   `json:"host"`
 	Use  []string `json:"use"`           // "ip" or "ip:port", tried in turn

@@ -36,7 +36,7 @@ func TestMirrorIsAmended(t *testing.T) {
 		}
 		return found
 	}
-	if s := near(); s.URL != add.URL || s.Style != "host" || s.QuotaSet != "1GiB/day" || s.Auth != "env:NEAR" || s.TrustTags || s.Enabled {
+	if s := near(); s.URL != add.URL || s.Style != "host" || s.QuotaSet != "1GiB/day" || s.Auth != "env:NEAR" || s.TrustTags || s.Enabled || s.Place == 0 {
 		t.Errorf("%+v", s)
 	}
 	if err := r.AddMirror(control.Mirror{Registry: "docker.io", Name: "near", Amend: true, URL: "ftp://x"}); err == nil || near().URL != add.URL {

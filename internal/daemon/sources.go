@@ -56,9 +56,10 @@ func (d *Daemon) sourcesOf(r *config.Registry) (list []control.Source) {
 		if st.Quota != nil {
 			s.Quota, s.QuotaUsed, s.QuotaEnds = st.Quota.Limit, st.Quota.Used, timeOrNil(st.Quota.Resets)
 		}
-		if m, ok := r.Mirror(st.Name); ok {
+		if i := slices.IndexFunc(r.Mirrors, func(m config.Mirror) bool { return m.Name == st.Name }); i >= 0 {
+			m := &r.Mirrors[i]
 			quota, _ := m.Quota.MarshalText()
-			s.QuotaSet, s.Auth, s.TrustTags, s.Private = string(quota), m.Auth, m.TrustTags, m.Private
+			s.Place, s.QuotaSet, s.Auth, s.TrustTags, s.Private = i+1, string(quota), m.Auth, m.TrustTags, m.Private
 		}
 		list = append(list, s)
 	}
@@ -256,6 +257,10 @@ func (d *Daemon) SwitchMirror(registry, name string, on bool) error {
 	return nil
 }
 
+func (d *Daemon) OrderMirrors(registry string, names []string) error {
+	return refused(d.settings.OrderMirrors(registry, names))
+}
+
 // switchStore lets the shared store in again that has lied.
 func (d *Daemon) switchStore(on bool) error {
 	if !on {
@@ -275,17 +280,19 @@ func or(s, otherwise string) string {
 	return s
 }
 
-func (d *Daemon) TestMirror(ctx context.Context, registry, name string) (control.MirrorReport, error) {
-	r, known := d.settings.Current().Registry(registry)
+func (d *Daemon) TestMirror(ctx context.Context, which control.MirrorTest, progress func(control.MirrorTesting)) (control.MirrorReport, error) {
+	r, known := d.settings.Current().Registry(which.Registry)
 	if !known {
-		return control.MirrorReport{}, refused(fmt.Errorf("%s: no such registry; see: pulley route", registry))
+		return control.MirrorReport{}, refused(fmt.Errorf("%s: no such registry; see: pulley route", which.Registry))
 	}
-	t, err := d.sources.TestWith(ctx, r, name, d.sample(r))
+	t, err := d.sources.TestWith(ctx, r, which.Name, d.sample(r), func(p source.Progress) {
+		progress(control.MirrorTesting{FirstByte: p.FirstByte, Bytes: p.Bytes, Size: p.Size, Rate: p.Rate})
+	})
 	if err != nil {
 		return control.MirrorReport{}, refused(err)
 	}
 	report := control.MirrorReport{
-		Registry: registry, Name: name, Reachable: t.Reachable, FirstByte: t.FirstByte, Rate: t.Rate,
+		Registry: which.Registry, Name: which.Name, Reachable: t.Reachable, FirstByte: t.FirstByte, Rate: t.Rate,
 		Ranges: t.Ranges == source.AnswerYes, Agrees: string(t.Agrees), QuotaLeft: -1, Error: t.Err,
 	}
 	if t.Quota != nil {
