@@ -44,3 +44,9 @@ func hue(w fyne.Widget, name fyne.ThemeColorName) color.Color {
 func extent(w fyne.Widget, name fyne.ThemeSizeName) float32 {
 	return fynetheme.SizeForWidget(name, w)
 }
+
+// faint is a colour with an alpha of its own, to lie behind things.
+func faint(c color.Color, alpha uint8) color.Color {
+	r, g, b, _ := c.RGBA()
+	return color.NRGBA{R: uint8(r >> 8), G: uint8(g >> 8), B: uint8(b >> 8), A: alpha}
+}
