@@ -2,10 +2,12 @@ package model
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"pulley/internal/control"
+	"pulley/ui/lang"
 )
 
 // Verb is a kind of action. Each says what is to be, never what is to change:
@@ -72,18 +74,22 @@ func (a Action) applied(s control.State) control.State {
 	return s
 }
 
-// failed begins the notice for an action that did not happen.
-func (a Action) failed() string {
+// failed is the notice for an action that did not happen.
+func (a Action) failed(err error) string {
+	reason := err.Error()
+	if errors.Is(err, ErrNotRunning) {
+		reason = lang.Say("notice.not_running")
+	}
 	switch a.Verb {
 	case TurnOn:
-		return "could not turn on"
+		return lang.Say("notice.turn_on", "Reason", reason)
 	case TurnOff:
-		return "could not turn off"
+		return lang.Say("notice.turn_off", "Reason", reason)
 	case Pause:
-		return "could not pause"
+		return lang.Say("notice.pause", "Reason", reason)
 	case SetRoute:
-		return a.Registry + " keeps its route"
+		return lang.Say("notice.route", "Registry", a.Registry, "Reason", reason)
 	default:
-		return ""
+		return reason
 	}
 }

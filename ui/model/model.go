@@ -8,7 +8,6 @@ package model
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -163,7 +162,7 @@ func (m *Model) carry(ctx context.Context) bool {
 	m.change(func() {
 		m.asked = slices.Delete(m.asked, 0, 1)
 		if err != nil {
-			m.view.Notice = fmt.Sprintf("%s: %v", a.failed(), err)
+			m.view.Notice = a.failed(err)
 			return
 		}
 		m.view.State = a.applied(m.view.State) // until the daemon's own word arrives

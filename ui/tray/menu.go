@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pulley/internal/control"
+	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/words"
 )
@@ -70,14 +71,14 @@ func Build(v model.View, now time.Time) Menu {
 	head := words.Headline(v, now)
 	return Menu{
 		Form:    FormOf(v),
-		Tooltip: "Pulley: " + tooltip(v, head),
+		Tooltip: lang.Say("tray.tooltip", "Text", tooltip(v, head)),
 		Sections: []Section{
 			{Items: status(v, head)},
 			{Items: switches(v, now)},
 			registries(v, now),
 			{Items: []Item{limit(v, now), cached(v)}},
 			{Items: []Item{
-				{Key: "open", Label: "Open Pulley", Action: model.Action{Verb: model.Open}},
+				{Key: "open", Label: lang.Say("tray.open"), Action: model.Action{Verb: model.Open}},
 				{Key: "quit", Label: quitLabel(v), Action: model.Action{Verb: model.Quit}},
 			}},
 		},
@@ -126,12 +127,12 @@ func problems(v model.View) []Item {
 	for i := range most {
 		item := Item{Key: fmt.Sprintf("problem/%d", i), Action: model.Action{Verb: model.Open}, Hidden: i >= len(all)}
 		if !item.Hidden {
-			item.Label = "⚠ " + words.Gist(all[i])
+			item.Label = lang.Say("tray.problem", "Text", words.Gist(all[i]))
 		}
 		items = append(items, item)
 	}
 	return append(items, Item{
-		Key: "problem/more", Label: fmt.Sprintf("and %d more", len(all)-most), Action: model.Action{Verb: model.Open},
+		Key: "problem/more", Label: lang.Say("tray.rest", "Count", len(all)-most), Action: model.Action{Verb: model.Open},
 		Hidden: len(all) <= most,
 	})
 }
@@ -148,11 +149,11 @@ func switches(v model.View, now time.Time) []Item {
 	running := v.Phase == model.Running
 	paused := words.Paused(v.State, now)
 	return []Item{
-		{Key: "on", Label: "Turn on", Action: model.Action{Verb: model.TurnOn}, Hidden: !running || v.State.Enabled},
-		{Key: "off", Label: "Turn off", Action: model.Action{Verb: model.TurnOff}, Hidden: !running || !v.State.Enabled},
-		{Key: "pause", Label: "Pause for an hour", Action: model.Action{Verb: model.Pause, For: pause},
+		{Key: "on", Label: lang.Say("tray.turn_on"), Action: model.Action{Verb: model.TurnOn}, Hidden: !running || v.State.Enabled},
+		{Key: "off", Label: lang.Say("tray.turn_off"), Action: model.Action{Verb: model.TurnOff}, Hidden: !running || !v.State.Enabled},
+		{Key: "pause", Label: lang.Say("tray.pause"), Action: model.Action{Verb: model.Pause, For: pause},
 			Hidden: !running || paused || !v.State.Enabled},
-		{Key: "start", Label: "Start Pulley", Action: model.Action{Verb: model.Retry}, Hidden: v.Phase != model.Down},
+		{Key: "start", Label: lang.Say("tray.start"), Action: model.Action{Verb: model.Retry}, Hidden: v.Phase != model.Down},
 	}
 }
 
@@ -161,7 +162,7 @@ func switches(v model.View, now time.Time) []Item {
 func registries(v model.View, now time.Time) Section {
 	near := lately(v.State.Registries, now)
 	running := v.Phase == model.Running
-	more := Item{Key: "more", Label: "More registries", Hidden: true}
+	more := Item{Key: "more", Label: lang.Say("tray.more"), Hidden: true}
 	section := Section{Grows: true}
 	for _, r := range v.State.Registries {
 		section.Items = append(section.Items, registry("registry/", r, !running || !near[r.Name]))
@@ -192,7 +193,7 @@ func lately(all []control.Registry, now time.Time) map[string]bool {
 }
 
 func registry(prefix string, r control.Registry, hidden bool) Item {
-	item := Item{Key: prefix + r.Name, Label: r.Name + " · " + words.Route(r.Route), Hidden: hidden}
+	item := Item{Key: prefix + r.Name, Label: lang.Say("tray.registry", "Registry", r.Name, "Route", words.Route(r.Route)), Hidden: hidden}
 	for _, route := range Routes(r) {
 		item.Children = append(item.Children, Item{
 			Key:       item.Key + "/" + route,
@@ -215,7 +216,7 @@ func Routes(r control.Registry) []string {
 
 func cached(v model.View) Item {
 	return Item{
-		Key: "cached", Label: words.Bytes(v.State.Cache.Size) + " cached",
+		Key: "cached", Label: lang.Say("tray.cached", "Size", words.Bytes(v.State.Cache.Size)),
 		Disabled: true, Hidden: v.Phase != model.Running, Moves: true,
 	}
 }
@@ -224,14 +225,14 @@ func cached(v model.View) Item {
 func limit(v model.View, now time.Time) Item {
 	left := words.Left(v.State.Limits, "docker.io", now)
 	return Item{
-		Key: "limit", Label: "Docker Hub: " + left,
+		Key: "limit", Label: lang.Say("tray.limit", "Text", left),
 		Disabled: true, Hidden: v.Phase != model.Running || left == "", Moves: true,
 	}
 }
 
 func quitLabel(v model.View) string {
 	if v.Phase == model.Running && !v.Owned {
-		return "Quit (the daemon stays)"
+		return lang.Say("tray.quit_alone")
 	}
-	return "Quit"
+	return lang.Say("tray.quit")
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pulley/internal/control"
+	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/tray"
 )
@@ -219,5 +220,44 @@ func TestKeysMeanTheSameInEveryState(t *testing.T) {
 			walk(section.Items)
 			walk(section.Tail)
 		}
+	}
+}
+
+func TestMenuInChinese(t *testing.T) {
+	lang.Use("zh-CN")
+	t.Cleanup(func() { lang.Use("en") })
+	const want = `已开启 · 127.0.0.1:5055 ~
+⚠ the disk is full
+--
+关闭
+暂停一小时
+--
+docker.io · 自动
+  自动 *
+  直连
+  离线
+ghcr.io · 直连
+  自动
+  直连 *
+  离线
+  daocloud
+更多镜像仓库
+  quay.io · 离线
+    自动
+    直连
+    离线 *
+--
+Docker Hub：剩余 76/100 次拉取 ~
+已缓存 3.0 GiB ~
+--
+打开 Pulley
+退出（守护进程继续运行）
+`
+	menu := tray.Build(running(func(s *control.State) {
+		s.Problems = []control.Problem{{Text: "the disk is full"}}
+		s.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Remaining: 76}}
+	}), noon)
+	if got := text(menu); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

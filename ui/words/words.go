@@ -1,16 +1,14 @@
-// Package words says a state in words, the same in the tray and in the window.
+// Package words says a state, amounts and times in words, the same in the tray and in the window, in the language in force.
 package words
 
 import (
-	"fmt"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/dustin/go-humanize"
-
 	"pulley/internal/control"
+	"pulley/ui/lang"
 	"pulley/ui/model"
 )
 
@@ -19,18 +17,18 @@ import (
 func Headline(v model.View, now time.Time) string {
 	switch v.Phase {
 	case model.Starting:
-		return "Starting…"
+		return lang.Say("state.starting")
 	case model.Down:
-		return "Pulley is not running"
+		return lang.Say("state.down")
 	}
 	s := v.State
 	switch {
 	case Paused(s, now):
-		return "Paused until " + Moment(*s.PausedUntil, now)
+		return lang.Say("state.paused", "Time", Moment(*s.PausedUntil, now))
 	case !s.Enabled:
-		return "Off: engines go straight through"
+		return lang.Say("state.off_through")
 	default:
-		return "On · " + s.Listen
+		return lang.Say("state.on_at", "Address", s.Listen)
 	}
 }
 
@@ -43,25 +41,25 @@ func Title(v model.View, now time.Time) string {
 	case Paused(v.State, now):
 		return Headline(v, now)
 	case !v.State.Enabled:
-		return "Off"
+		return lang.Say("state.off")
 	default:
-		return "On"
+		return lang.Say("state.on")
 	}
 }
 
 // Explanation is a sentence for below the title.
-func Explanation(v model.View, now time.Time) string {
+func Explanation(v model.View, _ time.Time) string {
 	switch {
 	case v.Phase == model.Starting:
-		return "Looking for the daemon"
+		return lang.Say("state.searching")
 	case v.Phase == model.Down && v.Reason != "":
 		return v.Reason
 	case v.Phase == model.Down:
-		return "It stopped, or was never started"
+		return lang.Say("state.stopped")
 	case !v.State.Enabled:
-		return "Engines go straight through to their registries"
+		return lang.Say("state.through")
 	default:
-		return "Engines reach registries through Pulley"
+		return lang.Say("state.served")
 	}
 }
 
@@ -70,44 +68,18 @@ func Paused(s control.State, now time.Time) bool {
 	return !s.Enabled && s.PausedUntil != nil && s.PausedUntil.After(now)
 }
 
-// Moment is a time of day, with its date when that is another than now's.
-func Moment(t, now time.Time) string {
-	t = t.In(now.Location())
-	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {
-		return t.Format("15:04")
-	}
-	return t.Format("2 Jan 15:04")
-}
-
 // Route is a person's word for what config.toml calls auto, direct, offline or
 // a mirror's name.
 func Route(route string) string {
 	switch route {
 	case "", "auto":
-		return "Automatic"
+		return lang.Say("route.auto")
 	case "direct":
-		return "Direct"
+		return lang.Say("route.direct")
 	case "offline":
-		return "Offline"
+		return lang.Say("route.offline")
 	default:
 		return route
-	}
-}
-
-// Bytes is an amount, as "1.2 GiB".
-func Bytes(n int64) string {
-	return humanize.IBytes(uint64(max(n, 0)))
-}
-
-// Ago is how long ago something was, roughly: "3 minutes ago"; "" for never.
-func Ago(t *time.Time, now time.Time) string {
-	switch {
-	case t == nil || t.IsZero():
-		return ""
-	case now.Sub(*t) < time.Minute:
-		return "just now"
-	default:
-		return humanize.RelTime(*t, now, "ago", "")
 	}
 }
 
@@ -120,15 +92,15 @@ func Left(limits []control.Limit, registry string, now time.Time) string {
 	if l == nil || over(*l, now) {
 		return ""
 	}
-	text := fmt.Sprintf("%d of %d pulls left", l.Remaining, l.Limit)
+	text := lang.Say("limit.left", "Left", lang.Number(l.Remaining, 0), "Limit", lang.Number(l.Limit, 0))
 	if l.Remaining == 0 {
-		text = "no pulls left"
+		text = lang.Say("limit.none")
 	}
 	if l.Identity != "" && l.Identity != "anonymous" {
-		text += " for " + l.Identity
+		text = lang.Say("limit.whose", "Text", text, "User", l.Identity)
 	}
 	if l.Remaining == 0 && l.Again != nil {
-		text += ", again by " + Moment(*l.Again, now)
+		text = lang.Say("limit.again", "Text", text, "Time", Moment(*l.Again, now))
 	}
 	return text
 }
@@ -157,11 +129,38 @@ func over(l control.Limit, now time.Time) bool {
 	return l.Window > 0 && now.Sub(l.At) >= l.Window
 }
 
+// Problem is what is wrong, in the language in force where it is known there, else in the daemon's own words.
+func Problem(p control.Problem) string {
+	if key := "problem." + p.Key; p.Key != "" && lang.Has(key) {
+		return lang.Say(key, "Thing", p.Thing, "About", p.About)
+	}
+	return p.Text
+}
+
 // Gist is a problem in one short line: its first clause. What follows is for
 // where there is room.
 func Gist(p control.Problem) string {
-	clause, _, _ := strings.Cut(p.Text, "; ")
-	return Short(clause, 90)
+	text := Problem(p)
+	for _, end := range []string{"; ", "；"} {
+		text, _, _ = strings.Cut(text, end)
+	}
+	return Short(text, 90)
+}
+
+// List is things one after the other: "a, b and c".
+func List(things ...string) string {
+	text := ""
+	for i, thing := range things {
+		switch {
+		case i == 0:
+			text = thing
+		case i == len(things)-1:
+			text = lang.Say("list.last", "Before", text, "Item", thing)
+		default:
+			text = lang.Say("list.next", "Before", text, "Item", thing)
+		}
+	}
+	return text
 }
 
 // Short cuts a text to at most limit characters and keeps it to one line.
