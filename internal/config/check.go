@@ -235,6 +235,11 @@ func (c *Config) Notices() (list []string) {
 }
 
 func (r *Registry) notices() (list []string) {
+	for _, name := range r.Order {
+		if _, known := r.Mirror(name); !known {
+			list = append(list, fmt.Sprintf("%s: order: there is no mirror %.80s", r.Name, name))
+		}
+	}
 	for i := range r.Mirrors {
 		m := &r.Mirrors[i]
 		switch {

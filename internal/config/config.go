@@ -5,6 +5,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -66,6 +67,7 @@ type Registry struct {
 	Hosts    []string `toml:"hosts"` // "host", "host:port" or "*.domain", lower case
 	Route    string   `toml:"route"` // RouteAuto, RouteDirect, RouteOffline or the name of one of Mirrors
 	Insecure bool     `toml:"insecure"`
+	Order    []string `toml:"order"` // names of mirrors, the most preferred first: those of Mirrors come in this order
 	Mirrors  []Mirror `toml:"mirror"`
 
 	// What is known about a built-in registry; no setting.
@@ -129,6 +131,19 @@ type Tray struct {
 	Language string `toml:"language"`
 	Theme    string `toml:"theme"`
 	Notify   bool   `toml:"notify"`
+}
+
+// arrange puts the mirrors that Order names before the others, which stay as they are.
+func (r *Registry) arrange() {
+	slices.SortStableFunc(r.Mirrors, func(a, b Mirror) int { return r.Preference(a.Name) - r.Preference(b.Name) })
+}
+
+// Preference is a mirror's place in Order, the first one's 0; whoever is not in it comes after those who are.
+func (r *Registry) Preference(name string) int {
+	if i := slices.Index(r.Order, name); i >= 0 {
+		return i
+	}
+	return len(r.Order)
 }
 
 // Offered lists the routes that a person may choose from just now: the three fixed ones, the mirrors that are switched on

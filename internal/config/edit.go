@@ -26,7 +26,7 @@ func placeOf(path string) (place, error) {
 		}
 		p := place{registry: rest[:dot], key: rest[dot+1:]}
 		if _, known := tagged(reflect.TypeFor[Registry]())[p.key]; !known || p.key == "mirror" || p.key == "name" {
-			return place{}, fmt.Errorf("%s: unknown key; known: hosts, insecure, route", path)
+			return place{}, fmt.Errorf("%s: unknown key; known: hosts, insecure, order, route", path)
 		}
 		return p, nil
 	}

@@ -29,6 +29,9 @@ func load(path string, data []byte, environ []string) (*Config, error) {
 	if err := override(c, environ, held); err != nil {
 		return nil, err
 	}
+	for i := range c.Registries {
+		c.Registries[i].arrange()
+	}
 	if err := check(c, held, path, bytes.TrimPrefix(data, byteOrderMark)); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 
 	"pulley/internal/config/document"
 )
@@ -80,7 +81,52 @@ func removeMirror(text []byte, c *Config, registry, name string) ([]byte, error)
 	if i < 0 {
 		return nil, fmt.Errorf("%s: mirror %s is built in and cannot be removed; try: pulley mirror off %s", registry, name, name)
 	}
-	return document.Remove(text, document.Path{"registry", at, "mirror", i})
+	text, err := document.Remove(text, document.Path{"registry", at, "mirror", i})
+	shipped, builtIn := Default().Registry(registry)
+	if builtIn {
+		_, builtIn = shipped.Mirror(name)
+	}
+	if r, _ := c.Registry(registry); err == nil && !builtIn && slices.Contains(r.Order, name) {
+		order := slices.DeleteFunc(slices.Clone(r.Order), func(n string) bool { return n == name })
+		text, err = document.Set(text, document.Path{"registry", at, "order"}, order)
+	}
+	return text, err
+}
+
+// OrderMirrors says which mirrors of a registry a person prefers, the most preferred first. Those that are not named come
+// after them, as they were.
+func (s *Store) OrderMirrors(registry string, names []string) error {
+	return s.change(registry+": order", func(text []byte, c *Config) ([]byte, error) {
+		return orderMirrors(text, c, registry, names)
+	})
+}
+
+func orderMirrors(text []byte, c *Config, registry string, names []string) ([]byte, error) {
+	for i, name := range names {
+		if err := hasMirror(c, registry, name); err != nil {
+			return nil, err
+		}
+		if slices.Contains(names[:i], name) {
+			return nil, fmt.Errorf("%s: order: %s is named twice", registry, name)
+		}
+	}
+	r, known := c.Registry(registry)
+	if !known {
+		return nil, noRegistry(registry)
+	}
+	order := slices.Clone(names)
+	for _, name := range r.Order {
+		if _, known := r.Mirror(name); known && !slices.Contains(order, name) {
+			order = append(order, name)
+		}
+	}
+	if slices.Equal(order, r.Order) {
+		return text, nil
+	}
+	if at := inventoryOf(text).registry(registry); at >= 0 {
+		return document.Set(text, document.Path{"registry", at, "order"}, order)
+	}
+	return document.Append(text, document.Path{"registry"}, []document.Pair{{Key: "name", Value: registry}, {Key: "order", Value: order}})
 }
 
 func hasMirror(c *Config, registry, name string) error {

@@ -48,6 +48,16 @@ func TestTablesInPlace(t *testing.T) {
 			return s.AddRegistry(Registry{Name: "own.example", Hosts: []string{"own.example:5000"}, Route: RouteAuto, Insecure: true, Mirrors: []Mirror{own}})
 		}, "[[registry]]\nname = \"docker.io\"\n[tray]\n", "[[registry]]\nname = \"docker.io\"\n\n[[registry]]\nname = \"own.example\"\nhosts = [\"own.example:5000\"]\ninsecure = true\n  [[registry.mirror]]\n  name = \"own\"\n  url = \"https://m.example\"\n\n[tray]\n"},
 
+		{"the order of mirrors that the file does not speak of", func(s *Store) error { return s.OrderMirrors("docker.io", []string{"google", "daocloud"}) },
+			"enabled = true\n", "enabled = true\n\n[[registry]]\nname = \"docker.io\"\norder = [\"google\", \"daocloud\"]\n"},
+		{"an order before the mirrors", func(s *Store) error { return s.OrderMirrors("docker.io", []string{"a", "google"}) },
+			hub, strings.Replace(hub, "docker.io\"\n", "docker.io\"\norder = [\"a\", \"google\"]\n", 1)},
+		{"another order; who is not named comes after", func(s *Store) error { return s.OrderMirrors("docker.io", []string{"daocloud"}) },
+			"[[registry]]\nname = 'docker.io'\norder = ['google', 'daocloud'] # mine\n", "[[registry]]\nname = 'docker.io'\norder = ['daocloud', 'google'] # mine\n"},
+		{"a mirror goes from the order, too", func(s *Store) error { return s.RemoveMirror("x.example", "a") },
+			"[[registry]]\nname = 'x.example'\norder = ['b', 'a']\nmirror = [{ name = 'a', url = 'https://a.example' }, { name = 'b', url = 'https://b.example' }]\n",
+			"[[registry]]\nname = 'x.example'\norder = ['b']\nmirror = [{ name = 'b', url = 'https://b.example' }]\n"},
+
 		{"the first egress", func(s *Store) error { return s.AddEgress(jump) },
 			"[tray]\ntheme = \"dark\"", "[tray]\ntheme = \"dark\"\n\n[[egress]]\nname = \"jump\"\nurl = \"socks5://127.0.0.1:1080\"\nfor = [\"gcr.io\", \"quay.io\"]\n"},
 		{"another egress stands by the first", func(s *Store) error { return s.AddEgress(jump) },
@@ -163,6 +173,9 @@ func TestTablesRefuse(t *testing.T) {
 		"a value that does not fit":       {func(s *Store) error { return s.SetMirror("docker.io", "a", "quota", "lots") }, "docker.io: mirror a: quota: \"lots\" is not a quota"},
 		"a mirror that is the route":      {func(s *Store) error { return s.RemoveMirror("docker.io", "a") }, "docker.io: its route is a; first: pulley route docker.io auto"},
 		"a mirror that is shipped":        {func(s *Store) error { return s.RemoveMirror("docker.io", "daocloud") }, "built in"},
+		"an order of what is not there":   {func(s *Store) error { return s.OrderMirrors("docker.io", []string{"a", "b"}) }, "docker.io: no mirror b"},
+		"an order of one twice":           {func(s *Store) error { return s.OrderMirrors("docker.io", []string{"a", "a"}) }, "a is named twice"},
+		"an order of no registry":         {func(s *Store) error { return s.OrderMirrors("x.example", []string{"a"}) }, "no such registry"},
 		"a registry that is there":        {func(s *Store) error { return s.AddRegistry(Registry{Name: "ghcr.io"}) }, "ghcr.io: known already"},
 		"a registry that is shipped":      {func(s *Store) error { return s.RemoveRegistry("ghcr.io") }, "ghcr.io: built in"},
 		"no registry":                     {func(s *Store) error { return s.RemoveRegistry("x.example") }, "no such registry"},

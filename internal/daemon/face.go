@@ -193,6 +193,9 @@ func (d *Daemon) CATrusted() {
 	d.changes.tell()
 }
 
+// History implements server.Daemon.
+func (d *Daemon) History() control.History { return d.totals.history() }
+
 // Events implements server.Daemon.
 func (d *Daemon) Events(n int) ([]control.Event, error) { return d.history.tail(n, d.end) }
 

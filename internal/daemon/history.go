@@ -9,8 +9,10 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -275,6 +277,31 @@ func (t *totals) traffic() control.Traffic {
 	return control.Traffic{Today: t.sums.Days[t.now().Format(dayForm)], Ever: t.sums.Ever}
 }
 
+// history is what was counted, by minute and by day, without what is older than is kept.
+func (t *totals) history() control.History {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	return control.History{
+		Minutes: points(t.sums.Minutes, minuteForm, oldestMinute(now), time.UTC),
+		Days:    points(t.sums.Days, dayForm, oldestDay(now), now.Location()),
+	}
+}
+
+// points are sums by time, oldest first.
+func points(sums map[string]control.Bytes, form, oldest string, in *time.Location) []control.Point {
+	list := make([]control.Point, 0, len(sums))
+	for _, key := range slices.Sorted(maps.Keys(sums)) {
+		if at, err := time.ParseInLocation(form, key, in); err == nil && key >= oldest {
+			list = append(list, control.Point{At: at, Bytes: sums[key]})
+		}
+	}
+	return list
+}
+
+func oldestMinute(now time.Time) string { return now.Add(-24 * time.Hour).UTC().Format(minuteForm) }
+func oldestDay(now time.Time) string    { return now.AddDate(0, 0, -keepDays).Format(dayForm) }
+
 func (t *totals) lastUsed(registry string) *time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -292,8 +319,8 @@ func (t *totals) flush() error {
 		return nil
 	}
 	now := t.now()
-	forget(t.sums.Minutes, now.Add(-24*time.Hour).UTC().Format(minuteForm))
-	forget(t.sums.Days, now.AddDate(0, 0, -keepDays).Format(dayForm))
+	forget(t.sums.Minutes, oldestMinute(now))
+	forget(t.sums.Days, oldestDay(now))
 	text, err := json.Marshal(t.sums)
 	if err != nil {
 		return err

@@ -264,7 +264,7 @@ func TestAWrongPasswordIsNamedAndThePullWorks(t *testing.T) {
 	o.warm(t, "library/app", image) // ann is in: the guesses below, from the same address, do not keep her out
 	for credential, want := range map[string]string{"ann:secret": "", "ann:wrong": "401", "bob:secret": "401"} {
 		desk := o.desk(t, config.StyleNS, credential)
-		report, err := desk.TestMirror(t.Context(), "docker.io", "office")
+		report, err := desk.TestMirror(t.Context(), control.MirrorTest{Registry: "docker.io", Name: "office"}, func(control.MirrorTesting) {})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -92,7 +92,7 @@ func (x *exam) tryMirrors(ctx context.Context, n *notes) {
 		all.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, knockLimit)
 			defer cancel()
-			report, err := x.set.TestWith(ctx, x.reg, m.Name, x.reg.Sample)
+			report, err := x.set.TestWith(ctx, x.reg, m.Name, x.reg.Sample, nil)
 			if err != nil {
 				report.Err = err.Error()
 			}

@@ -180,6 +180,25 @@ func (s *sickList) clear() {
 	s.mu.Unlock()
 }
 
+// Failing are those of an [[address]]'s use ("ip" or "ip:port") that were passed over not long ago; one without a port
+// whatever port it was for.
+func (e *Egress) Failing(use []string) (list []string) {
+	e.sick.mu.Lock()
+	defer e.sick.mu.Unlock()
+	now := e.sick.now()
+	for _, text := range use {
+		for _, pins := range compilePins([]config.Address{{Use: []string{text}}}) {
+			for at, until := range e.sick.until {
+				if at.Addr() == pins[0].addr && (pins[0].port == 0 || at.Port() == pins[0].port) && now.Before(until) {
+					list = append(list, text)
+					break
+				}
+			}
+		}
+	}
+	return list
+}
+
 // last moves the addresses that failed lately behind the others.
 func (s *sickList) last(list []candidate) []candidate {
 	s.mu.Lock()

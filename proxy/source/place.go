@@ -225,14 +225,26 @@ func quotaText(q config.Quota) string {
 func (p *Place) Span() time.Duration { return p.manners().span() }
 
 // Tier is 1 for what serves only when a mirror that the registry's route names
-// cannot, or one that the shared store leads, else 0.
+// cannot, or one that the shared store leads, else 0. After a named mirror those
+// that the settings put in order have a tier each, and the rest the one after.
 func (p *Place) Tier() int {
 	lead := p.set.lead(p.reg, p.host)
 	switch {
-	case lead != "" && (lead != p.Name() || p.mirror == nil), lead == "" && p.shared == nil && p.set.sharedLeads(p.reg, p.host):
+	case lead != "" && (lead != p.Name() || p.mirror == nil):
+		return 1 + p.reserve()
+	case lead == "" && p.shared == nil && p.set.sharedLeads(p.reg, p.host):
 		return 1
 	}
 	return 0
+}
+
+// reserve is how many mirrors the settings put before this one.
+func (p *Place) reserve() int {
+	reg := p.set.current(p.reg)
+	if p.mirror == nil {
+		return len(reg.Order)
+	}
+	return reg.Preference(p.mirror.Name)
 }
 
 // An UnusableError says why a place was not asked.

@@ -204,6 +204,35 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// The settings' order decides where a mirror is named and fails, and where nothing is known of any; else the measure does.
+func TestOrder(t *testing.T) {
+	s := newShop(t, serve(blobOf(10)))
+	w := newTown(t, &hubtest.Hub{}, s.mirror("two", "host"), s.mirror("three", "host"), s.mirror("one", "host"))
+	w.change(func(r *config.Registry) { r.Order = []string{"two", "three"} })
+	if got := w.names(); got != "origin two three one" {
+		t.Errorf("auto, nothing known: %s", got)
+	}
+	w.change(func(r *config.Registry) { r.Route = "one" })
+	if got := w.names(); got != "one two three origin" {
+		t.Errorf("after one: %s", got)
+	}
+	for name, tier := range map[string]int{"one": 0, "two": 1, "three": 2, "origin": 3} {
+		if got := w.place(name).Tier(); got != tier {
+			t.Errorf("%s is in tier %d, want %d", name, got, tier)
+		}
+	}
+	changed := w.Changed()
+	w.change(func(r *config.Registry) { r.Order = []string{"three"} })
+	select {
+	case <-changed:
+	default:
+		t.Error("nobody is told of another order")
+	}
+	if got, tier := w.names(), w.place("two").Tier(); got != "one three origin two" || tier != w.place("origin").Tier() {
+		t.Errorf("who is in no order: %s, tier %d", got, tier)
+	}
+}
+
 // A retired registry is asked where it is answered, and credentials for it go
 // nowhere else.
 func TestAnsweredByAnother(t *testing.T) {

@@ -15,9 +15,11 @@ import (
 //
 //	direct        the origin
 //	offline       nothing
-//	a mirror      that one, then all the others as in auto
+//	a mirror      that one, then the mirrors in the order that the settings give,
+//	              then all the others as in auto
 //	auto          the origin and every mirror that is switched on, best first; the
-//	              shared store before them
+//	              shared store before them. Of mirrors of which nothing is known
+//	              here the one that comes first in the settings
 //
 // Those that cannot be used just now are among them ([Place.Connections] is 0);
 // mirrors that are off, expelled, or lack something in their URL are not.
@@ -38,8 +40,8 @@ func (s *Set) PlacesAt(reg *config.Registry, host string) []*Place {
 	list := s.mirrors(reg, host)
 	s.wonder(list)
 	list = append(list, origin)
-	s.rank(list)
 	lead := s.lead(reg, host)
+	s.rank(list, lead != "")
 	if lead == "" && s.sharedLeads(reg, host) {
 		lead = config.SharedName
 	}
@@ -160,16 +162,21 @@ func (p *Place) cost() float64 {
 	return first.Seconds() + typical/rate
 }
 
-// rank sorts by cost, what cannot be used now behind the rest.
-func (s *Set) rank(list []*Place) {
+// rank sorts by cost, what cannot be used now behind the rest; with byOrder the
+// settings' order of mirrors counts before.
+func (s *Set) rank(list []*Place, byOrder bool) {
 	type score struct {
-		out  bool
-		cost float64
+		out   bool
+		order int
+		cost  float64
 	}
 	scores := make(map[*Place]score, len(list))
 	for _, p := range list {
 		n, _, _ := p.alone()
-		scores[p] = score{n == 0, p.cost()}
+		scores[p] = score{out: n == 0, cost: p.cost()}
+		if byOrder {
+			scores[p] = score{n == 0, p.reserve(), p.cost()}
+		}
 	}
 	slices.SortStableFunc(list, func(a, b *Place) int {
 		x, y := scores[a], scores[b]
@@ -179,6 +186,6 @@ func (s *Set) rank(list []*Place) {
 			}
 			return -1
 		}
-		return cmp.Compare(x.cost, y.cost)
+		return cmp.Or(cmp.Compare(x.order, y.order), cmp.Compare(x.cost, y.cost))
 	})
 }

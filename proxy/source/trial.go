@@ -65,12 +65,22 @@ var manifestTypes = []string{
 // with the origin about a tag. The image is the catalogue's; see [Set.TestWith].
 // The error is about the question; what the place does is in the Report.
 func (s *Set) Test(ctx context.Context, reg *config.Registry, name string) (Report, error) {
-	return s.TestWith(ctx, reg, name, s.current(reg).Sample)
+	return s.TestWith(ctx, reg, name, s.current(reg).Sample, nil)
+}
+
+// Progress is how far a trial is.
+type Progress struct {
+	FirstByte time.Duration // 0: not yet
+	Bytes     int64         // fetched
+	Size      int64         // of what is fetched; 0: not known yet
+	Rate      float64       // bytes a second so far
 }
 
 // TestWith is Test with an image of the registry, "repository:tag", which the
 // caller knows to be public; with "" only that the place answers is tried.
-func (s *Set) TestWith(ctx context.Context, reg *config.Registry, name, image string) (Report, error) {
+// progress is called as often as there is something to say, by the goroutine of
+// the caller, and must cost little; nil: nobody wants to know.
+func (s *Set) TestWith(ctx context.Context, reg *config.Registry, name, image string, progress func(Progress)) (Report, error) {
 	reg = s.current(reg)
 	var m *config.Mirror
 	if name != "origin" {
@@ -88,7 +98,10 @@ func (s *Set) TestWith(ctx context.Context, reg *config.Registry, name, image st
 	ctx, cancel := context.WithTimeout(ctx, trialTime)
 	defer cancel()
 	r := Report{Registry: reg.Name, Name: name, Ranges: AnswerUnknown, Agrees: AnswerUnknown}
-	if err := s.try(ctx, p, image, &r); err != nil {
+	if progress == nil {
+		progress = func(Progress) {}
+	}
+	if err := s.try(ctx, p, image, &r, progress); err != nil {
 		r.Err = err.Error()
 	}
 	if m != nil {
@@ -97,11 +110,12 @@ func (s *Set) TestWith(ctx context.Context, reg *config.Registry, name, image st
 	return r, nil
 }
 
-func (s *Set) try(ctx context.Context, p *Place, image string, r *Report) (err error) {
+func (s *Set) try(ctx context.Context, p *Place, image string, r *Report, progress func(Progress)) (err error) {
 	if r.FirstByte, err = p.ping(ctx); err != nil {
 		return err
 	}
 	r.Reachable = true
+	progress(Progress{FirstByte: r.FirstByte})
 	repo, tag, ok := strings.Cut(image, ":")
 	if !ok || !p.MayKnow(true, repo) {
 		return nil
@@ -122,7 +136,7 @@ func (s *Set) try(ctx context.Context, p *Place, image string, r *Report) (err e
 	if err != nil {
 		return err
 	}
-	return p.fetch(ctx, repo, layer, r)
+	return p.fetch(ctx, repo, layer, r, progress)
 }
 
 // unwelcome says what a mirror's 401 is about: the answer to a HEAD has no words.
@@ -224,9 +238,26 @@ func (p *Place) layerOf(ctx context.Context, repo string, d digest.Digest, depth
 	return best, nil
 }
 
+// measure tells how far a fetch is, as its bytes pass.
+type measure struct {
+	now   func() time.Time
+	start time.Time
+	so    Progress
+	tell  func(Progress)
+}
+
+func (m *measure) Write(p []byte) (int, error) {
+	m.so.Bytes += int64(len(p))
+	if took := m.now().Sub(m.start); took > 0 {
+		m.so.Rate = float64(m.so.Bytes) / took.Seconds()
+	}
+	m.tell(m.so)
+	return len(p), nil
+}
+
 // fetch takes the layer, or its beginning, as a range. If it is the whole, it is
 // checked.
-func (p *Place) fetch(ctx context.Context, repo string, l descriptor, r *Report) error {
+func (p *Place) fetch(ctx context.Context, repo string, l descriptor, r *Report, progress func(Progress)) error {
 	n := min(l.Size, trialBytes)
 	start := p.set.now()
 	b, err := p.Blob(Want{Repository: repo, Digest: l.Digest.String(), Public: true}).Open(ctx, 0, n)
@@ -236,7 +267,9 @@ func (p *Place) fetch(ctx context.Context, repo string, l descriptor, r *Report)
 	defer func() { _ = b.Close() }()
 	r.Ranges = answer(b.Ranged)
 	var got bytes.Buffer
-	r.Bytes, err = io.Copy(&got, io.LimitReader(b, n))
+	r.Bytes, err = io.Copy(&got, io.TeeReader(io.LimitReader(b, n), &measure{
+		now: p.set.now, start: start, so: Progress{FirstByte: r.FirstByte, Size: n}, tell: progress,
+	}))
 	if took := p.set.now().Sub(start); took > 0 {
 		r.Rate = float64(r.Bytes) / took.Seconds()
 	}

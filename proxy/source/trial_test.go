@@ -27,7 +27,7 @@ func TestATrialOfNonsense(t *testing.T) {
 			}
 		})
 		w := newTown(t, &hubtest.Hub{}, s.mirror("m", "host"))
-		r, err := w.TestWith(t.Context(), w.reg(), "m", "library/debian:latest")
+		r, err := w.TestWith(t.Context(), w.reg(), "m", "library/debian:latest", nil)
 		if err != nil || !r.Reachable || r.Err == "" {
 			t.Errorf("%q: %+v, %v", named, r, err)
 		}

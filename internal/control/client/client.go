@@ -151,6 +151,11 @@ func (c *Client) CATrusted(ctx context.Context) error {
 	return c.do(ctx, http.MethodPost, "ca/trusted", struct{}{}, nil)
 }
 
+// History is what was served over time.
+func (c *Client) History(ctx context.Context) (h control.History, err error) {
+	return h, c.do(ctx, http.MethodGet, "history", nil, &h)
+}
+
 // Events are the last n answered requests, oldest first.
 func (c *Client) Events(ctx context.Context, n int) (list []control.Event, err error) {
 	return list, c.do(ctx, http.MethodGet, "log?n="+strconv.Itoa(n), nil, &list)

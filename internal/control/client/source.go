@@ -28,9 +28,35 @@ func (c *Client) SwitchMirror(ctx context.Context, registry, name string, on boo
 	return c.do(ctx, http.MethodPut, "mirrors", control.MirrorSwitch{Registry: registry, Name: name, Enabled: on}, nil)
 }
 
+// OrderMirrors says which mirrors of a registry a person prefers, the most preferred first; those that are not named come
+// after them, as before.
+func (c *Client) OrderMirrors(ctx context.Context, registry string, names []string) error {
+	return c.do(ctx, http.MethodPut, "mirrors/order", control.MirrorOrder{Registry: registry, Names: names}, nil)
+}
+
 // TestMirror measures one source of a registry with real requests; it takes seconds.
 func (c *Client) TestMirror(ctx context.Context, registry, name string) (r control.MirrorReport, err error) {
 	return r, c.do(ctx, http.MethodPost, "mirrors/test", control.MirrorTest{Registry: registry, Name: name}, &r)
+}
+
+// WatchMirrorTest is TestMirror that tells how far it is. progress may be nil; ending ctx ends the test.
+func (c *Client) WatchMirrorTest(ctx context.Context, registry, name string, progress func(control.MirrorTesting)) (control.MirrorReport, error) {
+	return follow[control.MirrorTesting, control.MirrorReport](ctx, c, "mirrors/test/watch", control.MirrorTest{Registry: registry, Name: name}, progress)
+}
+
+// Addresses lists the hosts that are dialled where the settings say.
+func (c *Client) Addresses(ctx context.Context) (list []control.Address, err error) {
+	return list, c.do(ctx, http.MethodGet, "addresses", nil, &list)
+}
+
+// SetAddress says where a host is dialled, in place of what was said before. a.Bad is not looked at.
+func (c *Client) SetAddress(ctx context.Context, a control.Address) error {
+	return c.do(ctx, http.MethodPut, "addresses", control.Address{Host: a.Host, Use: a.Use}, nil)
+}
+
+// RemoveAddress has a host looked up again like any other.
+func (c *Client) RemoveAddress(ctx context.Context, host string) error {
+	return c.do(ctx, http.MethodDelete, "addresses", control.Address{Host: host}, nil)
 }
 
 // Egresses lists the configured ways out.

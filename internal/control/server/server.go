@@ -37,6 +37,8 @@ type Daemon interface {
 	RotateCA() error
 	// CATrusted says that a trust store has just been given the authorities: what their rejection led to ends.
 	CATrusted()
+	// History is what was served over time.
+	History() control.History
 	// Events are the last n answered requests, oldest first.
 	Events(n int) ([]control.Event, error)
 	// Follow hands out further ones until stop is called; a slow listener misses some.
@@ -79,6 +81,7 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /v1/state", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.daemon.State(), nil) })
 	s.mux.HandleFunc("GET /v1/events", s.events)
 	s.mux.HandleFunc("GET /v1/log", s.tail)
+	s.mux.HandleFunc("GET /v1/history", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.daemon.History(), nil) })
 	s.mux.HandleFunc("GET /v1/ca", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.daemon.CAs(), nil) })
 	s.mux.HandleFunc("GET /v1/config/{key...}", func(w http.ResponseWriter, r *http.Request) {
 		value, err := s.daemon.Setting(r.PathValue("key"))

@@ -86,9 +86,12 @@ func (f *fake) Setting(key string) (string, error) { return "value of " + key, n
 func (f *fake) SetSetting(key, value string) error {
 	return f.change(func(s *control.State) { s.Home = key + "=" + value })
 }
-func (f *fake) CAs() []control.CA                   { return []control.CA{{Subject: "one"}} }
-func (f *fake) RotateCA() error                     { return nil }
-func (f *fake) CATrusted()                          {}
+func (f *fake) CAs() []control.CA { return []control.CA{{Subject: "one"}} }
+func (f *fake) RotateCA() error   { return nil }
+func (f *fake) CATrusted()        {}
+func (f *fake) History() control.History {
+	return control.History{Days: []control.Point{{Bytes: control.Bytes{Requests: 3}}}}
+}
 func (f *fake) Events(int) ([]control.Event, error) { return []control.Event{{What: "blob"}}, nil }
 func (f *fake) Follow() (<-chan control.Event, func()) {
 	return f.events, func() {}
@@ -176,6 +179,9 @@ func TestRequests(t *testing.T) {
 		}
 		if l, err := c.Events(ctx, 5); err != nil || len(l) != 1 {
 			t.Errorf("Events: %v, %v", l, err)
+		}
+		if h, err := c.History(ctx); err != nil || len(h.Days) != 1 || h.Days[0].Requests != 3 {
+			t.Errorf("History: %+v, %v", h, err)
 		}
 		if l, err := c.CAs(ctx); err != nil || len(l) != 1 {
 			t.Errorf("CAs: %v, %v", l, err)

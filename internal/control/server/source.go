@@ -14,8 +14,12 @@ type Sources interface {
 	AddMirror(control.Mirror) error
 	RemoveMirror(registry, name string) error
 	SwitchMirror(registry, name string, on bool) error
-	// TestMirror and TestEgress make real requests and take seconds.
-	TestMirror(ctx context.Context, registry, name string) (control.MirrorReport, error)
+	OrderMirrors(registry string, names []string) error
+	// TestMirror and TestEgress make real requests and take seconds. progress is as for Images.
+	TestMirror(ctx context.Context, t control.MirrorTest, progress func(control.MirrorTesting)) (control.MirrorReport, error)
+	Addresses() []control.Address
+	SetAddress(host string, use []string) error
+	RemoveAddress(host string) error
 	Egresses() []control.Egress
 	AddEgress(control.Egress) error
 	RemoveEgress(name string) error
@@ -32,9 +36,14 @@ func (s *Server) sourceRoutes() {
 	change(s, "POST /v1/mirrors", s.daemon.AddMirror)
 	change(s, "DELETE /v1/mirrors", func(v control.Mirror) error { return s.daemon.RemoveMirror(v.Registry, v.Name) })
 	change(s, "PUT /v1/mirrors", func(v control.MirrorSwitch) error { return s.daemon.SwitchMirror(v.Registry, v.Name, v.Enabled) })
+	change(s, "PUT /v1/mirrors/order", func(v control.MirrorOrder) error { return s.daemon.OrderMirrors(v.Registry, v.Names) })
 	ask(s, "POST /v1/mirrors/test", func(ctx context.Context, v control.MirrorTest) (control.MirrorReport, error) {
-		return s.daemon.TestMirror(ctx, v.Registry, v.Name)
+		return s.daemon.TestMirror(ctx, v, func(control.MirrorTesting) {})
 	})
+	work(s, "POST /v1/mirrors/test/watch", none, s.daemon.TestMirror)
+	s.mux.HandleFunc("GET /v1/addresses", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.daemon.Addresses(), nil) })
+	change(s, "PUT /v1/addresses", func(v control.Address) error { return s.daemon.SetAddress(v.Host, v.Use) })
+	change(s, "DELETE /v1/addresses", func(v control.Address) error { return s.daemon.RemoveAddress(v.Host) })
 	s.mux.HandleFunc("GET /v1/egress", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.daemon.Egresses(), nil) })
 	change(s, "POST /v1/egress", s.daemon.AddEgress)
 	change(s, "DELETE /v1/egress", func(v control.Egress) error { return s.daemon.RemoveEgress(v.Name) })

@@ -31,9 +31,23 @@ func (f *fake) RemoveMirror(registry, name string) error {
 func (f *fake) SwitchMirror(registry, name string, on bool) error {
 	return f.heard("switch", registry, name, on)
 }
-func (f *fake) TestMirror(_ context.Context, registry, name string) (control.MirrorReport, error) {
-	return control.MirrorReport{Registry: registry, Name: name, Reachable: true}, nil
+func (f *fake) OrderMirrors(registry string, names []string) error {
+	return f.heard("order", registry, names)
 }
+func (f *fake) TestMirror(_ context.Context, t control.MirrorTest, progress func(control.MirrorTesting)) (control.MirrorReport, error) {
+	if t.Name == "nobody" {
+		return control.MirrorReport{}, fmt.Errorf("no mirror nobody: %w", server.ErrRefused)
+	}
+	for n := range int64(100) {
+		progress(control.MirrorTesting{Bytes: n, Size: 99})
+	}
+	return control.MirrorReport{Registry: t.Registry, Name: t.Name, Reachable: true}, nil
+}
+func (f *fake) Addresses() []control.Address { return []control.Address{{Host: "a.example"}} }
+func (f *fake) SetAddress(host string, use []string) error {
+	return f.heard("address", host, use)
+}
+func (f *fake) RemoveAddress(host string) error  { return f.heard("no address", host) }
 func (f *fake) Egresses() []control.Egress       { return []control.Egress{{Name: "jump"}} }
 func (f *fake) AddEgress(e control.Egress) error { return f.heard("way", e.Name, e.URL, e.For) }
 func (f *fake) RemoveEgress(name string) error   { return f.heard("no way", name) }
@@ -60,14 +74,27 @@ func TestSources(t *testing.T) {
 			c.SwitchMirror(ctx, "", "m", false), c.RemoveMirror(ctx, "docker.io", "m"),
 			c.AddEgress(ctx, control.Egress{Name: "jump", URL: "ssh://h", For: []string{"gcr.io"}}),
 			c.UseEgress(ctx, "jump", []string{"*"}), c.AcceptKey(ctx, "jump", "SHA256:x"), c.RemoveEgress(ctx, "jump"),
+			c.OrderMirrors(ctx, "docker.io", []string{"m", "n"}),
+			c.SetAddress(ctx, control.Address{Host: "a.example", Use: []string{"192.0.2.1"}, Bad: []string{"x"}}), c.RemoveAddress(ctx, "a.example"),
 		)
 		want := "add docker.io m https://m.example\nswitch  m false\nremove docker.io m\n" +
-			"way jump ssh://h [gcr.io]\nuse jump [*]\naccept jump SHA256:x\nno way jump\n"
+			"way jump ssh://h [gcr.io]\nuse jump [*]\naccept jump SHA256:x\nno way jump\n" +
+			"order docker.io [m n]\naddress a.example [192.0.2.1]\nno address a.example\n"
 		if s := f.State(); err != nil || s.Home != want {
 			t.Errorf("heard %q, %v", s.Home, err)
 		}
 		if r, err := c.TestMirror(ctx, "docker.io", "m"); err != nil || !r.Reachable || r.Name != "m" {
 			t.Errorf("TestMirror: %+v, %v", r, err)
+		}
+		var last control.MirrorTesting
+		if r, err := c.WatchMirrorTest(ctx, "docker.io", "m", func(p control.MirrorTesting) { last = p }); err != nil || !r.Reachable || r.Name != "m" || last.Bytes != 99 {
+			t.Errorf("WatchMirrorTest: %+v, %+v, %v", r, last, err)
+		}
+		if _, err := c.WatchMirrorTest(ctx, "docker.io", "nobody", nil); !errors.As(err, &said) || said.Text != "no mirror nobody" {
+			t.Errorf("WatchMirrorTest of nobody: %v", err)
+		}
+		if l, err := c.Addresses(ctx); err != nil || len(l) != 1 || l[0].Host != "a.example" {
+			t.Errorf("Addresses: %v, %v", l, err)
 		}
 		if l, err := c.Egresses(ctx); err != nil || len(l) != 1 {
 			t.Errorf("Egresses: %v, %v", l, err)
