@@ -19,6 +19,9 @@ const (
 	Cached     fyne.ThemeColorName = "pulley.cached"     // bytes that came from disk
 	Fetched    fyne.ThemeColorName = "pulley.fetched"    // bytes that came over the network
 	Alert      fyne.ThemeColorName = "pulley.alert"      // the sheet of a message about trouble
+	Blue       fyne.ThemeColorName = "pulley.blue"       // kinds of things beside those two, told apart by hue alone
+	Violet     fyne.ThemeColorName = "pulley.violet"
+	Rose       fyne.ThemeColorName = "pulley.rose"
 )
 
 // Names of our own sizes of text.
@@ -84,6 +87,9 @@ var palette = map[fyne.ThemeColorName]pair{
 	Cached:     {rgb(0x0f9488), rgb(0x2fb8a8)},
 	Fetched:    {rgb(0xd08a2c), rgb(0xe0a458)},
 	Alert:      {rgb(0xfdf1e3), rgb(0x33291b)},
+	Blue:       {rgb(0x3b6fd4), rgb(0x7aa5f0)},
+	Violet:     {rgb(0x8a58c8), rgb(0xb795e8)},
+	Rose:       {rgb(0xc0497a), rgb(0xe58bb0)},
 }
 
 func (t *theme) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color.Color {

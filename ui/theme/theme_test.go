@@ -37,6 +37,9 @@ func TestContrast(t *testing.T) {
 		{fynetheme.ColorNameForegroundOnPrimary, fynetheme.ColorNamePrimary, 4.5},
 		{theme.Cached, theme.Card, 3},
 		{theme.Fetched, theme.Card, 2.8},
+		{theme.Blue, theme.Card, 3},
+		{theme.Violet, theme.Card, 3},
+		{theme.Rose, theme.Card, 3},
 	} {
 		for variant, name := range map[fyne.ThemeVariant]string{fynetheme.VariantLight: "light", fynetheme.VariantDark: "dark"} {
 			got := contrast(look.Color(pair.on, variant), look.Color(pair.under, variant))
