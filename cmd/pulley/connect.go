@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"pulley/internal/docker/wiring"
+	"pulley/internal/trust"
 )
 
 // connecting is what connect was asked for.
@@ -41,6 +42,7 @@ type connection struct {
 	Proven bool     `json:"proven"`
 	Proof  string   `json:"proof,omitempty"` // one line: how the test pull went
 	Said   []string `json:"said,omitempty"`
+	Root   bool     `json:"root,omitempty"` // only root, or an administrator, may do it
 	Error  string   `json:"error,omitempty"`
 }
 
@@ -186,6 +188,7 @@ func (a *app) connectAll(cmd *cobra.Command, h *thisMachine, c *connecting, ids 
 		r, err := a.connectOne(cmd, h, c, id)
 		if err != nil {
 			r.Error = err.Error()
+			r.Root = r.Root || isRoots(err)
 			failed = append(failed, err)
 		}
 		results = append(results, r)
@@ -225,13 +228,15 @@ func (a *app) connectOne(cmd *cobra.Command, h *thisMachine, c *connecting, id s
 	if r.Diff, err = h.Diff(p); err != nil {
 		return r, err
 	}
+	allowed := h.Allowed(p)
+	r.Root = isRoots(allowed) || p.Trust && h.rootTrusts(ctx)
 	printPlan(out, &r)
 	if c.dryRun {
 		printNext(out, p)
 		return r, nil
 	}
-	if err := h.Allowed(p); err != nil {
-		return r, err
+	if allowed != nil {
+		return r, allowed
 	}
 	if err := c.agree(cmd, &r); err != nil {
 		return r, err
@@ -258,6 +263,13 @@ func (a *app) connectOne(cmd *cobra.Command, h *thisMachine, c *connecting, id s
 		_, _ = fmt.Fprintf(out, "✓ %s\n", r.Proof)
 	}
 	return r, err
+}
+
+// isRoots says that an error is one of rights.
+func isRoots(err error) bool {
+	var wires *wiring.RootError
+	var trusts *trust.NeedRootError
+	return errors.As(err, &wires) || errors.As(err, &trusts)
 }
 
 // printNext says what is left to a person.

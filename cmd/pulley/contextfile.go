@@ -17,6 +17,7 @@ import (
 type removed struct {
 	Name string `json:"name"`
 	Undo string `json:"undo,omitempty"`
+	File string `json:"file,omitempty"` // the export that it is brought back from
 }
 
 func (a *app) contextRemove() *cobra.Command {
@@ -92,7 +93,7 @@ func remove(b *dockercontext.Book, name string, force, forget bool) (removed, er
 	if err := b.Remove(name, force); err != nil {
 		return removed{}, err
 	}
-	return removed{Name: name, Undo: "pulley context import " + name + " " + file}, nil
+	return removed{Name: name, Undo: "pulley context import " + name + " " + file, File: file}, nil
 }
 
 // contextSuffix is what docker's own exports end in.

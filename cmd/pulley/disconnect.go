@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"pulley/internal/docker/machine"
 	"pulley/internal/docker/wiring"
 )
 
@@ -53,14 +54,14 @@ func (a *app) disconnectAll(cmd *cobra.Command, h *thisMachine, c *connecting, i
 			_, _ = fmt.Fprintln(out, "no engine is wired by pulley")
 		}
 	}
-	undone := []*wiring.Undo{}
+	undone := []undoing{}
 	var failed []error
 	for _, id := range ids {
 		u, err := h.disconnectOne(cmd, out, c, id)
 		if err != nil {
 			failed = append(failed, err)
 		}
-		if u != nil {
+		if u.Undo != nil {
 			undone = append(undone, u)
 		}
 	}
@@ -72,20 +73,32 @@ func (a *app) disconnectAll(cmd *cobra.Command, h *thisMachine, c *connecting, i
 	return several(cmd.ErrOrStderr(), failed)
 }
 
-func (h *thisMachine) disconnectOne(cmd *cobra.Command, out io.Writer, c *connecting, id string) (*wiring.Undo, error) {
+// undoing is what disconnecting does, or did, as JSON shows it.
+type undoing struct {
+	*wiring.Undo
+
+	Diff string `json:"diff"`
+	Root bool   `json:"root,omitempty"` // only root, or an administrator, may do it
+	Done bool   `json:"done"`
+}
+
+func (h *thisMachine) disconnectOne(cmd *cobra.Command, out io.Writer, c *connecting, id string) (shown undoing, err error) {
 	u, err := h.PlanUndo(cmd.Context(), id)
 	if errors.Is(err, wiring.ErrNotWired) {
 		engines := h.Find(cmd.Context())
 		if !slices.ContainsFunc(engines, func(e wiring.Engine) bool { return e.ID == id }) {
-			return nil, fmt.Errorf("%w; see: pulley connect", err)
+			return shown, fmt.Errorf("%w; see: pulley connect", err)
 		}
 		_, _ = fmt.Fprintln(out, err.Error()+": nothing to take back")
-		return nil, nil
+		return shown, nil
 	}
 	if err != nil {
-		return nil, err
+		return shown, err
 	}
-	_, _ = fmt.Fprint(out, u.Diff())
+	shown.Undo, shown.Diff = u, u.Diff()
+	facts := h.Machine.Facts()
+	shown.Root = isRoots(h.AllowedUndo(u)) || u.Trust && facts.OS == machine.Linux && !facts.Root
+	_, _ = fmt.Fprint(out, shown.Diff)
 	if u.Trust {
 		_, _ = fmt.Fprintf(out, "%s: this system stops trusting Pulley's local authority\n", id)
 	}
@@ -93,17 +106,21 @@ func (h *thisMachine) disconnectOne(cmd *cobra.Command, out io.Writer, c *connec
 		_, _ = fmt.Fprintf(out, "%s: then %s%s\n", id, u.How.Text, costOf(u.How))
 	}
 	if c.dryRun {
-		return u, nil
+		return shown, nil
 	}
 	if u.How.Kind == wiring.Restart && u.Engine.Running {
 		if err := c.ask(cmd, id, u.How); err != nil {
-			return nil, err
+			return undoing{}, err
 		}
 	}
 	u, err = h.Disconnect(cmd.Context(), id, func(line string) { _, _ = fmt.Fprintf(out, "%s: %s\n", id, line) })
-	if err != nil {
-		return u, err
+	if u != nil {
+		shown.Undo = u
 	}
+	if err != nil {
+		return shown, err
+	}
+	shown.Done = true
 	for _, f := range u.Files {
 		if f.Edited && !f.Same {
 			_, _ = fmt.Fprintf(out, "%s: %s was edited since: only what connect put in was taken out\n", id, f.Path)
@@ -113,5 +130,5 @@ func (h *thisMachine) disconnectOne(cmd *cobra.Command, out io.Writer, c *connec
 		_, _ = fmt.Fprintf(out, "%s: next: %s\n", id, u.How.Text)
 	}
 	_, _ = fmt.Fprintf(out, "%s: is as it was\n", id)
-	return u, nil
+	return shown, nil
 }

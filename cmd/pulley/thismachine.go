@@ -107,6 +107,12 @@ func (h *thisMachine) meet(ctx context.Context, places config.Places) (listen st
 	return listen, nil
 }
 
+// rootTrusts says that the local authority is still to be trusted by this system, which is root's to say.
+func (h *thisMachine) rootTrusts(ctx context.Context) bool {
+	facts := h.Machine.Facts()
+	return facts.OS == machine.Linux && !facts.Root && !h.Trusted(ctx)
+}
+
 func (h *thisMachine) close() {
 	if h.daemon != nil {
 		h.daemon.Close()

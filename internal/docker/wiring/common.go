@@ -32,6 +32,18 @@ func mirrorURL(reach string) string {
 	return "http://" + reach
 }
 
+// RootError says that only root, or an administrator, may do something, and the line that has them do it.
+type RootError struct {
+	Err error
+	Run string
+}
+
+// Error implements error.
+func (e *RootError) Error() string { return e.Err.Error() + "; run: " + e.Run }
+
+// Unwrap is the cause.
+func (e *RootError) Unwrap() error { return e.Err }
+
 // rootCommand is the line that has root do what a person may not, with the person's own settings and ledger.
 func rootCommand(m machine.Machine, words ...string) string {
 	if name := m.Facts().Name; name != "" { // there, Pulley need not be installed

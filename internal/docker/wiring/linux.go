@@ -81,7 +81,7 @@ func noWay(e Engine, w Way) error {
 }
 
 func needsRoot(m machine.Machine, e Engine) error {
-	return fmt.Errorf("%s: its settings belong to root; run: %s", e.ID, rootCommand(m, "connect", e.ID))
+	return &RootError{errors.New(e.ID + ": its settings belong to root"), rootCommand(m, "connect", e.ID)}
 }
 
 // changing are the paths of the files that a plan would make different from what they are.

@@ -28,6 +28,9 @@ type Undone struct {
 // Diff shows what changes in files.
 func (u *Undo) Diff() string { return diffs(u.list) }
 
+// AllowedUndo says whether whoever runs this may do what an undo says, as Allowed does for a plan.
+func (w *Wirer) AllowedUndo(u *Undo) error { return w.allowed(u.list, "disconnect", u.Engine.ID) }
+
 // PlanUndo says what disconnecting an engine would do. Nothing is changed. The error Is ErrNotWired where there is nothing
 // to undo.
 func (w *Wirer) PlanUndo(ctx context.Context, id string) (*Undo, error) {

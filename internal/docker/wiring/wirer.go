@@ -165,7 +165,7 @@ func diffs(list []*change) string {
 // asRoot has an error of what only root may do say how.
 func (w *Wirer) asRoot(err error, words ...string) error {
 	if errors.Is(err, fs.ErrPermission) && !w.Machine.Facts().Root && !strings.Contains(err.Error(), "read-only") {
-		return fmt.Errorf("%w; run: %s", err, rootCommand(w.Machine, words...))
+		return &RootError{err, rootCommand(w.Machine, words...)}
 	}
 	return err
 }
@@ -251,7 +251,7 @@ func (w *Wirer) Connect(ctx context.Context, p *Plan, say func(string)) error {
 	return w.save(l)
 }
 
-// Allowed says whether whoever runs this may do what a plan says: nil, or one line with the command that may.
+// Allowed says whether whoever runs this may do what a plan says: nil, or one line with the command that may, a *RootError.
 func (w *Wirer) Allowed(p *Plan) error {
 	l, err := w.load()
 	if err != nil {
@@ -274,7 +274,7 @@ func (w *Wirer) allowed(list []*change, words ...string) error {
 	}
 	for _, c := range list {
 		if len(c.Through) == 0 && c.moves() && (strings.HasPrefix(c.real, "/etc/") || strings.HasPrefix(c.real, "/usr/") || strings.HasPrefix(c.real, "/var/")) {
-			return fmt.Errorf("%s belongs to root; run: %s", c.Path, rootCommand(w.Machine, words...))
+			return &RootError{errors.New(c.Path + " belongs to root"), rootCommand(w.Machine, words...)}
 		}
 	}
 	return nil

@@ -543,6 +543,30 @@ func TestRootCommand(t *testing.T) {
 	}
 }
 
+func TestWhatIsRootsIsSaidBeforehand(t *testing.T) {
+	d := newDesk(t)
+	p, err := d.Plan(t.Context(), "paper", Options{})
+	d.must(err)
+	d.must(d.Allowed(p))
+	d.must(d.Connect(t.Context(), p, d.say))
+	u, err := d.PlanUndo(t.Context(), "paper")
+	d.must(err)
+	d.must(d.AllowedUndo(u))
+
+	d.local.As.Root = false
+	var rights *RootError
+	if err := d.AllowedUndo(u); !errors.As(err, &rights) || rights.Run != `sudo env HOME="$HOME" pulley disconnect paper` {
+		t.Error(err)
+	}
+	d.local.As.Root = true
+	_, err = d.disconnect()
+	d.must(err)
+	d.local.As.Root = false
+	if err := d.Allowed(p); !errors.As(err, &rights) || rights.Run != `sudo env HOME="$HOME" pulley connect paper` {
+		t.Error(err)
+	}
+}
+
 func TestDiffShowsNoPasswords(t *testing.T) {
 	got := Diff("f", []byte("a: http://me:se:cret@corp:1/x\nb: http://corp:1/@\n"), nil)
 	if strings.Contains(got, "cret") || !strings.Contains(got, "-a: http://me:***@corp:1/x\n-b: http://corp:1/@\n") {
