@@ -54,53 +54,6 @@ func (d *Daemon) State() control.State {
 	return s
 }
 
-// problems are worst first.
-func (d *Daemon) problems() (list []control.Problem) {
-	if d.cacheErr != nil {
-		list = append(list, control.Problem{Kind: control.ProblemCache, Text: d.cacheErr.Error(), Fix: "mend the folder, then restart Pulley; pulls pass through meanwhile"})
-	}
-	if why := d.unwritable(); why != nil {
-		list = append(list, control.Problem{
-			Kind: control.ProblemDisk, Text: "the cache cannot be written: " + why.Error(),
-			Fix: "make the folder writable, then restart Pulley; what is cached is served, all else passes through meanwhile",
-		})
-	}
-	if why := d.settings.Problem(); why != "" {
-		list = append(list, control.Problem{Kind: control.ProblemConfig, Text: why, Fix: "pulley config edit"})
-	}
-	if err := d.port.CheckAccess(); err != nil {
-		list = append(list, control.Problem{Kind: control.ProblemConfig, Text: err.Error(), Fix: "pulley config edit"})
-	}
-	if why := d.unstored.reason(d.opt.Now()); why != "" {
-		list = append(list, control.Problem{Kind: control.ProblemDisk, Text: why, Fix: "free some disk space, or: pulley config set cache.max_size 5GiB"})
-	}
-	for _, r := range d.port.Rejected() {
-		list = append(list, control.Problem{
-			Kind: control.ProblemRejected,
-			Text: fmt.Sprintf("a client does not trust Pulley's certificate for %s (%s); it is passed through until %s", r.Host, r.Reason, r.Until.Local().Format("15:04")),
-			Fix:  "pulley ca trust",
-		})
-	}
-	return append(list, d.sourceProblems()...)
-}
-
-// unwritable is why nothing new can be cached; nil if it can, or if there is no cache at all.
-func (d *Daemon) unwritable() error {
-	if d.cacheErr != nil {
-		return nil //nolint:nilerr // that there is no cache is another problem, told as itself
-	}
-	return d.cache.Stat().ReadOnly
-}
-
-// look tells those who watch when the problems are others than those known: some end by the clock.
-func (d *Daemon) look(known []control.Problem) []control.Problem {
-	now := d.problems()
-	if !slices.Equal(now, known) {
-		d.changes.tell()
-	}
-	return now
-}
-
 func (d *Daemon) limits() (list []control.Limit) {
 	for _, l := range d.sources.LimitList() {
 		if l.Known {

@@ -82,58 +82,6 @@ func timeOrNil(t time.Time) *time.Time {
 	return &t
 }
 
-// sourceProblems are those about where bytes come from.
-func (d *Daemon) sourceProblems() (list []control.Problem) {
-	add := func(kind, fix, format string, args ...any) {
-		list = append(list, control.Problem{Kind: kind, Text: fmt.Sprintf(format, args...), Fix: fix})
-	}
-	for _, p := range d.egress.Pending() {
-		add(control.ProblemEgress, "pulley egress test "+p.Egress, "egress %s waits: nobody has vouched for the key of %s (%s)", p.Egress, p.Host, p.Fingerprint)
-	}
-	c := d.settings.Current()
-	for _, p := range d.egress.Poisoned() {
-		what, fix := "DNS poisoned", "pulley egress add"
-		switch {
-		case p.Pinned:
-			what, fix = "an [[address]] of the settings", "pulley config edit"
-		case c.Fetch.DoH == "":
-			fix = "pulley config set fetch.doh https://…, or: " + fix
-		}
-		add(control.ProblemNetwork, fix, "%s answers from %s, an address it does not own (%s)", p.Host, p.Addr.Addr(), what)
-	}
-	for _, p := range d.egress.Problems() {
-		add(control.ProblemEgress, "", "%s: %s", p.Way, p.Text)
-	}
-	if why := d.sources.StoreProblem(); why != "" {
-		add(control.ProblemMirror, "", "the shared store is not used: %s", why)
-	}
-	for _, r := range d.sources.Rests() {
-		add(control.ProblemLimit, "", "%s asks to be left alone until %s; what is cached still pulls", r.Registry, r.Until.Local().Format("15:04"))
-	}
-	named := false
-	for i := range c.Registries {
-		r := &c.Registries[i]
-		for _, st := range d.sources.Standings(r) {
-			switch {
-			case st.Name == config.SharedName && st.Style == source.StyleStore: // it is one for all of them
-				if st.Expelled != nil && !named {
-					named = true
-					add(control.ProblemMirror, "pulley mirror on "+st.Name, "the shared store is not used: %s", st.Expelled.Why)
-				}
-			case !st.Enabled:
-			case st.Expelled != nil:
-				add(control.ProblemMirror, "pulley mirror off "+st.Name, "mirror %s of %s is not used: %s", st.Name, r.Name, st.Expelled.Why)
-			case st.Closed != "":
-				add(control.ProblemMirror, "pulley mirror off "+st.Name, "mirror %s of %s is closed since %s", st.Name, r.Name, st.Closed)
-			case len(st.Quarrels) > 0:
-				q := st.Quarrels[len(st.Quarrels)-1]
-				add(control.ProblemMirror, "pulley mirror test "+r.Name, "mirror %s disagrees with the origin about %s/%s:%s; the origin is believed", st.Name, r.Name, q.Repository, q.Tag)
-			}
-		}
-	}
-	return list
-}
-
 // disputed says who names another digest for the tag that a request was about. It changed nothing about the answer; whoever
 // reads in the log where an image came from may want to know.
 func (d *Daemon) disputed(e registry.Event) string {

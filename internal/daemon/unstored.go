@@ -29,5 +29,5 @@ func (u *unstored) reason(now time.Time) string {
 	if u.why == "" || now.Sub(u.at) > unstoredFor {
 		return ""
 	}
-	return "not everything can be cached: " + u.why
+	return u.why
 }

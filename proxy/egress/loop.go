@@ -138,7 +138,19 @@ func (e *Egress) canLeadBack(ctx context.Context, p *plan, w *way) bool {
 type Problem struct {
 	Way  string // "egress jump", "the environment's proxy http://127.0.0.1:7890"
 	Text string // what is the matter, and the next step
+	Kind ProblemKind
 }
+
+// ProblemKind is what a [Problem] is, in one word.
+type ProblemKind string
+
+// The values of ProblemKind.
+const (
+	Unusable ProblemKind = "unusable" // its settings cannot be followed
+	Itself   ProblemKind = "self"     // it is us
+	Loops    ProblemKind = "loops"    // it leads back to us
+	Script   ProblemKind = "script"   // it is a script, which we do not run
+)
 
 // Problems lists what was found so far.
 func (e *Egress) Problems() []Problem {
@@ -147,11 +159,11 @@ func (e *Egress) Problems() []Problem {
 	for _, w := range p.ways {
 		var we *WayError
 		if errors.As(w.err, &we) {
-			out = append(out, Problem{w.String(), we.Why})
+			out = append(out, Problem{w.String(), we.Why, Unusable})
 		}
 	}
 	if p.sys != nil && p.sys.Script != "" && p.sys.HTTPS == "" {
-		out = append(out, Problem{"the system's proxy script", "pulley runs no proxy scripts and goes direct; name the proxy in an [[egress]] if one is needed"})
+		out = append(out, Problem{"the system's proxy script", "pulley runs no proxy scripts and goes direct; name the proxy in an [[egress]] if one is needed", Script})
 	}
 	e.mu.Lock()
 	for _, pr := range p.problems {
@@ -163,8 +175,8 @@ func (e *Egress) Problems() []Problem {
 }
 
 // note adds a problem to the list.
-func (e *Egress) note(p *plan, w *way, text string) {
-	pr := Problem{w.String(), text}
+func (e *Egress) note(p *plan, w *way, kind ProblemKind, text string) {
+	pr := Problem{w.String(), text, kind}
 	e.mu.Lock()
 	had := p.problems[pr.Way] == pr
 	p.problems[pr.Way] = pr

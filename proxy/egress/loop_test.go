@@ -80,7 +80,7 @@ func TestLoopThroughAProxy(t *testing.T) {
 	if n := len(strings.Fields(d.requests())); n != 1 {
 		t.Errorf("%d requests came back: %s", n, d.requests())
 	}
-	if list := e.Problems(); len(list) != 1 || !strings.Contains(list[0].Way, back.Addr) || !strings.Contains(list[0].Text, "back to pulley") {
+	if list := e.Problems(); len(list) != 1 || list[0].Kind != egress.Loops || !strings.Contains(list[0].Way, back.Addr) || !strings.Contains(list[0].Text, "back to pulley") {
 		t.Errorf("problems: %+v", list)
 	}
 	if n := strings.Count(e.log.String(), "back to pulley"); n != 1 {
@@ -156,7 +156,7 @@ func TestTest(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, r, err)
 		}
 	}
-	if list := e.Problems(); len(list) != 1 || list[0].Way != "egress odd" {
+	if list := e.Problems(); len(list) != 1 || list[0].Kind != egress.Unusable || list[0].Way != "egress odd" {
 		t.Errorf("problems: %+v", list)
 	}
 	h.SetFaults(hubtest.Faults{Reset: true})
@@ -209,7 +209,7 @@ func TestSystemProxy(t *testing.T) {
 		t.Errorf("went %q", way)
 	}
 	o.Environ, o.System = nil, func(context.Context) (system.Settings, error) { return system.Settings{Script: "http://wpad/"}, nil }
-	if list := newRig(t, o).Problems(); len(list) != 1 || !strings.Contains(list[0].Text, "script") {
+	if list := newRig(t, o).Problems(); len(list) != 1 || list[0].Kind != egress.Script || !strings.Contains(list[0].Text, "script") {
 		t.Errorf("problems: %+v", list)
 	}
 }

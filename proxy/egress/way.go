@@ -135,11 +135,11 @@ func (e *Egress) isUs(ctx context.Context, p *plan, w *way) bool {
 	case e.pointsAtUs(ctx, p, w):
 		e.once("loop "+w.address(), "proxy points back at pulley and is not used; unset it for pulley, engines need it and pulley does not",
 			"proxy", w.String(), "address", w.address())
-		e.note(p, w, "it is pulley itself, and is not used; engines need that setting and pulley does not")
+		e.note(p, w, Itself, "it is pulley itself, and is not used; engines need that setting and pulley does not")
 	case e.leadsBack(ctx, p, w):
 		e.once("loop "+w.address(), "proxy sends our connections back to pulley and is not used; have it connect directly",
 			"proxy", w.String(), "address", w.address())
-		e.note(p, w, "it sends our connections back to pulley, and is not used; have it connect directly, or exclude pulley there")
+		e.note(p, w, Loops, "it sends our connections back to pulley, and is not used; have it connect directly, or exclude pulley there")
 	default:
 		return false
 	}
