@@ -1,18 +1,26 @@
 package ui_test
 
 import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
 
 	"pulley/internal/control"
 	"pulley/ui"
+	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 )
@@ -20,20 +28,55 @@ import (
 // shown is a window with what a person asked for in it.
 type shown struct {
 	*ui.Window
-	app   fyne.App
-	model *model.Model
-	asked []model.Action
+	app    fyne.App
+	model  *model.Model
+	asked  []model.Action
+	closed int
 }
 
-func show(t *testing.T, prepare func(*model.Model)) *shown {
+// machine is the person's own machine: what `pulley ARGS` prints there.
+type machine map[string]string
+
+func (m machine) Run(_ context.Context, into any, args ...string) error {
+	return json.Unmarshal([]byte(m[strings.Join(args, " ")]), into)
+}
+func (m machine) AsRoot(ctx context.Context, into any, args ...string) error {
+	return m.Run(ctx, into, args...)
+}
+func (machine) Follow(context.Context, func(string), ...string) error { return nil }
+
+// nobody is a machine on which nothing can be found out.
+type nobody struct{}
+
+func (nobody) Run(context.Context, any, ...string) error             { return os.ErrNotExist }
+func (nobody) AsRoot(context.Context, any, ...string) error          { return os.ErrNotExist }
+func (nobody) Follow(context.Context, func(string), ...string) error { return os.ErrNotExist }
+
+func show(t *testing.T, prepare func(*model.Model), more ...func(*ui.Options)) *shown {
 	t.Helper()
+	lang.Use("en")
 	s := &shown{app: test.NewTempApp(t), model: model.New()}
 	s.app.Settings().SetTheme(theme.New(theme.Light))
 	prepare(s.model)
-	s.Window = ui.New(s.app, s.model, func(a model.Action) { s.asked = append(s.asked, a) }, func() time.Time { return noon })
+	o := ui.Options{
+		Model: s.model, Do: func(a model.Action) { s.asked = append(s.asked, a) }, Now: func() time.Time { return noon }, Version: "1.2.3",
+		Daemon: func() page.Daemon { return nil }, Tool: nobody{}, Close: func() { s.closed++ },
+		Work: func(work func(context.Context) func()) {
+			if then := work(t.Context()); then != nil {
+				then()
+			}
+		},
+	}
+	for _, f := range more {
+		f(&o)
+	}
+	s.Window = ui.New(s.app, o)
 	s.Reveal()
 	return s
 }
+
+// remembering keeps the window's file at path.
+func remembering(path string) func(*ui.Options) { return func(o *ui.Options) { o.Memory = path } }
 
 // visit calls f for every object that can be seen.
 func (s *shown) visit(f func(fyne.CanvasObject)) {
@@ -55,10 +98,13 @@ func (s *shown) visit(f func(fyne.CanvasObject)) {
 		}
 	}
 	walk(s.Canvas().Content())
+	for _, overlay := range s.Canvas().Overlays().List() {
+		walk(overlay)
+	}
 }
 
 // all are the visible widgets of one kind, from the top.
-func all[W fyne.Widget](s *shown) []W {
+func all[W fyne.CanvasObject](s *shown) []W {
 	var found []W
 	s.visit(func(o fyne.CanvasObject) {
 		if w, ok := o.(W); ok {
@@ -83,210 +129,302 @@ func (s *shown) check(t *testing.T, texts ...string) {
 	}
 }
 
-func TestWindowSaysTheState(t *testing.T) {
-	s := show(t, func(m *model.Model) { m.Heard(sample()) })
-	s.check(t, "On", "127.0.0.1:5055", "5.0 GiB from cache", "1.2 GiB from registries", "today, 81 % from cache",
-		"3.3 GiB of 20 GiB", "docker.io", "3 minutes ago · 76 of 100 pulls left", "43 minutes ago",
-		"docker pull 127.0.0.1:5055/library/alpine")
-
-	busy := sample()
-	busy.Active = make([]control.Transfer, 6)
-	for i := range busy.Active {
-		busy.Active[i] = control.Transfer{Registry: "ghcr.io", Repository: "a/b", Have: 1 << 20, Total: -1}
-	}
-	busy.Active[0].Total = 4 << 20
-	s.model.Heard(busy)
-	s.Update()
-	s.check(t, "6", "ghcr.io/a/b", "1.0 MiB of 4.0 MiB", "1.0 MiB", "and 2 more")
-	if s.says("docker pull 127.0.0.1:5055/library/alpine") {
-		t.Error("it suggests a pull while there are pulls")
-	}
-
-	s.model.Lost("port 5055 is held by nginx")
-	s.Update()
-	s.check(t, "Pulley is not running", "port 5055 is held by nginx")
+// entry is what stands in the sidebar for a page: a line that can be focused and is read out by its name.
+type entry interface {
+	fyne.Focusable
+	fyne.Tappable
+	fyne.Accessible
 }
 
-func TestNothingServedToday(t *testing.T) {
-	s := show(t, func(m *model.Model) {
-		state := sample()
-		state.Traffic = control.Traffic{Ever: control.Bytes{FromNet: 1 << 30}}
-		m.Heard(state)
-	})
-	s.check(t, "in all, 0 % from cache", "1.0 GiB from registries")
-}
-
-func TestBigSwitch(t *testing.T) {
-	s := show(t, func(m *model.Model) { m.Heard(sample()) })
-	flip := all[*part.Switch](s)[0]
-	if !flip.On() {
-		t.Fatal("it is off")
-	}
-	test.Tap(flip)
-	if want := []model.Action{{Verb: model.TurnOff}}; !slices.Equal(s.asked, want) {
-		t.Errorf("asked %v, want %v", s.asked, want)
-	}
-	if flip.On() {
-		t.Error("it does not flip at once")
-	}
-	s.Update() // the model never heard of it: back
-	if !flip.On() {
-		t.Error("it does not fall back")
-	}
-	test.Tap(flip)
-	flip.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
-	if want := (model.Action{Verb: model.TurnOn}); s.asked[2] != want {
-		t.Errorf("asked %v, want %v", s.asked[2], want)
-	}
-
-	s.model.Lost("")
-	s.Update()
-	before := len(s.asked)
-	test.Tap(flip)
-	if len(s.asked) != before || !flip.Disabled() {
-		t.Error("it can be flipped with nobody to ask")
-	}
-}
-
-func TestRouteOfARegistry(t *testing.T) {
-	s := show(t, func(m *model.Model) { m.Heard(sample()) })
-	routes := all[*part.Choice](s)
-	if len(routes) != 9 || routes[0].Value() != "auto" || routes[1].Value() != "direct" {
-		t.Fatalf("%d routes", len(routes))
-	}
-	for _, item := range routes[1].Menu().Items {
-		if item.Checked != (item.Label == "Direct") {
-			t.Errorf("%s: checked %v", item.Label, item.Checked)
+func (s *shown) entry(t *testing.T, title string) entry {
+	t.Helper()
+	var found entry
+	s.visit(func(o fyne.CanvasObject) {
+		if e, ok := o.(entry); ok && strings.HasPrefix(e.AccessibilityLabel(), title+", ") {
+			found = e
 		}
+	})
+	if found == nil {
+		t.Fatalf("nothing in the sidebar for %q", title)
 	}
-	routes[1].Menu().Items[2].Action()
-	routes[0].TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
-	want := []model.Action{
-		{Verb: model.SetRoute, Registry: "ghcr.io", Route: "offline"},
-		{Verb: model.SetRoute, Registry: "docker.io", Route: "direct"},
-	}
-	if !slices.Equal(s.asked, want) {
-		t.Errorf("asked %v, want %v", s.asked, want)
-	}
-	test.Tap(routes[0])
-	if s.Canvas().Overlays().Top() == nil {
-		t.Error("a tap opens nothing")
-	}
+	return found
 }
 
-func TestRegistriesComeAndGo(t *testing.T) {
-	s := show(t, func(m *model.Model) { m.Heard(sample()) })
-	state := sample()
-	state.Registries = append(state.Registries[1:3:3], control.Registry{Name: "registry.example", Route: "cache.example"})
-	s.model.Heard(state)
-	s.Update()
-	if n := len(all[*part.Choice](s)); n != 3 {
-		t.Errorf("%d registries", n)
-	}
-	s.check(t, "registry.example", "cache.example")
-	if s.says("docker.io") {
-		t.Error("docker.io is still there")
-	}
-}
-
-func TestCopying(t *testing.T) {
-	s := show(t, func(m *model.Model) { m.Heard(sample()) })
-	for i, want := range []string{"127.0.0.1:5055", "docker pull 127.0.0.1:5055/library/alpine"} {
-		test.Tap(all[*part.Press](s)[i])
-		if got := s.app.Clipboard().Content(); got != want {
-			t.Errorf("copied %q, want %q", got, want)
+// inFront checks which page is marked, to the eye and to the ear.
+func (s *shown) inFront(t *testing.T, title string) {
+	t.Helper()
+	var marked []string
+	s.visit(func(o fyne.CanvasObject) {
+		if e, ok := o.(entry); ok && strings.HasSuffix(e.AccessibilityLabel(), ", the page in front") {
+			marked = append(marked, e.AccessibilityLabel())
 		}
-	}
-}
-
-func TestAlerts(t *testing.T) {
-	s := show(t, func(m *model.Model) {
-		state := sample()
-		state.Problems = []control.Problem{{Text: "the disk is full", Fix: "pulley cache gc"}, {Text: "docker rejects our certificate"},
-			{Text: "a name is poisoned", Fix: "this, or that"}}
-		m.Heard(state)
 	})
-	s.check(t, "the disk is full", "pulley cache gc", "docker rejects our certificate", "a name is poisoned\ntry: this, or that")
-	test.Tap(all[*part.Press](s)[1]) // after the copy button of the head
-	if got := s.app.Clipboard().Content(); got != "pulley cache gc" {
-		t.Errorf("copied %q", got)
-	}
-	many := sample()
-	many.Problems = make([]control.Problem, 6)
-	s.model.Heard(many)
-	s.Update()
-	s.check(t, "and 2 more; see: pulley status")
-	s.model.Heard(sample())
-	s.Update()
-	if len(all[*widget.Label](s)) != 0 {
-		t.Error("the alert stays")
-	}
-
-	s.model.Lost("it ended by itself")
-	s.Update()
-	test.Tap(all[*widget.Button](s)[0])
-	if want := []model.Action{{Verb: model.Retry}}; !slices.Equal(s.asked, want) {
-		t.Errorf("asked %v, want %v", s.asked, want)
+	if want := title + ", the page in front"; len(marked) != 1 || marked[0] != want {
+		t.Errorf("in front: %q, want %q", marked, want)
 	}
 }
 
-func TestNoticeCanBeDismissed(t *testing.T) {
-	s := show(t, func(m *model.Model) {
-		m.Do(model.Action{Verb: model.TurnOff})
-		ctx, done := t.Context(), make(chan struct{})
-		m.Watch(func() {
-			if m.View().Notice != "" {
-				select {
-				case <-done:
-				default:
-					close(done)
-				}
-			}
-		})
-		go func() { _ = m.Run(ctx) }() // there is nobody to ask
-		<-done
-		m.Heard(sample())
-	})
-	s.check(t, "could not turn off: pulley is not running")
-	presses := all[*part.Press](s)
-	test.Tap(presses[1]) // after the copy button of the head
-	s.Update()
-	if s.says("could not turn off: pulley is not running") {
-		t.Error("the notice stays")
-	}
+func (s *shown) shortcut(key fyne.KeyName) {
+	s.TypedShortcut(&desktop.CustomShortcut{KeyName: key, Modifier: fyne.KeyModifierShortcutDefault})
 }
 
-func TestHiddenWindowRests(t *testing.T) {
-	s := show(t, func(m *model.Model) { m.Heard(sample()) })
-	s.model.Watch(s.Changed)
-	s.Conceal()
+func (s *shown) key(name fyne.KeyName) { s.Canvas().OnTypedKey()(&fyne.KeyEvent{Name: name}) }
+
+func running(m *model.Model) { m.Heard(sample()) }
+
+func TestFooterSaysTheState(t *testing.T) {
+	s := show(t, running)
+	s.check(t, "On", "127.0.0.1:5055", "Pulley 1.2.3")
 	state := sample()
 	state.Enabled = false
 	s.model.Heard(state)
-	if flip := all[*part.Switch](s)[0]; !flip.On() {
-		t.Error("a hidden window is kept up to date")
-	}
-	s.Reveal()
-	if flip := all[*part.Switch](s)[0]; flip.On() {
-		t.Error("a window that comes back is out of date")
-	}
-	state.Enabled = true
+	s.Update()
+	s.check(t, "Off")
+	state = sample()
+	state.Problems = make([]control.Problem, 2)
 	s.model.Heard(state)
-	if flip := all[*part.Switch](s)[0]; !flip.On() {
-		t.Error("a window that is open is not kept up to date")
+	s.Update()
+	s.check(t, "2 problems")
+	s.model.Lost("port 5055 is held by nginx")
+	s.Update()
+	s.check(t, "Not running")
+	if slices.ContainsFunc(all[*part.Copy](s), func(*part.Copy) bool { return s.says("127.0.0.1:5055") }) {
+		t.Error("it offers the address of a daemon that does not run")
 	}
 }
 
-// A limit that is spent is all that its registry's row says.
-func TestLimitThatIsSpent(t *testing.T) {
-	again := noon.Add(2 * time.Hour)
+func TestPagesByMouseAndKeys(t *testing.T) {
+	s := show(t, running)
+	s.inFront(t, "Overview")
+	test.Tap(s.entry(t, "Images"))
+	s.inFront(t, "Images")
+	s.shortcut(fyne.Key5)
+	s.inFront(t, "Activity")
+	s.shortcut(fyne.KeyComma)
+	s.inFront(t, "Settings")
+	e := s.entry(t, "Settings")
+	s.Canvas().Focus(e)
+	e.TypedKey(&fyne.KeyEvent{Name: fyne.KeyUp})
+	above, ok := s.Canvas().Focused().(entry)
+	if !ok || !strings.HasPrefix(above.AccessibilityLabel(), "Activity") {
+		t.Fatal("the arrow does not walk")
+	}
+	above.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
+	s.inFront(t, "Activity")
+}
+
+func TestClosing(t *testing.T) {
+	s := show(t, running)
+	s.key(fyne.KeyEscape)
+	s.shortcut(fyne.KeyW)
+	e := s.entry(t, "Images") // Fyne gives keys to who has the focus alone
+	s.Canvas().Focus(e)
+	e.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
+	if s.closed != 3 {
+		t.Errorf("closed %d times", s.closed)
+	}
+}
+
+func TestListOfShortcuts(t *testing.T) {
+	s := show(t, running)
+	s.key(fyne.KeyF1)
+	s.check(t, "Keyboard shortcuts", "Undo the last removal")
+	s.shortcut(fyne.Key2)
+	s.inFront(t, "Overview")
+	s.key(fyne.KeyEscape)
+	if s.closed != 0 || s.says("Keyboard shortcuts") {
+		t.Error("Escape closes what is below the list")
+	}
+	s.shortcut(fyne.KeySlash)
+	s.check(t, "Keyboard shortcuts")
+}
+
+func TestProblemsAreMarkedWhereTheyCanBeSeenTo(t *testing.T) {
 	s := show(t, func(m *model.Model) {
 		state := sample()
-		state.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Again: &again}}
+		state.Problems = []control.Problem{{Kind: control.ProblemMirror}, {Kind: control.ProblemLimit}, {Kind: control.ProblemDisk}}
 		m.Heard(state)
 	})
-	s.check(t, "no pulls left, again by 14:05")
+	if got := s.entry(t, "Mirrors").AccessibilityLabel(); got != "Mirrors, 2 problems" {
+		t.Errorf("mirrors: %q", got)
+	}
+	if got := s.entry(t, "Images").AccessibilityLabel(); got != "Images, 1 problem" {
+		t.Errorf("images: %q", got)
+	}
 	s.model.Heard(sample())
 	s.Update()
-	s.check(t, "3 minutes ago · 76 of 100 pulls left")
+	s.entry(t, "Mirrors")
+	if got := s.entry(t, "Mirrors").AccessibilityLabel(); got != "Mirrors, page" {
+		t.Errorf("mirrors: %q", got)
+	}
+}
+
+func TestBannerWhileNoDaemonRuns(t *testing.T) {
+	s := show(t, func(m *model.Model) { m.Lost("port 5055 is held by nginx (pid 812)") })
+	s.check(t, "Pulley is not running", "port 5055 is held by nginx (pid 812)")
+	var start *widget.Button
+	for _, b := range all[*widget.Button](s) {
+		if b.Text == "Start" {
+			start = b
+		}
+	}
+	if start == nil {
+		t.Fatal("nothing starts it")
+	}
+	test.Tap(start)
+	if want := []model.Action{{Verb: model.Retry}}; !slices.Equal(s.asked, want) {
+		t.Errorf("asked %v, want %v", s.asked, want)
+	}
+	s.model.Heard(sample())
+	s.Update()
+	if s.says("port 5055 is held by nginx (pid 812)") {
+		t.Error("the banner stays")
+	}
+}
+
+func TestNarrowWindowHasIconsAlone(t *testing.T) {
+	s := show(t, running)
+	s.Resize(fyne.NewSize(1100, 720))
+	s.check(t, "Overview", "Mirrors")
+	s.Resize(fyne.NewSize(900, 600))
+	if s.says("Mirrors") {
+		t.Error("names at 900 × 600")
+	}
+}
+
+func TestWindowRemembers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "window.json")
+	s := show(t, running, remembering(path))
+	if got := s.Canvas().Size(); got != fyne.NewSize(1100, 720) {
+		t.Errorf("at first %v", got)
+	}
+	s.Resize(fyne.NewSize(930, 610))
+	s.Visit(page.MirrorsPage, "")
+	s.Conceal()
+
+	again := show(t, running, remembering(path))
+	again.inFront(t, "Mirrors")
+	if got := again.Canvas().Size(); got != fyne.NewSize(930, 610) {
+		t.Errorf("then %v", got)
+	}
+	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
+		t.Errorf("beside the file: %v", left)
+	}
+}
+
+func TestMemoryThatIsOfNoUse(t *testing.T) {
+	for name, text := range map[string]string{
+		"not JSON": "{", "of another kind": `[1]`, "a size that no screen has": `{"width":3,"height":1e9,"page":"nowhere"}`, "empty": "",
+	} {
+		path := filepath.Join(t.TempDir(), "window.json")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := show(t, running, remembering(path))
+		s.inFront(t, "Overview")
+		if got := s.Canvas().Size(); got != fyne.NewSize(1100, 720) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// beginner has never pulled anything through Pulley.
+func beginner(m *model.Model) {
+	state := sample()
+	state.Traffic, state.Cache.Size = control.Traffic{}, 0
+	m.Heard(state)
+}
+
+func TestFirstStepsAreShownOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "window.json")
+	fresh := func(o *ui.Options) { o.Tool = machine{"connect": `[{"id":"docker","wired":{"way":""}}]`} }
+	s := show(t, beginner, remembering(path), fresh)
+	s.check(t, lang.Say("first.title"))
+	s.shortcut(fyne.Key1)
+	s.inFront(t, "Overview")
+	s.Conceal()
+	if again := show(t, beginner, remembering(path), fresh); again.says(lang.Say("first.title")) {
+		t.Error("they are shown again")
+	}
+}
+
+func TestFirstStepsAreForBeginners(t *testing.T) {
+	wired := func(o *ui.Options) { o.Tool = machine{"connect": `[{"id":"docker","wired":{"way":"mirror"}}]`} }
+	none := func(o *ui.Options) { o.Tool = machine{"connect": `[]`} }
+	if s := show(t, beginner, wired); s.says(lang.Say("first.title")) {
+		t.Error("they are shown though an engine is wired")
+	}
+	if s := show(t, running, none); s.says(lang.Say("first.title")) {
+		t.Error("they are shown though something was pulled")
+	}
+	if s := show(t, beginner); s.says(lang.Say("first.title")) {
+		t.Error("they are shown though nobody knows what is wired")
+	}
+}
+
+func TestLanguageChangesLive(t *testing.T) {
+	s := show(t, running)
+	s.Visit(page.MirrorsPage, "")
+	s.check(t, "Mirrors", "Copy diagnosis")
+	lang.Use("zh-CN")
+	t.Cleanup(func() { lang.Use("en") })
+	s.Anew()
+	s.check(t, "镜像站", "复制诊断信息", "已开启")
+	if s.says("Mirrors") {
+		t.Error("English is left")
+	}
+}
+
+func TestDiagnosisIsCopied(t *testing.T) {
+	s := show(t, running, func(o *ui.Options) { o.Tool = machine{"doctor": `{"findings":[]}`} })
+	for _, l := range all[*part.Link](s) {
+		if l.Words() == "Copy diagnosis" {
+			test.Tap(l)
+		}
+	}
+	if got, want := s.app.Clipboard().Content(), "{\n  \"findings\": []\n}"; got != want {
+		t.Errorf("copied %q, want %q", got, want)
+	}
+}
+
+// What is asked for faster than anybody can read is shown ten times a second, and the last word is always shown.
+func TestUpdatesArePaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := show(t, running)
+		updates := 0
+		s.model.Watch(s.Changed)
+		for i := range 1000 {
+			state := sample()
+			state.Listen = "127.0.0.1:" + string(rune('0'+i%10))
+			before := s.says(state.Listen)
+			s.model.Heard(state)
+			<-time.After(time.Millisecond)
+			if !before && s.says(state.Listen) {
+				updates++
+			}
+		}
+		<-time.After(time.Second)
+		if updates == 0 || updates > 11 {
+			t.Errorf("%d updates in a second", updates)
+		}
+		s.check(t, "127.0.0.1:9")
+	})
+}
+
+func TestHiddenWindowRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := show(t, running)
+		s.model.Watch(s.Changed)
+		s.Conceal()
+		state := sample()
+		state.Enabled = false
+		s.model.Heard(state)
+		<-time.After(time.Second)
+		s.check(t, "On")
+		s.Reveal()
+		s.check(t, "Off")
+		s.model.Heard(sample())
+		<-time.After(time.Second)
+		s.check(t, "On")
+	})
 }

@@ -1,16 +1,16 @@
 package ui_test
 
 import (
+	"errors"
 	"image/png"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2"
 
 	"pulley/internal/control"
-	"pulley/ui"
 	"pulley/ui/model"
 	"pulley/ui/theme"
 )
@@ -43,53 +43,39 @@ func TestLooks(t *testing.T) {
 	if dir == "" {
 		dir = t.TempDir()
 	}
+	sizes := map[string]fyne.Size{"large": fyne.NewSize(1100, 720), "small": fyne.NewSize(900, 600)}
 	for name, prepare := range map[string]func(*model.Model){
-		"idle": func(m *model.Model) { m.Heard(sample()) },
-		"busy": func(m *model.Model) {
-			s := sample()
-			s.Active = []control.Transfer{
-				{Registry: "docker.io", Repository: "library/postgres", Have: 60 << 20, Total: 110 << 20, Clients: 1},
-				{Registry: "ghcr.io", Repository: "a-rather-long-organisation/with-a-rather-long-repository-name/and-more", Have: 4 << 20, Total: 310 << 20},
-			}
-			m.Heard(s)
-		},
-		"off": func(m *model.Model) { s := sample(); s.Enabled = false; m.Heard(s) },
+		"idle": running,
 		"trouble": func(m *model.Model) {
 			s := sample()
-			s.Problems = []control.Problem{{Text: "config.toml: line 12: unknown key cache.maxsize; the old settings stay in force", Fix: "pulley config check"}}
+			s.Problems = []control.Problem{{Kind: control.ProblemConfig}, {Kind: control.ProblemMirror}}
 			m.Heard(s)
 		},
-		"troubles": func(m *model.Model) {
-			s := sample()
-			again := noon.Add(2 * time.Hour)
-			s.Limits[0].Remaining, s.Limits[0].Again = 0, &again
-			s.Problems = []control.Problem{
-				{Text: "not everything can be cached: the disk is full", Fix: "free some disk space, or: pulley config set cache.max_size 5GiB"},
-				{Text: "mirror daocloud disagrees with the origin about docker.io/library/alpine:latest; the origin is believed", Fix: "pulley mirror test docker.io"},
-				{Text: "a client does not trust Pulley's certificate for registry-1.docker.io (bad certificate); it is passed through until 12:15", Fix: "pulley ca trust"},
-			}
-			m.Heard(s)
-		},
-		"down":     func(m *model.Model) { m.Lost("port 5055 is held by nginx (pid 812)") },
-		"starting": func(m *model.Model) {},
+		"down": func(m *model.Model) { m.Lost("port 5055 is held by nginx (pid 812)") },
 	} {
-		for _, look := range []theme.Choice{theme.Light, theme.Dark} {
-			app := test.NewTempApp(t)
-			app.Settings().SetTheme(theme.New(look))
-			m := model.New()
-			prepare(m)
-			w := ui.New(app, m, func(model.Action) {}, func() time.Time { return noon })
-			w.Reveal()
-			file, err := os.Create(filepath.Join(dir, "window-"+name+"-"+string(look)+".png"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := png.Encode(file, w.Canvas().Capture()); err != nil {
-				t.Fatal(err)
-			}
-			if err := file.Close(); err != nil {
-				t.Fatal(err)
+		for size, extent := range sizes {
+			for _, look := range []theme.Choice{theme.Light, theme.Dark} {
+				s := show(t, prepare)
+				s.app.Settings().SetTheme(theme.New(look))
+				s.Anew()
+				s.Resize(extent)
+				keep(t, s, filepath.Join(dir, "shell-"+name+"-"+string(look)+"-"+size+".png"))
+				if name == "idle" && size == "large" {
+					s.key(fyne.KeyF1)
+					keep(t, s, filepath.Join(dir, "shell-keys-"+string(look)+".png"))
+				}
 			}
 		}
+	}
+}
+
+func keep(t *testing.T, s *shown, path string) {
+	t.Helper()
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(png.Encode(file, s.Canvas().Capture()), file.Close()); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -25,8 +25,11 @@ import (
 	"pulley/internal/control/client"
 	"pulley/internal/desktop"
 	"pulley/internal/desktop/keep"
+	"pulley/internal/desktop/tool"
 	"pulley/ui"
+	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/theme"
 	"pulley/ui/tray"
 )
@@ -47,28 +50,40 @@ type program struct {
 
 	app     fyne.App
 	window  *ui.Window
-	theme   theme.Choice // in force
+	dressed dress        // as the daemon said last; the keeper's goroutine
+	worn    theme.Choice // what is drawn with; the UI goroutine
 	icon    atomic.Bool  // something shows our icon
 	started chan struct{}
 	changed chan struct{} // holds one signal
 
+	daemon atomic.Pointer[client.Client] // nil: none runs
+	tool   tool.Tool
+
 	work        *errgroup.Group
+	ctx         context.Context    // of work
 	cancel      context.CancelFunc // ends work
+	ending      sync.RWMutex       // held to begin work, and for good when no more may begin
 	ended, left sync.Once
 	release     func() // lets another tray begin
+}
+
+// dress is what the settings say about looks and language.
+type dress struct {
+	theme    theme.Choice
+	language string
 }
 
 func newProgram(places config.Places, log *slog.Logger) *program {
 	p := &program{
 		places: places, log: log, model: model.New(),
-		started: make(chan struct{}), changed: make(chan struct{}, 1), theme: theme.Auto,
+		started: make(chan struct{}), changed: make(chan struct{}, 1), dressed: dress{theme.Auto, lang.Auto}, worn: theme.Auto,
 	}
 	p.keeper = keep.New(keep.Options[daemon]{
 		Find: find, Start: p.start, Log: log,
-		Searching: p.model.Searching,
-		Attached:  func(d daemon, owned bool) { p.model.Attached(d, owned) },
+		Searching: func() { p.daemon.Store(nil); p.model.Searching() },
+		Attached:  func(d daemon, owned bool) { p.daemon.Store(d.Client); p.model.Attached(d, owned) },
 		Heard:     p.heard,
-		Lost:      p.model.Lost,
+		Lost:      func(reason string) { p.daemon.Store(nil); p.model.Lost(reason) },
 	})
 	return p
 }
@@ -77,11 +92,12 @@ func newProgram(places config.Places, log *slog.Logger) *program {
 // called on the main goroutine.
 func (p *program) run(showWindow bool) error {
 	app.SetMetadata(fyne.AppMetadata{ID: id, Name: name, Version: version, Icon: appIcon(), Migrations: map[string]bool{"fyneDo": true}})
+	lang.Use(lang.Auto)
 	p.app = app.NewWithID(id)
 	p.app.SetIcon(appIcon())
 	identify(name)
-	p.app.Settings().SetTheme(theme.New(p.theme))
-	p.window = ui.New(p.app, p.model, p.do, time.Now)
+	p.app.Settings().SetTheme(theme.New(p.worn))
+	p.window = ui.New(p.app, p.options())
 	p.window.SetCloseIntercept(p.closed)
 	p.model.Watch(p.window.Changed)
 	p.model.Watch(p.redraw)
@@ -89,7 +105,7 @@ func (p *program) run(showWindow bool) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	work, ctx := errgroup.WithContext(ctx)
-	p.work, p.cancel = work, cancel
+	p.work, p.ctx, p.cancel = work, ctx, cancel
 	startTray, stopTray := systray.RunWithExternalLoop(func() {
 		bar := tray.NewBar(status{}, p.do)
 		build := func() tray.Menu { return tray.Build(p.model.View(), time.Now()) }
@@ -142,6 +158,7 @@ func (p *program) end() {
 		p.window.Retire()
 		p.release() // the daemon may take its time; whoever starts Pulley again meanwhile wants it shown
 		p.cancel()
+		p.ending.Lock() // for good: what is begun by now is waited for
 		go func() {
 			// Run may never return: the last lifecycle event can be put into a queue
 			// that is no longer read (fyne-io/fyne#5699 is about the same place). By
@@ -153,6 +170,36 @@ func (p *program) end() {
 			<-time.After(parting)
 			os.Exit(status) //nolint:forbidigo // main waits for a loop that may never be left
 		}()
+	})
+}
+
+// options is what the window works with.
+func (p *program) options() ui.Options {
+	return ui.Options{
+		Model: p.model, Do: p.do, Tool: &p.tool, Work: p.beside, Now: time.Now, Version: version,
+		Daemon: p.client, Close: p.closed, Memory: filepath.Join(p.places.StateDir, "window.json"),
+	}
+}
+
+// client is the daemon as pages ask it; nil while none runs.
+func (p *program) client() page.Daemon {
+	if c := p.daemon.Load(); c != nil {
+		return c
+	}
+	return nil
+}
+
+// beside has work done beside the UI goroutine, and what it returns on it. Once the program ends nothing is begun any more.
+func (p *program) beside(work func(ctx context.Context) func()) {
+	if !p.ending.TryRLock() {
+		return
+	}
+	defer p.ending.RUnlock()
+	p.work.Go(func() error {
+		if then := work(p.ctx); then != nil && p.ctx.Err() == nil {
+			fyne.Do(then)
+		}
+		return nil
 	})
 }
 
@@ -235,14 +282,34 @@ func (p *program) start() (keep.Child, error) {
 	return desktop.StartChild(filepath.Join(p.places.LogDir, "up.log"), binary, "up")
 }
 
-// heard takes a state over, and with it `tray.theme` when that has changed. The
-// keeper's goroutine.
+// heard takes a state over, and with it `tray.theme` and `tray.language` when they have changed. The keeper's goroutine.
 func (p *program) heard(s control.State) {
 	p.model.Heard(s)
-	if choice := theme.Choice(s.Theme); s.Theme != "" && choice != p.theme {
-		p.theme = choice
-		fyne.Do(func() { p.app.Settings().SetTheme(theme.New(choice)) })
+	dress := p.dressed
+	if s.Theme != "" {
+		dress.theme = theme.Choice(s.Theme)
 	}
+	if s.Language != "" {
+		dress.language = s.Language
+	}
+	if dress == p.dressed {
+		return
+	}
+	before := lang.Tag()
+	p.dressed = dress
+	lang.Use(dress.language)
+	spoken := lang.Tag() != before
+	p.redraw()
+	fyne.Do(func() {
+		if dress.theme != p.worn {
+			p.worn = dress.theme
+			p.app.Settings().SetTheme(theme.New(dress.theme))
+			spoken = true
+		}
+		if spoken {
+			p.window.Anew()
+		}
+	})
 }
 
 // daemon is a client as the keeper and the model want it.

@@ -20,6 +20,15 @@ func NewDot(name fyne.ThemeColorName) *Dot {
 	return d
 }
 
+// Tint changes the colour.
+func (d *Dot) Tint(name fyne.ThemeColorName) {
+	if d.name == name {
+		return
+	}
+	d.name = name
+	d.Refresh()
+}
+
 // CreateRenderer is called by Fyne.
 func (d *Dot) CreateRenderer() fyne.WidgetRenderer {
 	const across = 8

@@ -16,4 +16,3 @@ func PassShortcut(w fyne.CanvasObject, s fyne.Shortcut) {
 		window.TypedShortcut(s)
 	}
 }
-

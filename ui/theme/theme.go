@@ -56,6 +56,7 @@ type pair struct{ light, dark color.NRGBA }
 // ratios of WCAG 2.1, 1.4.3 and 1.4.11; the test holds them.
 var palette = map[fyne.ThemeColorName]pair{
 	fynetheme.ColorNameBackground:          {rgb(0xf4f6f6), rgb(0x14181a)},
+	fynetheme.ColorNameHeaderBackground:    {rgb(0xebefef), rgb(0x0f1315)},
 	fynetheme.ColorNameForeground:          {rgb(0x1b2325), rgb(0xe4eaeb)},
 	fynetheme.ColorNamePlaceHolder:         {rgb(0x5d696d), rgb(0x98a4a8)},
 	fynetheme.ColorNameDisabled:            {rgb(0x8a9599), rgb(0x69757a)},
