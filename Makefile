@@ -5,7 +5,7 @@ SHELL = bash
 .SHELLFLAGS = -euo pipefail -c
 .DEFAULT_GOAL = help
 
-.PHONY: help run build test e2e bench lint clean
+.PHONY: help run build test e2e bench lint fonts clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -35,6 +35,9 @@ bench: ## the figures of the README on this machine
 
 lint: ## golangci-lint and govulncheck, built from the module proxy at pinned versions
 	@.ci/lint
+
+fonts: ## the Chinese font of our own texts anew, after texts changed; needs fonttools and apt-get
+	@.ci/fonts
 
 clean: ## what was built here; caches of Go and of `make e2e` stay
 	rm -rf bin

@@ -1,0 +1,14 @@
+package assets
+
+import _ "embed"
+
+// Fonts with the Chinese characters of our own texts, and nothing that Fyne's own fonts have, as OpenType. They are made by
+// .ci/fonts; fonts/OFL.txt is their licence.
+//
+//go:embed fonts/PulleySansSC-Regular.otf
+var ChineseRegular []byte
+
+// ChineseBold is the same in bold.
+//
+//go:embed fonts/PulleySansSC-Bold.otf
+var ChineseBold []byte
