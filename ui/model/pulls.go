@@ -65,12 +65,3 @@ func Done(l control.Transfer) float64 {
 	}
 	return min(float64(l.Have)/float64(l.Total), 1)
 }
-
-// Layer is a name for a layer that a person can find again in other programs: the twelve digits that docker shows.
-func Layer(digest string) string {
-	_, hex, found := strings.Cut(digest, ":")
-	if !found {
-		hex = digest
-	}
-	return hex[:min(len(hex), 12)]
-}
