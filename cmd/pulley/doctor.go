@@ -9,13 +9,13 @@ import (
 	"strings"
 	"sync"
 
-	dockerconfig "github.com/docker/cli/cli/config"
 	"github.com/spf13/cobra"
 
 	"pulley/internal/config"
 	"pulley/internal/control/client"
 	"pulley/internal/daemon"
 	dockercontext "pulley/internal/docker/context"
+	"pulley/internal/docker/login"
 	"pulley/internal/docker/machine"
 	"pulley/internal/docker/wiring"
 	"pulley/internal/doctor"
@@ -141,11 +141,7 @@ func startCommand(ctx context.Context) string {
 
 // dockerLogin is the person's own for a registry.
 func dockerLogin(ctx context.Context, registry string) (string, bool) {
-	file, err := dockerconfig.Load("")
-	if err != nil {
-		return "", false
-	}
-	secret, ok := login(ctx, file, registry)
+	secret, ok := login.One(ctx, registry)
 	return string(secret), ok
 }
 
