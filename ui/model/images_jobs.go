@@ -55,6 +55,8 @@ type Job struct {
 	Kind JobKind
 	Name string // the full reference, or the file's name
 	File string // of an export or import: its path
+	// Platforms are those to fetch; none: the one that an engine on the daemon's machine takes. Not to be changed once it runs.
+	Platforms []string
 
 	mu    sync.Mutex
 	view  JobView
@@ -132,6 +134,13 @@ func (j *Job) End(note string, err error) {
 		j.view.Have = max(j.view.Have, j.view.Size)
 	}
 	j.stop = nil
+}
+
+// Sized says how much there will be.
+func (j *Job) Sized(size int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.view.Size = size
 }
 
 // Moved says how much of it is done, in bytes.

@@ -1,42 +1,232 @@
 package page
 
 import (
+	"context"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
 
+	"pulley/internal/control"
+	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/part"
+	"pulley/ui/theme"
+	"pulley/ui/words"
 )
 
-// Images is the page of what is in the cache.
+// Images is the page of what is in the cache: looked through, pinned, removed, carried elsewhere and fetched ahead.
 type Images struct {
 	desk Desk
-	root *fyne.Container
+	view model.View
+	now  time.Time
+
+	list   *model.Images
+	jobs   model.Jobs
+	front  bool
+	asking bool   // for the list
+	again  bool   // ask once more after that
+	old    bool   // what is being asked for is overtaken by something done since
+	failed string // why the list could not be had
+
+	seen  control.Cache // when the list was asked for
+	asked time.Time
+	took  time.Duration
+
+	count  *part.Text
+	search *part.Search
+	fetch  *fetchBar
+	disk   *diskCard
+	work   *jobCard
+	table  *part.Table
+	chosen *chosenBar
+	side   *side
+	detail string // the ID of the image at the side; "": none
+	drawn  drawn
 }
 
 // NewImages makes the page.
 func NewImages(d Desk) *Images {
-	return &Images{desk: d, root: container.NewStack()}
+	p := &Images{desk: d, list: model.NewImages(), now: d.Now(), count: part.NewMuted("")}
+	title := part.NewText(lang.Say("images.title")).Bold()
+	title.Scale = theme.SizeHead
+	p.search = part.NewSearch(lang.Say("images.search"), p.seek)
+	importing := widget.NewButton(lang.Say("images.import.button"), p.importFile)
+	fetching := widget.NewButton(lang.Say("images.fetch.button"), func() { p.fetch.toggle() })
+	fetching.Importance = widget.HighImportance
+	p.fetch = newFetchBar(p)
+	p.disk = newDiskCard(p)
+	p.work = newJobCard(p)
+	p.table = p.newTable()
+	p.chosen = newChosenBar(p)
+	head := between(row(8, middle(title), middle(container.New(layout.NewCustomPaddedLayout(5, 0, 0, 0), p.count))),
+		row(8, container.NewGridWrap(fyne.NewSize(210, fetching.MinSize().Height), p.search), importing, fetching))
+	top := column(gap, head, p.fetch.root, p.disk.root, p.work.root)
+	main := container.New(layout.NewCustomPaddedLayout(margin, margin, margin, margin),
+		container.New(layout.NewBorderLayout(top, p.chosen.root, nil, nil), top, p.chosen.root, container.New(layout.NewCustomPaddedLayout(gap, 0, 0, 0), p.table)))
+	p.side = newSide(main, func() { p.detail = "" })
+	p.table.Loading(true)
+	return p
 }
 
 // Root is what to put into the window.
-func (p *Images) Root() fyne.CanvasObject { return p.root }
+func (p *Images) Root() fyne.CanvasObject { return p.side.root }
 
 // Show brings the page to what v says.
-func (p *Images) Show(model.View, time.Time) {}
+func (p *Images) Show(v model.View, now time.Time) {
+	came := v.Phase == model.Running && p.view.Phase != model.Running
+	p.view, p.now = v, now
+	if p.front && v.Phase == model.Running && (came || v.State.Cache != p.seen || now.Sub(p.asked) >= freshFor) {
+		p.load()
+	}
+	p.refresh()
+}
+
+// freshFor is how long the list holds while nothing says otherwise: when images were used last is in nothing else.
+const freshFor = 30 * time.Second
 
 // Enter has the page ask for what it shows.
-func (p *Images) Enter() {}
+func (p *Images) Enter() {
+	p.front = true
+	p.load()
+}
 
 // Leave has it stop.
-func (p *Images) Leave() {}
+func (p *Images) Leave() {
+	p.front = false
+	p.jobs.Clear()
+	p.work.show()
+}
 
 // Seek puts the focus into the search field.
-func (p *Images) Seek() {}
+func (p *Images) Seek() { focus(p.desk, p.search) }
 
-// Take opens an image, by its full reference.
-func (p *Images) Take(string) {}
+// Take opens an image, by its reference.
+func (p *Images) Take(thing string) {
+	if row := p.list.Named(thing); row != nil {
+		p.open(row.ID)
+		p.table.Select(row.ID)
+		return
+	}
+	p.search.SetText(model.FamiliarRef(thing))
+}
 
-// Drop takes files that were dropped on the window, on whichever page: a tar is imported, what else names images has them fetched.
-func (p *Images) Drop([]string) {}
+func focus(d Desk, object fyne.Focusable) {
+	if window := d.Window(); window != nil {
+		window.Canvas().Focus(object)
+	}
+}
+
+// load asks for the list, unless that is done already.
+func (p *Images) load() {
+	d := p.desk.Daemon()
+	if d == nil {
+		return
+	}
+	if p.asking {
+		p.again = true
+		return
+	}
+	p.asking, p.again, p.old = true, false, false
+	p.seen = p.view.State.Cache
+	wait := p.pause()
+	p.desk.Work(func(ctx context.Context) func() {
+		rest(ctx, wait)
+		began := time.Now()
+		images, err := d.Images(ctx)
+		rows := model.ImageRows(images)
+		took := time.Since(began)
+		return func() { p.loaded(rows, err, took) }
+	})
+}
+
+// pause is how long to wait before asking again: a list of thousands is no small thing to make, so that takes a tenth of the
+// time at most.
+func (p *Images) pause() time.Duration {
+	if p.asked.IsZero() {
+		return 0
+	}
+	return max(time.Second, 10*p.took) - p.desk.Now().Sub(p.asked)
+}
+
+func rest(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (p *Images) loaded(rows []*model.ImageRow, err error, took time.Duration) {
+	p.asking, p.asked, p.took = false, p.desk.Now(), took
+	switch {
+	case p.old:
+		p.again = true
+	case err != nil:
+		p.failed = err.Error()
+	default:
+		p.failed = ""
+		p.list.Heard(rows)
+	}
+	if p.again && p.front {
+		p.load()
+	}
+	p.refresh()
+}
+
+// overtaken has the list asked for anew after something was done.
+func (p *Images) overtaken() {
+	p.old = p.asking
+	p.load()
+}
+
+// refresh draws what is known.
+func (p *Images) refresh() {
+	down := p.view.Phase == model.Down || p.failed != ""
+	p.table.Loading(!p.list.Known() && !down)
+	p.table.Refresh()
+	p.disk.show()
+	p.chosen.show()
+	switch found, all := p.list.Len(), p.list.All(); {
+	case !p.list.Known():
+		p.count.Set("")
+	case found != all:
+		p.count.Set(lang.Say("images.found", "Found", words.Number(int64(found)), "All", words.Number(int64(all))))
+	default:
+		p.count.Set(words.Number(int64(all)))
+	}
+	if p.detail != "" {
+		p.open(p.detail)
+	}
+}
+
+func (p *Images) seek(query string) {
+	p.list.Search(query)
+	p.refresh()
+}
+
+// ask runs a call of the daemon's beside the UI goroutine; then is given what came of it.
+func (p *Images) ask(call func(ctx context.Context, d Daemon) error, then func(error)) {
+	ask(p.desk, call, then)
+}
+
+func ask(desk Desk, call func(ctx context.Context, d Daemon) error, then func(error)) {
+	d := desk.Daemon()
+	if d == nil {
+		then(model.ErrNotRunning)
+		return
+	}
+	desk.Work(func(ctx context.Context) func() {
+		err := call(ctx, d)
+		return func() { then(err) }
+	})
+}
+
+func (p *Images) pinIcon() fyne.Resource { return fynetheme.NewThemedResource(pinIcon) }

@@ -1,0 +1,199 @@
+package page
+
+import (
+	"context"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"pulley/internal/control"
+	"pulley/ui/lang"
+	"pulley/ui/model"
+	"pulley/ui/part"
+	"pulley/ui/theme"
+	"pulley/ui/words"
+)
+
+// diskCard is what the cache's room is used for, as a picture.
+type diskCard struct {
+	page   *Images
+	bar    *strip
+	said   *part.Text
+	parts  [4]*part.Text // of the legend
+	boxes  [4]fyne.CanvasObject
+	legend *fyne.Container
+	free   *widget.Button
+	empty  *part.Skeleton
+	known  *fyne.Container
+	root   fyne.CanvasObject
+	last   model.Disk
+}
+
+// diskHues are those of pinned images, other images, what is in none, and room.
+var diskHues = [4]fyne.ThemeColorName{theme.Blue, theme.Cached, theme.Violet, theme.Track}
+
+func newDiskCard(p *Images) *diskCard {
+	c := &diskCard{page: p, bar: newStrip(10), said: part.NewText("").Giving(), legend: row(18), empty: part.NewSkeleton(2)}
+	for n, hue := range diskHues {
+		c.parts[n] = part.NewMuted("")
+		c.boxes[n] = row(6, middle(part.NewDot(hue)), middle(c.parts[n]))
+		c.legend.Add(c.boxes[n])
+	}
+	c.free = widget.NewButton(lang.Say("images.free.button"), c.ask)
+	c.known = column(9, between(middle(c.said), c.free), c.bar, c.legend)
+	c.root = part.NewSheet(container.NewStack(c.empty, c.known))
+	c.known.Hide()
+	return c
+}
+
+func (c *diskCard) show() {
+	cache := c.page.view.State.Cache
+	known := cache.Dir != ""
+	show(c.empty, !known)
+	show(c.known, known)
+	if !known {
+		return
+	}
+	d := c.page.list.Disk(cache)
+	if d == c.last {
+		return
+	}
+	c.last = d
+	key := "images.disk.used"
+	if d.Limited {
+		key = "images.disk.used_of"
+	}
+	c.said.Set(lang.Say(key, "Size", words.Bytes(cache.Size), "Limit", words.Bytes(cache.MaxSize)))
+	amounts := [4]int64{d.Pinned, d.Images, d.Loose, d.Free}
+	keys := [4]string{"images.disk.pinned", "images.disk.images", "images.disk.loose", "images.disk.free"}
+	if !d.Limited {
+		keys[3] = "images.disk.free_disk"
+	}
+	c.bar.clear()
+	at := int64(0)
+	for n, amount := range amounts {
+		c.parts[n].Set(lang.Say(keys[n], "Size", words.Bytes(amount)))
+		show(c.boxes[n], amount > 0 || n == 3)
+		if n < 3 {
+			c.bar.add(at, at+amount, diskHues[n], "")
+			at += amount
+		}
+	}
+	c.bar.label = c.said.Words()
+	c.bar.set(d.Total)
+	c.legend.Refresh()
+	c.known.Refresh()
+}
+
+// freeing is the question how much to free.
+type freeing struct {
+	page       *Images
+	slider     *widget.Slider
+	says, goes *part.Text
+	list       *part.Text
+	bytes      int64
+	most       int64
+	shown      *dialog.CustomDialog
+}
+
+// ask asks how much is to go.
+func (c *diskCard) ask() {
+	p := c.page
+	_, most := p.list.WouldGo(1 << 62)
+	most += p.list.Disk(p.view.State.Cache).Loose
+	if most <= 0 {
+		p.desk.Toast(Toast{Text: lang.Say("images.free.nothing")})
+		return
+	}
+	f := &freeing{page: p, most: most, says: part.NewText("").Bold(), goes: part.NewMuted(""), list: part.NewMuted("").Giving()}
+	f.slider = widget.NewSlider(0, 100)
+	f.slider.Step = 1
+	free := widget.NewButton("", f.free)
+	free.Importance = widget.DangerImportance
+	cancel := widget.NewButton(lang.Say("images.cancel"), func() { f.shown.Hide() })
+	f.slider.OnChanged = func(percent float64) {
+		f.choose(percent)
+		free.SetText(lang.Say("images.free.now", "Size", words.Bytes(f.bytes)))
+		if f.bytes == 0 {
+			free.Disable()
+		} else {
+			free.Enable()
+		}
+	}
+	content := column(gap, paragraph(lang.Say("images.free.about"), widget.MediumImportance),
+		f.slider, column(4, f.says, f.goes, f.list))
+	f.shown = dialog.NewCustomWithoutButtons(lang.Say("images.free.title"), container.New(layout.NewCustomPaddedLayout(4, 4, 4, 4), content), p.desk.Window())
+	f.shown.SetButtons([]fyne.CanvasObject{cancel, free})
+	f.slider.SetValue(25)
+	f.shown.Resize(fyne.NewSize(440, 0))
+	f.shown.Show()
+	focus(p.desk, f.slider)
+}
+
+func (f *freeing) choose(percent float64) {
+	f.bytes = int64(float64(f.most) * percent / 100)
+	rows, _ := f.page.list.WouldGo(f.bytes)
+	f.says.Set(lang.Say("images.free.keeps", "Size", words.Bytes(f.bytes), "Keep", words.Bytes(max(f.page.view.State.Cache.Size-f.bytes, 0))))
+	if len(rows) == 0 {
+		f.goes.Set(lang.Say("images.free.no_images"))
+		f.list.Set("")
+		return
+	}
+	last := rows[len(rows)-1]
+	since := lang.Say("images.never")
+	if !last.Used.IsZero() {
+		since = words.Ago(&last.Used, f.page.now)
+	}
+	f.goes.Set(lang.Say("images.free.goes", "Count", len(rows), "Used", since))
+	f.list.Set(some(idsOf(rows), func(n int) string { return rows[n].Short() }))
+}
+
+// some names the first few of many.
+func some(all []string, name func(n int) string) string {
+	const most = 4
+	var names []string
+	for n := range min(len(all), most) {
+		names = append(names, name(n))
+	}
+	if more := len(all) - most; more > 0 {
+		names = append(names, lang.Say("images.more", "Count", more))
+	}
+	return words.List(names...)
+}
+
+// free has it done, once it cannot be undone any more.
+func (f *freeing) free() {
+	f.shown.Hide()
+	p, bytes := f.page, f.bytes
+	p.desk.Toast(Toast{
+		Text: lang.Say("images.free.begun", "Size", words.Bytes(bytes)),
+		Undo: func() {},
+		Done: func() { p.collect(bytes) },
+	})
+}
+
+func (p *Images) collect(bytes int64) {
+	var freed control.Freed
+	p.ask(func(ctx context.Context, d Daemon) (err error) {
+		freed, err = d.GC(ctx, control.GC{Free: bytes})
+		return err
+	}, func(err error) {
+		p.overtaken()
+		switch {
+		case err != nil:
+			p.desk.Toast(Toast{Bad: true, Text: lang.Say("images.free.failed", "Reason", reason(err))})
+		case len(freed.Images) == 0:
+			p.desk.Toast(Toast{Text: lang.Say("images.free.freed_loose", "Size", words.Bytes(freed.Bytes))})
+		default:
+			p.desk.Toast(Toast{Text: lang.Say("images.free.freed", "Size", words.Bytes(freed.Bytes),
+				"Images", some(freed.Images, func(n int) string { return model.FamiliarRef(freed.Images[n]) }))})
+		}
+	})
+}
+
+// tick is drawn before what is done.
+func tick() fyne.Resource { return fynetheme.NewColoredResource(fynetheme.ConfirmIcon(), fynetheme.ColorNamePrimary) }

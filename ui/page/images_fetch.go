@@ -1,0 +1,209 @@
+package page
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+
+	"pulley/internal/control"
+	"pulley/internal/docker/login"
+	"pulley/internal/imagelist"
+	"pulley/ui/lang"
+	"pulley/ui/model"
+	"pulley/ui/part"
+	"pulley/ui/words"
+)
+
+// fetchBar takes names of images to fetch ahead.
+type fetchBar struct {
+	page  *Images
+	entry *escEntry
+	begin *widget.Button
+	root  fyne.CanvasObject
+}
+
+func newFetchBar(p *Images) *fetchBar {
+	b := &fetchBar{page: p, entry: newEscEntry()}
+	b.entry.PlaceHolder = lang.Say("images.fetch.names")
+	b.entry.OnSubmitted = func(string) { b.submit() }
+	b.entry.escaped = b.close
+	b.begin = widget.NewButton(lang.Say("images.fetch.now"), b.submit)
+	file := widget.NewButton(lang.Say("images.fetch.file"), func() {
+		p.desk.Files.Open(lang.Say("images.fetch.file_title"), nil, func(path string) { p.Drop([]string{path}) })
+	})
+	b.root = part.NewSheet(column(8, container.NewBorder(nil, nil, nil, row(8, b.begin, file), b.entry), part.NewMuted(lang.Say("images.fetch.hint")).Giving()))
+	b.root.Hide()
+	return b
+}
+
+func (b *fetchBar) toggle() {
+	if b.root.Visible() {
+		b.close()
+		return
+	}
+	b.root.Show()
+	b.page.side.root.Refresh()
+	focus(b.page.desk, b.entry)
+}
+
+func (b *fetchBar) close() {
+	b.root.Hide()
+	b.page.side.root.Refresh()
+}
+
+func (b *fetchBar) submit() {
+	names := strings.FieldsFunc(b.entry.Text, func(r rune) bool { return strings.ContainsRune(" \t\r\n,;，；", r) })
+	names = slices.DeleteFunc(names, func(s string) bool { return s == "docker" || s == "pull" || strings.HasPrefix(s, "-") })
+	if len(names) == 0 {
+		return
+	}
+	var images []imagelist.Image
+	for _, name := range names {
+		images = append(images, imagelist.Image{Name: name})
+	}
+	b.entry.SetText("")
+	b.close()
+	b.page.fetchAll(images)
+}
+
+// escEntry is a field that Esc leaves.
+type escEntry struct {
+	widget.Entry
+	escaped func()
+}
+
+func newEscEntry() *escEntry {
+	e := &escEntry{}
+	e.ExtendBaseWidget(e)
+	return e
+}
+
+// TypedKey leaves it on Esc.
+func (e *escEntry) TypedKey(key *fyne.KeyEvent) {
+	if key.Name == fyne.KeyEscape {
+		e.escaped()
+		return
+	}
+	e.Entry.TypedKey(key)
+}
+
+// fetchAll fetches images, a job for each; what is under way already is not begun again.
+func (p *Images) fetchAll(images []imagelist.Image) {
+	for _, i := range images {
+		j := model.NewJob(model.Fetching, model.FullRef(i.Name), "", -1)
+		if i.Platform != "" {
+			j.Platforms = []string{i.Platform}
+		}
+		p.jobs.Add(j)
+	}
+	p.startJobs()
+	p.work.show()
+}
+
+func (p *Images) retry(j *model.Job) {
+	again := model.NewJob(j.Kind, j.Name, j.File, -1)
+	again.Platforms = j.Platforms
+	p.jobs.Add(again)
+	p.startJobs()
+	p.work.show()
+}
+
+// startJobs has those run that wait, as far as there is room.
+func (p *Images) startJobs() {
+	for j := p.jobs.Next(); j != nil; j = p.jobs.Next() {
+		p.run(j, pulling(j), p.fetched)
+	}
+}
+
+// jobWork is what a job does, with a daemon, beside the UI goroutine.
+type jobWork func(d Daemon) func(ctx context.Context, moved func()) error
+
+func pulling(j *model.Job) jobWork {
+	return func(d Daemon) func(ctx context.Context, moved func()) error {
+		return func(ctx context.Context, moved func()) error {
+			credentials, _ := login.For(ctx, []string{j.Name})
+			pulled, err := d.Pull(ctx, control.Pull{Images: []control.PullImage{{Image: j.Name, Platforms: j.Platforms}}, Credentials: credentials}, func(p control.Pulling) {
+				j.Pulling(p)
+				moved()
+			})
+			j.Pulled(pulled, err)
+			return err
+		}
+	}
+}
+
+// fetched says that all is there, once it is.
+func (p *Images) fetched(model.JobView) {
+	var here []string
+	for _, j := range p.jobs.All() {
+		switch v := j.View(); {
+		case v.Phase <= model.Working:
+			return
+		case v.Phase == model.Finished && j.Kind == model.Fetching:
+			here = append(here, j.Name)
+		}
+	}
+	if len(here) > 0 {
+		p.desk.Toast(Toast{Text: lang.Say("images.fetched", "Count", len(here), "Image", model.FamiliarRef(here[0]))})
+	}
+}
+
+// Drop takes files that were dropped on the window, on whichever page: a tar is imported, what else names images has them
+// fetched.
+func (p *Images) Drop(paths []string) {
+	var lists []string
+	for _, path := range paths {
+		if isTar(path) {
+			p.importTar(path)
+		} else {
+			lists = append(lists, path)
+		}
+	}
+	if len(lists) > 0 {
+		p.read(lists)
+	}
+	p.desk.Visit(ImagesPage, "")
+}
+
+func isTar(path string) bool {
+	name := strings.ToLower(filepath.Base(path))
+	return slices.ContainsFunc(tars, func(extension string) bool { return strings.HasSuffix(name, "."+extension) })
+}
+
+// tars are how files are called that can be imported.
+var tars = []string{"tar", "tar.gz", "tgz", "tar.zst"}
+
+// read asks what files name, and fetches that.
+func (p *Images) read(paths []string) {
+	p.desk.Work(func(ctx context.Context) func() {
+		var images []imagelist.Image
+		var failed []string
+		for _, path := range paths {
+			found, err := imagelist.At(ctx, path)
+			images = append(images, found...)
+			if err != nil {
+				failed = append(failed, err.Error())
+			}
+		}
+		return func() { p.named(paths, images, failed) }
+	})
+}
+
+func (p *Images) named(paths []string, images []imagelist.Image, failed []string) {
+	file := filepath.Base(paths[0])
+	switch {
+	case len(failed) > 0:
+		p.desk.Toast(Toast{Bad: true, Text: lang.Say("images.read.failed", "Reason", words.Short(strings.Join(failed, "; "), 300))})
+	case len(images) == 0:
+		p.desk.Toast(Toast{Bad: true, Text: lang.Say("images.read.none", "File", file)})
+	}
+	if len(images) > 0 {
+		p.desk.Toast(Toast{Text: lang.Say("images.read.found", "Count", len(images), "File", file)})
+		p.fetchAll(images)
+	}
+}

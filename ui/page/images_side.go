@@ -1,0 +1,146 @@
+package page
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"pulley/ui/lang"
+	"pulley/ui/part"
+	"pulley/ui/theme"
+)
+
+// Measures of a page and its side panel.
+const (
+	margin     = 20
+	gap        = 12
+	sideWidth  = 340
+	sideBeside = 960 // from this width of the page on the panel stands beside what is on it, else it lies over that
+)
+
+// side is what stands at the right of a page: one of its things, in full.
+type side struct {
+	title, below *part.Text
+	body         *fyne.Container
+	scroll       *container.Scroll
+	sheet        *plane
+	closed       func()
+	root         *fyne.Container
+}
+
+// newSide lays a page out: main, and beside it a panel that is not open.
+func newSide(main fyne.CanvasObject, closed func()) *side {
+	s := &side{title: part.NewText("").Bold().Giving(), below: part.NewMuted("").Giving(), body: column(gap), closed: closed}
+	s.title.Scale = fynetheme.SizeNameSubHeadingText
+	shut := part.NewIconButton(fynetheme.CancelIcon(), lang.Say("images.detail.close"), s.shut)
+	head := container.New(layout.NewCustomPaddedLayout(margin-4, 8, margin, margin-8),
+		container.NewBorder(nil, nil, nil, container.NewVBox(shut), column(2, part.NewTip(s.title, s.title.Words), part.NewTip(s.below, s.below.Words))))
+	s.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(6, margin, margin, margin), s.body))
+	s.sheet = newPlane(container.NewBorder(head, nil, nil, nil, s.scroll))
+	s.sheet.Hide()
+	s.root = container.New(sideLayout{}, main, s.sheet)
+	return s
+}
+
+// open shows the panel with these objects, from the top.
+func (s *side) open(title, below string, objects ...fyne.CanvasObject) {
+	s.title.Set(title)
+	s.below.Set(below)
+	s.body.Objects = objects
+	s.body.Refresh()
+	if !s.sheet.Visible() {
+		s.scroll.ScrollToTop()
+		s.sheet.Show()
+		s.root.Refresh()
+	}
+}
+
+// shown tells whether it is open.
+func (s *side) shown() bool { return s.sheet.Visible() }
+
+// shut closes it.
+func (s *side) shut() {
+	if s.sheet.Visible() {
+		s.sheet.Hide()
+		s.root.Refresh()
+		s.closed()
+	}
+}
+
+// sideLayout is that of main and panel.
+type sideLayout struct{}
+
+func (sideLayout) MinSize(objects []fyne.CanvasObject) fyne.Size { return objects[0].MinSize() }
+
+func (sideLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	main, panel := objects[0], objects[1]
+	room := size
+	if panel.Visible() && size.Width >= sideBeside {
+		room.Width -= sideWidth
+	}
+	main.Move(fyne.NewPos(0, 0))
+	main.Resize(room)
+	width := min(sideWidth, size.Width-2*margin)
+	panel.Move(fyne.NewPos(size.Width-width, 0))
+	panel.Resize(fyne.NewSize(width, size.Height))
+}
+
+// plane is a surface with a hairline at its left, which keeps the pointer from what it lies over.
+type plane struct {
+	widget.BaseWidget
+	content fyne.CanvasObject
+}
+
+func newPlane(content fyne.CanvasObject) *plane {
+	p := &plane{content: content}
+	p.ExtendBaseWidget(p)
+	return p
+}
+
+// Tapped takes what misses the content.
+func (p *plane) Tapped(*fyne.PointEvent) {}
+
+// TappedSecondary does, too.
+func (p *plane) TappedSecondary(*fyne.PointEvent) {}
+
+// Scrolled does, too.
+func (p *plane) Scrolled(*fyne.ScrollEvent) {}
+
+// CreateRenderer is called by Fyne.
+func (p *plane) CreateRenderer() fyne.WidgetRenderer {
+	r := &planeRenderer{plane: p, ground: &canvas.Rectangle{}, line: &canvas.Rectangle{}}
+	r.paint()
+	return r
+}
+
+type planeRenderer struct {
+	plane        *plane
+	ground, line *canvas.Rectangle
+}
+
+func (r *planeRenderer) Objects() []fyne.CanvasObject {
+	return []fyne.CanvasObject{r.ground, r.line, r.plane.content}
+}
+func (r *planeRenderer) MinSize() fyne.Size { return r.plane.content.MinSize() }
+func (r *planeRenderer) Destroy()           {}
+
+func (r *planeRenderer) Layout(size fyne.Size) {
+	r.ground.Resize(size)
+	r.line.Resize(fyne.NewSize(1, size.Height))
+	r.plane.content.Resize(size)
+}
+
+func (r *planeRenderer) Refresh() {
+	r.paint()
+	r.ground.Refresh()
+	r.line.Refresh()
+	r.plane.content.Refresh()
+}
+
+func (r *planeRenderer) paint() {
+	r.ground.FillColor = fynetheme.ColorForWidget(theme.Card, r.plane)
+	r.line.FillColor = fynetheme.ColorForWidget(theme.CardBorder, r.plane)
+}

@@ -1,0 +1,229 @@
+package page
+
+import (
+	"fmt"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	fynetheme "fyne.io/fyne/v2/theme"
+
+	"pulley/assets"
+	"pulley/ui/lang"
+	"pulley/ui/model"
+	"pulley/ui/part"
+	"pulley/ui/words"
+)
+
+// pinIcon is drawn in the theme's colour.
+var pinIcon = icon("pin.svg")
+
+func icon(name string) fyne.Resource {
+	svg, err := assets.Icons.ReadFile("icons/" + name)
+	if err != nil {
+		panic(err) // it is compiled in
+	}
+	return fyne.NewStaticResource(name, svg)
+}
+
+func (p *Images) newTable() *part.Table {
+	column := func(key string, width float32, right bool) part.Column {
+		return part.Column{Key: key, Title: lang.Say("images.column." + key), Width: width, Right: right}
+	}
+	name := column(model.ByName, 220, false)
+	name.Grow = true
+	t := part.NewTable([]part.Column{
+		name, column(model.ByPlatforms, 120, false), column(model.BySize, 76, true), column(model.ByOwn, 76, true),
+		column(model.ByUsed, 104, false), column(model.ByFrom, 104, false), column(model.BySaved, 76, true), column(model.ByPinned, 60, false),
+	}, part.Rows{
+		Len: p.list.Len, ID: func(n int) string { return p.list.At(n).ID }, Cell: p.cell,
+		Sort: p.sort, Open: p.open, Delete: p.remove, Copy: p.names, Menu: p.menu, Empty: p.empty,
+	})
+	t.Label = lang.Say("images.title")
+	t.SortedBy(p.list.SortedBy())
+	t.OnSelect = func([]string) { p.selected() }
+	return t
+}
+
+func (p *Images) sort(column string, down bool) {
+	p.list.Sort(column, down)
+	p.table.SortedBy(column, down)
+	p.table.Refresh()
+}
+
+func (p *Images) selected() {
+	p.chosen.show()
+	if ids := p.table.Selected(); p.detail != "" && len(ids) == 1 && ids[0] != p.detail {
+		p.open(ids[0])
+	}
+}
+
+func (p *Images) cell(n int, column string) part.Cell {
+	r := p.list.At(n)
+	switch column {
+	case model.ByName:
+		c := part.Cell{Text: title(r), Tip: r.Full()}
+		if !r.Complete {
+			c.Muted, c.Tip = true, c.Tip+"\n"+lang.Say("images.incomplete.tip")
+		}
+		return c
+	case model.ByPlatforms:
+		return part.Cell{Text: platforms(r), Muted: true, Tip: allPlatforms(r)}
+	case model.BySize:
+		return part.Cell{Text: words.Bytes(r.Size)}
+	case model.ByOwn:
+		return part.Cell{Text: words.Bytes(r.Own), Muted: true, Tip: lang.Say("images.own.tip")}
+	case model.ByUsed:
+		if r.Used.IsZero() {
+			return part.Cell{Text: lang.Say("images.never"), Muted: true}
+		}
+		return part.Cell{Text: words.Ago(&r.Used, p.now), Muted: true, Tip: words.Exact(r.Used, p.now)}
+	case model.ByFrom:
+		return part.Cell{Text: sources(r.From), Muted: true, Tip: p.bySource(r)}
+	case model.BySaved:
+		if r.Saved == 0 {
+			return part.Cell{Text: "–", Muted: true}
+		}
+		return part.Cell{Text: words.Bytes(r.Saved), Muted: true, Tip: lang.Say("images.saved.tip")}
+	case model.ByPinned:
+		if p.list.Pinned(r) {
+			return part.Cell{Icon: p.pinIcon(), Color: fynetheme.ColorNamePrimary, Tip: lang.Say("images.pinned_tip")}
+		}
+	}
+	return part.Cell{}
+}
+
+// title is an image under its tags.
+func title(r *model.ImageRow) string {
+	if more := r.MoreTags(); more > 0 {
+		return fmt.Sprintf("%s, +%d", r.Title, more)
+	}
+	return r.Title
+}
+
+// platforms are those that are here, of how many: "amd64, arm64 of 8".
+func platforms(r *model.ImageRow) string {
+	const most = 2
+	here := r.Here()
+	switch {
+	case len(here) == 0 && !r.Complete:
+		return lang.Say("images.partly")
+	case len(here) == 0:
+		return "–"
+	}
+	text := strings.Join(here[:min(most, len(here))], ", ")
+	if len(here) > most {
+		text += fmt.Sprintf(", +%d", len(here)-most)
+	}
+	if len(here) < len(r.Platforms) {
+		return lang.Say("images.platforms_of", "Platforms", text, "All", len(r.Platforms))
+	}
+	return text
+}
+
+func allPlatforms(r *model.ImageRow) string {
+	lines := make([]string, len(r.Platforms))
+	for n, platform := range r.Platforms {
+		lines[n] = platform.String()
+		if !platform.Complete {
+			lines[n] = lang.Say("images.platform_missing", "Platform", platform.String())
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// sources says who brought something: "daocloud + origin".
+func sources(from string) string {
+	if from == "" {
+		return "–"
+	}
+	names := strings.Split(from, "+")
+	for n, name := range names {
+		names[n] = source(name)
+	}
+	return strings.Join(names, " + ")
+}
+
+// source is a person's word for one.
+func source(name string) string {
+	switch name {
+	case "cache", "origin", "joined", "push", "import":
+		return lang.Say("images.source." + name)
+	case "":
+		return lang.Say("images.source.unknown")
+	default:
+		return name
+	}
+}
+
+func (p *Images) bySource(r *model.ImageRow) string {
+	var lines []string
+	for _, name := range r.Brought() {
+		lines = append(lines, source(name)+": "+words.Bytes(r.Sources[name]))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// names are the full names of images, a line for each.
+func (p *Images) names(ids []string) string {
+	var names []string
+	for _, id := range ids {
+		if r := p.list.Get(id); r != nil {
+			names = append(names, r.Name())
+		}
+	}
+	return strings.Join(names, "\n")
+}
+
+func (p *Images) empty() (title, hint string) {
+	switch {
+	case p.failed != "":
+		return lang.Say("images.empty.failed"), p.failed
+	case !p.list.Known() && p.view.Phase == model.Down:
+		return lang.Say("images.empty.down"), lang.Say("images.empty.down_hint")
+	case p.list.All() > 0:
+		return lang.Say("images.empty.none_found"), lang.Say("images.empty.none_found_hint")
+	default:
+		return lang.Say("images.empty.none"), lang.Say("images.empty.none_hint")
+	}
+}
+
+func (p *Images) menu(ids []string) *fyne.Menu {
+	rows := p.rows(ids)
+	if len(rows) == 0 {
+		return nil
+	}
+	_, own := model.Size(rows)
+	var items []*fyne.MenuItem
+	if len(rows) == 1 {
+		items = append(items, fyne.NewMenuItem(lang.Say("images.menu.details"), func() { p.open(rows[0].ID) }), fyne.NewMenuItemSeparator(),
+			fyne.NewMenuItem(lang.Say("images.menu.copy_pull"), func() { p.desk.Copy(p.pullCommand(rows[0])) }))
+	}
+	items = append(items, fyne.NewMenuItem(lang.Say("images.menu.copy", "Count", len(rows)), func() { p.desk.Copy(p.names(ids)) }), fyne.NewMenuItemSeparator())
+	on := !p.allPinned(rows)
+	key := "images.unpin"
+	if on {
+		key = "images.pin"
+	}
+	items = append(items, fyne.NewMenuItem(lang.Say(key), func() { p.pin(on, ids) }),
+		fyne.NewMenuItem(lang.Say("images.export.button"), func() { p.export(ids) }), fyne.NewMenuItemSeparator(),
+		fyne.NewMenuItem(lang.Say("images.menu.remove", "Count", len(rows), "Image", rows[0].Short(), "Size", words.Bytes(own)), func() { p.remove(ids) }))
+	return fyne.NewMenu("", items...)
+}
+
+func (p *Images) rows(ids []string) (rows []*model.ImageRow) {
+	for _, id := range ids {
+		if r := p.list.Get(id); r != nil {
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+func (p *Images) allPinned(rows []*model.ImageRow) bool {
+	for _, r := range rows {
+		if !p.list.Pinned(r) {
+			return false
+		}
+	}
+	return true
+}
