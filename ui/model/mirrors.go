@@ -179,6 +179,16 @@ func (s *Sources) Remove(of Named) {
 // Restore shows a mirror again if there is one.
 func (s *Sources) Restore(of Named) { delete(s.gone, of) }
 
+// Removed says what came of a removal: the mirror is gone in earnest, or back.
+func (s *Sources) Removed(of Named, gone bool) {
+	delete(s.gone, of)
+	if gone {
+		s.list = slices.DeleteFunc(slices.Clone(s.list), func(one control.Source) bool {
+			return one.Registry == of.Registry && one.Name == of.Name && !one.BuiltIn
+		})
+	}
+}
+
 // change works on a copy: the daemon's answers are nobody's to change.
 func (s *Sources) change(f func([]control.Source) []control.Source) {
 	s.era++
@@ -250,3 +260,6 @@ func (s *Sources) Testable(registry string) (names []string) {
 	}
 	return names
 }
+
+// DropTrial forgets the test of a source.
+func (s *Sources) DropTrial(of Named) { delete(s.trials, of) }

@@ -108,6 +108,16 @@ func TestSourcesShowWhatAPersonDidAtOnce(t *testing.T) {
 	if !slices.Equal(open(&s), []string{"a", "b", "c"}) {
 		t.Errorf("%v", open(&s))
 	}
+	s.Remove(c)
+	s.Removed(c, false)
+	if !slices.Equal(open(&s), []string{"a", "b", "c"}) {
+		t.Errorf("a removal that was refused: %v", open(&s))
+	}
+	s.Remove(c)
+	s.Removed(c, true)
+	if !slices.Equal(open(&s), []string{"a", "b"}) {
+		t.Errorf("%v", open(&s))
+	}
 	now := s.Ask()
 	s.Done()
 	if s.Heard(now, list()) {

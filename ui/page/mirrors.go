@@ -1,37 +1,269 @@
 package page
 
 import (
+	"context"
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
 
+	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/part"
+	"pulley/ui/theme"
 )
 
-// Mirrors is the page of where each registry's bytes come from.
+// Mirrors is the page of where each registry's bytes come from: its route, its sources in order, and how fast they are.
 type Mirrors struct {
-	desk Desk
-	root fyne.CanvasObject
+	desk    Desk
+	sources model.Sources
+	view    model.View
+	now     time.Time
+	chosen  string // the registry that is shown; "" none yet
+
+	front  bool
+	asking bool
+	asked  time.Time
+	failed string // why the daemon did not say where bytes come from
+
+	tests context.CancelFunc // of the test that runs; nil: none
+
+	shelf   *mirrorShelf
+	detail  *mirrorDetail
+	testAll *widget.Button
+	add     *widget.Button
+	trouble *part.Text
+	pane    *mirrorPane
+	root    fyne.CanvasObject
 }
+
+// fresh is how long what the daemon said of its sources is shown before it is asked again: speeds and quotas change.
+const fresh = 10 * time.Second
 
 // NewMirrors makes the page.
 func NewMirrors(d Desk) *Mirrors {
-	return &Mirrors{desk: d, root: part.NewText(lang.Say("mirrors.title"))}
+	m := &Mirrors{desk: d, trouble: part.NewMuted("").Giving()}
+	m.shelf = newMirrorShelf(m.choose)
+	m.detail = newMirrorDetail(m)
+	m.testAll = widget.NewButtonWithIcon(lang.Say("mirrors.test_all"), fynetheme.MediaPlayIcon(), m.toggleTests)
+	m.add = widget.NewButtonWithIcon(lang.Say("mirrors.add"), fynetheme.ContentAddIcon(), func() { m.detail.edit(nil) })
+	m.trouble.Tint(fynetheme.ColorNameError)
+	m.trouble.Hide()
+	title := part.NewText(lang.Say("mirrors.title")).Bold()
+	title.Scale = theme.SizeHead
+	head := between(middle(title), row(8, m.testAll, m.add))
+	m.pane = newMirrorPane(m.shelf, m.detail)
+	m.root = container.New(layout.NewCustomPaddedLayout(18, 0, 20, 0), container.NewBorder(
+		container.New(layout.NewCustomPaddedLayout(0, 12, 0, 20), column(6, head, m.trouble)), nil, nil, nil, m.pane.root))
+	m.render()
+	return m
 }
 
 // Root is what to put into the window.
 func (m *Mirrors) Root() fyne.CanvasObject { return m.root }
 
 // Show brings the page to what v says.
-func (m *Mirrors) Show(model.View, time.Time) {}
+func (m *Mirrors) Show(v model.View, now time.Time) {
+	m.view, m.now = v, now
+	if m.chosen == "" {
+		if lately, _ := model.Shelve(v.State.Registries, now); len(lately) > 0 {
+			m.chosen = lately[0].Name
+		}
+	}
+	m.render()
+	if m.front && now.Sub(m.asked) >= fresh {
+		m.ask()
+	}
+}
 
 // Enter asks for the sources.
-func (m *Mirrors) Enter() {}
+func (m *Mirrors) Enter() {
+	m.front = true
+	m.ask()
+}
 
-// Leave stops asking.
-func (m *Mirrors) Leave() {}
+// Leave stops asking. A test goes on.
+func (m *Mirrors) Leave() { m.front = false }
 
 // Take leads to a registry, or to a mirror as "registry/name".
-func (m *Mirrors) Take(string) {}
+func (m *Mirrors) Take(thing string) {
+	for _, r := range m.view.State.Registries {
+		if thing == r.Name {
+			m.choose(r.Name)
+			return
+		}
+		if name, ok := cutName(thing, r.Name); ok {
+			m.choose(r.Name)
+			m.detail.open[model.Named{Registry: r.Name, Name: name}] = true
+			m.render()
+			m.detail.reveal(name)
+			return
+		}
+	}
+}
+
+func cutName(thing, registry string) (string, bool) {
+	if len(thing) > len(registry)+1 && thing[:len(registry)+1] == registry+"/" {
+		return thing[len(registry)+1:], true
+	}
+	return "", false
+}
+
+// choose shows a registry.
+func (m *Mirrors) choose(registry string) {
+	if m.chosen == registry {
+		return
+	}
+	m.chosen = registry
+	m.detail.close()
+	m.render()
+	m.pane.top()
+}
+
+// registry is the one that is shown.
+func (m *Mirrors) registry() (control.Registry, bool) {
+	for _, r := range m.view.State.Registries {
+		if r.Name == m.chosen {
+			return r, true
+		}
+	}
+	return control.Registry{}, false
+}
+
+func (m *Mirrors) render() {
+	m.shelf.show(m.view, m.chosen, m.now)
+	m.detail.show()
+	m.pane.arrange()
+	m.trouble.Set(m.failed)
+	show(m.trouble, m.failed != "")
+	label, icon := lang.Say("mirrors.test_all"), fynetheme.MediaPlayIcon()
+	if m.tests != nil {
+		label, icon = lang.Say("mirrors.test_stop"), fynetheme.MediaStopIcon()
+	}
+	if m.testAll.Text != label {
+		m.testAll.SetText(label)
+		m.testAll.SetIcon(icon)
+	}
+	able(m.testAll, m.desk.Daemon() != nil && m.sources.Known())
+	able(m.add, m.desk.Daemon() != nil && m.chosen != "")
+}
+
+// able enables or disables a button; one that stands right is left alone.
+func able(b fyne.Disableable, wanted bool) {
+	switch {
+	case wanted && b.Disabled():
+		b.Enable()
+	case !wanted && !b.Disabled():
+		b.Disable()
+	}
+}
+
+// ask asks the daemon for all sources.
+func (m *Mirrors) ask() {
+	daemon := m.desk.Daemon()
+	if daemon == nil || m.asking {
+		return
+	}
+	m.asking, m.asked = true, m.desk.Now()
+	era := m.sources.Ask()
+	m.desk.Work(func(ctx context.Context) func() {
+		list, err := daemon.Sources(ctx, "")
+		return func() {
+			m.asking = false
+			switch {
+			case err != nil:
+				m.failed = lang.Say("mirrors.failed", "Reason", err.Error())
+			case !m.sources.Heard(era, list):
+				m.failed = ""
+				m.ask() // something was done meanwhile
+				return
+			default:
+				m.failed = ""
+			}
+			m.render()
+		}
+	})
+}
+
+// change does something at the daemon that is shown already. key names the sentence for when it refuses, with the mirror's
+// Name and the Reason in it. after, which may be nil, hears what came of it.
+func (m *Mirrors) change(key, name string, do func(context.Context, Daemon) error, after func(error)) {
+	daemon := m.desk.Daemon()
+	m.render()
+	m.desk.Work(func(ctx context.Context) func() {
+		err := model.ErrNotRunning
+		if daemon != nil {
+			err = do(ctx, daemon)
+		}
+		return func() {
+			m.sources.Done()
+			if after != nil {
+				after(err)
+			}
+			if err != nil {
+				m.desk.Toast(Toast{Text: lang.Say(key, "Name", name, "Reason", err.Error()), Bad: true})
+			}
+			m.ask()
+			m.render()
+		}
+	})
+}
+
+// flip switches a mirror on or off.
+func (m *Mirrors) flip(of model.Named, on bool) {
+	m.sources.Switch(of, on)
+	m.change("mirrors.switch_failed", of.Name, func(ctx context.Context, d Daemon) error {
+		return d.SwitchMirror(ctx, of.Registry, of.Name, on)
+	}, nil)
+}
+
+// reorder takes a new order of the mirrors that are open; closed ones stay after them.
+func (m *Mirrors) reorder(registry string, names []string) {
+	m.sources.Order(registry, names)
+	m.change("mirrors.order_failed", registry, func(ctx context.Context, d Daemon) error {
+		return d.OrderMirrors(ctx, registry, names)
+	}, nil)
+}
+
+// remove takes a mirror away: at once to the eye, in earnest when nobody wanted it back.
+func (m *Mirrors) remove(of model.Named) {
+	found, _ := m.sources.Find(of)
+	m.sources.Remove(of)
+	m.render()
+	key := "mirrors.removed"
+	if found.BuiltIn {
+		key = "mirrors.reset_done"
+	}
+	m.desk.Toast(Toast{
+		Text: lang.Say(key, "Name", of.Name, "Registry", of.Registry),
+		Undo: func() { m.sources.Restore(of); m.render() },
+		Done: func() {
+			m.change("mirrors.remove_failed", of.Name, removeCall(of.Registry, of.Name), func(err error) { m.sources.Removed(of, err == nil) })
+		},
+	})
+}
+
+// save adds a mirror, or amends one. then hears whether the daemon took it, and if not why.
+func (m *Mirrors) save(mirror control.Mirror, then func(error)) {
+	daemon := m.desk.Daemon()
+	m.desk.Work(func(ctx context.Context) func() {
+		err := model.ErrNotRunning
+		if daemon != nil {
+			err = daemon.AddMirror(ctx, mirror)
+		}
+		return func() {
+			m.sources.Done()
+			then(err)
+			m.ask()
+			m.render()
+		}
+	})
+}
+
+func removeCall(registry, name string) func(context.Context, Daemon) error {
+	return func(ctx context.Context, d Daemon) error { return d.RemoveMirror(ctx, registry, name) }
+}

@@ -1,0 +1,264 @@
+package page
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+
+	"pulley/internal/control"
+	"pulley/ui/lang"
+	"pulley/ui/model"
+	"pulley/ui/part"
+	"pulley/ui/theme"
+	"pulley/ui/tray"
+	"pulley/ui/words"
+)
+
+// mirrorDetail is what is said of one registry: its route, and its sources in order.
+type mirrorDetail struct {
+	page *Mirrors
+
+	name, hosts *part.Text
+	route       *part.Choice
+	means       *part.Text // what the route in force means
+	skeleton    fyne.CanvasObject
+
+	sources *part.Reorder
+	rows    map[model.Named]*mirrorRow
+	open    map[model.Named]bool // whose details are shown
+	said    *part.Text           // the last move, in words
+
+	fold       *part.Link // shows and hides the closed ones
+	unfolded   bool
+	closedRows *fyne.Container
+
+	form     *mirrorForm
+	formCard fyne.CanvasObject
+	root     *fyne.Container
+}
+
+func newMirrorDetail(m *Mirrors) *mirrorDetail {
+	d := &mirrorDetail{
+		page: m, name: part.NewText("").Bold().Giving(), hosts: part.NewMuted("").Giving(), means: part.NewMuted("").Giving(),
+		rows: map[model.Named]*mirrorRow{}, open: map[model.Named]bool{}, said: part.NewMuted(lang.Say("mirrors.hint")),
+		skeleton: part.NewSkeleton(5), closedRows: column(0),
+	}
+	d.name.Scale = fynetheme.SizeNameSubHeadingText
+	d.route = part.NewChoice(func(route string) {
+		m.desk.Do(model.Action{Verb: model.SetRoute, Registry: m.chosen, Route: route})
+	})
+	d.sources = part.NewReorder(d.moved)
+	d.sources.Label = func(name string, place, of int) string {
+		return lang.Say("mirrors.handle", "Name", name, "Place", place, "Of", of)
+	}
+	d.fold = part.NewLink("", func() { d.unfolded = !d.unfolded; d.show() })
+	d.form = newMirrorForm(m, d.close)
+	d.formCard = part.NewSheet(d.form.root)
+	d.formCard.Hide()
+
+	label := part.NewMuted(lang.Say("mirrors.route"))
+	card := part.NewSheet(column(4,
+		between(column(1, d.name, d.hosts), middle(row(6, middle(label), flush(4, d.route)))), d.means))
+	d.root = column(12, card, d.formCard, titled(part.NewText(lang.Say("mirrors.sources")), d.said,
+		column(2, d.skeleton, d.sources, container.NewHBox(d.fold), d.closedRows)))
+	return d
+}
+
+// show brings it to what is known.
+func (d *mirrorDetail) show() {
+	r, known := d.page.registry()
+	show(d.root, known)
+	if !known {
+		return
+	}
+	d.name.Set(r.Name)
+	d.hosts.Set(hostsOf(r))
+	var options []part.Option
+	for _, route := range tray.Routes(r) {
+		options = append(options, part.Option{Value: route, Label: routeLabel(route, r.Best)})
+	}
+	d.route.Set(options, r.Route)
+	d.means.Set(routeMeans(r))
+	d.showSources(r.Name)
+}
+
+func hostsOf(r control.Registry) string {
+	if len(r.Hosts) == 1 && r.Hosts[0] == r.Name {
+		return lang.Say("mirrors.host_same")
+	}
+	text := ""
+	for i, host := range r.Hosts {
+		if i > 0 {
+			text += ", "
+		}
+		text += host
+	}
+	return text
+}
+
+// routeLabel is a route as it is chosen; Automatic tells who is asked first now.
+func routeLabel(route, best string) string {
+	if route == "auto" && best != "" {
+		return lang.Say("mirrors.auto_now", "Name", mirrorSource(best))
+	}
+	return words.Route(route)
+}
+
+// routeMeans says what a route does.
+func routeMeans(r control.Registry) string {
+	switch r.Route {
+	case "auto", "":
+		return lang.Say("mirrors.means_auto")
+	case "direct":
+		return lang.Say("mirrors.means_direct")
+	case "offline":
+		return lang.Say("mirrors.means_offline")
+	default:
+		return lang.Say("mirrors.means_mirror", "Name", r.Route)
+	}
+}
+
+func (d *mirrorDetail) showSources(registry string) {
+	origin, open, closed := d.page.sources.Of(registry)
+	show(d.skeleton, origin == nil && d.page.failed == "")
+	var items []part.ReorderItem
+	if origin != nil {
+		items = append(items, part.ReorderItem{ID: origin.Name, Name: mirrorSource(origin.Name), Fixed: true, Content: d.row(*origin).root})
+	}
+	for _, s := range open {
+		items = append(items, part.ReorderItem{ID: s.Name, Name: s.Name, Fixed: s.Place == 0, Content: d.row(s).root})
+	}
+	if !d.sources.Holding() {
+		d.sources.Set(items...)
+	}
+	d.showClosed(closed)
+}
+
+func (d *mirrorDetail) showClosed(closed []control.Source) {
+	show(d.fold, len(closed) > 0)
+	show(d.closedRows, d.unfolded && len(closed) > 0)
+	key := "mirrors.closed_show"
+	if d.unfolded {
+		key = "mirrors.closed_hide"
+	}
+	if text := lang.Say(key, "Count", len(closed)); d.fold.Words() != text {
+		d.fold.Set(text)
+	}
+	var rows []fyne.CanvasObject
+	for _, s := range closed {
+		rows = append(rows, container.New(layout.NewCustomPaddedLayout(0, 0, closedInset, 0), d.row(s).root))
+	}
+	if len(d.closedRows.Objects) != len(rows) || d.unfolded {
+		d.closedRows.Objects = rows
+		d.closedRows.Refresh()
+	}
+}
+
+// closedInset is how far rows without a handle stand in, to be in line with those that have one.
+const closedInset = 22
+
+// row is that of a source, brought to what is known of it.
+func (d *mirrorDetail) row(s control.Source) *mirrorRow {
+	of := model.Named{Registry: s.Registry, Name: s.Name}
+	r := d.rows[of]
+	if r == nil {
+		r = newMirrorRow(d.page, of)
+		d.rows[of] = r
+	}
+	r.show(s)
+	return r
+}
+
+// showRow brings one row alone to what is known, for what changes often.
+func (d *mirrorDetail) showRow(of model.Named) {
+	if s, found := d.page.sources.Find(of); found && d.rows[of] != nil {
+		d.rows[of].show(s)
+	}
+}
+
+// moved hears of a new order.
+func (d *mirrorDetail) moved(names []string) {
+	registry := d.page.chosen
+	_, before, _ := d.page.sources.Of(registry)
+	if name := firstMoved(before, names); name != "" {
+		for i := range names {
+			if names[i] == name {
+				d.said.Set(lang.Say("mirrors.moved", "Name", name, "Place", i+1, "Of", len(names)))
+			}
+		}
+	}
+	d.page.reorder(registry, names)
+}
+
+// firstMoved finds which one of several was taken out of its place: without it, the others stand as before.
+func firstMoved(before []control.Source, after []string) string {
+	var old []string
+	for _, s := range before {
+		if s.Place > 0 {
+			old = append(old, s.Name)
+		}
+	}
+	without := func(list []string, name string) (rest string) {
+		for _, n := range list {
+			if n != name {
+				rest += n + "\n"
+			}
+		}
+		return rest
+	}
+	for i, name := range after {
+		if (i >= len(old) || old[i] != name) && without(old, name) == without(after, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// toggle shows or hides the details of a source.
+func (d *mirrorDetail) toggle(of model.Named) {
+	d.open[of] = !d.open[of]
+	d.show()
+	d.sources.Refresh()
+	d.root.Refresh()
+}
+
+// edit opens the form: for a new mirror (nil), or for one that there is.
+func (d *mirrorDetail) edit(s *control.Source) {
+	_, open, closed := d.page.sources.Of(d.page.chosen)
+	var taken []string
+	for _, other := range append(open, closed...) {
+		taken = append(taken, other.Name)
+	}
+	d.form.begin(d.page.chosen, s, taken)
+	d.formCard.Show()
+	d.root.Refresh()
+	d.page.pane.follow(-d.sources.Position().Y-d.formCard.MinSize().Height, 0)
+}
+
+// close closes the form.
+func (d *mirrorDetail) close() {
+	if d.formCard.Visible() {
+		d.formCard.Hide()
+		d.root.Refresh()
+	}
+	d.said.Set(lang.Say("mirrors.hint"))
+}
+
+// reveal has a source be seen.
+func (d *mirrorDetail) reveal(name string) {
+	if row := d.rows[model.Named{Registry: d.page.chosen, Name: name}]; row != nil {
+		scrollTo(d.page.pane.shown, row.root, 0, row.root.MinSize().Height)
+		row.flash()
+	}
+}
+
+// differing is a source's colour for how it stands.
+func differing(c model.Condition) fyne.ThemeColorName {
+	switch c {
+	case model.SourceWaits, model.SourceSpent, model.SourceDiffers:
+		return fynetheme.ColorNameWarning
+	default:
+		return theme.Muted
+	}
+}

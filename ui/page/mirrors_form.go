@@ -1,0 +1,228 @@
+package page
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"pulley/internal/control"
+	"pulley/ui/lang"
+	"pulley/ui/model"
+	"pulley/ui/part"
+	"pulley/ui/theme"
+)
+
+// mirrorForm asks for what makes a mirror, and says what is wrong with it as it is typed.
+type mirrorForm struct {
+	page  *Mirrors
+	close func()
+
+	registry string
+	amend    *control.Source // nil: a new one
+	taken    []string
+	named    bool // a person chose the name: it does not follow the address any more
+	touched  map[model.MirrorField]bool
+	busy     bool
+
+	title                  *part.Text
+	name, url, quota, auth *settingEntry
+	style                  *part.Segments
+	styleMeans, wrong      *part.Text
+	cancel, save           *widget.Button
+	root                   fyne.CanvasObject
+}
+
+// mirrorStyles are those of config.toml, in the order of the segments.
+var mirrorStyles = []string{"host", "prefix", "ns"}
+
+func newMirrorForm(page *Mirrors, closed func()) *mirrorForm {
+	f := &mirrorForm{page: page, close: closed, touched: map[model.MirrorField]bool{}, title: part.NewText("").Bold().Giving(),
+		styleMeans: part.NewMuted("").Giving(), wrong: part.NewMuted("").Giving()}
+	f.wrong.Tint(fynetheme.ColorNameError)
+	entry := func(field model.MirrorField, example string) *settingEntry {
+		e := newSettingEntry(example)
+		e.OnChanged = func(string) { f.touched[field] = true; f.typed(field) }
+		e.entered, e.escaped = f.submit, f.close
+		return e
+	}
+	f.url = entry(model.MirrorURL, "https://mirror.example.com")
+	f.name = entry(model.MirrorName, "near")
+	f.quota = entry(model.MirrorQuota, "10GiB/month")
+	f.auth = entry(model.MirrorAuth, "env:MIRROR_TOKEN")
+	f.style = part.NewSegments([]string{lang.Say("mirrors.form_host"), lang.Say("mirrors.form_prefix"), lang.Say("mirrors.form_ns")}, 0, func(int) { f.check() })
+	f.style.Label = lang.Say("mirrors.fact_style")
+	f.cancel = widget.NewButton(lang.Say("mirrors.cancel"), f.close)
+	f.save = widget.NewButton("", f.submit)
+	f.save.Importance = widget.HighImportance
+	form := container.New(&formGrid{},
+		formLabel(lang.Say("mirrors.form_url"), ""), f.url,
+		formLabel(lang.Say("mirrors.form_name"), ""), f.name,
+		formLabel(lang.Say("mirrors.fact_style"), ""), column(4, container.NewHBox(f.style), f.styleMeans),
+		formLabel(lang.Say("mirrors.fact_quota"), lang.Say("mirrors.optional")), f.quota,
+		formLabel(lang.Say("mirrors.form_auth"), lang.Say("mirrors.optional")), f.auth,
+	)
+	f.root = column(12, f.title, form, container.NewBorder(nil, nil, nil, row(8, f.cancel, f.save), middle(f.wrong)))
+	return f
+}
+
+// formLabel is what stands before a field.
+func formLabel(text, aside string) fyne.CanvasObject {
+	label := container.NewHBox(part.NewText(text))
+	if aside != "" {
+		label.Add(part.NewMuted(aside))
+	}
+	return container.New(layout.NewCustomPaddedLayout(7, 0, 0, 0), container.NewVBox(label))
+}
+
+// formGrid puts labels of one width before fields that take the rest.
+type formGrid struct{}
+
+const formLabelWidth, formGap = 132, 8
+
+func (formGrid) MinSize(objects []fyne.CanvasObject) (size fyne.Size) {
+	for i := 0; i < len(objects); i += 2 {
+		label, field := objects[i].MinSize(), objects[i+1].MinSize()
+		size.Width = max(size.Width, formLabelWidth+field.Width)
+		size.Height += max(label.Height, field.Height)
+		if i > 0 {
+			size.Height += formGap
+		}
+	}
+	return size
+}
+
+func (formGrid) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	var y float32
+	for i := 0; i < len(objects); i += 2 {
+		label, field := objects[i].MinSize(), objects[i+1].MinSize()
+		high := max(label.Height, field.Height)
+		objects[i].Move(fyne.NewPos(0, y))
+		objects[i].Resize(fyne.NewSize(formLabelWidth, high))
+		objects[i+1].Move(fyne.NewPos(formLabelWidth, y))
+		objects[i+1].Resize(fyne.NewSize(size.Width-formLabelWidth, high))
+		y += high + formGap
+	}
+}
+
+// begin empties the form, or fills it with a mirror that there is.
+func (f *mirrorForm) begin(registry string, amend *control.Source, taken []string) {
+	f.registry, f.amend, f.taken, f.named, f.busy = registry, amend, taken, amend != nil, false
+	s := control.Source{Style: mirrorStyles[0]}
+	f.title.Set(lang.Say("mirrors.form_add", "Registry", registry))
+	f.save.SetText(lang.Say("mirrors.form_add_do"))
+	if amend != nil {
+		s = *amend
+		f.title.Set(lang.Say("mirrors.form_edit", "Name", s.Name, "Registry", registry))
+		f.save.SetText(lang.Say("mirrors.form_edit_do"))
+	}
+	f.url.SetText(s.URL)
+	f.name.SetText(s.Name)
+	f.quota.SetText(s.QuotaSet)
+	f.auth.SetText(s.Auth)
+	able(f.name, amend == nil)
+	for i, style := range mirrorStyles {
+		if style == s.Style {
+			f.style.Set(i)
+		}
+	}
+	clear(f.touched)
+	f.check()
+	if c := fyne.CurrentApp().Driver().CanvasForObject(f.page.root); c != nil {
+		c.Focus(f.url)
+	}
+}
+
+// mirror is what was typed.
+func (f *mirrorForm) mirror() control.Mirror {
+	m := control.Mirror{Registry: f.registry, Name: f.name.Text, URL: f.url.Text, Style: mirrorStyles[f.style.Chosen()], Quota: f.quota.Text, Auth: f.auth.Text}
+	if f.amend != nil {
+		m.Amend, m.TrustTags, m.Private = true, f.amend.TrustTags, f.amend.Private
+	}
+	return m
+}
+
+// typed follows what is typed; a new mirror's name is that of its host until a person gives it another.
+func (f *mirrorForm) typed(field model.MirrorField) {
+	switch field {
+	case model.MirrorURL:
+		if !f.named {
+			f.name.proposed(model.NameFrom(f.url.Text))
+		}
+	case model.MirrorName:
+		f.named = f.name.Text != ""
+	}
+	f.check()
+}
+
+// check says the first thing that is wrong, once a person has been there.
+func (f *mirrorForm) check() {
+	m := f.mirror()
+	example := m.Registry + "/library/alpine"
+	switch m.Style {
+	case "host":
+		f.styleMeans.Set(lang.Say("mirrors.means_host"))
+	case "prefix":
+		f.styleMeans.Set(lang.Say("mirrors.means_prefix", "Example", "/v2/"+example))
+	default:
+		f.styleMeans.Set(lang.Say("mirrors.means_ns", "Example", "?ns="+m.Registry))
+	}
+	field, fault := model.CheckMirror(m, f.taken, f.amend != nil)
+	able(f.save, fault == model.NoFault && !f.busy)
+	text := ""
+	if f.touched[field] || fault != model.NameMissing && fault != model.URLMissing && fault != model.NoFault {
+		text = faultText(fault, m)
+	}
+	f.wrong.Tint(fynetheme.ColorNameError)
+	f.wrong.Set(text)
+	for of, e := range map[model.MirrorField]*settingEntry{model.MirrorURL: f.url, model.MirrorName: f.name, model.MirrorQuota: f.quota, model.MirrorAuth: f.auth} {
+		e.mark(of == field && text != "")
+	}
+}
+
+// faultKeys are the texts of what can be wrong.
+var faultKeys = map[model.MirrorFault]string{
+	model.NameMissing: "mirrors.wrong_name_missing", model.NameWrong: "mirrors.wrong_name", model.NameTaken: "mirrors.wrong_name_taken",
+	model.NameReserved: "mirrors.wrong_name_reserved", model.URLMissing: "mirrors.wrong_url_missing", model.URLWrong: "mirrors.wrong_url",
+	model.URLSecret: "mirrors.wrong_url_secret", model.URLUnfilled: "mirrors.wrong_url_unfilled", model.QuotaWrong: "mirrors.wrong_quota",
+	model.AuthWrong: "mirrors.wrong_auth", model.AuthIsSecret: "mirrors.wrong_auth_secret",
+}
+
+func faultText(fault model.MirrorFault, m control.Mirror) string {
+	if key := faultKeys[fault]; key != "" {
+		return lang.Say(key, "Name", m.Name, "Registry", m.Registry)
+	}
+	return ""
+}
+
+// submit hands the mirror to the daemon; what it has against it is said in the form.
+func (f *mirrorForm) submit() {
+	m := f.mirror()
+	if _, fault := model.CheckMirror(m, f.taken, f.amend != nil); fault != model.NoFault || f.busy {
+		for _, field := range []model.MirrorField{model.MirrorName, model.MirrorURL} {
+			f.touched[field] = true
+		}
+		f.check()
+		return
+	}
+	f.busy = true
+	f.wrong.Tint(theme.Muted)
+	f.wrong.Set(lang.Say("mirrors.saving"))
+	able(f.save, false)
+	f.page.save(m, func(err error) {
+		f.busy = false
+		if err != nil {
+			able(f.save, true)
+			f.wrong.Tint(fynetheme.ColorNameError)
+			f.wrong.Set(err.Error())
+			return
+		}
+		f.close()
+		if !m.Amend {
+			f.page.desk.Toast(Toast{Text: lang.Say("mirrors.added", "Name", m.Name, "Registry", m.Registry), Undo: func() {
+				f.page.change("mirrors.remove_failed", m.Name, removeCall(m.Registry, m.Name), nil)
+			}})
+		}
+	})
+}

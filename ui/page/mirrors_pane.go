@@ -1,0 +1,145 @@
+package page
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+)
+
+// mirrorPane puts the registries and what is said of the chosen one beside each other, or, where there is no room for that,
+// the latter below its registry, like the leaves of a folder.
+type mirrorPane struct {
+	shelf  *mirrorShelf
+	detail *mirrorDetail
+
+	narrow bool
+	left   *fyne.Container // wide: the registries
+	right  *fyne.Container // wide: the chosen one
+	all    *fyne.Container // narrow: both
+	sides  *fyne.Container
+	shown  *container.Scroll // that the detail is in
+	leaf   *container.Scroll // wide
+	whole  *container.Scroll // narrow
+	root   *fyne.Container
+}
+
+// roomy is the width from which both have room beside each other.
+const roomy = 780
+
+func newMirrorPane(shelf *mirrorShelf, detail *mirrorDetail) *mirrorPane {
+	const shelfWidth, gap, margin = 212, 16, 20
+	p := &mirrorPane{shelf: shelf, detail: detail, left: column(2), right: column(0), all: column(4)}
+	inset := func(object fyne.CanvasObject) fyne.CanvasObject {
+		return container.New(layout.NewCustomPaddedLayout(0, margin, 0, margin), object)
+	}
+	p.leaf, p.whole = container.NewVScroll(inset(p.right)), container.NewVScroll(inset(p.all))
+	registries := container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, margin, 0, 0), p.left))
+	p.sides = container.New(sideBySide{width: shelfWidth, gap: gap}, registries, p.leaf)
+	p.shown = p.leaf
+	p.whole.Hide()
+	p.root = container.New(&turning{p}, p.sides, p.whole)
+	detail.sources.Follow = p.follow
+	return p
+}
+
+// arrange puts everything where it belongs now.
+func (p *mirrorPane) arrange() {
+	rows := p.shelf.rows()
+	if !p.narrow {
+		set(p.left, rows...)
+		set(p.right, p.detail.root)
+		return
+	}
+	objects := make([]fyne.CanvasObject, 0, len(rows)+1)
+	for _, row := range rows {
+		objects = append(objects, row)
+		if tab, ok := row.(*mirrorTab); ok && tab.chosen {
+			objects = append(objects, p.detail.root)
+		}
+	}
+	set(p.all, objects...)
+}
+
+// set changes what a container holds, if that is something else.
+func set(c *fyne.Container, objects ...fyne.CanvasObject) {
+	if !equal(c.Objects, objects) {
+		c.Objects = objects
+		c.Refresh()
+	}
+}
+
+// turn changes between the two ways.
+func (p *mirrorPane) turn(narrow bool) {
+	if p.narrow == narrow {
+		return
+	}
+	p.narrow, p.shown = narrow, p.leaf
+	set(p.left)
+	set(p.right)
+	set(p.all)
+	if narrow {
+		p.shown = p.whole
+	}
+	show(p.sides, !narrow)
+	show(p.whole, narrow)
+	p.arrange()
+}
+
+// top shows the beginning of the chosen registry.
+func (p *mirrorPane) top() {
+	if !p.narrow {
+		p.leaf.ScrollToTop()
+	}
+}
+
+// follow has part of the rows be seen, for part.Reorder.
+func (p *mirrorPane) follow(top, bottom float32) float32 {
+	return scrollTo(p.shown, p.detail.sources, top, bottom)
+}
+
+// scrollTo moves a scroll as little as needed for the part of object between top and bottom to be seen, and returns by how
+// much. A part that is larger than the window is shown from its top.
+func scrollTo(s *container.Scroll, object fyne.CanvasObject, top, bottom float32) float32 {
+	driver := fyne.CurrentApp().Driver()
+	const air = 10
+	begins := driver.AbsolutePositionForObject(object).Y - driver.AbsolutePositionForObject(s).Y
+	top, bottom = begins+top-air, begins+bottom+air
+	var by float32
+	switch {
+	case top < 0 || bottom-top > s.Size().Height:
+		by = top
+	case bottom > s.Size().Height:
+		by = bottom - s.Size().Height
+	default:
+		return 0
+	}
+	before := s.Offset.Y
+	s.ScrollToOffset(fyne.NewPos(0, min(max(before+by, 0), max(s.Content.MinSize().Height-s.Size().Height, 0))))
+	return s.Offset.Y - before
+}
+
+// sideBySide gives the first object a width and the second the rest.
+type sideBySide struct{ width, gap float32 }
+
+func (l sideBySide) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(l.width+l.gap+objects[1].MinSize().Width, 60)
+}
+
+func (l sideBySide) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	objects[0].Resize(fyne.NewSize(l.width, size.Height))
+	objects[1].Move(fyne.NewPos(l.width+l.gap, 0))
+	objects[1].Resize(fyne.NewSize(size.Width-l.width-l.gap, size.Height))
+}
+
+// turning gives the pane's two ways all the room, and chooses between them.
+type turning struct{ pane *mirrorPane }
+
+func (t *turning) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(360, 120) }
+
+func (t *turning) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	t.pane.turn(size.Width < roomy)
+	for _, object := range objects {
+		object.Move(fyne.NewPos(0, 0))
+		object.Resize(size)
+	}
+}

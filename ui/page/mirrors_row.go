@@ -1,0 +1,318 @@
+package page
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"pulley/internal/control"
+	"pulley/ui/lang"
+	"pulley/ui/model"
+	"pulley/ui/part"
+	"pulley/ui/theme"
+	"pulley/ui/words"
+)
+
+// mirrorRow is one source of a registry.
+type mirrorRow struct {
+	page *Mirrors
+	of   model.Named
+	last control.Source
+
+	name    *part.Text
+	first   *part.Badge // it is asked first now
+	fastest *part.Badge
+	state   *part.Text
+	quota   *part.Meter
+	used    *part.Text
+	quotas  fyne.CanvasObject
+	speed   *mirrorSpeed
+	test    *part.IconButton
+	more    *part.IconButton
+	on      *part.Switch
+	lead    *mirrorLead
+	facts   *mirrorFacts
+	root    *fyne.Container
+}
+
+func newMirrorRow(page *Mirrors, of model.Named) *mirrorRow {
+	r := &mirrorRow{
+		page: page, of: of, name: part.NewText(mirrorSource(of.Name)).Bold(),
+		first: part.NewBadge(lang.Say("mirrors.first"), ""), fastest: part.NewBadge(lang.Say("mirrors.fastest"), fynetheme.ColorNameSuccess),
+		state: part.NewMuted("").Giving(), quota: part.NewMeter(), used: part.NewMuted(""), speed: newMirrorSpeed(), facts: newMirrorFacts(page),
+	}
+	r.quota.Height = 4
+	r.quotas = row(7, middle(container.New(fixedWidth(52), r.quota)), r.used)
+	r.test = part.NewIconButton(fynetheme.MediaPlayIcon(), lang.Say("mirrors.test", "Name", r.name.Words()), func() { page.measure(of.Registry, of.Name) })
+	r.more = part.NewIconButton(fynetheme.MoreHorizontalIcon(), lang.Say("mirrors.more", "Name", r.name.Words()), func() { part.OpenMenu(r.menu(), r.more) })
+	r.on = part.NewSwitch(func(on bool) { page.flip(of, on) })
+	titles := container.New(layout.NewCustomPaddedHBoxLayout(7), r.name, middle(r.first), middle(r.fastest), layout.NewSpacer())
+	r.lead = newMirrorLead(column(1, titles, container.NewBorder(nil, nil, nil, r.quotas, r.state)), r.name.Words(), func() { page.detail.toggle(of) })
+	right := row(2, middle(container.New(fixedWidth(speedWidth), r.speed.root)), fixedGap(8), middle(r.test), middle(r.more), middle(container.New(fixedWidth(54), r.on)))
+	main := container.New(layout.NewCustomPaddedLayout(1, 1, 0, 0), between(r.lead, right))
+	r.root = column(0, main, r.facts.root)
+	return r
+}
+
+// speedWidth has room for a speed and a first byte side by side in every language.
+const speedWidth = 148
+
+func (r *mirrorRow) show(s control.Source) {
+	r.last = s
+	condition := model.ConditionOf(s)
+	trial, tested := r.page.sources.Trial(r.of)
+	registry, _ := r.page.registry()
+	best := registry.Best == s.Name && registry.Route == "auto" && s.Enabled
+	show(r.first, best)
+	fastest, top := r.page.sources.Fastest(r.of.Registry)
+	show(r.fastest, fastest == s.Name)
+	text, color := r.stateText(s, condition, trial, tested)
+	r.state.Tint(color)
+	r.state.Set(text)
+	nameColor := fynetheme.ColorNameForeground
+	if !s.Enabled {
+		nameColor = theme.Muted
+	}
+	r.name.Tint(nameColor)
+	show(r.quotas, s.Quota > 0 && s.Enabled)
+	r.showQuota(s)
+	rate, firstByte := r.page.sources.Speed(s)
+	r.speed.show(s.Enabled || tested, trial, rate, firstByte, top, fastest == s.Name)
+	able(r.test, r.page.tests == nil && s.Style != styleShared)
+	show(r.more, !s.Origin)
+	show(r.on, !s.Origin)
+	r.on.Set(s.Enabled)
+	r.facts.show(s, trial, tested, r.page.detail.open[r.of], r.page.now)
+	r.lead.set(r.page.detail.open[r.of], strings.Join([]string{r.name.Words(), text}, ", "))
+}
+
+// styleShared is the style of the shared store among sources.
+const styleShared = "store"
+
+func (r *mirrorRow) showQuota(s control.Source) {
+	if s.Quota <= 0 {
+		return
+	}
+	share, color := float64(s.QuotaUsed)/float64(s.Quota), theme.Cached
+	if share > 0.9 {
+		color = fynetheme.ColorNameWarning
+	}
+	r.quota.Set(part.Share{Part: min(share, 1), Color: color})
+	r.used.Set(lang.Say("mirrors.quota_used", "Used", words.Bytes(s.QuotaUsed), "Quota", words.Bytes(s.Quota)))
+}
+
+// stateText is the second line: what matters most, in its colour.
+func (r *mirrorRow) stateText(s control.Source, c model.Condition, t model.Trial, tested bool) (string, fyne.ThemeColorName) {
+	switch {
+	case tested && t.Running && t.Far.FirstByte == 0:
+		return lang.Say("mirrors.testing"), theme.Muted
+	case tested && t.Running:
+		return lang.Say("mirrors.testing_far", "Bytes", words.Bytes(t.Far.Bytes), "Size", words.Bytes(t.Far.Size)), theme.Muted
+	case tested && t.Failed != "":
+		return t.Failed, fynetheme.ColorNameError
+	case tested && (t.Report.Error != "" || !t.Report.Reachable):
+		return lang.Say("mirrors.test_failed", "Reason", t.Report.Error), fynetheme.ColorNameError
+	case tested:
+		return reportText(t.Report, s.Origin)
+	}
+	return conditionText(s, c, r.page.now), differing(c)
+}
+
+// reportText is what a test found out beside the speed.
+func reportText(r control.MirrorReport, origin bool) (string, fyne.ThemeColorName) {
+	ranges := ""
+	if !r.Ranges {
+		ranges = lang.Say("mirrors.no_ranges")
+	}
+	join := func(first string) string {
+		return strings.Join(slices.DeleteFunc([]string{first, ranges}, func(s string) bool { return s == "" }), " · ")
+	}
+	switch {
+	case origin:
+		return join(lang.Say("mirrors.reached")), fynetheme.ColorNameSuccess
+	case r.Agrees == "yes":
+		return join(lang.Say("mirrors.agrees")), fynetheme.ColorNameSuccess
+	case r.Agrees == "no":
+		return join(lang.Say("mirrors.disagrees")), fynetheme.ColorNameWarning
+	default:
+		return join(lang.Say("mirrors.agrees_unknown")), theme.Muted
+	}
+}
+
+// conditionText is how a source stands when nothing was tested.
+func conditionText(s control.Source, c model.Condition, now time.Time) string {
+	switch c {
+	case model.SourceClosed:
+		return lang.Say("mirrors.closed_since", "Since", s.Closed, "About", aboutOf(s))
+	case model.SourceOff:
+		if s.Needs != "" {
+			return lang.Say("mirrors.needs", "Needs", needsOf(s))
+		}
+		return aboutOf(s)
+	case model.SourceSpent:
+		if s.QuotaEnds != nil {
+			return lang.Say("mirrors.spent_until", "Until", words.Moment(*s.QuotaEnds, now))
+		}
+		return lang.Say("mirrors.spent")
+	case model.SourceWaits:
+		if s.Until != nil {
+			return lang.Say("mirrors.waits_until", "Until", words.Moment(*s.Until, now), "Why", s.Why)
+		}
+		return lang.Say("mirrors.waits", "Why", s.Why)
+	case model.SourceDiffers:
+		return lang.Say("mirrors.differs", "Image", s.Differs[0].Image, "Ago", words.Ago(&s.Differs[0].At, now))
+	case model.SourceUnproven:
+		return lang.Say("mirrors.unproven", "About", aboutOf(s))
+	default:
+		if s.Origin {
+			return lang.Say("mirrors.origin_about")
+		}
+		return lang.Say("mirrors.ready", "About", aboutOf(s))
+	}
+}
+
+// hostOf is the host of a URL, or all of it where there is none.
+func hostOf(text string) string {
+	if u, err := url.Parse(text); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return text
+}
+
+// menu is what else can be done.
+func (r *mirrorRow) menu() *fyne.Menu {
+	s, page := r.last, r.page
+	items := []*fyne.MenuItem{
+		fyne.NewMenuItem(lang.Say("mirrors.menu_test"), func() { page.measure(r.of.Registry, r.of.Name) }),
+		fyne.NewMenuItem(lang.Say("mirrors.menu_copy"), func() { page.desk.Copy(s.URL) }),
+	}
+	if s.Place > 0 {
+		items = append(items, fyne.NewMenuItem(lang.Say("mirrors.menu_only"), func() {
+			page.desk.Do(model.Action{Verb: model.SetRoute, Registry: r.of.Registry, Route: r.of.Name})
+		}))
+		items[2].Disabled = !s.Enabled
+		remove := lang.Say("mirrors.menu_remove", "Name", s.Name)
+		if s.BuiltIn {
+			remove = lang.Say("mirrors.menu_reset")
+		}
+		items = append(items, fyne.NewMenuItem(lang.Say("mirrors.menu_edit"), func() { page.detail.edit(&s) }), fyne.NewMenuItemSeparator(),
+			fyne.NewMenuItem(remove, func() { page.remove(r.of) }))
+	}
+	return fyne.NewMenu("", items...)
+}
+
+// flash points the row out for a moment.
+func (r *mirrorRow) flash() { r.lead.flash() }
+
+// fixedWidth gives one object a width and its own height.
+type fixedWidth float32
+
+func (w fixedWidth) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(float32(w), objects[0].MinSize().Height)
+}
+
+func (w fixedWidth) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	least := objects[0].MinSize()
+	objects[0].Resize(fyne.NewSize(float32(w), least.Height))
+	objects[0].Move(fyne.NewPos(0, (size.Height-least.Height)/2))
+}
+
+// fixedGap is room that stays.
+func fixedGap(width float32) fyne.CanvasObject {
+	gap := canvas.NewRectangle(nil)
+	gap.SetMinSize(fyne.NewSize(width, 1))
+	return gap
+}
+
+// mirrorLead is the part of a row that opens its details.
+type mirrorLead struct {
+	widget.BaseWidget
+	content          fyne.CanvasObject
+	label            string
+	opened           bool
+	tapped           func()
+	hovered, focused bool
+	flashed          float32 // 1 … 0
+}
+
+var _ = []interface {
+	fyne.Tappable
+	fyne.Focusable
+	fyne.Accessible
+	desktop.Hoverable
+}{&mirrorLead{}}
+
+func newMirrorLead(content fyne.CanvasObject, label string, tapped func()) *mirrorLead {
+	l := &mirrorLead{content: content, label: label, tapped: tapped}
+	l.ExtendBaseWidget(l)
+	return l
+}
+
+func (l *mirrorLead) set(opened bool, label string) { l.opened, l.label = opened, label }
+
+// flash lights it up and lets it fade.
+func (l *mirrorLead) flash() {
+	fade := fyne.NewAnimation(900*time.Millisecond, func(done float32) { l.flashed = 1 - done; l.Refresh() })
+	fade.Start()
+}
+
+// Tapped opens or closes the details.
+func (l *mirrorLead) Tapped(*fyne.PointEvent) { l.tapped() }
+
+// TypedKey does so on Space and Enter.
+func (l *mirrorLead) TypedKey(e *fyne.KeyEvent) {
+	if e.Name == fyne.KeySpace || e.Name == fyne.KeyReturn || e.Name == fyne.KeyEnter {
+		l.tapped()
+		return
+	}
+	part.PassKey(l, e)
+}
+
+// AccessibilityLabel says the source, how it stands, and what pressing does.
+func (l *mirrorLead) AccessibilityLabel() string {
+	if l.opened {
+		return lang.Say("mirrors.lead_close", "Text", l.label)
+	}
+	return lang.Say("mirrors.lead_open", "Text", l.label)
+}
+
+// AccessibilityRole is that of a button.
+func (l *mirrorLead) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
+
+// FocusGained, and the following, are what Fyne calls when the keyboard and the pointer come and go.
+func (l *mirrorLead) FocusGained()                   { l.focused = true; l.Refresh() }
+func (l *mirrorLead) FocusLost()                     { l.focused = false; l.Refresh() }
+func (l *mirrorLead) TypedRune(rune)                 {}
+func (l *mirrorLead) MouseIn(*desktop.MouseEvent)    { l.hovered = true; l.Refresh() }
+func (l *mirrorLead) MouseMoved(*desktop.MouseEvent) {}
+func (l *mirrorLead) MouseOut()                      { l.hovered = false; l.Refresh() }
+
+// CreateRenderer is called by Fyne.
+func (l *mirrorLead) CreateRenderer() fyne.WidgetRenderer {
+	ground := &canvas.Rectangle{CornerRadius: 6}
+	content := container.New(layout.NewCustomPaddedLayout(6, 7, 8, 12), l.content)
+	return &lit{
+		inner: widget.NewSimpleRenderer(container.NewStack(ground, content)),
+		paint: func() {
+			ground.FillColor, ground.StrokeColor, ground.StrokeWidth = nil, nil, 0
+			switch {
+			case l.flashed > 0.05:
+				ground.FillColor = fynetheme.ColorForWidget(fynetheme.ColorNameSelection, l)
+			case l.hovered:
+				ground.FillColor = fynetheme.ColorForWidget(fynetheme.ColorNameHover, l)
+			}
+			if l.focused {
+				ground.StrokeColor, ground.StrokeWidth = fynetheme.ColorForWidget(fynetheme.ColorNamePrimary, l), 1
+			}
+		},
+	}
+}
