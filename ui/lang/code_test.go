@@ -269,6 +269,10 @@ func (s *source) apart(n ast.Node) bool {
 		switch at := at.(type) {
 		case *ast.ImportSpec, *ast.Field:
 			return true
+		case *ast.KeyValueExpr:
+			if at.Key == n {
+				return true // what is looked up
+			}
 		case *ast.CallExpr:
 			if _, name := s.called(at); slices.Contains(inner, name) {
 				return true

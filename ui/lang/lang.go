@@ -138,8 +138,11 @@ func Say(key string, data ...any) string {
 		values[fmt.Sprint(data[i])] = data[i+1]
 	}
 	count := values["Count"]
-	if count != nil {
-		values["Count"] = s.number(count)
+	switch n := count.(type) {
+	case int:
+		values["Count"] = counted(n)
+	case int64:
+		values["Count"] = counted(n)
 	}
 	text, err := s.localizer.Localize(&i18n.LocalizeConfig{MessageID: key, TemplateData: values, PluralCount: count})
 	if err != nil && text == "" {
@@ -147,6 +150,13 @@ func Say(key string, data ...any) string {
 	}
 	return text
 }
+
+// counted is a number that is written as Number does, and that a text can tell from others all the same: in a language
+// without a singular, {{if eq .Count 1}}{{.Image}}{{else}}{{.Count}} images{{end}}.
+type counted int64
+
+// String implements fmt.Stringer.
+func (c counted) String() string { return Number(int64(c), 0) }
 
 // Has tells whether there is a text of that key, in the language in force or the first.
 func Has(key string) bool {

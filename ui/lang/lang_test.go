@@ -1,6 +1,10 @@
 package lang
 
-import "testing"
+import (
+	"strings"
+	"testing"
+	"text/template"
+)
 
 func TestSystem(t *testing.T) {
 	for _, c := range []struct {
@@ -36,6 +40,19 @@ func TestSay(t *testing.T) {
 	}
 	if got := Say("nothing.of.the.sort"); got != "nothing.of.the.sort" {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestCountIsWrittenAndCompared(t *testing.T) {
+	t.Cleanup(func() { Use("en") })
+	one, many := counted(1), counted(12345)
+	for _, l := range Languages {
+		Use(l)
+		var out strings.Builder
+		form := template.Must(template.New("").Parse("{{range .}}{{if eq . 1}}one{{else}}{{.}}{{end}} {{end}}"))
+		if err := form.Execute(&out, []counted{one, many}); err != nil || out.String() != "one 12,345 " {
+			t.Errorf("%s: %q, %v", l, out.String(), err)
+		}
 	}
 }
 

@@ -28,6 +28,9 @@ var plurals = map[string][]string{"en": {"one", "other"}}
 
 var placeholder = regexp.MustCompile(`\{\{\s*\.(\w+)\s*\}\}`)
 
+// single is how a language without a singular says something else of one thing.
+var single = regexp.MustCompile(`\{\{if eq \.Count 1\}\}(.*?)\{\{else\}\}(.*?)\{\{end\}\}`)
+
 // placeholders are those in any form of a text.
 func (m text) placeholders() []string {
 	names := map[string]bool{}
@@ -126,12 +129,10 @@ func checkForms(t *testing.T, language, key string, m text, counted bool) {
 	if forms := slices.Sorted(maps.Keys(m.forms)); !slices.Equal(forms, wanted) {
 		t.Errorf("%s: %s has forms %q, want %q", m.file, key, forms, wanted)
 	}
-	if counted && !slices.Contains(m.placeholders(), "Count") {
-		t.Errorf("%s: %s has plurals and no {{.Count}}", m.file, key)
-	}
 	for form, words := range m.forms {
+		words = single.ReplaceAllString(words, "$1 $2")
 		if _, err := template.New(key).Parse(words); err != nil || strings.Count(words, "{{") != len(placeholder.FindAllString(words, -1)) {
-			t.Errorf("%s: %s (%s): %q has something else in braces than {{.Name}} (%v)", m.file, key, form, words, err)
+			t.Errorf("%s: %s (%s): %q has something else in braces than {{.Name}} or {{if eq .Count 1}}…{{else}}…{{end}} (%v)", m.file, key, form, words, err)
 		}
 		if words == "" || strings.TrimSpace(words) != words {
 			t.Errorf("%s: %s (%s): %q is empty or has blanks around it", m.file, key, form, words)
@@ -142,18 +143,39 @@ func checkForms(t *testing.T, language, key string, m text, counted bool) {
 // Chinese has Chinese signs, and a blank between it and Latin words.
 func TestChineseIsSetWell(t *testing.T) {
 	const han = `[\x{3400}-\x{9fff}]`
-	touching := regexp.MustCompile(han + `(?:[A-Za-z0-9]|\{\{)|(?:[A-Za-z0-9]|\}\})` + han)
+	touching := regexp.MustCompile(han + `(?:[A-Za-z0-9]|\{\{\.Count)|(?:[A-Za-z0-9]|\.Count\}\})` + han)
 	western := regexp.MustCompile(han + `[,;:!?()]|[,;:!?()]` + han + `|!|！`)
 	for key, m := range texts(t, "zh-CN") {
 		if strings.HasPrefix(key, "date.") {
 			continue // 3月5日 has none
 		}
 		for _, words := range m.forms {
+			words = single.ReplaceAllString(words, "$1 $2")
 			if found := touching.FindString(words); found != "" {
 				t.Errorf("%s: %s: %q: no blank in %q", m.file, key, words, found)
 			}
 			if found := western.FindString(words); found != "" {
 				t.Errorf("%s: %s: %q: %q wants a Chinese sign, or none", m.file, key, words, found)
+			}
+		}
+	}
+}
+
+// Every text can be said, of one thing and of several.
+func TestEveryTextIsSaid(t *testing.T) {
+	t.Cleanup(func() { lang.Use(lang.Languages[0]) })
+	for _, language := range lang.Languages {
+		lang.Use(language)
+		for key, m := range texts(t, language) {
+			for _, count := range []int{1, 2} {
+				var values []any
+				for _, name := range m.placeholders() {
+					values = append(values, name, "<"+name+">")
+				}
+				said := lang.Say(key, append(values, "Count", count)...)
+				if said == key || strings.Contains(said, "<no value>") || strings.Contains(said, "{{") {
+					t.Errorf("%s: %s is said as %q", m.file, key, said)
+				}
 			}
 		}
 	}

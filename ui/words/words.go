@@ -137,6 +137,15 @@ func Problem(p control.Problem) string {
 	return p.Text
 }
 
+// Fix is what to do about a problem: a command as it is, anything else in the language in force where it is known there. It
+// may be empty.
+func Fix(p control.Problem) string {
+	if key := "fix." + p.Key; p.Key != "" && lang.Has(key) {
+		return lang.Say(key)
+	}
+	return p.Fix
+}
+
 // Gist is a problem in one short line: its first clause. What follows is for
 // where there is room.
 func Gist(p control.Problem) string {

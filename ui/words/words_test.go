@@ -226,3 +226,25 @@ func TestStateByLanguage(t *testing.T) {
 		}
 	})
 }
+
+// What the daemon can say is wrong is said in every language, with all that it is about.
+func TestProblemsByLanguage(t *testing.T) {
+	inEach(t, func(t *testing.T, choose func(en, zh string) string) {
+		for _, key := range control.Keys() {
+			p := control.Problem{Key: key, Thing: "THING", About: "ABOUT", Text: "as the daemon says it", Fix: "a step"}
+			got := words.Problem(p)
+			if got == p.Text || got == "" || strings.Contains(got, "no value") {
+				t.Errorf("%s: %q", key, got)
+			}
+			said := key == control.KeyCacheUnusable || key == control.KeyCacheReadOnly
+			if fix := words.Fix(p); said == (fix == p.Fix) {
+				t.Errorf("%s: to do: %q", key, fix)
+			}
+		}
+		p := control.Problem{Key: control.KeyMirrorDisagrees, Thing: "docker.io/daocloud", About: "docker.io/library/alpine:3"}
+		if got, want := words.Gist(p), choose("mirror docker.io/daocloud disagrees with the origin about docker.io/library/alpine:3",
+			"镜像站 docker.io/daocloud 的 docker.io/library/alpine:3 与源站不一致"); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
