@@ -1,6 +1,8 @@
 package part
 
 import (
+	"image/color"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/widget"
@@ -36,8 +38,8 @@ func (s *Skeleton) CreateRenderer() fyne.WidgetRenderer {
 		d.objects = append(d.objects, bar)
 	}
 	d.paint = func() {
-		for _, bar := range bars {
-			bar.FillColor, bar.CornerRadius = hue(s, theme.Track), skeletonLine/2
+		for i, bar := range bars {
+			bar.FillColor, bar.CornerRadius = skeletonShade(hue(s, theme.Track), i), skeletonLine/2
 		}
 	}
 	parts := []float32{0.92, 0.78, 0.85, 0.6} // like lines of text
@@ -50,4 +52,9 @@ func (s *Skeleton) CreateRenderer() fyne.WidgetRenderer {
 	d.least = func() fyne.Size { return fyne.NewSize(60, float32(s.lines)*skeletonPitch) }
 	d.paint()
 	return d
+}
+
+// skeletonShade has bars fade from line to line: how many there will be is not known.
+func skeletonShade(c color.Color, line int) color.Color {
+	return faint(c, uint8(max(0xff-line*0x24, 0x30)))
 }

@@ -1,7 +1,11 @@
 package part
 
 import (
+	"time"
+
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -10,6 +14,7 @@ type Tip struct {
 	widget.BaseWidget
 	object fyne.CanvasObject
 	text   func() string
+	rest   resting
 }
 
 // NewTip wraps object, which must not take the pointer itself (a Text, an icon). text is asked each time; "" shows nothing. It is
@@ -20,5 +25,94 @@ func NewTip(object fyne.CanvasObject, text func() string) *Tip {
 	return t
 }
 
+var _ desktop.Hoverable = (*Tip)(nil)
+
+// MouseIn waits for the pointer to rest.
+func (t *Tip) MouseIn(*desktop.MouseEvent) {
+	t.rest.on(t, func() (string, fyne.Position, fyne.Size) { return t.text(), fyne.Position{}, t.Size() })
+}
+
+// MouseMoved is of no interest.
+func (t *Tip) MouseMoved(*desktop.MouseEvent) {}
+
+// MouseOut takes the tip away.
+func (t *Tip) MouseOut() { t.rest.off() }
+
+// AccessibilityLabel is the tip.
+func (t *Tip) AccessibilityLabel() string { return t.text() }
+
+// AccessibilityRole is text.
+func (t *Tip) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+
 // CreateRenderer is called by Fyne.
 func (t *Tip) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(t.object) }
+
+// restAfter is how long the pointer stays before a tip is shown: long enough not to blink when it passes by.
+const restAfter = 500 * time.Millisecond
+
+// resting waits for the pointer to stay on something, and then has it explained. The zero value is ready.
+type resting struct {
+	timer *time.Timer
+	turn  int // a timer of an earlier turn is late
+	shown *Toasts
+}
+
+// on begins to wait. explain tells the text ("" for none) and what it is about: a place and size within w.
+func (r *resting) on(w fyne.CanvasObject, explain func() (string, fyne.Position, fyne.Size)) {
+	r.off()
+	turn := r.turn
+	r.timer = time.AfterFunc(restAfter, func() {
+		fyne.Do(func() {
+			if r.turn != turn {
+				return
+			}
+			text, at, size := explain()
+			host := hostOf(w)
+			if text == "" || host == nil {
+				return
+			}
+			at = at.Add(fyne.CurrentApp().Driver().AbsolutePositionForObject(w))
+			host.explain(r, text, at, size)
+			r.shown = host
+		})
+	})
+}
+
+// off ends waiting, and takes the tip away.
+func (r *resting) off() {
+	r.turn++
+	if r.timer != nil {
+		r.timer.Stop()
+		r.timer = nil
+	}
+	if r.shown != nil {
+		r.shown.unexplain(r)
+		r.shown = nil
+	}
+}
+
+// hostOf is the Toasts of the window that w is in; nil: there are none.
+func hostOf(w fyne.CanvasObject) *Toasts {
+	c := canvasFor(w)
+	if c == nil {
+		return nil
+	}
+	return within(c.Content())
+}
+
+// within looks for Toasts among containers, not in widgets.
+func within(o fyne.CanvasObject) *Toasts {
+	switch o := o.(type) {
+	case *Toasts:
+		return o
+	case *fyne.Container:
+		for i := range o.Objects {
+			if found := within(o.Objects[len(o.Objects)-1-i]); found != nil {
+				return found
+			}
+		}
+	case *container.ThemeOverride:
+		return within(o.Content)
+	}
+	return nil
+}
