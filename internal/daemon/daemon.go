@@ -338,6 +338,12 @@ func (d *Daemon) note(e registry.Event) {
 		Status: e.Status, Bytes: e.Bytes, FromCache: e.FromCache, FromNet: e.FromNet, Source: e.Source, Way: e.Way,
 		Duration: e.Duration, FirstByte: e.FirstByte, PullsLeft: e.PullsLeft, Note: e.Note, Err: e.Err,
 	}
+	for _, part := range e.Parts {
+		event.Parts = append(event.Parts, control.Part(part))
+	}
+	for _, failed := range e.Failed {
+		event.Failed = append(event.Failed, control.Failed(failed))
+	}
 	if e.Unkept != "" && d.cacheErr == nil && d.unwritable() == nil {
 		d.unstored.note(e.Unkept, d.opt.Now())
 	}

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -169,4 +170,56 @@ func TestMirrorTestIsWatched(t *testing.T) {
 	if _, err := c.WatchMirrorTest(t.Context(), "docker.io", "elsewhere", nil); err == nil || !strings.Contains(err.Error(), "elsewhere") {
 		t.Errorf("nobody: %v", err)
 	}
+}
+
+// The log tells the story of a blob, in its file as well, and the state what came of it.
+func TestStoryOverTheSocket(t *testing.T) {
+	r := start(t, nil)
+	c := r.socket(t)
+	image := hubtest.RandomImage(1, 1, 2<<20)
+	r.hub.Push("library/some", "latest", image)
+	r.pull(t, "library/some", image)
+	r.logged(t, 2)
+	events, err := c.Events(t.Context(), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(events, func(e control.Event) bool { return e.What == "blob" })
+	if i < 0 || len(events[i].Parts) != 1 || events[i].Parts[0].Source != "origin" || events[i].Parts[0].To < 2<<20 || events[i].Failed != nil {
+		t.Fatalf("%+v", events)
+	}
+	r.settled(t, "library/some", image)
+	s, err := c.State(t.Context())
+	if err != nil || s.Traffic.SavedTime <= 0 || s.Language != "auto" || !s.Notify {
+		t.Errorf("%+v, %v", s, err)
+	}
+	hub := s.Registries[slices.IndexFunc(s.Registries, func(r control.Registry) bool { return r.Name == "docker.io" })]
+	if hub.Best != "origin" {
+		t.Errorf("best %q", hub.Best)
+	}
+	for key, value := range map[string]string{"tray.language": "zh-CN", "tray.notify": "false"} {
+		if err := c.SetSetting(t.Context(), key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, err := c.State(t.Context()); err != nil || s.Language != "zh-CN" || s.Notify {
+		t.Errorf("%q, %v, %v", s.Language, s.Notify, err)
+	}
+}
+
+// A transfer says how fast it is and who brings it.
+func TestTransferSaysItsRate(t *testing.T) {
+	r := start(t, nil)
+	c := r.socket(t)
+	image := hubtest.RandomImage(1, 1, 64<<20)
+	r.hub.Push("library/some", "latest", image)
+	r.hub.SetFaults(hubtest.Faults{Kind: hubtest.Blob, Method: "GET", Bandwidth: 8 << 20}, hubtest.Faults{Kind: hubtest.CDN, Method: "GET", Bandwidth: 8 << 20})
+	var pulling sync.WaitGroup
+	pulling.Go(func() { r.pull(t, "library/some", image) })
+	eventually(t, "a rate", func() bool {
+		s, err := c.State(t.Context())
+		return err == nil && len(s.Active) == 1 && s.Active[0].Rate > 1<<10 && slices.Equal(s.Active[0].Sources, []string{"origin"})
+	})
+	r.hub.SetFaults()
+	pulling.Wait()
 }

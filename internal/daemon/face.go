@@ -28,7 +28,8 @@ func (d *Daemon) State() control.State {
 	s := control.State{
 		Version: d.opt.Version, PID: os.Getpid(), Started: d.started,
 		Enabled: c.Enabled, Listen: d.Address(), Home: d.opt.Places.Home, ConfigFile: d.settings.Path(),
-		Problems: d.problems(), Traffic: d.totals.traffic(), Limits: d.limits(), Theme: c.Tray.Theme,
+		Problems: d.problems(), Traffic: d.traffic(c), Limits: d.limits(),
+		Theme: c.Tray.Theme, Language: c.Tray.Language, Notify: c.Tray.Notify,
 		Held: d.settings.Held(),
 	}
 	if !c.Enabled {
@@ -38,12 +39,14 @@ func (d *Daemon) State() control.State {
 		r := &c.Registries[i]
 		s.Registries = append(s.Registries, control.Registry{
 			Name: r.Name, Hosts: slices.Clone(r.Hosts), Route: r.Route, Routes: r.Offered(), LastUsed: d.totals.lastUsed(r.Name),
+			Best: d.sources.Best(r),
 		})
 	}
 	for _, t := range d.handler.Active() {
 		s.Active = append(s.Active, control.Transfer{
 			Registry: t.Registry, Repository: t.Repository, Digest: t.Digest.String(),
 			Have: t.Have, Total: t.Size, Clients: t.Clients, Since: t.Begun,
+			Rate: t.Rate, Sources: t.Sources,
 		})
 	}
 	if d.cacheErr == nil {

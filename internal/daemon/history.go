@@ -228,6 +228,7 @@ type totals struct {
 	mu    sync.Mutex
 	dirty bool
 	sums  sums
+	busy  map[string]stretch // registry → the downloads that overlap the latest
 }
 
 type sums struct {
@@ -235,6 +236,7 @@ type sums struct {
 	Minutes map[string]control.Bytes `json:"minutes"` // "2006-01-02T15:04", UTC
 	Days    map[string]control.Bytes `json:"days"`    // "2006-01-02", local
 	Used    map[string]time.Time     `json:"used"`    // registry → last request
+	Speeds  map[string]speed         `json:"speeds"`  // by registry
 }
 
 const (
@@ -248,6 +250,10 @@ func newTotals(dir string, now func() time.Time) *totals {
 	if text, err := os.ReadFile(t.path); err == nil {
 		_ = json.Unmarshal(text, &t.sums) // damaged: counting begins anew
 	}
+	if t.sums.Speeds == nil {
+		t.sums.Speeds = map[string]speed{}
+	}
+	t.busy = map[string]stretch{}
 	if t.sums.Minutes == nil || t.sums.Days == nil || t.sums.Used == nil {
 		t.sums.Minutes, t.sums.Days, t.sums.Used = map[string]control.Bytes{}, map[string]control.Bytes{}, map[string]time.Time{}
 	}
@@ -268,6 +274,7 @@ func (t *totals) add(e control.Event) {
 	t.sums.Days[day] = count(t.sums.Days[day])
 	if e.Registry != "" {
 		t.sums.Used[e.Registry] = now
+		t.measure(e)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,6 +82,44 @@ func TestTotalsOutliveTheDaemonAndForgetTheOld(t *testing.T) {
 	second.add(control.Event{})
 	if err := second.flush(); err != nil || len(second.sums.Days) != 1 {
 		t.Errorf("two years later %d days, %v", len(second.sums.Days), err)
+	}
+}
+
+// What the cache saved is time at each registry's own speed; layers that came beside each other took their time once, and
+// files of before are read.
+func TestTimeIsSaved(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Date(2030, 5, 1, 12, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	if err := os.WriteFile(filepath.Join(dir, "totals.json"), []byte(`{"ever":{"requests":7},"minutes":{},"days":{},"used":{}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first := newTotals(dir, clock)
+	nobody := func(string) float64 { return 0 }
+	first.add(control.Event{Registry: "docker.io", What: "blob", FromCache: 400 << 20})
+	if got := first.saved(nobody); got != 0 || first.traffic().Ever.Requests != 8 {
+		t.Errorf("at no known speed %v, %+v", got, first.traffic())
+	}
+	if got := first.saved(func(string) float64 { return 100 << 20 }); got != 4*time.Second {
+		t.Errorf("at the speed of its sources %v", got)
+	}
+	fetch := func(after, took time.Duration, mib int64) {
+		first.add(control.Event{Registry: "docker.io", What: "blob", Time: now.Add(after), Duration: took, FromNet: mib << 20})
+	}
+	fetch(0, 2*time.Second, 10) // two at once, and one that was there before both
+	fetch(time.Second, 2*time.Second, 10)
+	fetch(-time.Second, 3*time.Second, 10)
+	fetch(time.Minute, 2*time.Second, 30)                                                                        // and another time
+	first.add(control.Event{Registry: "docker.io", What: "blob", Time: now, Duration: time.Hour, FromNet: 1000}) // too small to tell
+	first.add(control.Event{Registry: "ghcr.io", What: "blob", FromCache: 1 << 20})                              // of another speed
+	if got := first.saved(nobody); got != 40*time.Second {                                                       // 60 MiB in 6 s
+		t.Errorf("%v, %+v", got, first.sums.Speeds)
+	}
+	if err := first.flush(); err != nil {
+		t.Fatal(err)
+	}
+	if got := newTotals(dir, clock).saved(nobody); got != 40*time.Second {
+		t.Errorf("after a restart %v", got)
 	}
 }
 

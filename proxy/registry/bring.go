@@ -147,6 +147,7 @@ func (h *Handler) joinIn(x *exchange, req *Request, line *row) error {
 		_ = r.Close()
 	}
 	x.event.Source = joined
+	x.story(d)
 	if first {
 		x.settles(d)
 		x.event.Source, x.event.Way = d.tale.sources(), d.tale.way()

@@ -1,10 +1,12 @@
 package registry
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -44,8 +46,15 @@ type Event struct {
 	Note      string           `json:"note,omitempty"`       // what a person may want to know
 	Err       string           `json:"err,omitempty"`
 	Cause     Cause            `json:"cause,omitempty"` // what kind of thing went wrong; "" if nothing did
-	Passed    bool             `json:"-"`               // the origin's answer was handed on as it came, and nothing of it is kept
-	Unkept    string           `json:"-"`               // why nothing of it could be cached; "" else
+	// Parts is where the bytes of a blob came from that was fetched, in the order of
+	// the blob, and Failed what was tried in vain, in the order of time. Both are
+	// short: small parts count to their neighbours, and of failures the first are
+	// told.
+	Parts  []Part   `json:"parts,omitempty"`
+	Failed []Failed `json:"failed,omitempty"`
+
+	Passed bool   `json:"-"` // the origin's answer was handed on as it came, and nothing of it is kept
+	Unkept string `json:"-"` // why nothing of it could be cached; "" else
 }
 
 // Where bytes came from, in Event.Source.
@@ -157,6 +166,24 @@ func (x *exchange) cause(c Cause) {
 	if x.event.Cause == "" {
 		x.event.Cause = c
 	}
+}
+
+// story says how the download went that the request is answered from.
+func (x *exchange) story(d *drive) {
+	x.event.Parts = d.parts()
+	x.failed(d.tale.failures())
+}
+
+// failed takes down what went wrong since the request came.
+func (x *exchange) failed(turns []turn) {
+	list := x.event.Failed
+	for _, t := range turns {
+		if after := t.at.Sub(x.begun); after >= 0 {
+			list = append(list, Failed{t.source, after, t.what})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Failed) int { return cmp.Compare(a.After, b.After) })
+	x.event.Failed = list[:min(len(list), maxTurns)]
 }
 
 // took puts what a download brought since it was last asked on this request's

@@ -21,6 +21,8 @@ type Transfer struct {
 	Have, Size           int64 // bytes; Size -1 while unknown
 	Clients              int
 	Begun                time.Time
+	Rate                 float64  // bytes a second of late
+	Sources              []string // who brought those, who brought most first; nobody may change it
 }
 
 // Active lists the downloads in flight, oldest first.
@@ -48,7 +50,7 @@ func (s *drives) of(h *Handler, f *cache.Fill) *drive {
 	defer s.mu.Unlock()
 	d := s.by[f]
 	if d == nil {
-		d = &drive{h: h, fill: f, answered: make(chan struct{}), over: make(chan struct{}), begun: h.now()}
+		d = &drive{h: h, fill: f, answered: make(chan struct{}), over: make(chan struct{}), begun: h.now(), had: f.Provenance()}
 		d.total.Store(-1)
 		select {
 		case <-f.Done(): // its drive has ended and gone: nobody would remove this one
@@ -83,6 +85,7 @@ type drive struct {
 	h     *Handler
 	fill  *cache.Fill
 	begun time.Time
+	had   []cache.Part // what was there of it when it began
 
 	over   chan struct{} // closed when it has ended and its books are closed
 	result error         // why, once it is over; nil: stored, or given up
@@ -251,9 +254,12 @@ func (d *drive) end(err error) {
 	}
 	// What came after the last asker had left is on nobody's account yet.
 	if fetched := d.tale.bill(); (len(fetched) > 0 || err != nil) && h.opt.Record != nil {
+		x := exchange{begun: d.begun}
+		x.story(d)
 		e := Event{
 			Time: d.begun, Door: "fill", What: string(Blob), Digest: d.fill.Digest(), Reference: string(d.fill.Digest()),
 			FromNet: sum(fetched), Fetched: fetched, Source: d.tale.sources(), Way: d.tale.way(), Note: d.tale.troubles(), Duration: h.now().Sub(d.begun),
+			Parts: x.event.Parts, Failed: x.event.Failed,
 		}
 		if t, ok := d.transfer(); ok {
 			e.Registry, e.Repository = t.Registry, t.Repository
@@ -304,7 +310,9 @@ func (d *drive) transfer() (Transfer, bool) {
 	if len(d.askers) == 0 {
 		return Transfer{}, false
 	}
+	rate, sources := d.tale.pace(d.begun, d.h.now())
 	return Transfer{
+		Rate: rate, Sources: sources,
 		Registry: d.askers[0].reg.Name, Repository: d.askers[0].repository, Digest: d.fill.Digest(),
 		Have: d.fill.Have(), Size: d.fill.Size(), Clients: d.fill.Readers(), Begun: d.begun,
 	}, true

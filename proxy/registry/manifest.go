@@ -36,6 +36,7 @@ type found struct {
 	way    string      // to that place
 	stale  bool        // it may be out of date
 	led    bool        // this request, of all that waited, caused the traffic
+	turns  []turn      // who was asked in vain before
 }
 
 var errTooLarge = errors.New("the manifest is too large to be kept")
@@ -77,6 +78,7 @@ func (x *exchange) resolved(h *Handler, f *found) {
 	if f.note != "" {
 		x.note(f.note)
 	}
+	x.failed(f.turns)
 	if f.header == nil {
 		x.event.Source = fromCache
 		return

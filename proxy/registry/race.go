@@ -78,12 +78,17 @@ func (h *Handler) race(ctx context.Context, req *Request, places []*source.Place
 	late := time.NewTimer(0)
 	defer late.Stop()
 	var first error
+	var turns []turn
 	for left := places; ; {
 		select {
 		case a := <-done:
 			running--
 			if a.err == nil {
+				a.turns = turns
 				return h.told(req, a, first), nil
+			}
+			if !notShared(a.place, a.err) {
+				turns = append(turns, turn{a.place.Name(), reason(a.err), h.now()})
 			}
 			if (first == nil || a.place.Origin()) && !(len(left) > 0 && notShared(a.place, a.err)) {
 				first = a.err

@@ -184,6 +184,11 @@ func (s *stream) close() {
 	if s.cancel != nil {
 		s.cancel(nil)
 	}
+	if s.x.event.Source == joined {
+		s.x.story(s.drive)
+	} else {
+		s.x.failed(s.drive.tale.failures())
+	}
 	if s.first {
 		s.x.settles(s.drive)
 		if from := s.drive.tale.sources(); from != "" && s.x.event.Source == joined {

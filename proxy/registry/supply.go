@@ -87,7 +87,7 @@ func (d *drive) List() []fetch.Source {
 			}
 		}
 		if name, why := d.h.passedOver(a.home); why != "" {
-			d.tale.add(name, why)
+			d.tale.add(name, why, d.h.now())
 		}
 	}
 	return d.sure(list)
@@ -166,7 +166,7 @@ func (d *drive) Lied(src fetch.Source, off, end int64) {
 		return
 	}
 	m.Expel(wrongBytes)
-	d.tale.add(m.Name(), wrongBytes)
+	d.tale.add(m.Name(), wrongBytes, d.h.now())
 	d.startOver(d.h.handed.lied(d.fill.Digest(), stretch{off, end}))
 }
 
@@ -214,7 +214,7 @@ func (d *drive) Failed(src fetch.Source, err error) {
 	if m, ok := src.(*mirrored); ok && notShared(m.Place, err) {
 		return
 	}
-	d.tale.add(src.Name(), reason(err))
+	d.tale.add(src.Name(), reason(err), d.h.now())
 }
 
 // origin is the registry itself, asked with the right of each who asked until one
@@ -333,7 +333,7 @@ func (d *drive) open(ctx context.Context, ref *source.BlobRef, name string, off,
 	ctx, trail := egress.WithTrail(ctx)
 	b, err := ref.Open(ctx, off, end)
 	for _, t := range trail.Tried() {
-		d.tale.add(name, t.Way+": "+reason(t.Err))
+		d.tale.add(name, t.Way+": "+reason(t.Err), d.h.now())
 	}
 	if err != nil {
 		return nil, err

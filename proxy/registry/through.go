@@ -241,6 +241,7 @@ func (h *Handler) openRest(ctx context.Context, x *exchange, req *Request, off i
 			return b, nil
 		}
 		x.note(p.Name() + ": " + reason(err))
+		x.failed([]turn{{p.Name(), reason(err), x.now()}})
 		if ctx.Err() != nil {
 			break
 		}

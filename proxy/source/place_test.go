@@ -213,6 +213,9 @@ func TestOrder(t *testing.T) {
 		t.Errorf("auto, nothing known: %s", got)
 	}
 	w.change(func(r *config.Registry) { r.Route = "one" })
+	if got := w.Best(w.reg()); got != "origin" {
+		t.Errorf("the best is %s whatever the route, not %s", "origin", got)
+	}
 	if got := w.names(); got != "one two three origin" {
 		t.Errorf("after one: %s", got)
 	}

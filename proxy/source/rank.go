@@ -69,6 +69,11 @@ func (s *Set) mirrors(reg *config.Registry, host string) (list []*Place) {
 	if reg.Route == config.RouteDirect || reg.Route == config.RouteOffline {
 		return nil
 	}
+	return s.enabled(reg, host)
+}
+
+// enabled is mirrors whatever the route.
+func (s *Set) enabled(reg *config.Registry, host string) (list []*Place) {
 	for i := range reg.Mirrors {
 		if p := s.mirrorAt(reg, &reg.Mirrors[i], host); p != nil {
 			list = append(list, p)
@@ -78,6 +83,28 @@ func (s *Set) mirrors(reg *config.Registry, host string) (list []*Place) {
 		list = append(list, p)
 	}
 	return list
+}
+
+// Best is the name of the place that would be asked first if the registry's route
+// were auto, "" if none can be asked now. It asks nobody anything.
+func (s *Set) Best(reg *config.Registry) string {
+	reg = s.current(reg)
+	host := firstHost(reg)
+	list := s.enabled(reg, host)
+	if origin, err := s.place(reg, nil, host); err == nil {
+		list = append(list, origin)
+	}
+	s.rank(list, false)
+	if i := slices.IndexFunc(list, func(p *Place) bool { return p.shared != nil }); i >= 0 && leads(list[i], list) {
+		return list[i].Name()
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	if n, _, _ := list[0].alone(); n == 0 {
+		return ""
+	}
+	return list[0].Name()
 }
 
 // mirrorAt is nil for a mirror that is not asked.

@@ -146,14 +146,20 @@ func (s *Set) sharedLeads(reg *config.Registry, host string) bool {
 	if p == nil || s.lead(reg, host) != "" {
 		return false
 	}
-	if n, _, _ := p.alone(); n == 0 {
-		return false
-	}
-	mine := p.Rate()
 	others := s.mirrors(reg, host)
 	if origin, err := s.place(reg, nil, host); err == nil {
 		others = append(others, origin)
 	}
+	return leads(p, others)
+}
+
+// leads says that a store which can be asked is not known to be much slower than
+// one of the others.
+func leads(p *Place, others []*Place) bool {
+	if n, _, _ := p.alone(); n == 0 {
+		return false
+	}
+	mine := p.Rate()
 	for _, o := range others {
 		if o != p && mine > 0 && o.Rate() > slowerBy*mine {
 			return false
