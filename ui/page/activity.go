@@ -1,39 +1,283 @@
 package page
 
 import (
+	"context"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
 
+	"pulley/internal/control"
+	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/part"
+	"pulley/ui/theme"
+	"pulley/ui/words"
 )
 
-// Activity is the page of all that was asked for and answered.
+// Activity is the page of all that was asked for and answered, as it happens.
 type Activity struct {
 	desk Desk
-	root *fyne.Container
+	view model.View
+	now  time.Time
+
+	log    *model.Requests
+	front  bool
+	listen *stream // nil: nobody does
+	begun  time.Time
+	mail   mailbox[control.Event]
+	heard  atomic.Bool // the past has come
+	known  bool
+	failed string // why nothing is heard
+
+	count    *part.Text
+	search   *part.Search
+	only     *part.Segments
+	registry *part.Choice
+	door     *part.Choice
+	table    *part.Table
+	pill     *widget.Button
+	side     *side
+	detail   string // the ID of the request at the side; "": none
 }
+
+const (
+	// past is how many requests of before are asked for.
+	past = 2000
+	// logPace is how often news are drawn at most.
+	logPace = 100 * time.Millisecond
+	// relisten is how long to wait before listening again after that broke off.
+	relisten = 2 * time.Second
+)
 
 // NewActivity makes the page.
 func NewActivity(d Desk) *Activity {
-	return &Activity{desk: d, root: container.NewStack()}
+	p := &Activity{desk: d, log: model.NewRequests(), now: d.Now(), count: part.NewMuted("")}
+	title := part.NewText(lang.Say("activity.title")).Bold()
+	title.Scale = theme.SizeHead
+	p.search = part.NewSearch(lang.Say("activity.search"), func(string) { p.sift() })
+	p.only = part.NewSegments([]string{lang.Say("activity.only.all"), lang.Say("activity.only.network"), lang.Say("activity.only.failures")}, 0, func(int) { p.sift() })
+	p.only.Label = lang.Say("activity.only.label")
+	p.registry = part.NewChoice(func(string) { p.sift() })
+	p.door = part.NewChoice(func(string) { p.sift() })
+	p.door.Set(doors(), "")
+	p.registries(nil)
+	p.table = p.newTable()
+	p.pill = widget.NewButtonWithIcon("", fynetheme.MoveDownIcon(), p.follow)
+	p.pill.Importance = widget.HighImportance
+	p.pill.Hide()
+	head := between(row(8, middle(title), middle(container.New(layout.NewCustomPaddedLayout(5, 0, 0, 0), p.count))),
+		container.NewGridWrap(fyne.NewSize(260, p.pill.MinSize().Height), p.search))
+	filters := between(row(0, p.only), row(6, middle(p.registry), middle(p.door)))
+	top := column(gap, head, filters)
+	log := container.NewStack(p.table, container.New(pillLayout{}, p.pill))
+	main := container.New(layout.NewCustomPaddedLayout(margin, margin, margin, margin),
+		container.New(layout.NewBorderLayout(top, nil, nil, nil), top, container.New(layout.NewCustomPaddedLayout(gap, 0, 0, 0), log)))
+	p.side = newSide(main, func() { p.detail = "" })
+	p.table.Loading(true)
+	return p
+}
+
+// pillLayout puts a button over the lower edge of what is beneath it.
+type pillLayout struct{}
+
+func (pillLayout) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.Size{} }
+
+func (pillLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	const above = 14
+	least := objects[0].MinSize()
+	objects[0].Resize(least)
+	objects[0].Move(fyne.NewPos((size.Width-least.Width)/2, size.Height-least.Height-above))
+}
+
+// doors are those that requests come in by, and what is done for nobody at one.
+func doors() []part.Option {
+	options := []part.Option{{Value: "", Label: lang.Say("activity.doors")}}
+	for _, door := range []string{"http", "socks5", "tls", "mirror", "pull", "fill", "heal"} {
+		options = append(options, part.Option{Value: door, Label: lang.Say("activity.door." + door)})
+	}
+	return options
+}
+
+// registries has those to choose from.
+func (p *Activity) registries(list []control.Registry) {
+	options := []part.Option{{Value: "", Label: lang.Say("activity.registries")}}
+	for _, r := range list {
+		options = append(options, part.Option{Value: r.Name, Label: r.Name})
+	}
+	chosen := p.registry.Value()
+	if !slices.ContainsFunc(options, func(o part.Option) bool { return o.Value == chosen }) {
+		options = append(options, part.Option{Value: chosen, Label: chosen})
+	}
+	p.registry.Set(options, chosen)
 }
 
 // Root is what to put into the window.
-func (p *Activity) Root() fyne.CanvasObject { return p.root }
+func (p *Activity) Root() fyne.CanvasObject { return p.side.root }
 
 // Show brings the page to what v says.
-func (p *Activity) Show(model.View, time.Time) {}
+func (p *Activity) Show(v model.View, now time.Time) {
+	p.view, p.now = v, now
+	p.registries(v.State.Registries)
+	if p.front && p.listen == nil && v.Phase == model.Running && now.Sub(p.begun) >= relisten {
+		p.hear()
+	}
+	p.refresh()
+}
 
 // Enter has the page listen.
-func (p *Activity) Enter() {}
+func (p *Activity) Enter() {
+	p.front = true
+	p.hear()
+	p.refresh()
+}
 
 // Leave has it stop.
-func (p *Activity) Leave() {}
+func (p *Activity) Leave() {
+	p.front = false
+	if p.listen != nil {
+		p.listen.stop()
+		p.listen = nil
+	}
+}
 
 // Seek puts the focus into the search field.
-func (p *Activity) Seek() {}
+func (p *Activity) Seek() { focus(p.desk, p.search) }
 
 // Take shows the requests of one thing: a registry, an image.
-func (p *Activity) Take(string) {}
+func (p *Activity) Take(thing string) {
+	if slices.ContainsFunc(p.view.State.Registries, func(r control.Registry) bool { return r.Name == thing }) {
+		p.registry.Choose(thing)
+		return
+	}
+	p.search.SetText(model.FamiliarRef(thing))
+}
+
+// hear listens for requests. It listens before it asks for the past, so that none is lost between the two.
+func (p *Activity) hear() {
+	d := p.desk.Daemon()
+	if d == nil || p.listen != nil {
+		return
+	}
+	p.begun = p.desk.Now()
+	p.listen = newStream(p.desk, logPace, func(ctx context.Context, moved func()) error {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		asked := false
+		err := d.Watch(ctx, true, func(m control.Message) {
+			if m.State != nil && !asked {
+				asked = true
+				events, err := d.Events(ctx, past)
+				if err != nil {
+					cancel(err)
+					return
+				}
+				p.mail.put(events...)
+				p.heard.Store(true)
+				moved()
+			}
+			if m.Event != nil {
+				p.mail.put(*m.Event)
+				moved()
+			}
+		})
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return err
+	}, p.take, func(err error) {
+		p.listen = nil
+		if err != nil {
+			p.failed = err.Error()
+		}
+		p.refresh()
+	})
+}
+
+// take shows what has come.
+func (p *Activity) take() {
+	if p.heard.Load() {
+		p.known, p.failed = true, ""
+	}
+	if p.log.Add(p.mail.take()...) == 0 {
+		p.refresh()
+		return
+	}
+	p.refresh()
+	if !p.log.Holding() {
+		p.table.ScrollToEnd()
+	}
+}
+
+// scrolled notes whether the end is looked at.
+func (p *Activity) scrolled(atEnd bool) {
+	if atEnd == !p.log.Holding() {
+		return
+	}
+	if atEnd {
+		p.log.Follow()
+	} else {
+		p.log.Hold()
+	}
+	p.showPill()
+}
+
+// follow goes to the end and stays there.
+func (p *Activity) follow() {
+	p.log.Follow()
+	p.table.Refresh()
+	p.table.ScrollToEnd()
+	p.showPill()
+}
+
+func (p *Activity) showPill() {
+	n := p.log.Unseen()
+	if n > 0 {
+		if text := lang.Say("activity.new", "Count", n, "Number", words.Number(int64(n))); text != p.pill.Text {
+			p.pill.SetText(text)
+		}
+	}
+	if shown := n > 0 && p.log.Holding(); shown != p.pill.Visible() {
+		show(p.pill, shown)
+		p.side.root.Refresh()
+	}
+}
+
+// refresh draws what is known.
+func (p *Activity) refresh() {
+	p.table.Loading(!p.known && p.failed == "" && p.view.Phase != model.Down)
+	p.table.Refresh()
+	p.showPill()
+	switch shown, all := p.log.Len(), p.log.All(); {
+	case !p.known:
+		p.count.Set("")
+	case shown != all:
+		p.count.Set(lang.Say("activity.found", "Found", words.Number(int64(shown)), "All", words.Number(int64(all))))
+	default:
+		p.count.Set(words.Number(int64(all)))
+	}
+}
+
+// filter is what was chosen above the log.
+func (p *Activity) filter() model.Filter {
+	return model.Filter{Text: p.search.Text, Registry: p.registry.Value(), Door: p.door.Value(), Only: model.Only(p.only.Chosen())}
+}
+
+// sift puts the filter in force, beside the UI goroutine: a log may be long.
+func (p *Activity) sift() {
+	sift := p.log.Begin(p.filter())
+	p.desk.Work(func(ctx context.Context) func() {
+		found, done := sift.Run(ctx)
+		return func() {
+			if done && p.log.Finish(sift, found) {
+				p.refresh()
+				p.follow()
+			}
+		}
+	})
+}
