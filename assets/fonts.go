@@ -2,8 +2,8 @@ package assets
 
 import _ "embed"
 
-// Fonts with the Chinese characters of our own texts, and nothing that Fyne's own fonts have, as OpenType. They are made by
-// .ci/fonts; fonts/OFL.txt is their licence.
+// ChineseRegular is a font with the Chinese characters of our own texts, and nothing that Fyne's own fonts have, as OpenType. It
+// is made by .ci/fonts; fonts/OFL.txt is its licence.
 //
 //go:embed fonts/PulleySansSC-Regular.otf
 var ChineseRegular []byte
