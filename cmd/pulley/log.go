@@ -16,31 +16,32 @@ import (
 )
 
 func (a *app) log() *cobra.Command {
-	var follow bool
+	var follow, story bool
 	var lines int
 	cmd := &cobra.Command{
 		Use: "log", Short: "every registry request: who, what, from where, how fast", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return with(cmd, func(c *client.Client) error {
 				if follow {
-					return a.follow(cmd, c, lines)
+					return a.follow(cmd, c, lines, story)
 				}
 				events, err := c.Events(cmd.Context(), lines)
 				for _, e := range events {
-					a.printEvent(cmd.OutOrStdout(), e)
+					a.printEvent(cmd.OutOrStdout(), e, story)
 				}
 				return err
 			})
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on as requests come")
+	cmd.Flags().BoolVar(&story, "story", false, "say below each blob where its bytes came from, and who was asked in vain")
 	cmd.Flags().IntVarP(&lines, "lines", "n", 50, "how many of the last to begin with")
 	return cmd
 }
 
 // follow prints the last n requests and then those that come. It listens before it asks for the past, so that none is lost
 // between the two; those that are in both are told once.
-func (a *app) follow(cmd *cobra.Command, c *client.Client, n int) error {
+func (a *app) follow(cmd *cobra.Command, c *client.Client, n int, story bool) error {
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
 	past, told := false, map[string]bool{}
@@ -52,7 +53,7 @@ func (a *app) follow(cmd *cobra.Command, c *client.Client, n int) error {
 				cancel(err)
 			}
 			for _, e := range events {
-				a.printEvent(cmd.OutOrStdout(), e)
+				a.printEvent(cmd.OutOrStdout(), e, story)
 				told[identity(e)] = true
 			}
 		}
@@ -62,7 +63,7 @@ func (a *app) follow(cmd *cobra.Command, c *client.Client, n int) error {
 		if id := identity(*m.Event); told[id] {
 			delete(told, id)
 		} else {
-			a.printEvent(cmd.OutOrStdout(), *m.Event)
+			a.printEvent(cmd.OutOrStdout(), *m.Event, story)
 		}
 	})
 	if errors.Is(err, context.Canceled) {
@@ -78,7 +79,7 @@ func identity(e control.Event) string {
 }
 
 // printEvent prints one line: JSON lines, not an indented document, since a log has no end.
-func (a *app) printEvent(w io.Writer, e control.Event) {
+func (a *app) printEvent(w io.Writer, e control.Event, story bool) {
 	if a.json {
 		_ = json.NewEncoder(w).Encode(e)
 		return
@@ -115,4 +116,17 @@ func (a *app) printEvent(w io.Writer, e control.Event) {
 		}
 	}
 	_, _ = fmt.Fprintln(w, line.String())
+	if story {
+		printStory(w, e)
+	}
+}
+
+// printStory prints where a blob's bytes came from, and what was tried in vain.
+func printStory(w io.Writer, e control.Event) {
+	for _, f := range e.Failed {
+		_, _ = fmt.Fprintf(w, "         after %s: %s: %s\n", f.After.Round(time.Millisecond), f.Source, f.Err)
+	}
+	for _, p := range e.Parts {
+		_, _ = fmt.Fprintf(w, "         %s to %s from %s\n", size(p.From), size(p.To), or(p.Source, "somebody"))
+	}
 }

@@ -19,7 +19,7 @@ const hub = "docker.io"
 
 func (a *app) mirror() *cobra.Command {
 	return group("mirror", "other places that have a registry's images, measured",
-		a.mirrorList(), a.mirrorAdd(), a.mirrorRemove(), a.mirrorSwitch("on", true), a.mirrorSwitch("off", false), a.mirrorTest())
+		a.mirrorList(), a.mirrorAdd(), a.mirrorSet(), a.mirrorRemove(), a.mirrorOrder(), a.mirrorSwitch("on", true), a.mirrorSwitch("off", false), a.mirrorTest())
 }
 
 func (a *app) mirrorList() *cobra.Command {
@@ -144,12 +144,7 @@ func (a *app) mirrorAdd() *cobra.Command {
 			})
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&m.Style, "style", "", "host: same paths; prefix: /v2/REGISTRY/REPOSITORY; ns: ?ns=REGISTRY")
-	f.StringVar(&m.Quota, "quota", "", "most bytes to take from it, as 10GiB/month")
-	f.StringVar(&m.Auth, "auth", "", "its own credentials: env:NAME, docker, or file:PATH")
-	f.BoolVar(&m.TrustTags, "trust-tags", false, "believe its tags when the origin cannot be reached")
-	f.BoolVar(&m.Private, "private", false, "it may be told names of repositories that are not known to be public")
+	mirrorFlags(cmd, &m)
 	return cmd
 }
 
@@ -198,7 +193,7 @@ func (a *app) mirrorTest() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				reports, err := testAll(cmd.Context(), c, registry, names)
+				reports, err := a.testAll(cmd, c, registry, names)
 				if err != nil {
 					return err
 				}
@@ -223,16 +218,29 @@ func testable(ctx context.Context, c *client.Client, registry string, names []st
 }
 
 // testAll tests one after another, so that they do not slow each other down. One that the daemon does not know ends it.
-func testAll(ctx context.Context, c *client.Client, registry string, names []string) ([]control.MirrorReport, error) {
+func (a *app) testAll(cmd *cobra.Command, c *client.Client, registry string, names []string) ([]control.MirrorReport, error) {
 	reports := make([]control.MirrorReport, 0, len(names))
 	for _, name := range names {
-		r, err := c.TestMirror(ctx, registry, name)
+		r, err := a.testOne(cmd, c, registry, name)
 		if err != nil {
 			return nil, err
 		}
 		reports = append(reports, r)
 	}
 	return reports, nil
+}
+
+// testOne shows a person how far it is, where one looks.
+func (a *app) testOne(cmd *cobra.Command, c *client.Client, registry, name string) (control.MirrorReport, error) {
+	out := cmd.OutOrStdout()
+	if a.json || !isTerminal(out) {
+		return c.TestMirror(cmd.Context(), registry, name)
+	}
+	show := a.newProgress(out, name)
+	defer show.close()
+	return c.WatchMirrorTest(cmd.Context(), registry, name, func(t control.MirrorTesting) {
+		show.amount(t.Bytes, t.Size, after("first byte ", ms(t.FirstByte)))
+	})
 }
 
 func printReports(w io.Writer, reports []control.MirrorReport) {

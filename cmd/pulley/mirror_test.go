@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,6 +43,37 @@ func TestMirrorThatDisagrees(t *testing.T) {
 	if n := p.mirrors[0].BytesSent(other); n != 0 {
 		t.Errorf("%d bytes of what the mirror would have liked to be asked for", n)
 	}
+}
+
+// TestStory: the log says which bytes came from whom and who was asked in vain, and status what the cache saved.
+func TestStory(t *testing.T) {
+	p := newTrip(t)
+	p.withMirrors, p.mirrors = true, p.mirrors[:1]
+	p.mirrors[0].SetFaults(hubtest.Faults{Kind: hubtest.Blob, Status: 403})
+	p.start()
+	p.says("route", "docker.io", "m1")
+	p.pull(nil)
+	var first control.Event
+	p.until("the story in the log", func() bool {
+		return regexp.MustCompile(`(?m)^ +after [^ ]+s: m1: .*\n +0B to .* from origin$`).MatchString(p.says("log", "--story"))
+	})
+	p.want("the log without it", p.says("log"), `(?m)\A[^ ].*(\n[^ ].*)*\n\z`)
+	for line := range strings.Lines(p.says("log", "--json")) {
+		var e control.Event
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.What == "blob" && first.What == "" {
+			first = e
+		}
+	}
+	if len(first.Parts) == 0 || first.Parts[0].Source != "origin" || len(first.Failed) == 0 || first.Failed[0].Source != "m1" {
+		t.Errorf("%+v", first)
+	}
+	p.until("time saved in status", func() bool {
+		p.pull(nil)
+		return regexp.MustCompile(`(?m)^ever .* from cache, .*, .* saved$`).MatchString(p.says("status"))
+	})
 }
 
 // TestQuotaRunsOut: a mirror is asked for what its quota allows and not a byte more, everybody can see how much that is, and

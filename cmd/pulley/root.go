@@ -40,7 +40,7 @@ func newRoot() *cobra.Command {
 		return usageError{fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())}
 	})
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
-	root.AddCommand(underManager(a.up()), a.service(), a.status(), a.on(), a.off(), a.pause(), a.route(), a.mirror(), a.egress(), a.ca(), a.config(), a.log(), a.pull(), a.images(), a.cache(), a.context(), a.connect(), a.disconnect(), a.doctor(), a.version())
+	root.AddCommand(underManager(a.up()), a.service(), a.status(), a.on(), a.off(), a.pause(), a.route(), a.mirror(), a.egress(), a.address(), a.ca(), a.config(), a.log(), a.pull(), a.images(), a.cache(), a.context(), a.connect(), a.disconnect(), a.doctor(), a.version())
 	return root
 }
 

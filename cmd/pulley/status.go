@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/docker/go-units"
@@ -49,7 +50,7 @@ func printStatus(w io.Writer, s control.State) {
 		line("problem", "%s", text)
 	}
 	line("today", "%s from cache, %s from the network, %d requests", size(s.Traffic.Today.FromCache), size(s.Traffic.Today.FromNet), s.Traffic.Today.Requests)
-	line("ever", "%s from cache, %s from the network", size(s.Traffic.Ever.FromCache), size(s.Traffic.Ever.FromNet))
+	line("ever", "%s from cache, %s from the network%s", size(s.Traffic.Ever.FromCache), size(s.Traffic.Ever.FromNet), savedTime(s.Traffic.SavedTime))
 	if s.Cache.Dir == "" {
 		line("cache", "none: everything passes through")
 	} else {
@@ -68,8 +69,24 @@ func printStatus(w io.Writer, s control.State) {
 		if t.Total >= 0 {
 			total = size(t.Total)
 		}
-		line("pulling", "%s/%s %.19s… %s of %s, %d clients", t.Registry, t.Repository, t.Digest, size(t.Have), total, t.Clients)
+		line("pulling", "%s/%s %.19s… %s of %s, %d clients%s", t.Registry, t.Repository, t.Digest, size(t.Have), total, t.Clients, pace(t))
 	}
+}
+
+// savedTime is what the cache saved, where that is known and worth a word.
+func savedTime(d time.Duration) string {
+	if d < time.Second {
+		return ""
+	}
+	return ", " + units.HumanDuration(d) + " saved"
+}
+
+// pace is how fast a download is, and from whom.
+func pace(t control.Transfer) string {
+	if t.Rate <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %s/s%s", size(int64(t.Rate)), after(" from ", strings.Join(t.Sources, "+")))
 }
 
 // left is what remains of a limit, which not every registry says.

@@ -84,3 +84,31 @@ func TestBarsOnATerminal(t *testing.T) {
 		t.Errorf("export to a terminal: %v, %q, %q", err, said.String(), drawn)
 	}
 }
+
+// Who tests a mirror at a terminal sees how far it is, and then what was found; a file has the latter alone.
+func TestMirrorTestOnATerminal(t *testing.T) {
+	hub := hubtest.Start(t)
+	hub.Push("library/alpine", "latest", hubtest.RandomImage(1, 1, 4<<20))
+	hub.SetFaults(hubtest.Faults{Bandwidth: 4 << 20})
+	binary, home := buildPulley(t), homeWith(t, hubtest.Settings{Origin: hub})
+	daemon, _ := killableDaemon(t, binary, home)
+	defer stopDaemon(daemon)
+	run := func() *exec.Cmd {
+		cmd := exec.Command(binary, "mirror", "test", "docker.io", "origin")
+		cmd.Env = append(os.Environ(), "PULLEY_HOME="+home, "DOCKER_CONFIG="+home, "TERM=xterm")
+		return cmd
+	}
+	drawn, err := terminal(t, run())
+	if err != nil {
+		t.Errorf("%v\n%s", err, drawn)
+	}
+	for _, want := range []string{"[==", "of 4.0", "first byte ", "SOURCE"} {
+		if !strings.Contains(drawn, want) {
+			t.Errorf("no %q in %q", want, drawn)
+		}
+	}
+	said, err := run().Output()
+	if err != nil || strings.Contains(string(said), "[=") || strings.Contains(string(said), "%") || !strings.HasPrefix(string(said), "SOURCE") {
+		t.Errorf("%q, %v", said, err)
+	}
+}
