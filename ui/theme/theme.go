@@ -39,8 +39,11 @@ const (
 	Dark  Choice = "dark"
 )
 
-// New makes the theme. With Auto, or anything unknown, it follows the desktop.
+// New makes the theme. With Auto, or anything unknown, it follows the desktop. It is to be made and set anew after a change of
+// language: fonts are chosen by it, and what Fyne says by itself (in menus of text fields, in its dialogs) is said in the language
+// in force from then on. For the UI goroutine.
 func New(choice Choice) fyne.Theme {
+	speak()
 	return &theme{Theme: fynetheme.DefaultTheme(), choice: choice}
 }
 
