@@ -59,6 +59,17 @@ func TestKeysStayAsTheyAre(t *testing.T) {
 		{control.Importing{Bytes: 1, Blobs: 2, Image: "i"}, `{"bytes":1,"blobs":2,"image":"i"}`},
 		{control.Imported{Images: []string{"i"}, Blobs: 1, Bytes: 2}, `{"images":["i"],"blobs":1,"bytes":2}`},
 		{control.Imported{Images: []string{"i"}, Called: map[string]string{"i": "c"}}, `{"images":["i"],"called":{"i":"c"},"blobs":0,"bytes":0}`},
+		{
+			control.History{Minutes: []control.Point{{At: at, Bytes: control.Bytes{Requests: 1, FromCache: 2, FromNet: 3}}}, Days: []control.Point{}},
+			`{"minutes":[{"at":"2026-01-02T03:04:05Z","requests":1,"from_cache":2,"from_net":3}],"days":[]}`,
+		},
+		{control.Part{Source: "s", From: 1, To: 2}, `{"source":"s","from":1,"to":2}`},
+		{control.Failed{Source: "s", After: 1, Err: "e"}, `{"source":"s","after":1,"err":"e"}`},
+		{control.Problem{Kind: "k", Text: "t", Fix: "f", Key: "a.b", Thing: "x", About: "y"}, `{"kind":"k","text":"t","fix":"f","key":"a.b","thing":"x","about":"y"}`},
+		{control.MirrorOrder{Registry: "r", Names: []string{"m"}}, `{"registry":"r","names":["m"]}`},
+		{control.MirrorTesting{FirstByte: 1, Bytes: 2, Size: 3, Rate: 4.5}, `{"first_byte":1,"bytes":2,"size":3,"rate":4.5}`},
+		{control.Address{Host: "h", Use: []string{"u"}, Bad: []string{"b"}}, `{"host":"h","use":["u"],"bad":["b"]}`},
+		{control.Traffic{SavedTime: 1}, `{"today":{"requests":0,"from_cache":0,"from_net":0},"ever":{"requests":0,"from_cache":0,"from_net":0},"saved_time":1}`},
 		{control.Export{Images: []string{"i"}, Platforms: []string{"p"}, All: true}, `{"images":["i"],"platforms":["p"],"all":true}`},
 	} {
 		if got, err := json.Marshal(one.v); err != nil || string(got) != one.want {
