@@ -18,10 +18,11 @@ const (
 	None Verb = iota
 	TurnOn
 	TurnOff
-	Pause    // For long
-	SetRoute // of Registry to Route
-	Open     // the window
-	Retry    // look for the daemon, or start it, now
+	Pause      // For long
+	SetRoute   // of Registry to Route
+	Open       // the window, at Page, led to Thing; "": where it is
+	UseContext // docker's, by name: Thing
+	Retry      // look for the daemon, or start it, now
 	Quit
 )
 
@@ -31,6 +32,8 @@ type Action struct {
 	Registry string
 	Route    string
 	For      time.Duration
+	Page     string
+	Thing    string
 }
 
 func (a Action) forDaemon() bool {

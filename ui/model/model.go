@@ -32,6 +32,9 @@ type View struct {
 	Owned  bool          // the daemon is a child of ours and ends with us
 	State  control.State // the last one heard, zero before the first
 	Notice string        // why the last thing asked for did not happen
+
+	Contexts []Context                // docker's, as listed last
+	Reports  map[string]ContextReport // how their engines answered last, by name; who was not asked yet has none
 }
 
 // Daemon is what can be asked of a daemon. Its calls may block and are never
@@ -122,6 +125,16 @@ func (m *Model) Do(a Action) {
 	case m.work <- struct{}{}:
 	default:
 	}
+}
+
+// Listed takes docker's contexts, and how their engines answered. Neither is changed afterwards.
+func (m *Model) Listed(contexts []Context, reports map[string]ContextReport) {
+	m.change(func() { m.view.Contexts, m.view.Reports = contexts, reports })
+}
+
+// Refused says why something did not happen that was not the daemon's to do.
+func (m *Model) Refused(notice string) {
+	m.change(func() { m.view.Notice = notice })
 }
 
 // Dismiss takes the notice away.

@@ -6,7 +6,6 @@
 package tray
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -56,11 +55,11 @@ const (
 	Trouble Form = "trouble"
 )
 
-// recent is how long ago a registry may have been used to be in the menu
-// itself, and few how many are there at most.
+// recent is how long ago a registry may have been used to be in the menu itself, if there is room: all in all it has most
+// entries, submenus not counted.
 const (
-	recent = 14 * 24 * time.Hour
-	few    = 5
+	recent = 30 * 24 * time.Hour
+	most   = 12
 )
 
 // pause is the one length that the tray offers; the command line knows others.
@@ -69,20 +68,35 @@ const pause = time.Hour
 // Build makes the menu for a view.
 func Build(v model.View, now time.Time) Menu {
 	head := words.Headline(v, now)
-	return Menu{
+	m := Menu{
 		Form:    FormOf(v),
 		Tooltip: lang.Say("tray.tooltip", "Text", tooltip(v, head)),
 		Sections: []Section{
 			{Items: status(v, head)},
 			{Items: switches(v, now)},
-			registries(v, now),
-			{Items: []Item{limit(v, now), cached(v)}},
+			{}, // registries take the room that is left
+			{Items: []Item{contexts(v), limit(v, now), space(v)}},
 			{Items: []Item{
 				{Key: "open", Label: lang.Say("tray.open"), Action: model.Action{Verb: model.Open}},
+				{Key: "settings", Label: lang.Say("tray.settings"), Action: model.Action{Verb: model.Open, Page: "settings"}},
 				{Key: "quit", Label: quitLabel(v), Action: model.Action{Verb: model.Quit}},
 			}},
 		},
 	}
+	m.Sections[2] = registries(v, now, most-1-shown(m)) // without the one that leads to all others
+	return m
+}
+
+// shown counts the entries that can be seen.
+func shown(m Menu) (n int) {
+	for _, s := range m.Sections {
+		for _, item := range s.Items {
+			if !item.Hidden {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // FormOf picks the icon.
@@ -110,31 +124,43 @@ func status(v model.View, head string) []Item {
 		{Key: "state", Label: head, Disabled: true},
 		{Key: "notice", Label: words.Short(notice, 80), Disabled: true, Hidden: notice == ""},
 	}
-	return append(items, problems(v)...)
+	return append(items, problem(v)...)
 }
 
-// most is how many problems have a line; the rest are counted.
-const most = 3
-
-// problems are what is wrong, worst first. A click leads to the window, which
-// has room for what to do about it.
-func problems(v model.View) []Item {
-	var all []control.Problem
-	if v.Phase == model.Running {
-		all = v.State.Problems
+// place is the page that a problem leads to, by its kind: where it can be mended.
+func place(kind string) string {
+	switch kind {
+	case control.ProblemMirror, control.ProblemLimit:
+		return "mirrors"
+	case control.ProblemDisk:
+		return "images"
+	case control.ProblemConfig, control.ProblemCache, control.ProblemNetwork, control.ProblemEgress, control.ProblemRejected:
+		return "settings"
+	default:
+		return "overview"
 	}
-	var items []Item
-	for i := range most {
-		item := Item{Key: fmt.Sprintf("problem/%d", i), Action: model.Action{Verb: model.Open}, Hidden: i >= len(all)}
-		if !item.Hidden {
-			item.Label = lang.Say("tray.problem", "Text", words.Gist(all[i]))
+}
+
+// problem is the worst of what is wrong. There is an entry for each page that one may lead to, so that each means the same
+// for ever.
+func problem(v model.View) (items []Item) {
+	var worst control.Problem
+	more := 0
+	if v.Phase == model.Running && len(v.State.Problems) > 0 {
+		worst, more = v.State.Problems[0], len(v.State.Problems)-1
+	}
+	for _, page := range []string{"overview", "images", "mirrors", "settings"} {
+		item := Item{Key: "problem/" + page, Action: model.Action{Verb: model.Open, Page: page}, Hidden: worst.Text == "" || place(worst.Kind) != page}
+		switch gist := words.Gist(worst); {
+		case item.Hidden:
+		case more > 0:
+			item.Label = lang.Say("tray.problems", "Text", gist, "Count", more)
+		default:
+			item.Label = lang.Say("tray.problem", "Text", gist)
 		}
 		items = append(items, item)
 	}
-	return append(items, Item{
-		Key: "problem/more", Label: lang.Say("tray.rest", "Count", len(all)-most), Action: model.Action{Verb: model.Open},
-		Hidden: len(all) <= most,
-	})
+	return items
 }
 
 // tooltip is the headline, or what is wrong.
@@ -159,8 +185,8 @@ func switches(v model.View, now time.Time) []Item {
 
 // registries lists those used lately, and all others under More. Each is in
 // both places and hidden in one, so that none ever moves.
-func registries(v model.View, now time.Time) Section {
-	near := lately(v.State.Registries, now)
+func registries(v model.View, now time.Time, room int) Section {
+	near := lately(v.State.Registries, now, room)
 	running := v.Phase == model.Running
 	more := Item{Key: "more", Label: lang.Say("tray.more"), Hidden: true}
 	section := Section{Grows: true}
@@ -175,9 +201,9 @@ func registries(v model.View, now time.Time) Section {
 	return section
 }
 
-// lately names the registries that a person is likely to look for: the few used
+// lately names the registries that a person is likely to look for: those used
 // last, or the first of all when none was used yet.
-func lately(all []control.Registry, now time.Time) map[string]bool {
+func lately(all []control.Registry, now time.Time, room int) map[string]bool {
 	used := slices.DeleteFunc(slices.Clone(all), func(r control.Registry) bool {
 		return r.LastUsed == nil || now.Sub(*r.LastUsed) > recent
 	})
@@ -186,7 +212,7 @@ func lately(all []control.Registry, now time.Time) map[string]bool {
 		used = all[:min(1, len(all))]
 	}
 	near := map[string]bool{}
-	for _, r := range used[:min(few, len(used))] {
+	for _, r := range used[:min(max(room, 0), len(used))] {
 		near[r.Name] = true
 	}
 	return near
@@ -197,7 +223,7 @@ func registry(prefix string, r control.Registry, hidden bool) Item {
 	for _, route := range Routes(r) {
 		item.Children = append(item.Children, Item{
 			Key:       item.Key + "/" + route,
-			Label:     words.Route(route),
+			Label:     routeLabel(r, route),
 			Checkable: true,
 			Checked:   route == r.Route,
 			Action:    model.Action{Verb: model.SetRoute, Registry: r.Name, Route: route},
@@ -214,10 +240,45 @@ func Routes(r control.Registry) []string {
 	return []string{"auto", "direct", "offline"}
 }
 
-func cached(v model.View) Item {
+// routeLabel names a route; the automatic one with who is asked first by it now.
+func routeLabel(r control.Registry, route string) string {
+	switch {
+	case route != "auto" || r.Best == "":
+		return words.Route(route)
+	case r.Best == "origin":
+		return lang.Say("tray.auto_origin", "Route", words.Route(route))
+	default:
+		return lang.Say("tray.auto", "Route", words.Route(route), "Source", r.Best)
+	}
+}
+
+// contexts are docker's. With one alone there is nothing to choose.
+func contexts(v model.View) Item {
+	item := Item{Key: "contexts", Hidden: len(v.Contexts) < 2}
+	for _, c := range v.Contexts {
+		label := c.Name
+		if c.Mark != nil && c.Mark.Word != "" {
+			label = lang.Say("tray.marked", "Name", c.Name, "Mark", c.Mark.Word)
+		}
+		if r, asked := v.Reports[c.Name]; asked && !r.Reachable {
+			label = lang.Say("tray.unreachable", "Name", label)
+		}
+		if c.Wins {
+			item.Label = lang.Say("tray.context", "Name", label)
+		}
+		item.Children = append(item.Children, Item{
+			Key: "context/" + c.Name, Label: label, Checkable: true, Checked: c.Wins,
+			Action: model.Action{Verb: model.UseContext, Thing: c.Name},
+		})
+	}
+	return item
+}
+
+// space says how much is cached, and leads to where that can be made less.
+func space(v model.View) Item {
 	return Item{
-		Key: "cached", Label: lang.Say("tray.cached", "Size", words.Bytes(v.State.Cache.Size)),
-		Disabled: true, Hidden: v.Phase != model.Running, Moves: true,
+		Key: "space", Label: lang.Say("tray.space", "Size", words.Bytes(v.State.Cache.Size)),
+		Action: model.Action{Verb: model.Open, Page: "images", Thing: "space"}, Hidden: v.Phase != model.Running, Moves: true,
 	}
 }
 

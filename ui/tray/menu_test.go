@@ -86,9 +86,10 @@ More registries
     Direct
     Offline *
 --
-3.0 GiB cached ~
+Free space… (3.0 GiB cached)
 --
 Open Pulley
+Settings…
 Quit (the daemon stays)
 `
 	later := noon.Add(2 * time.Hour)
@@ -105,7 +106,7 @@ Quit (the daemon stays)
 				"Turn off\nPause for an hour", "Turn on").Replace(on), tray.Off},
 		"limited": {running(func(s *control.State) {
 			s.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Remaining: 76}}
-		}), strings.Replace(on, "3.0 GiB cached", "Docker Hub: 76 of 100 pulls left ~\n3.0 GiB cached", 1), tray.On},
+		}), strings.Replace(on, "Free space", "Docker Hub: 76 of 100 pulls left ~\nFree space", 1), tray.On},
 		"paused": {running(func(s *control.State) { s.Enabled, s.PausedUntil = false, &later }),
 			strings.NewReplacer("On · 127.0.0.1:5055", "Paused until 14:05",
 				"Turn off\nPause for an hour", "Turn on").Replace(on), tray.Off},
@@ -122,10 +123,10 @@ Quit (the daemon stays)
 			for i := range s.Problems {
 				s.Problems[i].Text = fmt.Sprintf("problem %d", i)
 			}
-		}), strings.Replace(on, "5055 ~", "5055 ~\n⚠ problem 0\n⚠ problem 1\n⚠ problem 2\nand 2 more", 1), tray.Trouble},
+		}), strings.Replace(on, "5055 ~", "5055 ~\n⚠ problem 0 (and 4 more)", 1), tray.Trouble},
 		"no pulls left": {running(func(s *control.State) {
 			s.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Again: &later}}
-		}), strings.Replace(on, "3.0 GiB cached", "Docker Hub: no pulls left, again by 14:05 ~\n3.0 GiB cached", 1), tray.On},
+		}), strings.Replace(on, "Free space", "Docker Hub: no pulls left, again by 14:05 ~\nFree space", 1), tray.On},
 		"pulls left again": {running(func(s *control.State) {
 			s.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Again: ago(0)}}
 		}), on, tray.On},
@@ -134,9 +135,9 @@ Quit (the daemon stays)
 		}), strings.NewReplacer("On · 127.0.0.1:5055 ~", "Off: engines go straight through ~\n⚠ the disk is full",
 			"Turn off\nPause for an hour", "Turn on").Replace(on), tray.Off},
 		"down": {model.View{Phase: model.Down, Reason: "port 5055 is held by nginx (pid 812)", State: running(nil).State},
-			"Pulley is not running ~\nport 5055 is held by nginx (pid 812) ~\n--\nStart Pulley\n--\n--\n--\nOpen Pulley\nQuit\n",
+			"Pulley is not running ~\nport 5055 is held by nginx (pid 812) ~\n--\nStart Pulley\n--\n--\n--\nOpen Pulley\nSettings…\nQuit\n",
 			tray.Trouble},
-		"starting": {model.View{}, "Starting… ~\n--\n--\n--\n--\nOpen Pulley\nQuit\n", tray.Off},
+		"starting": {model.View{}, "Starting… ~\n--\n--\n--\n--\nOpen Pulley\nSettings…\nQuit\n", tray.Off},
 		"nothing used yet": {running(func(s *control.State) {
 			for i := range s.Registries {
 				s.Registries[i].LastUsed, s.Registries[i].Routes = nil, nil
@@ -157,9 +158,10 @@ More registries
     Direct *
     Offline
 --
-3.0 GiB cached ~
+Free space… (3.0 GiB cached)
 --
 Open Pulley
+Settings…
 Quit (the daemon stays)
 `, tray.On},
 	} {
@@ -199,7 +201,9 @@ func TestKeysMeanTheSameInEveryState(t *testing.T) {
 		{}, {Phase: model.Down}, running(nil),
 		running(func(s *control.State) { s.Enabled = false }),
 		running(func(s *control.State) { s.Registries[0].Route = "offline"; s.Registries[2].LastUsed = ago(0) }),
-		running(func(s *control.State) { s.Problems = make([]control.Problem, 5) }),
+		running(func(s *control.State) { s.Problems = []control.Problem{{Kind: control.ProblemMirror, Text: "a"}, {}} }),
+		running(func(s *control.State) { s.Problems = []control.Problem{{Kind: control.ProblemDisk, Text: "b"}} }),
+		crowded(),
 	} {
 		seen := map[string]bool{}
 		var walk func([]tray.Item)
@@ -219,6 +223,92 @@ func TestKeysMeanTheSameInEveryState(t *testing.T) {
 		for _, section := range tray.Build(v, noon).Sections {
 			walk(section.Items)
 			walk(section.Tail)
+		}
+	}
+}
+
+// crowded is a moment in which everything there is wants to be in the menu.
+func crowded() model.View {
+	v := running(func(s *control.State) {
+		s.Registries = nil
+		for i := range 9 {
+			s.Registries = append(s.Registries, control.Registry{Name: fmt.Sprintf("r%d.example", i), Route: "auto", Best: "daocloud", LastUsed: ago(time.Duration(i) * time.Hour)})
+		}
+		s.Registries[8].LastUsed = ago(31 * 24 * time.Hour)
+		s.Problems = []control.Problem{{Kind: control.ProblemDisk, Text: "the disk is full"}}
+		s.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Remaining: 76}}
+	})
+	v.Contexts = []model.Context{{Name: "default"}, {Name: "box", Wins: true, Mark: &model.Mark{Word: "production"}}, {Name: "far"}}
+	v.Reports = map[string]model.ContextReport{"box": {Reachable: true}, "far": {}}
+	return v
+}
+
+func TestMenuHasTwelveEntriesAtMost(t *testing.T) {
+	m := tray.Build(crowded(), noon)
+	want := `On · 127.0.0.1:5055 ~
+⚠ the disk is full
+--
+Turn off
+Pause for an hour
+--
+r0.example · Automatic
+  Automatic (now daocloud) *
+  Direct
+  Offline
+More registries
+`
+	if got := text(m); !strings.HasPrefix(got, want) {
+		t.Errorf("got\n%s\nwant\n%s…", got, want)
+	}
+	top := 0
+	for line := range strings.Lines(text(m)) {
+		if line != "--\n" && !strings.HasPrefix(line, " ") {
+			top++
+		}
+	}
+	if top != 12 {
+		t.Errorf("%d entries", top)
+	}
+	v := crowded()
+	v.State.Problems, v.Contexts, v.State.Limits = nil, nil, nil
+	if got := text(tray.Build(v, noon)); !strings.Contains(got, "\nr3.example") || strings.Contains(got, "\nr4.example") {
+		t.Errorf("where there is room\n%s", got)
+	}
+	v.State.Registries = v.State.Registries[7:]
+	if got := text(tray.Build(v, noon)); !strings.Contains(got, "\nr7.example") || strings.Contains(got, "\nr8.example") {
+		t.Errorf("used 31 days ago\n%s", got)
+	}
+}
+
+func TestContextsInTheMenu(t *testing.T) {
+	const want = `--
+Docker context: box (production)
+  default
+  box (production) *
+  far, unreachable
+Docker Hub: 76 of 100 pulls left ~
+`
+	if got := text(tray.Build(crowded(), noon)); !strings.Contains(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	v := crowded()
+	v.Contexts = v.Contexts[:1]
+	if got := text(tray.Build(v, noon)); strings.Contains(got, "context") {
+		t.Errorf("one alone is offered:\n%s", got)
+	}
+}
+
+// A problem opens the page where it can be mended.
+func TestProblemOpensItsPage(t *testing.T) {
+	for kind, page := range map[string]string{
+		control.ProblemMirror: "mirrors", control.ProblemLimit: "mirrors", control.ProblemDisk: "images", control.ProblemConfig: "settings",
+		control.ProblemRejected: "settings", "of another daemon": "overview",
+	} {
+		m := tray.Build(running(func(s *control.State) { s.Problems = []control.Problem{{Kind: kind, Text: "it"}} }), noon)
+		for _, item := range m.Sections[0].Items {
+			if strings.HasPrefix(item.Key, "problem/") && !item.Hidden && item.Action != (model.Action{Verb: model.Open, Page: page}) {
+				t.Errorf("%s leads to %+v", kind, item.Action)
+			}
 		}
 	}
 }
@@ -248,9 +338,10 @@ ghcr.io · 直连
     离线 *
 --
 Docker Hub：剩余 76/100 次拉取 ~
-已缓存 3.0 GiB ~
+释放空间…（已缓存 3.0 GiB）
 --
 打开 Pulley
+设置…
 退出（守护进程继续运行）
 `
 	menu := tray.Build(running(func(s *control.State) {
