@@ -16,8 +16,8 @@ type MirrorField int
 // The fields, in their order.
 const (
 	NoField MirrorField = iota
-	MirrorName
 	MirrorURL
+	MirrorName
 	MirrorQuota
 	MirrorAuth
 )
@@ -47,11 +47,11 @@ var mirrorName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 // CheckMirror finds the first thing that is wrong with a mirror as it is typed. amend: it is one that there is already.
 // The daemon has the last word.
 func CheckMirror(m control.Mirror, taken []string, amend bool) (MirrorField, MirrorFault) {
-	if fault := checkName(m.Name, taken); !amend && fault != NoFault {
-		return MirrorName, fault
-	}
 	if fault := checkURL(m.URL); fault != NoFault {
 		return MirrorURL, fault
+	}
+	if fault := checkName(m.Name, taken); !amend && fault != NoFault {
+		return MirrorName, fault
 	}
 	var quota config.Quota
 	if quota.UnmarshalText([]byte(m.Quota)) != nil {

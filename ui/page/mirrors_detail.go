@@ -1,6 +1,8 @@
 package page
 
 import (
+	"slices"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
@@ -178,41 +180,9 @@ func (d *mirrorDetail) showRow(of model.Named) {
 }
 
 // moved hears of a new order.
-func (d *mirrorDetail) moved(names []string) {
-	registry := d.page.chosen
-	_, before, _ := d.page.sources.Of(registry)
-	if name := firstMoved(before, names); name != "" {
-		for i := range names {
-			if names[i] == name {
-				d.said.Set(lang.Say("mirrors.moved", "Name", name, "Place", i+1, "Of", len(names)))
-			}
-		}
-	}
-	d.page.reorder(registry, names)
-}
-
-// firstMoved finds which one of several was taken out of its place: without it, the others stand as before.
-func firstMoved(before []control.Source, after []string) string {
-	var old []string
-	for _, s := range before {
-		if s.Place > 0 {
-			old = append(old, s.Name)
-		}
-	}
-	without := func(list []string, name string) (rest string) {
-		for _, n := range list {
-			if n != name {
-				rest += n + "\n"
-			}
-		}
-		return rest
-	}
-	for i, name := range after {
-		if (i >= len(old) || old[i] != name) && without(old, name) == without(after, name) {
-			return name
-		}
-	}
-	return ""
+func (d *mirrorDetail) moved(name string, names []string) {
+	d.said.Set(lang.Say("mirrors.moved", "Name", name, "Place", slices.Index(names, name)+1, "Of", len(names)))
+	d.page.reorder(d.page.chosen, names)
 }
 
 // toggle shows or hides the details of a source.
@@ -230,8 +200,8 @@ func (d *mirrorDetail) edit(s *control.Source) {
 	for _, other := range append(open, closed...) {
 		taken = append(taken, other.Name)
 	}
+	d.formCard.Show() // what is hidden takes no focus
 	d.form.begin(d.page.chosen, s, taken)
-	d.formCard.Show()
 	d.root.Refresh()
 	d.page.pane.follow(-d.sources.Position().Y-d.formCard.MinSize().Height, 0)
 }

@@ -41,7 +41,7 @@ func (m *Mirrors) measure(registry string, names ...string) {
 			trial := trialOf(ctx, daemon, of, func(far control.MirrorTesting) {
 				fyne.Do(func() { m.far(of, far) })
 			})
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || halt.Err() != nil {
 				fyne.Do(func() { m.called(of) })
 				break
 			}

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"image/color"
 	"net/url"
 	"slices"
 	"strings"
@@ -228,7 +229,7 @@ func (w fixedWidth) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 
 // fixedGap is room that stays.
 func fixedGap(width float32) fyne.CanvasObject {
-	gap := canvas.NewRectangle(nil)
+	gap := canvas.NewRectangle(color.Transparent)
 	gap.SetMinSize(fyne.NewSize(width, 1))
 	return gap
 }

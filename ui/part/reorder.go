@@ -25,7 +25,7 @@ type ReorderItem struct {
 // picks a row up, ↑ and ↓ carry it, Space or Enter put it down. Escape puts it back where it was, also while it is dragged.
 type Reorder struct {
 	widget.BaseWidget
-	Moved func(ids []string) // the new order of all rows that are not fixed; nil: nobody listens
+	Moved func(id string, order []string) // the row that was moved, and all that are not fixed as they stand now; nil: nobody listens
 	// Label says what a handle is for, for screen readers: "Move NAME, 2 of 5". It is said anew after each move.
 	Label func(name string, place, of int) string
 	// Follow has the rows from top to bottom, in this widget's own coordinates, be seen, and returns how far that moved
@@ -45,7 +45,7 @@ type Reorder struct {
 const reorderTime = 140 * time.Millisecond
 
 // NewReorder makes one without rows.
-func NewReorder(moved func(ids []string)) *Reorder {
+func NewReorder(moved func(id string, order []string)) *Reorder {
 	r := &Reorder{Moved: moved, line: &canvas.Rectangle{}}
 	r.line.Hide()
 	r.ExtendBaseWidget(r)
@@ -171,7 +171,7 @@ func (r *Reorder) put() {
 	}
 	r.settle(from)
 	if moved && r.Moved != nil {
-		r.Moved(r.Order())
+		r.Moved(row.item.ID, r.Order())
 	}
 }
 
@@ -209,7 +209,7 @@ func (r *Reorder) step(row *reorderRow, by int) {
 		r.Follow(row.top, row.top+row.high)
 	}
 	if r.Moved != nil {
-		r.Moved(r.Order())
+		r.Moved(row.item.ID, r.Order())
 	}
 }
 

@@ -12,11 +12,14 @@ import (
 	"pulley/ui/part"
 )
 
+// moved is the row that the last test of letters was told of.
+var moved string
+
 // letters is a Reorder with a fixed row "origin" and four that can be moved, 20 high each.
 func letters(t *testing.T) (r *part.Reorder, w fyne.Window, moves *[]string) {
 	t.Helper()
-	moves = &[]string{}
-	r = part.NewReorder(func(ids []string) { *moves = append(*moves, fmt.Sprint(ids)) })
+	moves, moved = &[]string{}, ""
+	r = part.NewReorder(func(id string, order []string) { *moves, moved = append(*moves, fmt.Sprint(order)), id })
 	r.Label = func(name string, place, of int) string { return fmt.Sprintf("%s %d/%d", name, place, of) }
 	items := []part.ReorderItem{}
 	for _, id := range []string{"a", "b", "origin", "c", "d"} {
@@ -56,7 +59,7 @@ func TestReorderByDragging(t *testing.T) {
 		t.Errorf("it moved before it was let go: %v", *moves)
 	}
 	r.Handle("a").DragEnd()
-	if !slices.Equal(r.Order(), []string{"b", "c", "a", "d"}) || len(*moves) != 1 || (*moves)[0] != "[b c a d]" {
+	if !slices.Equal(r.Order(), []string{"b", "c", "a", "d"}) || len(*moves) != 1 || (*moves)[0] != "[b c a d]" || moved != "a" {
 		t.Errorf("%v, told %v", r.Order(), *moves)
 	}
 	if _, ok := r.LineAt(); ok || r.Holding() {
@@ -104,7 +107,7 @@ func TestReorderByKeyboard(t *testing.T) {
 	w.Canvas().Focus(r.Handle("b"))
 	r.Handle("b").TypedShortcut(alt(fyne.KeyUp))
 	r.Handle("b").TypedShortcut(alt(fyne.KeyUp)) // it is the first
-	if len(*moves) != 1 || (*moves)[0] != "[b a c d]" {
+	if len(*moves) != 1 || (*moves)[0] != "[b a c d]" || moved != "b" {
 		t.Errorf("%v", *moves)
 	}
 	if got := r.Handle("b").AccessibilityLabel(); got != "b 1/4" {

@@ -1,0 +1,527 @@
+package page_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
+
+	"pulley/internal/control"
+	"pulley/ui/lang"
+	"pulley/ui/model"
+	"pulley/ui/page"
+	"pulley/ui/part"
+	"pulley/ui/theme"
+)
+
+var mirrorNow = time.Date(2026, 5, 4, 14, 20, 0, 0, time.UTC)
+
+// mirrorDaemon is a daemon of one hub with three mirrors. What is not made here is not asked for.
+type mirrorDaemon struct {
+	page.Daemon
+	list    []control.Source
+	refuse  error // of every change
+	calls   []string
+	reports map[string]control.MirrorReport
+	on      func(string) // sees each test as it goes
+}
+
+func newMirrorDaemon() *mirrorDaemon {
+	at := func(d time.Duration) *time.Time { t := mirrorNow.Add(d); return &t }
+	const hub = "docker.io"
+	return &mirrorDaemon{list: []control.Source{
+		{Registry: hub, Name: "near", Place: 2, URL: "https://mirror.example.com", Style: "host", Enabled: true, Usable: true, Proven: true,
+			Rate: 11.4 * (1 << 20), FirstByte: 38 * time.Millisecond, Quota: 10 << 30, QuotaUsed: 3<<30 + 200<<20, QuotaSet: "10GiB/month", QuotaEnds: at(27 * 24 * time.Hour)},
+		{Registry: hub, Name: "origin", Origin: true, URL: "https://registry-1.docker.io", Enabled: true, Usable: true, Rate: 2.1 * (1 << 20), FirstByte: 240 * time.Millisecond},
+		{Registry: hub, Name: "daocloud", Place: 1, URL: "https://docker.m.daocloud.io", Style: "host", Enabled: true, Usable: true, BuiltIn: true, About: "DaoCloud's public mirror",
+			Rate: 980 << 10, FirstByte: 96 * time.Millisecond, Limits: "has what is on its allow list",
+			Differs: []control.Differs{{Image: "docker.io/library/alpine:latest", Mirror: "sha256:ab12cd34ef567890", Origin: "sha256:98fe76dc54ba3210", At: mirrorNow.Add(-3 * time.Hour)}}},
+		{Registry: hub, Name: "google", Place: 8, URL: "https://mirror.gcr.io", Style: "host", Enabled: true, BuiltIn: true, About: "Google's cache of Docker Hub", Why: "connection reset by peer", Until: at(9 * time.Minute)},
+		{Registry: hub, Name: "aliyun", Place: 3, URL: "https://{id}.mirror.aliyuncs.com", Style: "host", BuiltIn: true, About: "Alibaba Cloud's image accelerator", Needs: "the id of an Alibaba Cloud account"},
+		{Registry: hub, Name: "ecr-public", Place: 9, URL: "https://public.ecr.aws/docker", Style: "host", BuiltIn: true, About: "Docker's official images in Amazon's public registry"},
+		{Registry: hub, Name: "ustc", Place: 4, URL: "https://docker.mirrors.ustc.edu.cn", Style: "host", BuiltIn: true, About: "University of Science and Technology of China", Closed: "2022-08"},
+		{Registry: hub, Name: "163", Place: 5, URL: "https://hub-mirror.c.163.com", Style: "host", BuiltIn: true, About: "NetEase", Closed: "2024-06"},
+		{Registry: "ghcr.io", Name: "origin", Origin: true, URL: "https://ghcr.io", Enabled: true, Usable: true},
+		{Registry: "ghcr.io", Name: "daocloud", Place: 1, URL: "https://m.daocloud.io", Style: "prefix", BuiltIn: true, About: "DaoCloud's public mirror"},
+	}}
+}
+
+func (d *mirrorDaemon) called(format string, args ...any) error {
+	d.calls = append(d.calls, fmt.Sprintf(format, args...))
+	return d.refuse
+}
+
+func (d *mirrorDaemon) Sources(context.Context, string) ([]control.Source, error) {
+	return slices.Clone(d.list), nil
+}
+
+func (d *mirrorDaemon) find(registry, name string) *control.Source {
+	for i := range d.list {
+		if d.list[i].Registry == registry && d.list[i].Name == name {
+			return &d.list[i]
+		}
+	}
+	return &control.Source{}
+}
+
+func (d *mirrorDaemon) SwitchMirror(_ context.Context, registry, name string, on bool) error {
+	if err := d.called("switch %s %s %v", registry, name, on); err != nil {
+		return err
+	}
+	d.find(registry, name).Enabled = on
+	return nil
+}
+
+func (d *mirrorDaemon) OrderMirrors(_ context.Context, registry string, names []string) error {
+	if err := d.called("order %s %v", registry, names); err != nil {
+		return err
+	}
+	for i, name := range names {
+		d.find(registry, name).Place = i + 1
+	}
+	return nil
+}
+
+func (d *mirrorDaemon) RemoveMirror(_ context.Context, registry, name string) error {
+	if err := d.called("remove %s %s", registry, name); err != nil {
+		return err
+	}
+	d.list = slices.DeleteFunc(d.list, func(s control.Source) bool { return s.Registry == registry && s.Name == name })
+	return nil
+}
+
+func (d *mirrorDaemon) AddMirror(_ context.Context, m control.Mirror) error {
+	if err := d.called("add %+v", m); err != nil {
+		return err
+	}
+	if s := d.find(m.Registry, m.Name); m.Amend {
+		s.URL, s.QuotaSet = m.URL, m.Quota
+	} else {
+		d.list = append(d.list, control.Source{Registry: m.Registry, Name: m.Name, URL: m.URL, Style: m.Style, Enabled: true, Usable: true, Place: len(d.list)})
+	}
+	return nil
+}
+
+func (d *mirrorDaemon) WatchMirrorTest(ctx context.Context, registry, name string, progress func(control.MirrorTesting)) (control.MirrorReport, error) {
+	_ = d.called("test %s %s", registry, name)
+	progress(control.MirrorTesting{FirstByte: 30 * time.Millisecond, Bytes: 3 << 20, Size: 8 << 20, Rate: 9 << 20})
+	if d.on != nil {
+		d.on(name)
+	}
+	return d.reports[name], ctx.Err()
+}
+
+// mirrorRig is the page in a window, on a desk whose work is done at once.
+type mirrorRig struct {
+	daemon *mirrorDaemon
+	page   *page.Mirrors
+	window fyne.Window
+	toasts []page.Toast
+	did    []model.Action
+	copied []string
+	view   model.View
+	work   []func() // held back while hold is set
+	hold   bool
+}
+
+func newMirrorRig(t *testing.T, language string, size fyne.Size) *mirrorRig {
+	t.Helper()
+	lang.Use(language)
+	t.Cleanup(func() { lang.Use("en") })
+	app := test.NewTempApp(t)
+	app.Settings().SetTheme(theme.New(theme.Light))
+	used := func(ago time.Duration) *time.Time { at := mirrorNow.Add(-ago); return &at }
+	routes := []string{"auto", "direct", "offline", "daocloud", "near", "google"}
+	r := &mirrorRig{daemon: newMirrorDaemon(), view: model.View{Phase: model.Running, State: control.State{Listen: "127.0.0.1:5055", Registries: []control.Registry{
+		{Name: "docker.io", Hosts: []string{"registry-1.docker.io", "index.docker.io", "docker.io"}, Route: "auto", Routes: routes, LastUsed: used(4 * time.Minute), Best: "near"},
+		{Name: "gcr.io", Hosts: []string{"gcr.io"}, Route: "auto", Routes: routes[:3]},
+		{Name: "ghcr.io", Hosts: []string{"ghcr.io"}, Route: "direct", Routes: routes[:3], LastUsed: used(26 * time.Hour)},
+		{Name: "registry.k8s.io", Hosts: []string{"registry.k8s.io"}, Route: "auto", Routes: routes[:3]},
+		{Name: "quay.io", Hosts: []string{"quay.io"}, Route: "auto", Routes: routes[:3]},
+		{Name: "mcr.microsoft.com", Hosts: []string{"mcr.microsoft.com"}, Route: "auto", Routes: routes[:3]},
+	}}}}
+	r.page = page.NewMirrors(page.Desk{
+		Do: func(a model.Action) { r.did = append(r.did, a) }, Daemon: func() page.Daemon { return r.daemon },
+		Work: func(work func(context.Context) func()) {
+			do := func() {
+				if then := work(t.Context()); then != nil {
+					then()
+				}
+			}
+			if r.hold {
+				r.work = append(r.work, do)
+				return
+			}
+			do()
+		},
+		Copy: func(text string) { r.copied = append(r.copied, text) }, Toast: func(toast page.Toast) { r.toasts = append(r.toasts, toast) },
+		Window: func() fyne.Window { return r.window }, Now: func() time.Time { return mirrorNow },
+	})
+	r.window = app.NewWindow("")
+	r.window.SetPadded(false)
+	r.window.SetContent(r.page.Root())
+	r.window.Resize(size)
+	r.page.Show(r.view, mirrorNow)
+	r.page.Enter()
+	r.page.Show(r.view, mirrorNow)
+	inWindow(r.window)
+	return r
+}
+
+// release does the work that was held back.
+func (r *mirrorRig) release() {
+	r.hold = false
+	for len(r.work) > 0 {
+		do := r.work[0]
+		r.work = r.work[1:]
+		do()
+	}
+}
+
+// seen is every object that is to be seen, from the top.
+func seen(o fyne.CanvasObject) (found []fyne.CanvasObject) {
+	if o == nil || !o.Visible() {
+		return nil
+	}
+	found = append(found, o)
+	switch one := o.(type) {
+	case *fyne.Container:
+		for _, child := range one.Objects {
+			found = append(found, seen(child)...)
+		}
+	case fyne.Widget:
+		for _, child := range test.WidgetRenderer(one).Objects() {
+			found = append(found, seen(child)...)
+		}
+	}
+	return found
+}
+
+// inWindow is all that is to be seen in a window, laid out.
+func inWindow(w fyne.Window) []fyne.CanvasObject {
+	test.LaidOutObjects(w.Canvas().Content())
+	return seen(w.Canvas().Content())
+}
+
+// all finds what is seen of a kind.
+func all[T fyne.CanvasObject](w fyne.Window) (found []T) {
+	for _, o := range inWindow(w) {
+		if one, ok := o.(T); ok {
+			found = append(found, one)
+		}
+	}
+	return found
+}
+
+// texts is everything that can be read.
+func texts(w fyne.Window) string {
+	var all []string
+	for _, o := range inWindow(w) {
+		switch one := o.(type) {
+		case *part.Text:
+			all = append(all, one.Words())
+		case *widget.Label:
+			all = append(all, one.Text)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+func button(t *testing.T, w fyne.Window, text string) *widget.Button {
+	t.Helper()
+	for _, b := range all[*widget.Button](w) {
+		if b.Text == text {
+			return b
+		}
+	}
+	t.Fatalf("no button %q", text)
+	return nil
+}
+
+// labelled finds what a screen reader calls so, by its beginning.
+func labelled(t *testing.T, w fyne.Window, label string) fyne.CanvasObject {
+	t.Helper()
+	for _, o := range inWindow(w) {
+		if _, usual := o.(*widget.Button); usual { // one without a word has no label
+			continue
+		}
+		if a, ok := o.(fyne.Accessible); ok && strings.HasPrefix(a.AccessibilityLabel(), label) {
+			return o
+		}
+	}
+	t.Fatalf("nothing is labelled %q", label)
+	return nil
+}
+
+var mirrorSize = fyne.NewSize(900, 660)
+
+func mirrorSwitches(r *mirrorRig) []*part.Switch { return all[*part.Switch](r.window) }
+
+func TestMirrorsShowRegistriesAndSources(t *testing.T) {
+	r := newMirrorRig(t, "en", mirrorSize)
+	seen := texts(r.window)
+	for _, want := range []string{
+		"Used lately\ndocker.io\n", "4 minutes ago", "Automatic · near", "Other registries", "gcr.io",
+		"registry-1.docker.io, index.docker.io, docker.io", "The registry itself", "asked first", "fastest", "11 MiB/s", "38 ms",
+		"3.2 GiB of 10 GiB", "Disagreed about docker.io/library/alpine:latest 3 hours ago", "Waits until 14:29: connection reset by peer",
+		"Needs the id of an Alibaba Cloud account",
+	} {
+		if !strings.Contains(seen, want) {
+			t.Errorf("%q is not to be seen in:\n%s", want, seen)
+		}
+	}
+	if strings.Contains(seen, "NetEase") {
+		t.Error("closed mirrors are in the way")
+	}
+	order := []string{"Origin", "daocloud", "near", "aliyun", "google", "ecr-public"}
+	at := 0
+	for _, name := range order {
+		next := strings.Index(seen[at:], "\n"+name+"\n")
+		if next < 0 {
+			t.Fatalf("%s is not after those before it in:\n%s", name, seen)
+		}
+		at += next
+	}
+}
+
+func TestMirrorIsDraggedIntoAnotherPlace(t *testing.T) {
+	r := newMirrorRig(t, "en", mirrorSize)
+	grip := labelled(t, r.window, "Move daocloud, 1 of 5").(*part.Grip)
+	row := grip.Size().Height
+	grip.Dragged(&fyne.DragEvent{Dragged: fyne.NewDelta(0, row*1.2)})
+	if len(r.daemon.calls) != 0 {
+		t.Errorf("told before it was let go: %v", r.daemon.calls)
+	}
+	grip.DragEnd()
+	if want := "order docker.io [near daocloud aliyun google ecr-public]"; !slices.Equal(r.daemon.calls, []string{want}) {
+		t.Errorf("%v", r.daemon.calls)
+	}
+	labelled(t, r.window, "Move daocloud, 2 of 5")
+	if !strings.Contains(texts(r.window), "daocloud is now 2 of 5") {
+		t.Error("the move is not said")
+	}
+	grip.TypedShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyDown, Modifier: fyne.KeyModifierAlt})
+	if got := r.daemon.calls[len(r.daemon.calls)-1]; got != "order docker.io [near aliyun daocloud google ecr-public]" {
+		t.Errorf("by keyboard: %s", got)
+	}
+}
+
+func TestRefusedOrderFallsBack(t *testing.T) {
+	r := newMirrorRig(t, "en", mirrorSize)
+	r.daemon.refuse, r.hold = errors.New("the file is read-only"), true
+	grip := labelled(t, r.window, "Move near, 2 of 5").(*part.Grip)
+	grip.TypedShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyUp, Modifier: fyne.KeyModifierAlt})
+	labelled(t, r.window, "Move near, 1 of 5")
+	r.release()
+	labelled(t, r.window, "Move near, 2 of 5")
+	if len(r.toasts) != 1 || !r.toasts[0].Bad || !strings.Contains(r.toasts[0].Text, "read-only") {
+		t.Errorf("%+v", r.toasts)
+	}
+}
+
+func TestMirrorSwitchFlipsAtOnceAndFallsBack(t *testing.T) {
+	r := newMirrorRig(t, "en", mirrorSize)
+	r.hold = true
+	s := mirrorSwitches(r)[2] // aliyun's
+	test.Tap(s)
+	if !s.On() || len(r.daemon.calls) != 0 {
+		t.Errorf("on %v, %v", s.On(), r.daemon.calls)
+	}
+	r.page.Show(r.view, mirrorNow.Add(time.Second)) // an older word of the daemon's undoes nothing
+	if !s.On() {
+		t.Error("it fell back by itself")
+	}
+	r.daemon.refuse = errors.New("aliyun: it needs the id of an account")
+	r.release()
+	if s.On() || len(r.toasts) != 1 || !r.toasts[0].Bad || !strings.Contains(r.toasts[0].Text, "needs the id") {
+		t.Errorf("on %v, %+v", s.On(), r.toasts)
+	}
+	r.daemon.refuse = nil
+	test.Tap(s)
+	if !s.On() || r.daemon.calls[len(r.daemon.calls)-1] != "switch docker.io aliyun true" {
+		t.Errorf("on %v, %v", s.On(), r.daemon.calls)
+	}
+}
+
+func TestMirrorIsRemovedWithUndo(t *testing.T) {
+	r := newMirrorRig(t, "en", mirrorSize)
+	remove := func() {
+		labelled(t, r.window, "near,")
+		for _, b := range all[*part.IconButton](r.window) {
+			if b.Tip() == "More for near" {
+				test.Tap(b)
+			}
+		}
+		for _, o := range r.window.Canvas().Overlays().List() {
+			for _, item := range test.LaidOutObjects(o) {
+				if tap, ok := item.(fyne.Tappable); ok && strings.Contains(test.RenderObjectToMarkup(item), "Remove near") && strings.HasSuffix(fmt.Sprintf("%T", item), "menuItem") {
+					tap.Tapped(&fyne.PointEvent{})
+					return
+				}
+			}
+		}
+		t.Fatal("no way to remove it")
+	}
+	remove()
+	if strings.Contains(texts(r.window), "\nnear\n") || len(r.daemon.calls) != 0 || r.toasts[0].Undo == nil {
+		t.Errorf("%v %+v\n%s", r.daemon.calls, r.toasts, texts(r.window))
+	}
+	r.toasts[0].Undo()
+	if !strings.Contains(texts(r.window), "\nnear\n") {
+		t.Error("undo brings it not back")
+	}
+	remove()
+	r.daemon.refuse = errors.New("its route is near")
+	r.toasts[1].Done()
+	if !strings.Contains(texts(r.window), "\nnear\n") || !r.toasts[2].Bad {
+		t.Errorf("refused: %+v", r.toasts)
+	}
+	r.daemon.refuse = nil
+	remove()
+	r.toasts[3].Done()
+	if got := r.daemon.calls[len(r.daemon.calls)-1]; got != "remove docker.io near" || strings.Contains(texts(r.window), "\nnear\n") {
+		t.Errorf("%v", r.daemon.calls)
+	}
+}
+
+func TestNewMirrorIsCheckedAsItIsTyped(t *testing.T) {
+	r := newMirrorRig(t, "en", mirrorSize)
+	test.Tap(button(t, r.window, "Add a mirror"))
+	save := button(t, r.window, "Add")
+	if !save.Disabled() {
+		t.Error("nothing can be added already")
+	}
+	typed := func(text string) { r.window.Canvas().Focused().(interface{ SetText(string) }).SetText(text) }
+	for text, want := range map[string]string{
+		"mirror.example.org": "begins with https://", "https://me:pw@mirror.example.org": "password does not belong",
+		"https://{id}.mirror.example.org": "Put your own id",
+	} {
+		typed(text)
+		if seen := texts(r.window); !strings.Contains(seen, want) || !save.Disabled() {
+			t.Errorf("%s: no %q in\n%s", text, want, seen)
+		}
+	}
+	r.daemon.refuse = errors.New("docker.io: mirror example: url: no")
+	typed("https://mirror.example.org")
+	if save.Disabled() {
+		t.Fatalf("a good one cannot be added:\n%s", texts(r.window))
+	}
+	test.Tap(save)
+	if seen := texts(r.window); !strings.Contains(seen, "url: no") || save.Disabled() {
+		t.Errorf("what the daemon says is not in the form:\n%s", seen)
+	}
+	r.daemon.refuse = nil
+	test.Tap(save)
+	want := "{Registry:docker.io Name:example URL:https://mirror.example.org Style:host Quota: Auth: TrustTags:false Private:false Amend:false}"
+	if got := r.daemon.calls[len(r.daemon.calls)-1]; got != "add "+want {
+		t.Errorf("%s", got)
+	}
+	if seen := texts(r.window); !strings.Contains(seen, "\nexample\n") || strings.Contains(seen, "Add a mirror to") {
+		t.Errorf("it is not there, or the form is:\n%s", seen)
+	}
+	r.toasts[len(r.toasts)-1].Undo()
+	if got := r.daemon.calls[len(r.daemon.calls)-1]; got != "remove docker.io example" {
+		t.Errorf("undo: %s", got)
+	}
+}
+
+func TestEscapeLeavesTheForm(t *testing.T) {
+	r := newMirrorRig(t, "en", mirrorSize)
+	test.Tap(button(t, r.window, "Add a mirror"))
+	r.window.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
+	if strings.Contains(texts(r.window), "Add a mirror to") {
+		t.Error("it is still there")
+	}
+}
+
+func TestMirrorsAreTestedLive(t *testing.T) {
+	r := newMirrorRig(t, "en", mirrorSize)
+	r.daemon.reports = map[string]control.MirrorReport{
+		"origin":   {Reachable: true, Rate: 2 << 20, FirstByte: 200 * time.Millisecond, Ranges: true},
+		"daocloud": {Reachable: true, Rate: 15 << 20, FirstByte: 20 * time.Millisecond, Ranges: true, Agrees: "yes"},
+		"near":     {Reachable: true, Rate: 9 << 20, FirstByte: 40 * time.Millisecond, Agrees: "no"},
+		"google":   {Error: "no route to host"},
+	}
+	far := 0
+	r.daemon.on = func(name string) {
+		if seen := texts(r.window); strings.Contains(seen, "9.0 MiB/s") && strings.Contains(seen, "3.0 MiB of 8.0 MiB") {
+			far++
+		} else {
+			t.Errorf("%s: how far it is, is not to be seen:\n%s", name, seen)
+		}
+		button(t, r.window, "Stop the test")
+	}
+	test.Tap(button(t, r.window, "Test all"))
+	if far != 4 {
+		t.Errorf("%d tests were seen to run: %v", far, r.daemon.calls)
+	}
+	seen := texts(r.window)
+	for _, want := range []string{
+		"daocloud\nfastest\nAgrees with the origin", "15 MiB/s", "near\nasked first\nDisagrees with the origin · whole files only", "Cannot be used: no route to host",
+	} {
+		if !strings.Contains(seen, want) {
+			t.Errorf("%q is not in:\n%s", want, seen)
+		}
+	}
+	button(t, r.window, "Test all")
+}
+
+func TestMirrorTestIsStopped(t *testing.T) {
+	r := newMirrorRig(t, "en", mirrorSize)
+	r.daemon.on = func(string) { test.Tap(button(t, r.window, "Stop the test")) }
+	test.Tap(button(t, r.window, "Test all"))
+	if len(r.daemon.calls) != 1 {
+		t.Errorf("it went on: %v", r.daemon.calls)
+	}
+	if seen := texts(r.window); strings.Contains(seen, "Reaching it") || strings.Contains(seen, "canceled") {
+		t.Errorf("what was stopped is told of:\n%s", seen)
+	}
+}
+
+func TestRegistriesByKeyboard(t *testing.T) {
+	r := newMirrorRig(t, "en", mirrorSize)
+	tab := labelled(t, r.window, "docker.io,").(fyne.Focusable)
+	r.window.Canvas().Focus(tab)
+	tab.TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
+	if seen := texts(r.window); !strings.Contains(seen, "Only the registry itself is asked") {
+		t.Errorf("ghcr.io is not shown:\n%s", seen)
+	}
+	r.page.Take("docker.io/daocloud")
+	if seen := texts(r.window); !strings.Contains(seen, "Its bytes are checked") || !strings.Contains(seen, "ab12cd34ef56") {
+		t.Errorf("it does not lead to the mirror:\n%s", seen)
+	}
+}
+
+func TestRouteIsChosen(t *testing.T) {
+	r := newMirrorRig(t, "en", mirrorSize)
+	choice := all[*part.Choice](r.window)[0]
+	choice.Choose("near")
+	if len(r.did) != 1 || r.did[0] != (model.Action{Verb: model.SetRoute, Registry: "docker.io", Route: "near"}) {
+		t.Errorf("%+v", r.did)
+	}
+	r.page.Show(r.view, mirrorNow) // refused: the state says so
+	if choice.Value() != "auto" {
+		t.Errorf("it stays at %s", choice.Value())
+	}
+}
+
+// Where there is little room, a registry's sources are below its name, and nothing is lost.
+func TestMirrorsOnASmallWindow(t *testing.T) {
+	r := newMirrorRig(t, "zh-CN", fyne.NewSize(700, 540))
+	seen := texts(r.window)
+	if !strings.Contains(seen, "Amazon 公共镜像仓库") || !strings.Contains(seen, "registry.k8s.io") {
+		t.Errorf("%s", seen)
+	}
+	r.window.Resize(mirrorSize)
+	if texts(r.window) == "" || len(mirrorSwitches(r)) != 5 {
+		t.Errorf("%d switches", len(mirrorSwitches(r)))
+	}
+}
