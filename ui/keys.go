@@ -67,11 +67,14 @@ func (w *Window) typedPage(name page.Name) {
 	}
 }
 
-// escape closes what lies on top: a dialog, a menu, the first steps, and then the window.
+// escape closes what lies on top: a dialog, a menu, the first steps, what a page has open at its side, and then the window.
 func (w *Window) escape() {
 	if top := w.Canvas().Overlays().Top(); top != nil {
 		top.Hide()
 		w.Canvas().Overlays().Remove(top)
+		return
+	}
+	if front, ok := w.front.(page.Layered); ok && front.Escape() {
 		return
 	}
 	w.options.Close()

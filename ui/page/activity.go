@@ -149,6 +149,9 @@ func (p *Activity) Leave() {
 // Seek puts the focus into the search field.
 func (p *Activity) Seek() { focus(p.desk, p.search) }
 
+// Escape closes what is open at the side.
+func (p *Activity) Escape() bool { return p.side.shut() }
+
 // Take shows the requests of one thing: a registry, an image.
 func (p *Activity) Take(thing string) {
 	if slices.ContainsFunc(p.view.State.Registries, func(r control.Registry) bool { return r.Name == thing }) {
@@ -204,14 +207,8 @@ func (p *Activity) take() {
 	if p.heard.Load() {
 		p.known, p.failed = true, ""
 	}
-	if p.log.Add(p.mail.take()...) == 0 {
-		p.refresh()
-		return
-	}
+	p.log.Add(p.mail.take()...)
 	p.refresh()
-	if !p.log.Holding() {
-		p.table.ScrollToEnd()
-	}
 }
 
 // scrolled notes whether the end is looked at.

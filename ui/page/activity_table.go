@@ -29,7 +29,7 @@ func (p *Activity) newTable() *part.Table {
 		Open: p.open, Copy: p.json, Menu: p.menu, Empty: p.empty,
 	})
 	t.Label = lang.Say("activity.title")
-	t.OnScroll = p.scrolled
+	t.Follow, t.OnScroll = true, p.scrolled
 	t.OnSelect = func(ids []string) {
 		if len(ids) == 1 {
 			p.open(ids[0])

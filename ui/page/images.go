@@ -104,6 +104,9 @@ func (p *Images) Leave() {
 // Seek puts the focus into the search field.
 func (p *Images) Seek() { focus(p.desk, p.search) }
 
+// Escape closes what is open at the side.
+func (p *Images) Escape() bool { return p.side.shut() }
+
 // Take opens an image, by its reference.
 func (p *Images) Take(thing string) {
 	if row := p.list.Named(thing); row != nil {
@@ -204,6 +207,14 @@ func (p *Images) refresh() {
 	}
 	if p.detail != "" {
 		p.open(p.detail)
+	}
+}
+
+// reveal shows or hides something that others make room for.
+func (p *Images) reveal(object fyne.CanvasObject, shown bool) {
+	if object.Visible() != shown {
+		show(object, shown)
+		p.side.root.Refresh()
 	}
 }
 

@@ -178,7 +178,7 @@ func newChosenBar(p *Images) *chosenBar {
 
 func (b *chosenBar) show() {
 	rows := b.page.rows(b.page.table.Selected())
-	show(b.root, len(rows) > 0)
+	b.page.reveal(b.root, len(rows) > 0)
 	if len(rows) == 0 {
 		return
 	}

@@ -7,7 +7,6 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/layout"
-	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"pulley/internal/control"
@@ -194,6 +193,3 @@ func (p *Images) collect(bytes int64) {
 		}
 	})
 }
-
-// tick is drawn before what is done.
-func tick() fyne.Resource { return fynetheme.NewColoredResource(fynetheme.ConfirmIcon(), fynetheme.ColorNamePrimary) }

@@ -46,14 +46,12 @@ func (b *fetchBar) toggle() {
 		b.close()
 		return
 	}
-	b.root.Show()
-	b.page.side.root.Refresh()
+	b.page.reveal(b.root, true)
 	focus(b.page.desk, b.entry)
 }
 
 func (b *fetchBar) close() {
-	b.root.Hide()
-	b.page.side.root.Refresh()
+	b.page.reveal(b.root, false)
 }
 
 func (b *fetchBar) submit() {

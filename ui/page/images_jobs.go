@@ -57,7 +57,7 @@ func (l atMost) Layout(objects []fyne.CanvasObject, size fyne.Size) { objects[0]
 // show brings the card to what the jobs are.
 func (c *jobCard) show() {
 	jobs := c.page.jobs.All()
-	show(c.root, len(jobs) > 0)
+	c.page.reveal(c.root, len(jobs) > 0)
 	var objects []fyne.CanvasObject
 	left, over := 0, 0
 	for _, j := range jobs {

@@ -1,6 +1,8 @@
 package page
 
 import (
+	"image/color"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
@@ -18,8 +20,14 @@ const (
 	margin     = 20
 	gap        = 12
 	sideWidth  = 340
-	sideBeside = 960 // from this width of the page on the panel stands beside what is on it, else it lies over that
+	sideBeside = 1180 // from this width of the page on the panel stands beside what is on it, else it lies over that
 )
+
+// Layered is a page that can have something open beside or over what it shows.
+type Layered interface {
+	// Escape closes that, and tells whether there was anything to close.
+	Escape() bool
+}
 
 // side is what stands at the right of a page: one of its things, in full.
 type side struct {
@@ -35,7 +43,7 @@ type side struct {
 func newSide(main fyne.CanvasObject, closed func()) *side {
 	s := &side{title: part.NewText("").Bold().Giving(), below: part.NewMuted("").Giving(), body: column(gap), closed: closed}
 	s.title.Scale = fynetheme.SizeNameSubHeadingText
-	shut := part.NewIconButton(fynetheme.CancelIcon(), lang.Say("images.detail.close"), s.shut)
+	shut := part.NewIconButton(fynetheme.CancelIcon(), lang.Say("images.detail.close"), func() { s.shut() })
 	head := container.New(layout.NewCustomPaddedLayout(margin-4, 8, margin, margin-8),
 		container.NewBorder(nil, nil, nil, container.NewVBox(shut), column(2, part.NewTip(s.title, s.title.Words), part.NewTip(s.below, s.below.Words))))
 	s.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(6, margin, margin, margin), s.body))
@@ -61,13 +69,15 @@ func (s *side) open(title, below string, objects ...fyne.CanvasObject) {
 // shown tells whether it is open.
 func (s *side) shown() bool { return s.sheet.Visible() }
 
-// shut closes it.
-func (s *side) shut() {
-	if s.sheet.Visible() {
-		s.sheet.Hide()
-		s.root.Refresh()
-		s.closed()
+// shut closes it, and tells whether it was open.
+func (s *side) shut() bool {
+	if !s.sheet.Visible() {
+		return false
 	}
+	s.sheet.Hide()
+	s.root.Refresh()
+	s.closed()
+	return true
 }
 
 // sideLayout is that of main and panel.
@@ -111,7 +121,7 @@ func (p *plane) Scrolled(*fyne.ScrollEvent) {}
 
 // CreateRenderer is called by Fyne.
 func (p *plane) CreateRenderer() fyne.WidgetRenderer {
-	r := &planeRenderer{plane: p, ground: &canvas.Rectangle{}, line: &canvas.Rectangle{}}
+	r := &planeRenderer{plane: p, ground: &canvas.Rectangle{}, line: &canvas.Rectangle{}, shade: canvas.NewHorizontalGradient(color.Transparent, color.Transparent)}
 	r.paint()
 	return r
 }
@@ -119,15 +129,19 @@ func (p *plane) CreateRenderer() fyne.WidgetRenderer {
 type planeRenderer struct {
 	plane        *plane
 	ground, line *canvas.Rectangle
+	shade        *canvas.LinearGradient // on what it lies over
 }
 
 func (r *planeRenderer) Objects() []fyne.CanvasObject {
-	return []fyne.CanvasObject{r.ground, r.line, r.plane.content}
+	return []fyne.CanvasObject{r.shade, r.ground, r.line, r.plane.content}
 }
 func (r *planeRenderer) MinSize() fyne.Size { return r.plane.content.MinSize() }
 func (r *planeRenderer) Destroy()           {}
 
 func (r *planeRenderer) Layout(size fyne.Size) {
+	const shade = 12
+	r.shade.Move(fyne.NewPos(-shade, 0))
+	r.shade.Resize(fyne.NewSize(shade, size.Height))
 	r.ground.Resize(size)
 	r.line.Resize(fyne.NewSize(1, size.Height))
 	r.plane.content.Resize(size)
@@ -135,12 +149,14 @@ func (r *planeRenderer) Layout(size fyne.Size) {
 
 func (r *planeRenderer) Refresh() {
 	r.paint()
+	r.shade.Refresh()
 	r.ground.Refresh()
 	r.line.Refresh()
 	r.plane.content.Refresh()
 }
 
 func (r *planeRenderer) paint() {
+	r.shade.EndColor = fynetheme.ColorForWidget(fynetheme.ColorNameShadow, r.plane)
 	r.ground.FillColor = fynetheme.ColorForWidget(theme.Card, r.plane)
 	r.line.FillColor = fynetheme.ColorForWidget(theme.CardBorder, r.plane)
 }

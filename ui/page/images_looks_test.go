@@ -1,0 +1,114 @@
+package page_test
+
+import (
+	"context"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+
+	"pulley/internal/control"
+	"pulley/ui/page"
+	"pulley/ui/theme"
+)
+
+// looks are in which each picture is taken, in a page as large as a window of 1100×720 and of 900×600 leaves it.
+var cacheLooks = []struct {
+	name, language string
+	theme          theme.Choice
+	size           fyne.Size
+}{
+	{"light", "en", theme.Light, fyne.NewSize(900, 690)},
+	{"dark", "en", theme.Dark, fyne.NewSize(900, 690)},
+	{"zh-CN", "zh-CN", theme.Light, fyne.NewSize(900, 690)},
+	{"small", "en", theme.Light, fyne.NewSize(844, 570)},
+	{"small-zh-CN", "zh-CN", theme.Dark, fyne.NewSize(844, 570)},
+	{"wide", "en", theme.Light, fyne.NewSize(1240, 800)},
+}
+
+// TestCacheLooks leaves pictures of both pages for a person to look at in the folder that PULLEY_SHEETS names.
+func TestCacheLooks(t *testing.T) {
+	dir := os.Getenv("PULLEY_SHEETS")
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	for _, look := range cacheLooks {
+		for name, scene := range map[string]func(*cacheRig){
+			"images": func(r *cacheRig) { r.says("golang") },
+			"images-detail": func(r *cacheRig) {
+				r.says("golang")
+				r.page.(page.Taker).Take("debian:12")
+			},
+			"images-busy": func(r *cacheRig) {
+				r.says("golang")
+				r.daemon.pull = halfway
+				r.page.(*page.Images).Drop([]string{compose(t)})
+				r.says("31 MiB")
+				r.table().Select(r.table().Selected()...)
+				r.key(fyne.KeyDown)
+			},
+			"images-empty": func(r *cacheRig) {
+				r.says("golang")
+				r.daemon.images = nil
+				r.now = r.now.Add(time.Minute)
+				r.page.Show(r.view, r.now)
+				r.until("it is empty", func() bool { return !r.reads("golang") })
+			},
+			"activity":         func(r *cacheRig) { r.says("postgres") },
+			"activity-story":   func(r *cacheRig) { r.says("postgres"); r.key(fyne.KeyEnd) },
+			"activity-loading": func(*cacheRig) {},
+		} {
+			speak(t, look.language)
+			r := newCacheRig(t, look.size, func(d page.Desk) page.Page {
+				if name[0] == 'a' {
+					return page.NewActivity(d)
+				}
+				return page.NewImages(d)
+			})
+			fyne.CurrentApp().Settings().SetTheme(theme.New(look.theme))
+			if name != "activity-loading" {
+				r.enter()
+			}
+			scene(r)
+			picture(t, r, filepath.Join(dir, name+"-"+look.name+".png"))
+			r.page.(page.Guest).Leave()
+		}
+	}
+}
+
+func picture(t *testing.T, r *cacheRig, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := png.Encode(f, r.window.Canvas().Capture()); err != nil {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// halfway is a pull that has come as far as half, and waits there.
+func halfway(ctx context.Context, p control.Pull, progress func(control.Pulling)) (control.Pulled, error) {
+	name := p.Images[0].Image
+	progress(control.Pulling{Image: name, What: "manifest", Digest: hex(1), Have: 1200, Size: 1200, Done: true, Source: "origin"})
+	progress(control.Pulling{Image: name, What: "layer", Digest: hex(2), Have: 21 << 20, Size: 48 << 20, Source: "daocloud+origin"})
+	progress(control.Pulling{Image: name, What: "layer", Digest: hex(3), Have: 10 << 20, Size: 10 << 20, Done: true, Source: "origin"})
+	<-ctx.Done()
+	return control.Pulled{}, ctx.Err()
+}
+
+// compose is a Compose file with two images.
+func compose(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "compose.yaml")
+	if err := os.WriteFile(path, []byte("services:\n  db: {image: 'mysql:9'}\n  web: {image: 'ghcr.io/org/app:1.2'}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
