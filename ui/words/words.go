@@ -137,13 +137,17 @@ func Problem(p control.Problem) string {
 	return p.Text
 }
 
-// Fix is what to do about a problem: a command as it is, anything else in the language in force where it is known there. It
-// may be empty.
-func Fix(p control.Problem) string {
-	if key := "fix." + p.Key; p.Key != "" && lang.Has(key) {
-		return lang.Say(key)
+// Fix is what to do about a problem: a command that can be copied as it is, or advice, in the language in force where it is
+// known there. Both may be empty.
+func Fix(p control.Problem) (advice, command string) {
+	switch key := "fix." + p.Key; {
+	case strings.HasPrefix(p.Fix, "pulley ") && !strings.ContainsAny(p.Fix, ",…;"):
+		return "", p.Fix
+	case p.Key != "" && lang.Has(key):
+		return lang.Say(key), ""
+	default:
+		return p.Fix, ""
 	}
-	return p.Fix
 }
 
 // Gist is a problem in one short line: its first clause. What follows is for

@@ -2,6 +2,7 @@ package words_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -236,9 +237,15 @@ func TestProblemsByLanguage(t *testing.T) {
 			if got == p.Text || got == "" || strings.Contains(got, "no value") {
 				t.Errorf("%s: %q", key, got)
 			}
-			said := key == control.KeyCacheUnusable || key == control.KeyCacheReadOnly
-			if fix := words.Fix(p); said == (fix == p.Fix) {
-				t.Errorf("%s: to do: %q", key, fix)
+			said := slices.Contains([]string{
+				control.KeyCacheUnusable, control.KeyCacheReadOnly, control.KeyCacheUnstored, control.KeyHostPoisoned,
+			}, key)
+			if advice, command := words.Fix(p); said == (advice == p.Fix) || command != "" {
+				t.Errorf("%s: to do: %q, %q", key, advice, command)
+			}
+			p.Fix = "pulley mirror off daocloud"
+			if advice, command := words.Fix(p); advice != "" || command != p.Fix {
+				t.Errorf("%s: to do: %q, %q", key, advice, command)
 			}
 		}
 		p := control.Problem{Key: control.KeyMirrorDisagrees, Thing: "docker.io/daocloud", About: "docker.io/library/alpine:3"}
