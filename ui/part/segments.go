@@ -4,6 +4,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
+	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/theme"
@@ -18,12 +19,13 @@ type Segments struct {
 
 	options []string
 	chosen  int
+	under   int // the option under the pointer; -1: none
 	changed func(int)
 }
 
 // NewSegments makes one. changed hears what a person chose.
 func NewSegments(options []string, chosen int, changed func(int)) *Segments {
-	s := &Segments{options: options, chosen: chosen, changed: changed}
+	s := &Segments{options: options, chosen: chosen, under: -1, changed: changed}
 	s.noticed = s.Refresh
 	s.ExtendBaseWidget(s)
 	return s
@@ -52,37 +54,70 @@ func (s *Segments) Choose(option int) {
 	}
 }
 
-// Tapped chooses what is under the pointer.
-func (s *Segments) Tapped(e *fyne.PointEvent) {
-	if len(s.options) > 0 {
-		s.Choose(int(e.Position.X / (s.Size().Width / float32(len(s.options)))))
-	}
+// at is the option at x.
+func (s *Segments) at(x float32) int {
+	return max(min(int(x/(s.Size().Width/float32(max(len(s.options), 1)))), len(s.options)-1), 0)
 }
 
-// TypedKey steps through the options with the arrows.
+// Tapped chooses what is under the pointer.
+func (s *Segments) Tapped(e *fyne.PointEvent) { s.Choose(s.at(e.Position.X)) }
+
+// TypedKey steps through the options with the arrows. Space goes to the next one, and around.
 func (s *Segments) TypedKey(e *fyne.KeyEvent) {
-	switch e.Name {
-	case fyne.KeyLeft, fyne.KeyUp:
+	switch {
+	case e.Name == fyne.KeyLeft || e.Name == fyne.KeyUp:
 		s.Choose(s.chosen - 1)
-	case fyne.KeyRight, fyne.KeyDown:
+	case e.Name == fyne.KeyRight || e.Name == fyne.KeyDown:
 		s.Choose(s.chosen + 1)
+	case presses(e) && len(s.options) > 0:
+		s.Choose((s.chosen + 1) % len(s.options))
+	default:
+		PassKey(s, e)
 	}
 }
 
 // MouseMoved notes which option is under the pointer.
-func (s *Segments) MouseMoved(*desktop.MouseEvent) {}
+func (s *Segments) MouseMoved(e *desktop.MouseEvent) {
+	if under := s.at(e.Position.X); under != s.under {
+		s.under = under
+		s.Refresh()
+	}
+}
+
+// MouseIn does the same.
+func (s *Segments) MouseIn(e *desktop.MouseEvent) {
+	s.attention.MouseIn(e)
+	s.MouseMoved(e)
+}
+
+// MouseOut forgets it.
+func (s *Segments) MouseOut() {
+	s.under = -1
+	s.attention.MouseOut()
+}
+
+// AccessibilityLabel is what is chosen.
+func (s *Segments) AccessibilityLabel() string {
+	if s.chosen < 0 || s.chosen >= len(s.options) {
+		return s.Label
+	}
+	return labelled(s.Label, s.options[s.chosen])
+}
+
+// AccessibilityRole is a button.
+func (s *Segments) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
 
 // CreateRenderer is called by Fyne.
 func (s *Segments) CreateRenderer() fyne.WidgetRenderer {
-	ground, mark := &canvas.Rectangle{}, &canvas.Rectangle{}
-	d := &drawing{objects: []fyne.CanvasObject{ground, mark}}
+	ground, mark, veil := &canvas.Rectangle{}, &canvas.Rectangle{}, &canvas.Rectangle{}
+	d := &drawing{objects: []fyne.CanvasObject{ground, veil, mark}}
 	var words []*Text
 	for _, option := range s.options {
 		word := NewText(option)
 		words = append(words, word)
 		d.objects = append(d.objects, word)
 	}
-	const height, side = 28, 12
+	const height, side, rim = 28, 12, 2
 	place := func(size fyne.Size) {
 		ground.Resize(size)
 		width := size.Width / float32(max(len(words), 1))
@@ -91,13 +126,25 @@ func (s *Segments) CreateRenderer() fyne.WidgetRenderer {
 			word.Resize(least)
 			word.Move(fyne.NewPos(float32(i)*width+(width-least.Width)/2, (size.Height-least.Height)/2))
 		}
-		mark.Move(fyne.NewPos(float32(s.chosen)*width+2, 2))
-		mark.Resize(fyne.NewSize(width-4, size.Height-4))
+		for at, r := range map[int]*canvas.Rectangle{s.chosen: mark, s.under: veil} {
+			r.Move(fyne.NewPos(float32(at)*width+rim, rim))
+			r.Resize(fyne.NewSize(width-2*rim, size.Height-2*rim))
+		}
 	}
 	d.paint = func() {
 		s.ground(s, ground)
 		ground.FillColor, ground.CornerRadius = hue(s, theme.Track), 7
 		mark.FillColor, mark.CornerRadius = hue(s, theme.Card), 5
+		veil.FillColor, veil.CornerRadius = hue(s, fynetheme.ColorNameHover), 5
+		veil.Hidden = s.under < 0 || s.under == s.chosen
+		mark.Hidden = s.chosen < 0
+		for i, word := range words {
+			name := theme.Muted
+			if i == s.chosen {
+				name = fynetheme.ColorNameForeground
+			}
+			word.Tint(name)
+		}
 		place(s.Size())
 	}
 	d.layout = place
@@ -110,4 +157,12 @@ func (s *Segments) CreateRenderer() fyne.WidgetRenderer {
 	}
 	d.paint()
 	return d
+}
+
+// labelled puts a name before a value, if there is one.
+func labelled(name, value string) string {
+	if name == "" {
+		return value
+	}
+	return name + ": " + value
 }

@@ -63,19 +63,22 @@ func (r *resting) on(w fyne.CanvasObject, explain func() (string, fyne.Position,
 	turn := r.turn
 	r.timer = time.AfterFunc(restAfter, func() {
 		fyne.Do(func() {
-			if r.turn != turn {
-				return
+			if r.turn == turn {
+				r.now(w, explain)
 			}
-			text, at, size := explain()
-			host := hostOf(w)
-			if text == "" || host == nil {
-				return
-			}
-			at = at.Add(fyne.CurrentApp().Driver().AbsolutePositionForObject(w))
-			host.explain(r, text, at, size)
-			r.shown = host
 		})
 	})
+}
+
+// now has it explained without waiting.
+func (r *resting) now(w fyne.CanvasObject, explain func() (string, fyne.Position, fyne.Size)) {
+	text, at, size := explain()
+	host := hostOf(w)
+	if text == "" || host == nil {
+		return
+	}
+	host.explain(r, text, at.Add(fyne.CurrentApp().Driver().AbsolutePositionForObject(w)), size)
+	r.shown = host
 }
 
 // off ends waiting, and takes the tip away.
