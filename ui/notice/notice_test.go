@@ -1,0 +1,105 @@
+package notice_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pulley/internal/control"
+	"pulley/ui/model"
+	"pulley/ui/notice"
+)
+
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+func view(change func(*control.State)) model.View {
+	s := control.State{Notify: true, Enabled: true}
+	if change != nil {
+		change(&s)
+	}
+	return model.View{Phase: model.Running, State: s}
+}
+
+func problems(list ...control.Problem) model.View {
+	return view(func(s *control.State) { s.Problems = list })
+}
+
+var lied = control.Problem{Kind: control.ProblemMirror, Text: "mirror a is not used: it sent wrong bytes; it is asked no more", Thing: "docker.io/a"}
+
+func expect(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}
+
+func TestWhatBegins(t *testing.T) {
+	n := notice.New()
+	full := control.Problem{Kind: control.ProblemDisk, Text: "the disk is full"}
+	expect(t, n.Look(problems(full), false, noon)) // it was there before
+	expect(t, n.Look(problems(full, lied), false, noon), "mirror a is not used: it sent wrong bytes")
+	expect(t, n.Look(problems(full, lied), false, noon.Add(2*time.Hour)))
+	other := lied
+	other.Text, other.Thing = "mirror b lied", "docker.io/b"
+	expect(t, n.Look(problems(full, lied, other), false, noon.Add(2*time.Hour)), "mirror b lied")
+	expect(t, n.Look(problems(control.Problem{Kind: control.ProblemConfig, Text: "line 3"}), false, noon)) // not worth it
+}
+
+func TestOnceAnHour(t *testing.T) {
+	n := notice.New()
+	n.Look(view(nil), false, noon)
+	expect(t, n.Look(problems(lied), false, noon), "mirror a is not used: it sent wrong bytes")
+	for _, after := range []time.Duration{time.Minute, 59 * time.Minute} {
+		n.Look(view(nil), false, noon.Add(after))
+		expect(t, n.Look(problems(lied), false, noon.Add(after)))
+	}
+	n.Look(view(nil), false, noon.Add(time.Hour))
+	expect(t, n.Look(problems(lied), false, noon.Add(time.Hour)), "mirror a is not used: it sent wrong bytes")
+}
+
+func TestNotWhileThePersonLooksOrWishes(t *testing.T) {
+	n := notice.New()
+	n.Look(view(nil), false, noon)
+	expect(t, n.Look(problems(lied), true, noon))
+	expect(t, n.Look(problems(lied), false, noon)) // it was seen
+	n = notice.New()
+	n.Look(view(nil), false, noon)
+	v := problems(lied)
+	v.State.Notify = false
+	expect(t, n.Look(v, false, noon))
+}
+
+func TestAnotherDaemon(t *testing.T) {
+	n := notice.New()
+	n.Look(view(nil), false, noon)
+	expect(t, n.Look(model.View{Phase: model.Down}, false, noon))
+	expect(t, n.Look(problems(lied), false, noon)) // from before
+}
+
+func TestLimitNearlySpent(t *testing.T) {
+	left := func(n int) model.View {
+		return view(func(s *control.State) {
+			s.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Remaining: n, Window: 6 * time.Hour, At: noon}}
+		})
+	}
+	n := notice.New()
+	n.Look(left(30), false, noon)
+	expect(t, n.Look(left(11), false, noon))
+	expect(t, n.Look(left(10), false, noon), "docker.io: 10 of 100 pulls left")
+	expect(t, n.Look(left(9), false, noon))
+}
+
+func TestPullFailed(t *testing.T) {
+	n := notice.New()
+	e := control.Event{Registry: "ghcr.io", Repository: "org/app", Status: 502, Err: "no source answers"}
+	expect(t, n.Failed(e, view(nil), false, noon), "Pulling ghcr.io/org/app failed: no source answers")
+	expect(t, n.Failed(e, view(nil), false, noon))
+	for _, quiet := range []control.Event{
+		{Repository: "org/app", Status: 404, Err: "not there"},
+		{Repository: "org/app", Status: 200, Err: "the client hung up"},
+		{Repository: "org/app", Status: 200},
+		{Status: 502, Err: "no registry at all"},
+	} {
+		expect(t, n.Failed(quiet, view(nil), false, noon.Add(2*time.Hour)))
+	}
+}
