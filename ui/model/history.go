@@ -90,6 +90,9 @@ func (h *History) Bins(r Range, now time.Time) []Bin {
 	return bins
 }
 
+// Empty are the bins of a range without anything in them.
+func Empty(r Range, now time.Time) []Bin { return steps(r, now) }
+
 // fill adds bytes to the bin that holds a time, looked for from the bin at on, and tells where that was.
 func fill(bins []Bin, at int, when time.Time, b control.Bytes) int {
 	if when.Before(bins[at].From) {

@@ -1,72 +1,148 @@
 package page
 
 import (
-	"fmt"
+	"strconv"
+	"strings"
+	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
 
+	"pulley/internal/control"
+	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 	"pulley/ui/words"
 )
 
-// bytes is where they came from, and how full the cache is.
+// bytes is what was served over time, where it came from, and what that saved.
 type bytes struct {
-	split          *part.Meter
-	fromCache, net *part.Text
-	share          *part.Text
-	fill           *part.Meter
-	size           *part.Text
-	root           fyne.CanvasObject
+	history model.History
+	span    model.Range
+	failed  string // why there is no history
+
+	choice                       *part.Segments
+	fromCache, net, share, saved *figure
+	chart                        *part.Chart
+	again                        func() // shows what is known anew
+	root                         fyne.CanvasObject
 }
 
 func newBytes() *bytes {
+	cached, fetched := lang.Say("overview.traffic.cache"), lang.Say("overview.traffic.net")
 	b := &bytes{
-		split: part.NewMeter(), fromCache: part.NewText(""), net: part.NewText(""), share: part.NewMuted(""),
-		fill: part.NewMeter(), size: part.NewText(""),
+		span:      model.Day,
+		fromCache: newFigure(cached, theme.Cached), net: newFigure(fetched, theme.Fetched),
+		share: newFigure(lang.Say("overview.traffic.share"), ""), saved: newFigure(lang.Say("overview.traffic.saved"), ""),
 	}
-	b.fill.Height = 4
-	b.root = titled(part.NewText("Where bytes came from"), b.share, column(9,
-		b.split,
-		row(16, legend(theme.Cached, b.fromCache), legend(theme.Fetched, b.net), layout.NewSpacer()),
-		part.NewRule(),
-		between(part.NewText("Cache"), b.size),
-		b.fill,
-	))
+	var names []string
+	chosen := 0
+	for i, r := range model.Ranges {
+		names = append(names, lang.Say("overview.range."+string(r)))
+		if r == b.span {
+			chosen = i
+		}
+	}
+	b.choice = part.NewSegments(names, chosen, func(i int) {
+		b.span = model.Ranges[i]
+		b.again()
+	})
+	b.choice.Label = lang.Say("overview.range.label")
+	b.chart = part.NewChart(part.Measure{Step: part.BinaryStep, Axis: onAxis, Exact: exactly},
+		part.Series{Name: cached, Color: theme.Cached}, part.Series{Name: fetched, Color: theme.Fetched})
+	title := part.NewText(lang.Say("overview.traffic.title")).Bold()
+	figures := container.NewGridWithColumns(4, b.fromCache.root, b.net.root, b.share.root, b.saved.root)
+	top := column(8, between(middle(title), middle(b.choice)), figures)
+	b.root = part.NewSheet(container.NewBorder(container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), top), nil, nil, nil, b.chart))
 	return b
 }
 
-func (b *bytes) show(v model.View) {
-	span, sum := "today", v.State.Traffic.Today
-	if sum.FromCache+sum.FromNet == 0 {
-		span, sum = "in all", v.State.Traffic.Ever
-	}
-	cached, fetched := sum.FromCache, sum.FromNet
-	whole := float64(cached + fetched)
-	if whole > 0 {
-		b.split.Set(part.Share{Part: float64(cached) / whole, Color: theme.Cached},
-			part.Share{Part: float64(fetched) / whole, Color: theme.Fetched})
-		b.share.Set(fmt.Sprintf("%s, %.0f %% from cache", span, 100*float64(cached)/whole))
-	} else {
-		b.split.Set()
-		b.share.Set("nothing pulled yet")
-	}
-	b.fromCache.Set(words.Bytes(cached) + " from cache")
-	b.net.Set(words.Bytes(fetched) + " from registries")
-
-	held, most := v.State.Cache.Size, v.State.Cache.MaxSize
-	if most > 0 {
-		b.size.Set(words.Bytes(held) + " of " + words.Bytes(most))
-		b.fill.Set(part.Share{Part: float64(held) / float64(most), Color: theme.Muted})
-	} else {
-		b.size.Set(words.Bytes(held))
-		b.fill.Set()
-	}
+// onAxis is an amount beside a line of the grid, where no digit after the point is wanted that says nothing.
+func onAxis(v float64) string {
+	said := words.Bytes(int64(v))
+	return strings.Replace(said, lang.Number(0.0, 1)[1:]+" ", " ", 1)
 }
 
-// legend is a dot in the colour of a share, and what it stands for.
-func legend(name fyne.ThemeColorName, text *part.Text) fyne.CanvasObject {
-	return row(6, middle(part.NewDot(name)), text)
+func exactly(v float64) string { return words.Bytes(int64(v)) }
+
+func (b *bytes) show(v model.View, now time.Time) {
+	bins := b.history.Bins(b.span, now)
+	if b.failed != "" && bins == nil {
+		bins = model.Empty(b.span, now)
+	}
+	sum := model.Sum(bins)
+	name := lang.Say("overview.range.last_" + string(b.span))
+	if bins == nil {
+		b.fromCache.set("–")
+		b.net.set("–")
+	} else {
+		b.fromCache.set(words.Bytes(sum.FromCache))
+		b.net.set(words.Bytes(sum.FromNet))
+	}
+	b.share.set("")
+	if share, known := model.HitRate(sum); known {
+		b.share.set(words.Percent(share))
+	}
+	b.saved.set("")
+	if saved := v.State.Traffic.SavedTime; saved >= time.Second {
+		b.saved.set(words.Span(saved))
+	}
+	title, hint := lang.Say("overview.traffic.none", "Range", name), lang.Say("overview.traffic.hint")
+	if b.failed != "" {
+		title, hint = lang.Say("overview.traffic.unknown"), b.failed
+	}
+	b.chart.Explain(lang.Say("overview.traffic.summary", "Range", name, "Cache", words.Bytes(sum.FromCache), "Net", words.Bytes(sum.FromNet)), title, hint)
+	b.chart.Set(slotsOf(bins, b.span, now))
+}
+
+// told takes the daemon's history, or why there is none.
+func (b *bytes) told(h control.History, err error) {
+	if err != nil {
+		b.failed = err.Error()
+		return
+	}
+	b.failed = ""
+	b.history.Told(h)
+}
+
+// slotsOf names bins in the language in force.
+func slotsOf(bins []model.Bin, span model.Range, now time.Time) []part.Slot {
+	var slots []part.Slot
+	for _, bin := range bins {
+		name, mark := named(bin, span, now)
+		slots = append(slots, part.Slot{Values: []float64{float64(bin.FromCache), float64(bin.FromNet)}, Name: name, Mark: mark})
+	}
+	return slots
+}
+
+// named is what a bin is called where it is pointed at, and below the axis.
+func named(bin model.Bin, span model.Range, now time.Time) (name, mark string) {
+	from := bin.From.In(now.Location())
+	switch span {
+	case model.Hour:
+		if from.Minute()%10 == 0 {
+			mark = words.Clock(from, now)
+		}
+		return words.Clock(from, now), mark
+	case model.Day:
+		if from.Hour()%3 == 0 && from.Minute() == 0 {
+			mark = words.Clock(from, now)
+			if from.Hour() == 0 {
+				mark = words.Day(from, now)
+			}
+		}
+		return words.Moment(from, now) + " – " + words.Clock(bin.To, now), mark
+	case model.Month:
+		if from.Weekday() == time.Monday {
+			mark = words.Day(from, now)
+		}
+		return words.Day(from, now), mark
+	default:
+		if from.Day() <= 7 {
+			mark = lang.Say("date.month.m" + strconv.Itoa(int(from.Month())))
+		}
+		return lang.Say("overview.range.week", "Day", words.Day(from, now)), mark
+	}
 }

@@ -1,86 +1,247 @@
 package page
 
 import (
-	"fmt"
+	"strings"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
 
 	"pulley/internal/control"
+	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 	"pulley/ui/words"
 )
 
-// flight is what is being fetched right now, or what to try when nothing is.
+// flight is what is being pulled right now, image by image and layer by layer, and what was of late.
 type flight struct {
-	rows  []*transfer
-	list  *fyne.Container
-	rest  *part.Text
-	count *part.Text
-	try   *part.Text
-	idle  fyne.CanvasObject
-	root  fyne.CanvasObject
+	pasts []model.Past
+
+	title, speed *part.Text
+	pulls        []*livePull
+	more         *part.Text
+	later        *part.Text
+	past         []*pastPull
+	idle         *part.Text
+	list, old    *fyne.Container
+	root         fyne.CanvasObject
 }
 
-// shown is how many transfers have a row; the rest are counted.
-const shown = 4
+// How many have a row; the rest are counted. lines is how many rows are filled up with what was pulled of late.
+const (
+	maxPulls  = 4
+	maxLayers = 6
+	maxPasts  = 6
+	lines     = 7
+)
 
-// transfer is the row of one.
-type transfer struct {
-	name, progress *part.Text
-	bar            *part.Meter
-	root           fyne.CanvasObject
+// livePull is an image on its way.
+type livePull struct {
+	name, state *part.Text
+	layers      []*liveLayer
+	more        *part.Text
+	root        fyne.CanvasObject
 }
 
-func newFlight(copied func(string)) *flight {
-	f := &flight{list: column(8), rest: part.NewMuted(""), count: part.NewMuted(""), try: part.NewText("").Giving()}
-	for range shown {
-		t := &transfer{name: part.NewText("").Giving(), progress: part.NewMuted(""), bar: part.NewMeter()}
-		t.bar.Height = 4
-		t.root = column(5, between(t.name, container.NewStack(t.progress)), t.bar)
-		t.root.Hide()
-		f.rows = append(f.rows, t)
-		f.list.Add(t.root)
+// liveLayer is one line of a pull.
+type liveLayer struct {
+	digest, amount, rate, source *part.Text
+	bar                          *part.Meter
+	root                         fyne.CanvasObject
+}
+
+// pastPull is one line of what was pulled of late.
+type pastPull struct {
+	name, amount, when *part.Text
+	at                 time.Time
+	now                time.Time
+	root               fyne.CanvasObject
+}
+
+func newFlight() *flight {
+	f := &flight{
+		title: part.NewText("").Bold(), speed: part.NewMuted(""), more: part.NewMuted(""), idle: part.NewMuted(lang.Say("overview.pulls.idle")).Giving(),
+		later: part.NewMuted(lang.Say("overview.pulls.lately")),
 	}
-	f.list.Add(f.rest)
-	f.try.Style.Monospace = true
-	f.idle = column(3, part.NewMuted("Nothing right now. A pull to try:"),
-		between(middle(f.try), flush(5, copyButton(func() { copied(f.try.Words()) }))))
-	f.root = titled(part.NewText("In flight"), f.count, container.NewStack(f.idle, f.list))
+	f.list, f.old = column(10), column(5, f.later)
+	for range maxPulls {
+		p := newLivePull()
+		f.pulls = append(f.pulls, p)
+		f.list.Add(p.root)
+	}
+	f.list.Add(f.more)
+	for range maxPasts {
+		p := newPastPull()
+		f.past = append(f.past, p)
+		f.old.Add(p.root)
+	}
+	f.root = part.NewSheet(container.NewVBox(container.New(layout.NewCustomPaddedLayout(0, 6, 0, 0), between(f.title, f.speed)),
+		column(12, f.idle, f.list, f.old)))
 	return f
 }
 
-func (f *flight) show(v model.View) {
-	active := v.State.Active
-	if v.Phase != model.Running {
-		active = nil
+func newLivePull() *livePull {
+	p := &livePull{name: part.NewText("").Giving(), state: part.NewMuted(""), more: part.NewMuted("")}
+	list := column(4, between(p.name, middle(p.state)))
+	for range maxLayers {
+		l := newLiveLayer()
+		p.layers = append(p.layers, l)
+		list.Add(l.root)
 	}
-	f.try.Set("docker pull " + v.State.Listen + "/library/alpine")
-	show(f.idle, len(active) == 0)
-	show(f.list, len(active) > 0)
-	f.count.Set("")
-	if len(active) > 0 {
-		f.count.Set(fmt.Sprintf("%d", len(active)))
-	}
-	for i, row := range f.rows {
-		show(row.root, i < len(active))
-		if i < len(active) {
-			row.show(active[i])
-		}
-	}
-	f.rest.Set(fmt.Sprintf("and %d more", len(active)-shown))
-	show(f.rest, len(active) > shown)
+	list.Add(p.more)
+	p.root = list
+	return p
 }
 
-func (t *transfer) show(a control.Transfer) {
-	t.name.Set(a.Registry + "/" + a.Repository)
-	if a.Total > 0 {
-		t.progress.Set(words.Bytes(a.Have) + " of " + words.Bytes(a.Total))
-		t.bar.Set(part.Share{Part: float64(a.Have) / float64(a.Total), Color: theme.Fetched})
-		return
+func newLiveLayer() *liveLayer {
+	l := &liveLayer{digest: part.NewMuted("").Giving(), amount: part.NewMuted("").Giving(), rate: part.NewMuted("").Giving(),
+		source: part.NewMuted("").Giving(), bar: part.NewMeter()}
+	l.digest.Style.Monospace = true
+	l.bar.Height = 4
+	l.root = rowOf(&columns{
+		widths: []float32{92, 0, -116, -68, 122}, from: []float32{500, 0, 0, 0, 0}, gap: 14,
+	}, l.digest, l.bar, l.amount, l.rate, l.source)
+	return l
+}
+
+func newPastPull() *pastPull {
+	p := &pastPull{name: part.NewText("").Giving(), amount: part.NewMuted("").Giving(), when: part.NewMuted("")}
+	when := part.NewTip(p.when, func() string { return words.Exact(p.at, p.now) })
+	p.root = rowOf(&columns{widths: []float32{0, 176, -96}, gap: 12}, p.name, p.amount, when)
+	return p
+}
+
+func (f *flight) show(v model.View, now time.Time) {
+	var pulls []model.Pull
+	if v.Phase == model.Running {
+		pulls = model.Pulls(v.State.Active)
 	}
-	t.progress.Set(words.Bytes(a.Have))
-	t.bar.Set()
+	var rate float64
+	used := 0
+	for i, row := range f.pulls {
+		show(row.root, i < len(pulls))
+		if i < len(pulls) {
+			row.show(pulls[i])
+			used += 1 + min(len(pulls[i].Layers), maxLayers)
+		}
+	}
+	for _, p := range pulls {
+		rate += p.Rate
+	}
+	f.speed.Set("")
+	f.title.Set(lang.Say("overview.pulls.title"))
+	if len(pulls) > 0 {
+		f.title.Set(lang.Say("overview.pulls.now", "Count", len(pulls)))
+		if rate > 0 {
+			f.speed.Set(words.Rate(rate))
+		}
+	}
+	if more := len(pulls) - maxPulls; more > 0 {
+		f.more.Set(lang.Say("overview.pulls.more", "Count", more))
+	}
+	show(f.more, len(pulls) > maxPulls)
+	show(f.list, len(pulls) > 0)
+	f.showPasts(pulls, lines-used, now)
+	show(f.idle, len(pulls) == 0 && !f.old.Visible())
+}
+
+// showPasts shows what was pulled of late and is not being pulled, as far as there is room.
+func (f *flight) showPasts(pulls []model.Pull, room int, now time.Time) {
+	next := 0
+	for _, p := range f.pasts {
+		if next >= min(room, len(f.past)) {
+			break
+		}
+		running := false
+		for _, r := range pulls {
+			running = running || r.Registry == p.Registry && r.Repository == p.Repository
+		}
+		if !running {
+			f.past[next].show(p, now)
+			next++
+		}
+	}
+	for i, row := range f.past {
+		show(row.root, i < next)
+	}
+	show(f.later, len(pulls) > 0)
+	show(f.old, next > 0)
+}
+
+func (p *livePull) show(image model.Pull) {
+	p.name.Set(model.Familiar(image.Registry, image.Repository))
+	var state []string
+	if image.Total > 0 {
+		state = append(state, lang.Say("overview.pulls.of", "Have", words.Bytes(image.Have), "Total", words.Bytes(image.Total)))
+	}
+	if left, known := image.Left(); known {
+		span := words.Span(left)
+		if left < 10*time.Second { // tenths would jump about
+			span = lang.Say("span.seconds", "Number", lang.Number(left.Seconds(), 0))
+		}
+		state = append(state, lang.Say("overview.pulls.left", "Span", span))
+	}
+	p.state.Set(strings.Join(state, " · "))
+	for i, row := range p.layers {
+		show(row.root, i < len(image.Layers))
+		if i < len(image.Layers) {
+			row.show(image.Layers[i])
+		}
+	}
+	if more := len(image.Layers) - maxLayers; more > 0 {
+		p.more.Set(lang.Say("overview.pulls.layers", "Count", more))
+	}
+	show(p.more, len(image.Layers) > maxLayers)
+}
+
+func (l *liveLayer) show(t control.Transfer) {
+	l.digest.Set(model.ShortDigest(t.Digest))
+	if done := model.Done(t); done >= 0 {
+		l.amount.Set(words.Bytes(t.Have) + " / " + words.Bytes(t.Total))
+		l.bar.Set(part.Share{Part: done, Color: theme.Fetched})
+	} else {
+		l.amount.Set(words.Bytes(t.Have))
+		l.bar.Set()
+	}
+	l.rate.Set("")
+	if t.Rate > 0 {
+		l.rate.Set(words.Rate(t.Rate))
+	}
+	var sources []string
+	for _, s := range t.Sources {
+		sources = append(sources, sourceName(s))
+	}
+	l.source.Set(strings.Join(sources, " + "))
+}
+
+// sourceName is a person's word for who brings bytes.
+func sourceName(source string) string {
+	switch source {
+	case "origin":
+		return lang.Say("overview.source.origin")
+	case "shared":
+		return lang.Say("overview.source.shared")
+	default:
+		return source
+	}
+}
+
+func (p *pastPull) show(image model.Past, now time.Time) {
+	p.at, p.now = image.Last, now
+	p.name.Set(image.Title())
+	p.when.Set(words.Ago(&image.Last, now))
+	p.amount.Tint(theme.Muted)
+	switch share, known := model.HitRate(image.Bytes); {
+	case image.Failed:
+		p.amount.Tint(fynetheme.ColorNameError)
+		p.amount.Set(lang.Say("overview.pulls.failed"))
+	case known:
+		p.amount.Set(lang.Say("overview.pulls.share", "Size", words.Bytes(image.FromCache+image.FromNet), "Share", words.Percent(share)))
+	default:
+		p.amount.Set("")
+	}
 }

@@ -7,8 +7,10 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
 
 	"pulley/assets"
+	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/part"
 	"pulley/ui/theme"
@@ -16,15 +18,16 @@ import (
 	"pulley/ui/words"
 )
 
-// head is the state, the one big switch, and the address.
+// head is the state, the one big switch, the pause, and the address.
 type head struct {
 	mark    *part.Mark
 	form    tray.Form
 	title   *part.Text
 	below   *part.Text
 	flip    *part.Switch
+	pause   *widget.Button
+	resume  *widget.Button
 	address *part.Text
-	copier  *part.Press
 	where   *fyne.Container
 	root    fyne.CanvasObject
 }
@@ -35,9 +38,12 @@ var tints = map[tray.Form]fyne.ThemeColorName{
 	tray.Off: theme.Muted, tray.Trouble: fynetheme.ColorNameError,
 }
 
-func newHead(do func(model.Action), copied func(string)) *head {
+// pauses are how long Pulley can be paused for.
+var pauses = []time.Duration{15 * time.Minute, time.Hour, 4 * time.Hour}
+
+func newHead(d Desk) *head {
 	h := &head{
-		mark: part.NewMark(38), title: part.NewText("").Bold(),
+		mark: part.NewMark(40), title: part.NewText("").Bold(),
 		below: part.NewMuted("").Giving(), address: part.NewText(""),
 	}
 	h.title.Scale = theme.SizeHead
@@ -48,16 +54,32 @@ func newHead(do func(model.Action), copied func(string)) *head {
 		if on {
 			verb = model.TurnOn
 		}
-		do(model.Action{Verb: verb})
+		d.Do(model.Action{Verb: verb})
 	})
-	h.copier = copyButton(func() { copied(h.address.Words()) })
-	h.where = row(4, middle(h.address), h.copier)
-	h.root = part.NewSheet(between(
-		container.New(layout.NewCustomPaddedLayout(0, 0, 0, 10),
-			container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 10), middle(h.mark)), nil,
-				middle(column(2, h.title, h.below, h.where)))),
-		middle(h.flip)))
+	h.pause = widget.NewButtonWithIcon(lang.Say("overview.pause.button"), fynetheme.MediaPauseIcon(), func() {
+		part.OpenMenu(h.menu(d.Do), h.pause)
+	})
+	h.resume = widget.NewButtonWithIcon(lang.Say("overview.pause.resume"), fynetheme.MediaPlayIcon(), func() {
+		d.Do(model.Action{Verb: model.TurnOn})
+	})
+	h.where = row(3, middle(h.address), middle(part.NewCopy(h.address.Words, d.Copy)))
+	line := rowOf(&follow{text: h.below, gap: 8}, h.below, h.where)
+	left := container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), middle(h.mark)), nil,
+		middle(column(1, h.title, line)))
+	right := row(14, middle(h.pause), middle(h.resume), middle(h.flip))
+	h.root = between(left, container.New(layout.NewCustomPaddedLayout(0, 0, 12, 0), right))
 	return h
+}
+
+// menu is what pausing offers.
+func (h *head) menu(do func(model.Action)) *fyne.Menu {
+	menu := fyne.NewMenu("")
+	for _, long := range pauses {
+		menu.Items = append(menu.Items, fyne.NewMenuItem(lang.Say("overview.pause.for", "Span", words.Span(long)), func() {
+			do(model.Action{Verb: model.Pause, For: long})
+		}))
+	}
+	return menu
 }
 
 func (h *head) show(v model.View, now time.Time) {
@@ -67,10 +89,18 @@ func (h *head) show(v model.View, now time.Time) {
 			h.mark.Set(svg, tints[form])
 		}
 	}
+	running := v.Phase == model.Running
 	h.title.Set(words.Title(v, now))
-	h.below.Set(words.Explanation(v, now))
-	h.flip.Allow(v.Phase == model.Running)
-	h.flip.Set(v.Phase == model.Running && v.State.Enabled)
+	if v.Phase == model.Down {
+		h.below.Set(lang.Say("overview.head.down")) // why it is down stands above the page
+	} else {
+		h.below.Set(words.Explanation(v, now))
+	}
+	h.flip.Allow(running)
+	h.flip.Set(running && v.State.Enabled)
+	paused := running && words.Paused(v.State, now)
+	show(h.pause, running && v.State.Enabled)
+	show(h.resume, paused)
 	h.address.Set(v.State.Listen)
-	show(h.where, v.Phase == model.Running && v.State.Listen != "")
+	show(h.where, running && v.State.Listen != "")
 }

@@ -1,57 +1,182 @@
 package page
 
 import (
+	"context"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/widget"
 
+	"pulley/internal/control"
+	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/part"
+	"pulley/ui/theme"
 )
 
-// Overview is the first page: the switch, the address, where bytes came from,
-// what is on its way, and where each registry's bytes come from.
+// Overview is the first page: whether Pulley is on, whether it helps, what is wrong, and what is on its way.
 type Overview struct {
-	head       *head
-	alert      *alert
-	bytes      *bytes
-	flight     *flight
-	registries *registries
-	root       fyne.CanvasObject
+	desk   Desk
+	head   *head
+	alert  *alert
+	start  *start
+	wait   fyne.CanvasObject // before anything is known
+	bytes  *bytes
+	flight *flight
+	rail   *rail
+	scroll *container.Scroll
+
+	view   model.View
+	sketch string
+	shown  time.Time // when numbers moved last
+	asked  time.Time // when the daemon was asked for its history
+	asking bool
+	busy   bool
+	inside bool
 }
+
+// How long numbers stand at least, and how often the daemon is asked for what a state does not tell.
+const (
+	steady  = time.Second
+	refetch = time.Minute
+)
 
 // NewOverview makes the page.
 func NewOverview(d Desk) *Overview {
 	o := &Overview{
-		head:       newHead(d.Do, d.Copy),
-		alert:      newAlert(d.Do, d.Copy),
-		bytes:      newBytes(),
-		flight:     newFlight(d.Copy),
-		registries: newRegistries(d.Do),
+		desk: d, head: newHead(d), alert: newAlert(d), start: newStart(d), wait: part.NewSheet(part.NewSkeleton(6)), bytes: newBytes(), flight: newFlight(), rail: newRail(d),
 	}
-	const margin = 14
-	o.root = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(margin, margin, margin, margin),
-		column(14, o.head.root, o.alert.root, o.bytes.root, o.flight.root, o.registries.root)))
+	o.bytes.again = func() { o.fill(o.view, d.Now()) }
+	p := &plan{head: o.head.root, alert: o.alert.root, welcome: o.start.root, wait: o.wait, traffic: o.bytes.root, pulls: o.flight.root, rail: o.rail.root}
+	const margin = 20
+	o.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(16, margin, margin, margin),
+		rowOf(p, p.head, p.alert, p.welcome, p.wait, p.traffic, p.pulls, p.rail)))
 	return o
 }
 
-// Root is what to put into the window.
-func (o *Overview) Root() fyne.CanvasObject { return o.root }
+// Root implements Page.
+func (o *Overview) Root() fyne.CanvasObject { return o.scroll }
 
-// Show brings the page to what v says.
+// Show implements Page. What a person would miss is shown at once; numbers alone move at most once a second.
 func (o *Overview) Show(v model.View, now time.Time) {
+	o.view = v
+	if v.Phase == model.Running {
+		o.bytes.history.Heard(v.State.Traffic.Ever, now)
+	}
+	busy := len(v.State.Active) > 0
+	o.load(now, o.busy && !busy)
+	o.busy = busy
+	sketch := model.Sketch(v)
+	if since := now.Sub(o.shown); sketch == o.sketch && since >= 0 && since < steady {
+		return
+	}
+	o.sketch, o.shown = sketch, now
+	o.fill(v, now)
+}
+
+func (o *Overview) fill(v model.View, now time.Time) {
 	o.head.show(v, now)
 	o.alert.show(v)
-	known := v.State.Listen != ""
-	for _, section := range []fyne.CanvasObject{o.bytes.root, o.flight.root, o.registries.root} {
-		show(section, known)
+	known, fresh := v.State.Listen != "", model.Fresh(v)
+	show(o.start.root, fresh)
+	show(o.wait, !known && v.Phase == model.Starting)
+	show(o.bytes.root, known && !fresh)
+	show(o.flight.root, known && !fresh)
+	show(o.rail.root, known && !fresh)
+	if fresh {
+		o.start.show(v)
+	} else if known {
+		o.bytes.show(v, now)
+		o.flight.show(v, now)
+		o.rail.show(v, now)
 	}
-	if known {
-		o.bytes.show(v)
-		o.flight.show(v)
-		o.registries.show(v, now)
+	// Texts have other widths now, so rows are laid out anew; and again when that made a paragraph break differently.
+	for range 2 {
+		o.scroll.Content.Refresh()
+		o.scroll.Refresh()
 	}
+}
+
+// Enter implements Guest.
+func (o *Overview) Enter() {
+	o.inside = true
+	o.asked = time.Time{}
+	o.load(o.desk.Now(), false)
+}
+
+// Leave implements Guest.
+func (o *Overview) Leave() {
+	o.inside = false
+	o.bytes.chart.Rest()
+}
+
+// load asks the daemon for what was served over time and of late, once in a while and when a pull has ended.
+func (o *Overview) load(now time.Time, ended bool) {
+	since := now.Sub(o.asked)
+	if !o.inside || o.asking || !ended && since >= 0 && since < refetch {
+		return
+	}
+	daemon := o.desk.Daemon()
+	if daemon == nil {
+		return
+	}
+	o.asked, o.asking = now, true
+	o.desk.Work(func(ctx context.Context) func() {
+		const patience = 20 * time.Second
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		history, err := daemon.History(ctx)
+		events, lateErr := daemon.Events(ctx, recent)
+		return func() { o.loaded(history, err, events, lateErr) }
+	})
+}
+
+// recent is how many requests are looked through for what was pulled of late.
+const recent = 500
+
+func (o *Overview) loaded(h control.History, err error, events []control.Event, lateErr error) {
+	o.asking = false
+	o.bytes.told(h, err)
+	if lateErr == nil {
+		o.flight.pasts = model.Pasts(events, maxPasts)
+	}
+	if o.inside {
+		o.fill(o.view, o.desk.Now())
+	}
+}
+
+// start is what somebody sees through whose Pulley nothing was ever pulled: how to begin.
+type start struct {
+	try  *part.Text
+	root fyne.CanvasObject
+}
+
+func newStart(d Desk) *start {
+	s := &start{try: part.NewText("").Giving()}
+	s.try.Style.Monospace = true
+	title := part.NewText(lang.Say("overview.start.title")).Bold()
+	title.Scale = theme.SizeHead
+	text := widget.NewLabel(lang.Say("overview.start.text"))
+	text.Wrapping = fyne.TextWrapWord
+	connect := widget.NewButton(lang.Say("overview.start.connect"), func() { d.Visit(DockerPage, "") })
+	connect.Importance = widget.HighImportance
+	mirrors := widget.NewButton(lang.Say("overview.start.mirrors"), func() { d.Visit(MirrorsPage, "") })
+	command := rowOf(&follow{text: s.try, gap: 4}, s.try, part.NewCopy(s.try.Words, d.Copy))
+	content := column(12, title,
+		container.New(layout.NewCustomPaddedLayout(-inset, -inset, -inset, -inset), text),
+		row(8, connect, mirrors),
+		container.New(layout.NewCustomPaddedLayout(4, 4, 0, 0), part.NewRule()),
+		column(4, part.NewMuted(lang.Say("overview.start.try")), command))
+	sheet := part.NewSheet(content)
+	sheet.Padding = fyne.NewSize(22, 20)
+	s.root = sheet
+	return s
+}
+
+func (s *start) show(v model.View) {
+	s.try.Set("docker pull " + v.State.Listen + "/library/alpine")
 }
 
 func show(object fyne.CanvasObject, shown bool) {

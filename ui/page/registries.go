@@ -2,23 +2,19 @@ package page
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/layout"
-	fynetheme "fyne.io/fyne/v2/theme"
 
 	"pulley/internal/control"
+	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/part"
-	"pulley/ui/theme"
 	"pulley/ui/tray"
 	"pulley/ui/words"
 )
 
-// registries is one row for each: its name, when it was used, and its route.
+// registries is a row for each that was used lately: its name, when that was, and its route.
 type registries struct {
 	do   func(model.Action)
 	rows map[string]*registry
@@ -28,25 +24,32 @@ type registries struct {
 
 type registry struct {
 	used  *part.Text
+	at    *time.Time
+	now   time.Time
 	route *part.Choice
 	root  fyne.CanvasObject
 }
 
-func newRegistries(do func(model.Action)) *registries {
-	r := &registries{do: do, rows: map[string]*registry{}, list: column(2)}
-	r.root = titled(part.NewText("Registries"), part.NewMuted("Route"), r.list)
+// maxRegistries is how many have a row; the others are on the page of mirrors.
+const maxRegistries = 6
+
+func newRegistries(d Desk) *registries {
+	r := &registries{do: d.Do, rows: map[string]*registry{}, list: column(9)}
+	all := part.NewLink(lang.Say("overview.registries.all"), func() { d.Visit(MirrorsPage, "") })
+	r.root = column(7, between(middle(part.NewText(lang.Say("overview.registries.title")).Bold()), flush(4, all)), r.list)
 	return r
 }
 
 func (r *registries) show(v model.View, now time.Time) {
-	wanted := make([]fyne.CanvasObject, 0, len(v.State.Registries))
-	for _, state := range v.State.Registries {
+	used, _ := model.Shelve(v.State.Registries, now)
+	wanted := make([]fyne.CanvasObject, 0, maxRegistries)
+	for _, state := range used[:min(len(used), maxRegistries)] {
 		row := r.rows[state.Name]
 		if row == nil {
 			row = r.row(state.Name)
 			r.rows[state.Name] = row
 		}
-		row.show(state, v.State.Limits, now)
+		row.show(state, now)
 		wanted = append(wanted, row.root)
 	}
 	if !equal(r.list.Objects, wanted) {
@@ -60,21 +63,26 @@ func (r *registries) row(name string) *registry {
 	row.route = part.NewChoice(func(route string) {
 		r.do(model.Action{Verb: model.SetRoute, Registry: name, Route: route})
 	})
-	row.root = between(container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 5), middle(part.NewText(name))), nil, middle(row.used)), flush(8, row.route))
+	tip := part.NewTip(row.used, func() string {
+		if row.at == nil {
+			return ""
+		}
+		return words.Exact(*row.at, row.now)
+	})
+	row.root = between(column(0, part.NewText(name).Giving(), tip), flush(8, middle(row.route)))
 	return row
 }
 
-func (r *registry) show(state control.Registry, limits []control.Limit, now time.Time) {
-	left := words.Left(limits, state.Name, now)
-	if words.Spent(limits, state.Name, now) {
-		r.used.Tint(fynetheme.ColorNameWarning)
-		r.used.Set(left)
-	} else {
-		r.used.Tint(theme.Muted)
-		r.used.Set(strings.Join(slices.DeleteFunc(
-			[]string{words.Ago(state.LastUsed, now), left},
-			func(s string) bool { return s == "" }), " · "))
+func (r *registry) show(state control.Registry, now time.Time) {
+	r.at, r.now = state.LastUsed, now
+	said := words.Ago(state.LastUsed, now)
+	switch {
+	case (state.Route == "" || state.Route == "auto") && state.Best != "" && state.Best != "origin":
+		said = lang.Say("overview.registries.best", "Source", sourceName(state.Best))
+	case said == "":
+		said = lang.Say("overview.registries.never")
 	}
+	r.used.Set(said)
 	var options []part.Option
 	for _, route := range tray.Routes(state) {
 		options = append(options, part.Option{Value: route, Label: words.Route(route)})
@@ -82,14 +90,5 @@ func (r *registry) show(state control.Registry, limits []control.Limit, now time
 	r.route.Set(options, state.Route)
 }
 
-func equal(a, b []fyne.CanvasObject) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}
+// equal tells whether two lists hold the same objects.
+func equal(a, b []fyne.CanvasObject) bool { return slices.Equal(a, b) }

@@ -196,11 +196,24 @@ func (v *chartView) raster(w, h int) image.Image {
 		y := floor - height(v.step*float64(i))
 		fill(image.Rect(0, y, w, y+hair), fynetheme.ColorNameSeparator)
 	}
+	if c.slots == nil {
+		skeletonBars(fill, w, floor)
+	}
 	if v.top > 0 {
 		v.bars(img, floor, hair, scale, height)
 	}
 	fill(image.Rect(0, floor, w, h), theme.Track)
 	return img
+}
+
+// skeletonBars stand where bars will be that are not known yet.
+func skeletonBars(fill func(image.Rectangle, fyne.ThemeColorName), w, floor int) {
+	heights := []float64{.3, .45, .4, .6, .5, .35, .55, .7}
+	const count = 24
+	for i := range count {
+		left, right := w*i/count, w*(i+1)/count-w/count/3
+		fill(image.Rect(left, floor-int(heights[i%len(heights)]*float64(floor)), right, floor), fynetheme.ColorNameSeparator)
+	}
 }
 
 // bars draws the slots' stacks onto the floor.
