@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pulley/internal/control"
+	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/tray"
 )
@@ -110,6 +111,29 @@ func TestBarShowsEveryMenu(t *testing.T) {
 		if h.form != menu.Form || h.tooltip != menu.Tooltip {
 			t.Fatalf("menu %d: icon %s, tooltip %q", i, h.form, h.tooltip)
 		}
+	}
+}
+
+// Another language is another label on the same entry: a click on the old one still does what it said.
+func TestBarFollowsTheLanguage(t *testing.T) {
+	t.Cleanup(func() { lang.Use("en") })
+	h := &host{}
+	var clicked []model.Action
+	bar := tray.NewBar(h, func(a model.Action) { clicked = append(clicked, a) })
+	bar.Draw(tray.Build(running(nil), noon))
+	off := h.find("Turn off")
+	lang.Use("zh-CN")
+	menu := tray.Build(running(nil), noon)
+	bar.Draw(menu)
+	if got, want := h.text(), text(menu); got != want {
+		t.Errorf("on the host\n%s\nwant\n%s", got, want)
+	}
+	if h.find("关闭") != off {
+		t.Error("it is another entry")
+	}
+	off.clicked()
+	if len(clicked) != 1 || clicked[0].Verb != model.TurnOff {
+		t.Errorf("clicked %v", clicked)
 	}
 }
 
