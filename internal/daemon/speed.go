@@ -57,7 +57,7 @@ func (t *totals) saved(otherwise func(registry string) float64) (all time.Durati
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for registry, s := range t.sums.Speeds {
-		rate := 0.0
+		var rate float64
 		switch {
 		case s.FromCache <= 0:
 			continue

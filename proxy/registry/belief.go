@@ -55,6 +55,7 @@ func (h *Handler) supposed(req *Request, k tagKey, cause error) (*found, error) 
 			return nil, fmt.Errorf("%w; %w", cause, err)
 		}
 	}
+	f.without(req, cause, h.now())
 	f.stale, f.note = true, "last known tag: "+reason(cause)
 	if len(who) > 0 {
 		f.note = "tag from " + strings.Join(who, " and ") + ": " + reason(cause)

@@ -115,6 +115,7 @@ func (h *Handler) lastKnown(req *Request, k tagKey, cause error) (*found, error)
 	}
 	if f, ok := h.atHand(k); ok && h.admitsOfflineTo(req, f.Digest) {
 		f.note, f.stale = "last known tag: "+reason(cause), true
+		f.without(req, cause, h.now())
 		return f, nil
 	}
 	return nil, err

@@ -39,6 +39,13 @@ type found struct {
 	turns  []turn      // who was asked in vain before
 }
 
+// without says that the origin did not answer.
+func (f *found) without(req *Request, cause error, now time.Time) {
+	if !req.offline() {
+		f.turns = append(f.turns, turn{fromOrigin, reason(cause), now})
+	}
+}
+
 var errTooLarge = errors.New("the manifest is too large to be kept")
 
 // serveManifest answers HEAD and GET, by tag and by digest, from one resolver.

@@ -149,7 +149,10 @@ func TestUnknownIsNotGone(t *testing.T) {
 				if got.Header.Get("Warning") == "" {
 					t.Errorf("%s: not marked as stale", method)
 				}
-				r.event(func(e registry.Event) bool { return e.What == "manifest" && strings.Contains(e.Note, "last known tag") })
+				answered := r.event(func(e registry.Event) bool { return e.What == "manifest" && strings.Contains(e.Note, "last known tag") })
+				if f := answered.Failed; len(f) != 1 || f[0].Source != "origin" || f[0].Err == "" || f[0].After > answered.Duration {
+					t.Errorf("%s: failed %+v", method, f)
+				}
 			}
 			if r.hub.SetFaults(); name == "away" {
 				if err := r.hub.Up(); err != nil {

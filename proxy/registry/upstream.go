@@ -232,6 +232,9 @@ func (h *Handler) vouched(x *exchange, req *Request, d digest.Digest) (*found, e
 		return nil, cause
 	}
 	x.note("the origin cannot be asked: " + reason(cause))
+	if !req.offline() {
+		x.failed([]turn{{fromOrigin, reason(cause), x.now()}})
+	}
 	return nil, nil //nolint:nilnil // as the comment says
 }
 
