@@ -64,6 +64,7 @@ type Desk struct {
 	Files  Files
 	Window func() fyne.Window // to show dialogs and menus in
 	Now    func() time.Time
+	Shares *model.Shares // those that run, which outlive the page that shows them; nil: the page has its own
 }
 
 // Toast is a sentence that goes away by itself.

@@ -1,0 +1,211 @@
+package page
+
+import (
+	"slices"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"pulley/ui/lang"
+	"pulley/ui/model"
+	"pulley/ui/part"
+	"pulley/ui/theme"
+)
+
+// dockerEngines is the list of engines.
+type dockerEngines struct {
+	desk  Desk
+	again func() // the list is to be asked for once more
+	list  []model.Engine
+	known bool
+	rows  *fyne.Container
+	root  fyne.CanvasObject
+}
+
+const engineRow = 54
+
+func newDockerEngines(d Desk, again func()) *dockerEngines {
+	e := &dockerEngines{desk: d, again: again, rows: column(0)}
+	card := part.NewSheet(container.NewVScroll(e.rows))
+	card.Padding = fyne.NewSize(1, 1)
+	e.root = container.NewBorder(container.New(layout.NewCustomPaddedLayout(0, 6, 0, 0), sectionHead("docker.engines.title", nil)), nil, nil, nil, card)
+	e.draw()
+	if d.Tool == nil {
+		e.message(lang.Say("docker.no_tool.title"), lang.Say("docker.no_tool.hint"))
+	}
+	return e
+}
+
+// height is what all of it wants.
+func (e *dockerEngines) height() float32 { return 26 + e.rows.MinSize().Height + 4 }
+
+// done follows a connecting or disconnecting, whatever came of it.
+func (e *dockerEngines) done(model.Wiring) { e.again() }
+
+func (e *dockerEngines) get(id string) (model.Engine, bool) {
+	i := slices.IndexFunc(e.list, func(x model.Engine) bool { return x.ID == id })
+	if i < 0 {
+		return model.Engine{}, false
+	}
+	return e.list[i], true
+}
+
+// found takes what was found.
+func (e *dockerEngines) found(list []model.Engine, err error) {
+	if err != nil && len(list) == 0 {
+		if !e.known {
+			cause, step := model.Step(err.Error())
+			e.message(cause, step)
+		}
+		return
+	}
+	model.SortEngines(list)
+	if e.known && slices.EqualFunc(list, e.list, sameEngine) {
+		return
+	}
+	e.list, e.known = list, true
+	e.draw()
+}
+
+func sameEngine(a, b model.Engine) bool {
+	return a.ID == b.ID && a.Name == b.Name && a.Version == b.Version && a.Running == b.Running && a.Wired.Way == b.Wired.Way && a.Wired.Ours == b.Wired.Ours &&
+		slices.Equal(a.Wired.To, b.Wired.To) && slices.Equal(a.Ways, b.Ways) && slices.Equal(a.Notes, b.Notes)
+}
+
+func (e *dockerEngines) draw() {
+	switch {
+	case !e.known:
+		e.rows.Objects = []fyne.CanvasObject{container.New(layout.NewCustomPaddedLayout(14, 14, 16, 16), part.NewSkeleton(4))}
+	case len(e.list) == 0:
+		e.message(lang.Say("docker.engines.none.title"), lang.Say("docker.engines.none.hint"))
+		return
+	default:
+		e.rows.Objects = nil
+		for i, engine := range e.list {
+			if i > 0 {
+				e.rows.Add(part.NewRule())
+			}
+			e.rows.Add(e.row(engine))
+		}
+	}
+	e.rows.Refresh()
+}
+
+// message stands where there are no engines.
+func (e *dockerEngines) message(title, hint string) {
+	e.rows.Objects = []fyne.CanvasObject{container.New(layout.NewCustomPaddedLayout(18, 18, 16, 16),
+		column(4, part.NewText(title).Bold().Giving(), part.NewMuted(hint).Giving()))}
+	e.rows.Refresh()
+}
+
+func (e *dockerEngines) row(engine model.Engine) fyne.CanvasObject {
+	name := part.NewText(engine.Name).Bold().Giving()
+	version := part.NewMuted(engine.Version)
+	state, color := stateOf(engine)
+	said := part.NewMuted(state).Giving()
+	left := column(2, container.New(&trailing{}, name, version), part.NewTip(said, func() string { return tipOf(engine) }))
+	return container.New(&engineLayout{}, part.NewDot(color), left, middle(e.button(engine)))
+}
+
+func (e *dockerEngines) button(engine model.Engine) fyne.CanvasObject {
+	switch {
+	case engine.Standing() == model.Connected:
+		again := part.NewIconButton(fynetheme.SettingsIcon(), lang.Say("docker.connect.again"), func() { connectSheet(e.desk, engine, e.done) })
+		out := widget.NewButton(lang.Say("docker.disconnect.button"), func() { disconnectSheet(e.desk, engine, e.done) })
+		if len(engine.Ways) == 0 {
+			return out
+		}
+		return row(6, middle(again), out)
+	case !engine.Connectable():
+		return part.NewMuted(lang.Say("docker.no_way"))
+	}
+	b := widget.NewButton(lang.Say("docker.connect.button"), func() { connectSheet(e.desk, engine, e.done) })
+	if engine.Running && engine.Standing() == model.Apart {
+		b.Importance = widget.HighImportance
+	}
+	return b
+}
+
+// stateOf is how an engine stands, in words, and the colour of its dot.
+func stateOf(e model.Engine) (text string, color fyne.ThemeColorName) {
+	way := wayWord(e.Wired.Way)
+	switch e.Standing() {
+	case model.Connected:
+		text, color = lang.Say("docker.state.connected", "Way", way), theme.Cached
+	case model.ByHand:
+		text, color = lang.Say("docker.state.by_hand", "Way", way), theme.Cached
+	case model.Elsewhere:
+		text, color = lang.Say("docker.state.elsewhere", "To", strings.Join(e.Wired.To, ", ")), theme.Fetched
+	case model.Apart:
+		text, color = lang.Say("docker.state.apart"), theme.Muted
+	}
+	if !e.Running {
+		text, color = lang.Say("docker.state.stopped", "State", text), theme.Track
+	}
+	if len(e.Notes) > 0 {
+		text += " · " + e.Notes[0]
+	}
+	return text, color
+}
+
+// wayWord is what a way is called in a sentence.
+func wayWord(way string) string {
+	if way == model.ByProxy {
+		return lang.Say("docker.way.proxy.word")
+	}
+	return lang.Say("docker.way.mirror.word")
+}
+
+// tipOf is what else is known of an engine.
+func tipOf(e model.Engine) string {
+	lines := append([]string{}, e.Wired.To...)
+	lines = append(lines, e.Wired.Where...)
+	lines = append(lines, e.Notes...)
+	return strings.Join(lines, "\n")
+}
+
+// engineLayout is a dot, what there is to say, and a button.
+type engineLayout struct{}
+
+func (*engineLayout) MinSize(o []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(16+8+12+o[1].MinSize().Width+12+o[2].MinSize().Width+12, engineRow)
+}
+
+func (*engineLayout) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	const left, dot, right = 16, 8, 12
+	button := o[2].MinSize().Width
+	text := o[1].MinSize().Height
+	top := (size.Height - text) / 2
+	o[0].Move(fyne.NewPos(left, top+5))
+	o[0].Resize(fyne.NewSquareSize(dot))
+	o[1].Move(fyne.NewPos(left+dot+12, top))
+	o[1].Resize(fyne.NewSize(max(size.Width-left-dot-12-button-right-16, 0), text))
+	o[2].Move(fyne.NewPos(size.Width-button-right, 0))
+	o[2].Resize(fyne.NewSize(button, size.Height))
+}
+
+// trailing puts a text of second rank right behind one of first, on its baseline; the first gives where there is no room.
+type trailing struct{}
+
+func (*trailing) MinSize(o []fyne.CanvasObject) fyne.Size {
+	a, b := o[0].MinSize(), o[1].MinSize()
+	return fyne.NewSize(a.Width+8+b.Width, max(a.Height, b.Height))
+}
+
+func (*trailing) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	b := o[1].MinSize()
+	first := o[0].MinSize()
+	if text, ok := o[0].(*part.Text); ok {
+		full := fyne.MeasureText(text.Words(), fynetheme.SizeForWidget(text.Scale, text), text.Style)
+		first.Width = full.Width + 1
+	}
+	width := max(min(first.Width, size.Width-8-b.Width), 0)
+	o[0].Move(fyne.NewPos(0, 0))
+	o[0].Resize(fyne.NewSize(width, first.Height))
+	o[1].Move(fyne.NewPos(width+8, first.Height-b.Height-0.5))
+	o[1].Resize(b)
+}

@@ -1,0 +1,369 @@
+package page
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"pulley/ui/lang"
+	"pulley/ui/model"
+	"pulley/ui/part"
+	"pulley/ui/theme"
+)
+
+// wireSheet shows what connecting or disconnecting an engine changes, does it when it is told to, and says what came of it.
+type wireSheet struct {
+	desk   Desk
+	engine model.Engine
+	undo   bool
+	way    string
+	plan   model.Wiring
+	asRoot bool // the plan itself could be made by an administrator alone
+	done   func(model.Wiring)
+	*modal
+}
+
+// connectSheet opens it for connecting. done is called when something was done, or tried.
+func connectSheet(d Desk, e model.Engine, done func(model.Wiring)) *wireSheet {
+	s := &wireSheet{desk: d, engine: e, done: done}
+	if len(e.Ways) > 0 {
+		s.way = e.Ways[0]
+	}
+	if e.Standing() == model.Connected && slices.Contains(e.Ways, e.Wired.Way) {
+		s.way = e.Wired.Way
+	}
+	s.begin(lang.Say("docker.wire.connect", "Engine", e.Name))
+	return s
+}
+
+// disconnectSheet opens it for taking back what connecting did.
+func disconnectSheet(d Desk, e model.Engine, done func(model.Wiring)) *wireSheet {
+	s := &wireSheet{desk: d, engine: e, undo: true, done: done}
+	s.begin(lang.Say("docker.wire.disconnect", "Engine", e.Name))
+	return s
+}
+
+func (s *wireSheet) begin(title string) {
+	s.modal = newModal(title, "", fyne.NewSize(660, 520))
+	s.look()
+	s.open(s.desk.Window())
+}
+
+// look asks what would be changed.
+func (s *wireSheet) look() {
+	s.set(append(s.choice(), part.NewSkeleton(7)), s.cancel("docker.cancel"))
+	tool, way, args, asRoot := s.desk.Tool, s.way, s.args("--dry-run"), s.asRoot
+	s.desk.Work(func(ctx context.Context) func() {
+		plan, err := wire(ctx, tool, asRoot, args)
+		return func() {
+			if s.gone() || way != s.way {
+				return
+			}
+			s.plan = plan
+			switch {
+			case err != nil && plan.Root && !asRoot:
+				s.hidden()
+			case err != nil:
+				s.failed(err, s.look)
+			default:
+				s.show()
+			}
+		}
+	})
+}
+
+func (s *wireSheet) args(more ...string) []string {
+	args := []string{"connect", s.engine.ID}
+	if s.undo {
+		args[0] = "disconnect"
+	} else if s.way != "" {
+		args = append(args, "--"+s.way)
+	}
+	return append(args, more...)
+}
+
+// wire runs connect or disconnect for one engine.
+func wire(ctx context.Context, tool Tool, asRoot bool, args []string) (model.Wiring, error) {
+	run := tool.Run
+	if asRoot {
+		run = tool.AsRoot
+	}
+	var list []model.Wiring
+	err := run(ctx, &list, args...)
+	if len(list) == 0 {
+		return model.Wiring{}, err
+	}
+	return list[0], err
+}
+
+// choice is that between the ways, where there is one.
+func (s *wireSheet) choice() []fyne.CanvasObject {
+	if s.undo || len(s.engine.Ways) == 0 {
+		return nil
+	}
+	text := mutedText(lang.Say("docker.way." + s.way + ".about"))
+	if len(s.engine.Ways) == 1 {
+		return []fyne.CanvasObject{text}
+	}
+	names := make([]string, len(s.engine.Ways))
+	for i, way := range s.engine.Ways {
+		names[i] = lang.Say("docker.way." + way + ".name")
+	}
+	segments := part.NewSegments(names, slices.Index(s.engine.Ways, s.way), func(i int) {
+		s.way, s.asRoot = s.engine.Ways[i], false
+		s.look()
+	})
+	segments.Label = lang.Say("docker.way.label")
+	return []fyne.CanvasObject{row(0, segments), text}
+}
+
+// hidden is where only an administrator can see what would be changed.
+func (s *wireSheet) hidden() {
+	cause, _ := model.Step(s.plan.Error)
+	look := meant(lang.Say("docker.wire.look_as_root"), func() { s.asRoot = true; s.look() })
+	s.set(append(s.choice(), notice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("docker.wire.hidden")), quoted(cause)),
+		s.cancel("docker.cancel"), look)
+}
+
+// show shows the plan.
+func (s *wireSheet) show() {
+	body := append(s.choice(), s.effects()...)
+	if files := model.ParseDiff(s.plan.Diff); len(files) > 0 {
+		body = append(body, diffView(files))
+	}
+	if len(s.plan.Manual) > 0 {
+		body = append(body, s.manual())
+	}
+	switch {
+	case s.plan.Idle():
+		s.set(body, s.cancel("docker.close"))
+	case s.plan.ByHandOnly():
+		s.set(body, s.cancel("docker.close"))
+	default:
+		key := "docker.connect.button"
+		switch {
+		case s.undo && s.rooted():
+			key = "docker.disconnect.as_root"
+		case s.undo:
+			key = "docker.disconnect.button"
+		case s.rooted():
+			key = "docker.connect.as_root"
+		}
+		s.set(body, s.cancel("docker.cancel"), meant(lang.Say(key), s.do))
+	}
+}
+
+func (s *wireSheet) rooted() bool { return s.plan.Root || s.asRoot }
+
+// effects are what it does besides the files, a line each.
+func (s *wireSheet) effects() (lines []fyne.CanvasObject) {
+	w := s.plan
+	say := func(icon fyne.Resource, tint fyne.ThemeColorName, text string) {
+		lines = append(lines, notice(icon, tint, text))
+	}
+	if w.Idle() {
+		key := "docker.wire.idle"
+		if s.undo {
+			key = "docker.wire.idle_undo"
+		}
+		say(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say(key))
+	}
+	if w.Trust {
+		say(fynetheme.LoginIcon(), theme.Muted, lang.Say("docker.wire.trust"))
+	}
+	if w.Untrust {
+		say(fynetheme.LogoutIcon(), theme.Muted, lang.Say("docker.wire.untrust"))
+	}
+	if w.Egress != "" {
+		say(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.wire.egress", "URL", w.Egress))
+	}
+	switch {
+	case w.Idle():
+	case w.Restarts():
+		tint := fynetheme.ColorNameWarning
+		if w.How.Stops == 0 {
+			tint = theme.Muted
+		}
+		say(fynetheme.ViewRefreshIcon(), tint, restartText(w))
+	case w.How.Kind == "reload" && w.Engine.Running:
+		say(fynetheme.ConfirmIcon(), theme.Muted, lang.Say("docker.wire.reload"))
+	case !w.Engine.Running && !w.ByHandOnly():
+		say(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.wire.stopped"))
+	case w.How.Kind == "none":
+		say(fynetheme.ConfirmIcon(), theme.Muted, lang.Say("docker.wire.at_once"))
+	}
+	for _, line := range w.Warn {
+		say(fynetheme.InfoIcon(), theme.Muted, line)
+	}
+	return lines
+}
+
+// restartText says what a restart costs.
+func restartText(w model.Wiring) string {
+	switch {
+	case w.How.Stops < 0:
+		return lang.Say("docker.wire.restart_unknown", "Command", w.How.Text)
+	case w.How.Stops == 0:
+		return lang.Say("docker.wire.restart_none", "Command", w.How.Text)
+	}
+	return lang.Say("docker.wire.restart", "Command", w.How.Text, "Count", w.How.Stops)
+}
+
+// manual is what is left to the person.
+func (s *wireSheet) manual() fyne.CanvasObject {
+	list := column(6, part.NewText(lang.Say("docker.wire.manual")).Bold())
+	for _, line := range s.plan.Manual {
+		list.Add(copied(s.desk, line))
+	}
+	return list
+}
+
+// do does it.
+func (s *wireSheet) do() {
+	key := "docker.wire.connecting"
+	if s.undo {
+		key = "docker.wire.disconnecting"
+	}
+	lines := []fyne.CanvasObject{underWay(lang.Say(key, "Engine", s.engine.Name))}
+	if s.rooted() {
+		lines = append(lines, part.NewMuted(lang.Say("docker.wire.password")).Giving())
+	}
+	s.set(lines, s.cancel("docker.wire.background"))
+	tool, args, asRoot := s.desk.Tool, s.args("--yes"), s.rooted()
+	s.desk.Work(func(ctx context.Context) func() {
+		did, err := wire(ctx, tool, asRoot, args)
+		return func() {
+			if did.Engine.ID == "" {
+				did.Engine, did.Way = s.engine, s.way
+			}
+			s.ended(did, err)
+			s.done(did)
+		}
+	})
+}
+
+// underWay is a sentence about something that takes a while.
+func underWay(text string) fyne.CanvasObject {
+	bar := widget.NewProgressBarInfinite()
+	thin := container.New(layout.NewGridWrapLayout(fyne.NewSize(120, 4)), bar)
+	return row(12, part.NewText(text), middle(thin))
+}
+
+// ended says what came of it: on the sheet, or in a toast where that was closed.
+func (s *wireSheet) ended(did model.Wiring, err error) {
+	s.plan = did
+	if s.gone() {
+		s.toast(did, err)
+		return
+	}
+	if err != nil && !did.Done {
+		s.failed(err, s.do)
+		return
+	}
+	var body []fyne.CanvasObject
+	switch {
+	case s.undo:
+		body = append(body, verdict(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.wire.disconnected", "Engine", s.engine.Name), lang.Say("docker.wire.as_it_was")))
+	case did.Proven:
+		body = append(body, verdict(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.wire.connected", "Engine", s.engine.Name), lang.Say("docker.wire.proven")), quoted(did.Proof))
+	case err != nil:
+		cause, step := model.Step(err.Error())
+		body = append(body, verdict(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("docker.wire.connected", "Engine", s.engine.Name), lang.Say("docker.wire.unproven")), quoted(cause))
+		body = append(body, s.next(step)...)
+	default:
+		body = append(body, verdict(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.wire.connected", "Engine", s.engine.Name), lang.Say("docker.wire.proof_later")))
+	}
+	for _, line := range did.Said {
+		body = append(body, notice(fynetheme.ConfirmIcon(), theme.Muted, line))
+	}
+	if len(did.Manual) > 0 {
+		body = append(body, s.manual())
+	}
+	s.set(body, meant(lang.Say("docker.done"), s.close))
+}
+
+func (s *wireSheet) toast(did model.Wiring, err error) {
+	key := "docker.wire.connected"
+	if s.undo {
+		key = "docker.wire.disconnected"
+	}
+	switch {
+	case err != nil && !did.Done:
+		s.desk.Toast(Toast{Text: err.Error(), Bad: true})
+	case err != nil:
+		s.desk.Toast(Toast{Text: lang.Say(key, "Engine", s.engine.Name) + ". " + lang.Say("docker.wire.unproven") + ": " + err.Error(), Bad: true})
+	default:
+		s.desk.Toast(Toast{Text: lang.Say(key, "Engine", s.engine.Name)})
+	}
+}
+
+// failed says why nothing was done.
+func (s *wireSheet) failed(err error, again func()) {
+	title := lang.Say("docker.wire.not_connected")
+	if s.undo {
+		title = lang.Say("docker.wire.not_disconnected")
+	}
+	cause, step := model.Step(strings.TrimPrefix(err.Error(), s.engine.ID+": "))
+	if line := commandOf(err); line != "" {
+		step = line
+	}
+	body := append(s.choice(), verdict(fynetheme.ErrorIcon(), fynetheme.ColorNameError, title, ""), quoted(cause))
+	body = append(body, s.next(step)...)
+	s.set(body, s.cancel("docker.close"), meant(lang.Say("docker.again"), again))
+}
+
+// next is the step to take, to be copied.
+func (s *wireSheet) next(step string) []fyne.CanvasObject {
+	if step == "" {
+		return nil
+	}
+	return []fyne.CanvasObject{column(6, part.NewText(lang.Say("docker.next")).Bold(), copied(s.desk, step))}
+}
+
+// commandOf is the command that does in a terminal what could not be done here; "" if the error names none.
+func commandOf(err error) string {
+	var named interface {
+		error
+		Command() string
+	}
+	if errors.As(err, &named) {
+		return named.Command()
+	}
+	return ""
+}
+
+// verdict is what came of something: a sign, a title and a sentence.
+func verdict(icon fyne.Resource, tint fyne.ThemeColorName, title, below string) fyne.CanvasObject {
+	picture := widget.NewIcon(fynetheme.NewColoredResource(icon, tint))
+	sign := container.New(layout.NewGridWrapLayout(fyne.NewSquareSize(26)), picture)
+	head := part.NewText(title).Bold().Giving()
+	text := column(2, head)
+	if below != "" {
+		text.Add(part.NewMuted(below).Giving())
+	}
+	return container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), middle(sign)), nil, middle(text))
+}
+
+// mutedText is text of second rank that breaks where it has to.
+func mutedText(text string) fyne.CanvasObject {
+	rich := widget.NewRichText(&widget.TextSegment{Text: text, Style: widget.RichTextStyle{ColorName: theme.Muted, SizeName: fynetheme.SizeNameText}})
+	rich.Wrapping = fyne.TextWrapWord
+	return container.New(layout.NewCustomPaddedLayout(-inset, -inset, -inset, -inset), rich)
+}
+
+// quoted is what a program said, in its own words.
+func quoted(text string) fyne.CanvasObject {
+	label := widget.NewLabel(text)
+	label.Wrapping = fyne.TextWrapWord
+	label.SizeName = theme.SizeSmall
+	sheet := part.NewSheet(container.New(layout.NewCustomPaddedLayout(-inset+2, -inset+2, -inset, -inset), label))
+	sheet.Color, sheet.Padding = fynetheme.ColorNameInputBackground, fyne.NewSize(10, 4)
+	return sheet
+}
