@@ -231,8 +231,8 @@ func (s *Sources) Speed(one control.Source) (rate float64, first time.Duration) 
 func (s *Sources) Fastest(registry string) (name string, rate float64) {
 	known := 0
 	for _, one := range s.list {
-		if one.Registry != registry || !one.Enabled {
-			continue
+		if one.Registry != registry || !one.Enabled || s.trials[Named{registry, one.Name}].Running {
+			continue // what is tested just now will be judged by all of it
 		}
 		if r, _ := s.Speed(one); r > 0 {
 			known++

@@ -145,6 +145,9 @@ func TestFastest(t *testing.T) {
 			t.Errorf("%v %v", rate, first)
 		}
 	}
+	if name, _ := s.Fastest(hub); name != "" {
+		t.Errorf("a test that runs decides nothing: %s", name)
+	}
 	s.SetTrial(b, model.Trial{Report: control.MirrorReport{Error: "no route"}})
 	if name, _ := s.Fastest(hub); name != "" {
 		t.Errorf("one alone wins nothing: %s", name)

@@ -51,6 +51,7 @@ func newMirrorDetail(m *Mirrors) *mirrorDetail {
 		m.desk.Do(model.Action{Verb: model.SetRoute, Registry: m.chosen, Route: route})
 	})
 	d.sources = part.NewReorder(d.moved)
+	d.sources.Head = d.headHeight()
 	d.sources.Label = func(name string, place, of int) string {
 		return lang.Say("mirrors.handle", "Name", name, "Place", place, "Of", of)
 	}
@@ -65,6 +66,11 @@ func newMirrorDetail(m *Mirrors) *mirrorDetail {
 	d.root = column(12, card, d.formCard, titled(part.NewText(lang.Say("mirrors.sources")), d.said,
 		column(2, d.skeleton, d.sources, container.NewHBox(d.fold), d.closedRows)))
 	return d
+}
+
+// headHeight is how high a row without its details is.
+func (d *mirrorDetail) headHeight() float32 {
+	return newMirrorRow(d.page, model.Named{}).root.MinSize().Height
 }
 
 // show brings it to what is known.

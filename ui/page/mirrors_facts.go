@@ -98,7 +98,7 @@ func factsOf(s control.Source, t model.Trial, tested bool, now time.Time) (facts
 		add(lang.Say("mirrors.fact_why"), s.Why, fynetheme.ColorNameWarning)
 	}
 	if s.Quota > 0 {
-		text := lang.Say("mirrors.quota_used", "Used", words.Bytes(s.QuotaUsed), "Quota", words.Bytes(s.Quota))
+		text := quotaText(s)
 		if s.QuotaEnds != nil {
 			text = lang.Say("mirrors.quota_ends", "Text", text, "When", words.Moment(*s.QuotaEnds, now))
 		}
@@ -129,7 +129,7 @@ const shownDiffers = 3
 func differsText(all []control.Differs, now time.Time) string {
 	var lines []string
 	for _, d := range all[:min(shownDiffers, len(all))] {
-		lines = append(lines, lang.Say("mirrors.differs_line", "Image", d.Image, "Mirror", model.ShortDigest(d.Mirror),
+		lines = append(lines, lang.Say("mirrors.differs_line", "Image", model.FamiliarRef(d.Image), "Mirror", model.ShortDigest(d.Mirror),
 			"Origin", model.ShortDigest(d.Origin), "Ago", words.Ago(&d.At, now)))
 	}
 	if more := len(all) - shownDiffers; more > 0 {

@@ -74,6 +74,7 @@ func (p *mirrorPane) turn(narrow bool) {
 		return
 	}
 	p.narrow, p.shown = narrow, p.leaf
+	show(p.detail.name, !narrow) // else it stands right above
 	set(p.left)
 	set(p.right)
 	set(p.all)

@@ -56,9 +56,11 @@ func newMirrorRow(page *Mirrors, of model.Named) *mirrorRow {
 	r.test = part.NewIconButton(fynetheme.MediaPlayIcon(), lang.Say("mirrors.test", "Name", r.name.Words()), func() { page.measure(of.Registry, of.Name) })
 	r.more = part.NewIconButton(fynetheme.MoreHorizontalIcon(), lang.Say("mirrors.more", "Name", r.name.Words()), func() { part.OpenMenu(r.menu(), r.more) })
 	r.on = part.NewSwitch(func(on bool) { page.flip(of, on) })
-	titles := container.New(layout.NewCustomPaddedHBoxLayout(7), r.name, middle(r.first), middle(r.fastest), layout.NewSpacer())
+	strut := canvas.NewRectangle(color.Transparent) // rows with badges are no higher than others
+	strut.SetMinSize(fyne.NewSize(0, r.first.MinSize().Height))
+	titles := container.New(layout.NewCustomPaddedHBoxLayout(7), middle(r.name), middle(r.first), middle(r.fastest), strut)
 	r.lead = newMirrorLead(column(1, titles, container.NewBorder(nil, nil, nil, r.quotas, r.state)), r.name.Words(), func() { page.detail.toggle(of) })
-	right := row(2, middle(container.New(fixedWidth(speedWidth), r.speed.root)), fixedGap(8), middle(r.test), middle(r.more), middle(container.New(fixedWidth(54), r.on)))
+	right := row(2, middle(container.New(fixedWidth(speedWidth), r.speed.root)), fixedGap(8), middle(r.test), middle(container.New(fixedWidth(28), r.more)), middle(container.New(fixedWidth(54), r.on)))
 	main := container.New(layout.NewCustomPaddedLayout(1, 1, 0, 0), between(r.lead, right))
 	r.root = column(0, main, r.facts.root)
 	return r
@@ -108,7 +110,17 @@ func (r *mirrorRow) showQuota(s control.Source) {
 		color = fynetheme.ColorNameWarning
 	}
 	r.quota.Set(part.Share{Part: min(share, 1), Color: color})
-	r.used.Set(lang.Say("mirrors.quota_used", "Used", words.Bytes(s.QuotaUsed), "Quota", words.Bytes(s.Quota)))
+	r.used.Set(quotaText(s))
+}
+
+// quotaText is how much of a quota is used, the unit said once where that is enough: "3.2 of 10 GiB".
+func quotaText(s control.Source) string {
+	used, quota := words.Bytes(s.QuotaUsed), words.Bytes(s.Quota)
+	amount, unit, _ := strings.Cut(used, " ")
+	if strings.HasSuffix(quota, " "+unit) {
+		used = amount
+	}
+	return lang.Say("mirrors.quota_used", "Used", used, "Quota", quota)
 }
 
 // stateText is the second line: what matters most, in its colour.
@@ -170,7 +182,7 @@ func conditionText(s control.Source, c model.Condition, now time.Time) string {
 		}
 		return lang.Say("mirrors.waits", "Why", s.Why)
 	case model.SourceDiffers:
-		return lang.Say("mirrors.differs", "Image", s.Differs[0].Image, "Ago", words.Ago(&s.Differs[0].At, now))
+		return lang.Say("mirrors.differs", "Image", model.FamiliarRef(s.Differs[0].Image), "Ago", words.Ago(&s.Differs[0].At, now))
 	case model.SourceUnproven:
 		return lang.Say("mirrors.unproven", "About", aboutOf(s))
 	default:

@@ -1,6 +1,8 @@
 package page
 
 import (
+	"image/color"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	fynetheme "fyne.io/fyne/v2/theme"
@@ -68,7 +70,7 @@ func (e *settingEntry) mark(wrong bool) {
 
 // CreateRenderer is called by Fyne.
 func (e *settingEntry) CreateRenderer() fyne.WidgetRenderer {
-	e.ring = &canvas.Rectangle{StrokeWidth: 1}
+	e.ring = &canvas.Rectangle{StrokeWidth: 1, FillColor: color.Transparent, CornerRadius: fynetheme.SizeForWidget(fynetheme.SizeNameInputRadius, e)}
 	return &ringed{WidgetRenderer: e.Entry.CreateRenderer(), entry: e}
 }
 
@@ -89,8 +91,7 @@ func (r *ringed) Layout(size fyne.Size) {
 
 func (r *ringed) Refresh() {
 	ring := r.entry.ring
-	ring.CornerRadius = fynetheme.SizeForWidget(fynetheme.SizeNameInputRadius, r.entry)
-	ring.StrokeColor = nil
+	ring.StrokeColor = color.Transparent
 	if r.entry.wrong {
 		ring.StrokeColor = fynetheme.ColorForWidget(fynetheme.ColorNameError, r.entry)
 	}

@@ -32,8 +32,12 @@ type Reorder struct {
 	// the content up. nil: all is seen always.
 	Follow func(top, bottom float32) (scrolled float32)
 
+	// Head is how high the part of a row is that its handle stands beside, where rows are longer than that. 0: all of it.
+	Head float32
+
 	rows   []*reorderRow
 	line   *canvas.Rectangle
+	knob   *canvas.Circle // at the line's beginning
 	held   *reorderRow // the row in hand; nil: none
 	offset float32     // how far it was dragged
 	target int         // its place among the movable rows, were it let go
@@ -46,8 +50,9 @@ const reorderTime = 140 * time.Millisecond
 
 // NewReorder makes one without rows.
 func NewReorder(moved func(id string, order []string)) *Reorder {
-	r := &Reorder{Moved: moved, line: &canvas.Rectangle{}}
+	r := &Reorder{Moved: moved, line: &canvas.Rectangle{}, knob: &canvas.Circle{}}
 	r.line.Hide()
+	r.knob.Hide()
 	r.ExtendBaseWidget(r)
 	return r
 }
@@ -286,6 +291,7 @@ func (r *Reorder) arrange(size fyne.Size) {
 func (r *Reorder) drawLine(size fyne.Size) {
 	if r.held == nil || r.place(r.held) == r.target {
 		r.line.Hide()
+		r.knob.Hide()
 		return
 	}
 	rows := r.movable()
@@ -293,10 +299,13 @@ func (r *Reorder) drawLine(size fyne.Size) {
 	if r.target > r.place(r.held) {
 		at += rows[r.target].high
 	}
-	const thick, inset = 2, 4
+	const thick, inset, across = 2, 7, 8
 	r.line.Resize(fyne.NewSize(size.Width-2*inset, thick))
 	r.line.Move(fyne.NewPos(inset, at-thick/2))
 	r.line.Show()
+	r.knob.Resize(fyne.NewSquareSize(across))
+	r.knob.Move(fyne.NewPos(0, at-across/2))
+	r.knob.Show()
 }
 
 // CreateRenderer is called by Fyne.
@@ -309,11 +318,12 @@ func (r *Reorder) CreateRenderer() fyne.WidgetRenderer {
 				d.objects = append(d.objects, row)
 			}
 		}
-		d.objects = append(d.objects, r.line)
 		if r.held != nil {
-			d.objects = append(d.objects, r.held) // above the others
+			d.objects = append(d.objects, r.held) // above the others, and the line above it
 		}
+		d.objects = append(d.objects, r.line, r.knob)
 		r.line.FillColor, r.line.CornerRadius = hue(r, fynetheme.ColorNamePrimary), 1
+		r.knob.FillColor, r.knob.StrokeColor, r.knob.StrokeWidth = hue(r, theme.Card), hue(r, fynetheme.ColorNamePrimary), 2
 		r.arrange(r.Size())
 	}
 	d.layout = r.arrange
@@ -357,17 +367,19 @@ func (row *reorderRow) set(item ReorderItem) {
 
 // CreateRenderer is called by Fyne.
 func (row *reorderRow) CreateRenderer() fyne.WidgetRenderer {
-	shadow, ground := &canvas.Rectangle{}, &canvas.Rectangle{}
+	shadow, ground, veil := &canvas.Rectangle{}, &canvas.Rectangle{}, &canvas.Rectangle{}
 	d := &drawing{}
 	d.paint = func() {
 		row.grip.Hidden = row.item.Fixed
-		d.objects = []fyne.CanvasObject{shadow, ground, row.grip, row.item.Content}
-		shadow.FillColor, ground.FillColor = nil, nil
+		d.objects = []fyne.CanvasObject{shadow, ground, row.grip, row.item.Content, veil}
+		shadow.FillColor, ground.FillColor, veil.FillColor = nil, nil, nil
 		ground.StrokeColor, ground.StrokeWidth, ground.CornerRadius = nil, 0, 6
-		shadow.CornerRadius = 8
+		shadow.CornerRadius, veil.CornerRadius = 8, 6
 		switch {
 		case row.owner.held == row:
+			// It is on its way: the line tells where to.
 			shadow.FillColor, ground.FillColor = hue(row, fynetheme.ColorNameShadow), hue(row, theme.Card)
+			veil.FillColor = faint(hue(row, theme.Card), 0x88)
 			ground.StrokeColor, ground.StrokeWidth = hue(row, fynetheme.ColorNamePrimary), 1
 		case row.grip.focused:
 			ground.StrokeColor, ground.StrokeWidth = hue(row, fynetheme.ColorNamePrimary), 1
@@ -377,8 +389,13 @@ func (row *reorderRow) CreateRenderer() fyne.WidgetRenderer {
 		shadow.Resize(size.AddWidthHeight(2, 3))
 		shadow.Move(fyne.NewPos(-1, 0))
 		ground.Resize(size)
+		veil.Resize(size)
 		grip := row.grip.MinSize().Width
-		row.grip.Resize(fyne.NewSize(grip, size.Height))
+		head := size.Height
+		if row.owner.Head > 0 {
+			head = min(head, row.owner.Head)
+		}
+		row.grip.Resize(fyne.NewSize(grip, head))
 		row.item.Content.Move(fyne.NewPos(grip, 0))
 		row.item.Content.Resize(fyne.NewSize(size.Width-grip, size.Height))
 	}
