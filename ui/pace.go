@@ -55,9 +55,9 @@ func (w *Window) tell(v model.View) {
 
 // Changed asks for an Update soon and may be called from any goroutine, as
 // often as one likes: calls that come before the update are one, and there are
-// at most ten updates in a second.
+// at most ten updates in a second. While the window is hidden it wakes nobody.
 func (w *Window) Changed() {
-	if w.retired.Load() || w.queued.Swap(true) {
+	if w.retired.Load() || !w.open.Load() || w.queued.Swap(true) {
 		return
 	}
 	fyne.Do(func() {
@@ -78,14 +78,14 @@ func (w *Window) now() {
 
 func (w *Window) due() {
 	w.queued.Store(false)
-	if w.open {
+	if w.open.Load() {
 		w.Update()
 	}
 }
 
 // greet shows the first steps, once, to somebody who never pulled anything through Pulley and has no engine that would.
 func (w *Window) greet(v model.View) {
-	if w.met || v.Phase != model.Running || !w.open {
+	if w.met || v.Phase != model.Running || !w.open.Load() {
 		return
 	}
 	w.met = true

@@ -37,7 +37,7 @@ type Options struct {
 	Version string
 }
 
-// Window shows a model. All methods but Changed and Retire are for the
+// Window shows a model. All methods but Changed, Open and Retire are for the
 // UI goroutine.
 type Window struct {
 	fyne.Window
@@ -57,7 +57,7 @@ type Window struct {
 	name  page.Name               // of the page in front; "" for the first steps, or before anything was shown
 	front page.Page
 
-	open    bool
+	open    atomic.Bool
 	met     bool // it is decided whether the first steps are shown
 	since   time.Time
 	shown   time.Time
@@ -111,14 +111,14 @@ func (w *Window) dress() {
 
 // resized remembers the size that a person chose; before the window is shown nobody has.
 func (w *Window) resized(size fyne.Size) {
-	if w.open {
+	if w.open.Load() {
 		w.memory.setSize(size)
 	}
 }
 
 // Reveal brings the window up to date and to the front.
 func (w *Window) Reveal() {
-	w.open = true
+	w.open.Store(true)
 	if w.front == nil {
 		w.bring(w.remembered())
 	} else {
@@ -140,15 +140,15 @@ func (w *Window) remembered() page.Name {
 
 // Conceal hides the window. While hidden it is not kept up to date, and what toasts wait to do is done.
 func (w *Window) Conceal() {
-	w.open = false
+	w.open.Store(false)
 	w.leave()
 	w.toasts.Flush()
 	w.memory.save()
 	w.Hide()
 }
 
-// Open tells whether the window is shown.
-func (w *Window) Open() bool { return w.open }
+// Open tells whether the window is shown. Any goroutine.
+func (w *Window) Open() bool { return w.open.Load() }
 
 // Retire says that the program is ending: from now on Changed does nothing, as
 // there may be no UI goroutine any more. Any goroutine.
@@ -220,7 +220,7 @@ type spread interface {
 }
 
 func (w *Window) enter() {
-	if guest, ok := w.front.(page.Guest); ok && w.open {
+	if guest, ok := w.front.(page.Guest); ok && w.open.Load() {
 		guest.Enter()
 	}
 }
@@ -262,7 +262,7 @@ func (w *Window) Anew() {
 	case name != "":
 		w.bring(name)
 	}
-	if w.open {
+	if w.open.Load() {
 		w.Update()
 	}
 }

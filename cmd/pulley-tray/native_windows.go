@@ -2,7 +2,12 @@
 
 package main
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+
+	"fyne.io/fyne/v2"
+)
 
 // native puts a PNG into an icon file, which has been allowed since Windows
 // Vista: a header, one directory entry, the picture.
@@ -21,3 +26,9 @@ func native(png []byte) []byte {
 
 // identify does nothing: Windows knows the program by its path.
 func identify(string) {}
+
+// rest is how long the loop of the desktop may be kept waiting while there is no window. The menu waits for it.
+const rest = 40 * time.Millisecond
+
+// parentOf is nothing: the dialogs for files belong to no window here.
+func parentOf(fyne.Window) string { return "" }

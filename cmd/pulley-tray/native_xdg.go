@@ -4,10 +4,14 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"time"
 
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver"
 	"fyne.io/systray"
 )
 
@@ -44,3 +48,20 @@ func native(file []byte) []byte {
 // identify gives the icon its name, by which panels remember what a person did
 // with it.
 func identify(name string) { systray.SetTitle(name) }
+
+// rest is how long the loop of the desktop may be kept waiting while there is no window. The menu has a goroutine of its own: it comes over the bus.
+const rest = 100 * time.Millisecond
+
+// parentOf is a window as the portal's dialogs want to know it. Wayland's windows have no name outside their own program.
+func parentOf(window fyne.Window) (name string) {
+	native, ok := window.(driver.NativeWindow)
+	if !ok {
+		return ""
+	}
+	native.RunNative(func(context any) {
+		if x11, ok := context.(driver.X11WindowContext); ok {
+			name = fmt.Sprintf("x11:%x", x11.WindowHandle)
+		}
+	})
+	return name
+}

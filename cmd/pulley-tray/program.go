@@ -48,13 +48,15 @@ type program struct {
 	model  *model.Model
 	keeper *keep.Keeper[daemon]
 
-	app     fyne.App
-	window  *ui.Window
-	dressed dress        // as the daemon said last; the keeper's goroutine
-	worn    theme.Choice // what is drawn with; the UI goroutine
-	icon    atomic.Bool  // something shows our icon
-	started chan struct{}
-	changed chan struct{} // holds one signal
+	app       fyne.App
+	window    *ui.Window
+	dressed   dress        // as the daemon said last; the keeper's goroutine
+	worn      theme.Choice // what is drawn with; the UI goroutine
+	icon      atomic.Bool  // something shows our icon
+	started   chan struct{}
+	changed   chan struct{} // holds one signal, as the next two do: the menu is looked at again
+	rouse     chan struct{} // there is something to do on the UI goroutine
+	concealed chan struct{} // the window was closed
 
 	daemon atomic.Pointer[client.Client] // nil: none runs
 	tool   tool.Tool
@@ -76,7 +78,8 @@ type dress struct {
 func newProgram(places config.Places, log *slog.Logger) *program {
 	p := &program{
 		places: places, log: log, model: model.New(),
-		started: make(chan struct{}), changed: make(chan struct{}, 1), dressed: dress{theme.Auto, lang.Auto}, worn: theme.Auto,
+		started: make(chan struct{}), changed: make(chan struct{}, 1), rouse: make(chan struct{}, 1), concealed: make(chan struct{}, 1),
+		dressed: dress{theme.Auto, lang.Auto}, worn: theme.Auto,
 	}
 	p.keeper = keep.New(keep.Options[daemon]{
 		Find: find, Start: p.start, Log: log,
@@ -131,6 +134,7 @@ func (p *program) run(showWindow bool) error {
 		close(p.started)
 		work.Go(func() error { p.watchStatusArea(ctx); return nil })
 		work.Go(func() error { p.age(ctx); return nil })
+		work.Go(func() error { return p.doze(ctx) })
 		work.Go(func() error { return p.model.Run(ctx) })
 		work.Go(func() error { return p.keeper.Run(ctx) })
 		if showWindow {
@@ -149,7 +153,7 @@ const parting = 2 * time.Second
 // quit ends the program. Any goroutine.
 func (p *program) quit() {
 	p.end()
-	p.left.Do(func() { fyne.Do(p.app.Quit) })
+	p.left.Do(func() { p.onUI(p.app.Quit) })
 }
 
 // end ends all but Fyne's loop. Any goroutine.
@@ -176,7 +180,7 @@ func (p *program) end() {
 // options is what the window works with.
 func (p *program) options() ui.Options {
 	return ui.Options{
-		Model: p.model, Do: p.do, Tool: &p.tool, Work: p.beside, Now: time.Now, Version: version,
+		Model: p.model, Do: p.do, Tool: &p.tool, Work: p.beside, Files: p.files(), Now: time.Now, Version: version,
 		Daemon: p.client, Close: p.closed, Memory: filepath.Join(p.places.StateDir, "window.json"),
 	}
 }
@@ -197,7 +201,7 @@ func (p *program) beside(work func(ctx context.Context) func()) {
 	defer p.ending.RUnlock()
 	p.work.Go(func() error {
 		if then := work(p.ctx); then != nil && p.ctx.Err() == nil {
-			fyne.Do(then)
+			p.onUI(then)
 		}
 		return nil
 	})
@@ -220,7 +224,7 @@ func (p *program) do(a model.Action) {
 // reveal shows the window. Any goroutine but the main one.
 func (p *program) reveal() {
 	<-p.started
-	fyne.Do(p.window.Reveal)
+	p.onUI(p.window.Reveal)
 }
 
 // closed is the window's close button: it hides the window where an icon leads
@@ -228,6 +232,7 @@ func (p *program) reveal() {
 func (p *program) closed() {
 	if p.icon.Load() {
 		p.window.Conceal()
+		signalOn(p.concealed)
 		return
 	}
 	p.quit()
@@ -241,7 +246,7 @@ func (p *program) watchStatusArea(ctx context.Context) {
 	late := time.AfterFunc(patience, func() {
 		if ctx.Err() == nil && !p.icon.Load() {
 			p.log.Info("no status area on this desktop: the window is all there is")
-			fyne.Do(p.window.Reveal)
+			p.onUI(p.window.Reveal)
 		}
 	})
 	defer late.Stop()
@@ -250,12 +255,7 @@ func (p *program) watchStatusArea(ctx context.Context) {
 }
 
 // redraw has the menu looked at again soon. Any goroutine.
-func (p *program) redraw() {
-	select {
-	case p.changed <- struct{}{}:
-	default:
-	}
-}
+func (p *program) redraw() { signalOn(p.changed) }
 
 // age keeps "3 minutes ago" true in a window that stands open, and "again by
 // 18:05" in the menu: nothing else tells that time has passed.
@@ -300,13 +300,10 @@ func (p *program) heard(s control.State) {
 	lang.Use(dress.language)
 	spoken := lang.Tag() != before
 	p.redraw()
-	fyne.Do(func() {
-		if dress.theme != p.worn {
+	p.onUI(func() {
+		if dress.theme != p.worn || spoken { // another language may have other fonts, which Fyne keeps until then
 			p.worn = dress.theme
 			p.app.Settings().SetTheme(theme.New(dress.theme))
-			spoken = true
-		}
-		if spoken {
 			p.window.Anew()
 		}
 	})
