@@ -20,7 +20,7 @@ var _ = []interface {
 	fyne.Focusable
 	desktop.Hoverable
 	desktop.Cursorable
-}{&Choice{}, &Press{}, &Switch{}}
+}{&Choice{}, &Copy{}, &IconButton{}, &Link{}, &Press{}, &Segments{}, &Switch{}}
 
 // FocusGained draws the ring.
 func (a *attention) FocusGained() { a.focused = true; a.noticed() }
@@ -50,8 +50,13 @@ func (a *attention) ground(w fyne.Widget, g *canvas.Rectangle) {
 	if a.hovered {
 		g.FillColor = hue(w, fynetheme.ColorNameHover)
 	}
+	a.ring(w, g)
+}
+
+// ring draws the ring of the keyboard around g.
+func (a *attention) ring(w fyne.Widget, g *canvas.Rectangle) {
 	if a.focused {
-		g.StrokeColor, g.StrokeWidth = hue(w, fynetheme.ColorNamePrimary), 1
+		g.StrokeColor, g.StrokeWidth = hue(w, fynetheme.ColorNamePrimary), 1.5
 	}
 }
 

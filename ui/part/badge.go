@@ -37,6 +37,12 @@ func (b *Badge) Set(word string, name fyne.ThemeColorName) {
 // Words is what it says.
 func (b *Badge) Words() string { return b.word.Words() }
 
+// AccessibilityLabel is its word.
+func (b *Badge) AccessibilityLabel() string { return b.word.Words() }
+
+// AccessibilityRole is text.
+func (b *Badge) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+
 // CreateRenderer is called by Fyne.
 func (b *Badge) CreateRenderer() fyne.WidgetRenderer {
 	ground := &canvas.Rectangle{}

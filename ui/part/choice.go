@@ -20,6 +20,7 @@ type Choice struct {
 	widget.BaseWidget
 	attention
 	Chosen func(value string) // nil: nobody listens
+	Label  string             // what is chosen among, for those who cannot see it
 
 	options []Option
 	value   string
@@ -99,6 +100,8 @@ func (c *Choice) TypedKey(e *fyne.KeyEvent) {
 		c.step(-1)
 	case e.Name == fyne.KeyDown || e.Name == fyne.KeyRight:
 		c.step(1)
+	default:
+		PassKey(c, e)
 	}
 }
 
@@ -108,6 +111,12 @@ func (c *Choice) step(by int) {
 		c.Choose(c.options[at].Value)
 	}
 }
+
+// AccessibilityLabel is what is chosen.
+func (c *Choice) AccessibilityLabel() string { return labelled(c.Label, c.label()) }
+
+// AccessibilityRole is a button.
+func (c *Choice) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
 
 // CreateRenderer is called by Fyne.
 func (c *Choice) CreateRenderer() fyne.WidgetRenderer {

@@ -10,7 +10,8 @@ import (
 // Dot is a round spot of a colour.
 type Dot struct {
 	widget.BaseWidget
-	name fyne.ThemeColorName
+	Label string // what the colour means, where nothing beside it says so
+	name  fyne.ThemeColorName
 }
 
 // NewDot makes one.
@@ -28,6 +29,12 @@ func (d *Dot) Tint(name fyne.ThemeColorName) {
 	d.name = name
 	d.Refresh()
 }
+
+// AccessibilityLabel is what the colour means; "" if the text beside it says so.
+func (d *Dot) AccessibilityLabel() string { return d.Label }
+
+// AccessibilityRole is text.
+func (d *Dot) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
 // CreateRenderer is called by Fyne.
 func (d *Dot) CreateRenderer() fyne.WidgetRenderer {
@@ -53,6 +60,12 @@ func NewRule() *Rule {
 	r.ExtendBaseWidget(r)
 	return r
 }
+
+// AccessibilityLabel is nothing: it is a line.
+func (r *Rule) AccessibilityLabel() string { return "" }
+
+// AccessibilityRole is a container.
+func (r *Rule) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleContainer }
 
 // CreateRenderer is called by Fyne.
 func (r *Rule) CreateRenderer() fyne.WidgetRenderer {

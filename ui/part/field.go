@@ -26,6 +26,12 @@ func (f *Field) SetHint(hint string, color fyne.ThemeColorName) {
 	f.Refresh()
 }
 
+// AccessibilityLabel is what is asked.
+func (f *Field) AccessibilityLabel() string { return labelled(f.label.Words(), f.hint.Words()) }
+
+// AccessibilityRole is a container.
+func (f *Field) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleContainer }
+
 // CreateRenderer is called by Fyne.
 func (f *Field) CreateRenderer() fyne.WidgetRenderer {
 	const between, least = 16, 40

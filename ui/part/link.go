@@ -44,8 +44,16 @@ func (l *Link) Tapped(*fyne.PointEvent) {
 func (l *Link) TypedKey(e *fyne.KeyEvent) {
 	if presses(e) {
 		l.Tapped(nil)
+		return
 	}
+	PassKey(l, e)
 }
+
+// AccessibilityLabel is its word.
+func (l *Link) AccessibilityLabel() string { return l.word.Words() }
+
+// AccessibilityRole is a link.
+func (l *Link) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleLink }
 
 // CreateRenderer is called by Fyne.
 func (l *Link) CreateRenderer() fyne.WidgetRenderer {

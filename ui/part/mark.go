@@ -15,6 +15,7 @@ import (
 // Mark shows a drawing in one colour of the theme, whatever its own.
 type Mark struct {
 	widget.BaseWidget
+	Label string // what it shows, where nothing beside it says so
 	side  float32
 	svg   []byte
 	name  fyne.ThemeColorName
@@ -40,6 +41,12 @@ var anyColour = regexp.MustCompile(`#[0-9a-f]{6}`)
 // markScale is how many pixels a unit has: enough for screens of twice and
 // thrice the density.
 const markScale = 3
+
+// AccessibilityLabel is what it shows; "" if the text beside it says so.
+func (m *Mark) AccessibilityLabel() string { return m.Label }
+
+// AccessibilityRole is text.
+func (m *Mark) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
 // CreateRenderer is called by Fyne.
 func (m *Mark) CreateRenderer() fyne.WidgetRenderer {

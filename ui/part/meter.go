@@ -1,6 +1,8 @@
 package part
 
 import (
+	"fmt"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/widget"
@@ -18,6 +20,7 @@ type Share struct {
 type Meter struct {
 	widget.BaseWidget
 	Height float32
+	Label  string // what it is about, for those who cannot see it
 	shares []Share
 }
 
@@ -48,6 +51,12 @@ const maxShares = 4
 
 // gap parts neighbours, so that they can be told apart without colour.
 const gap = 2
+
+// AccessibilityLabel is how much it is full.
+func (m *Meter) AccessibilityLabel() string { return m.spoken() }
+
+// AccessibilityRole is text.
+func (m *Meter) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
 // CreateRenderer is called by Fyne.
 func (m *Meter) CreateRenderer() fyne.WidgetRenderer {
@@ -92,6 +101,14 @@ func (m *Meter) CreateRenderer() fyne.WidgetRenderer {
 	d.least = func() fyne.Size { return fyne.NewSize(40, m.Height) }
 	d.paint()
 	return d
+}
+
+func (m *Meter) spoken() string {
+	var full float64
+	for _, share := range m.shares {
+		full += share.Part
+	}
+	return labelled(m.Label, fmt.Sprintf("%.0f%%", 100*min(full, 1)))
 }
 
 // smallest is the least width of the shares from i on, with their gaps.

@@ -14,6 +14,7 @@ type Press struct {
 	widget.BaseWidget
 	attention
 	Pressed func() // nil: nobody listens
+	Label   string // what it does, for those who cannot see it
 
 	icon      fyne.Resource
 	picture   *canvas.Image
@@ -45,7 +46,9 @@ func (p *Press) Tapped(*fyne.PointEvent) {
 func (p *Press) TypedKey(e *fyne.KeyEvent) {
 	if presses(e) {
 		p.Tapped(nil)
+		return
 	}
+	PassKey(p, e)
 }
 
 // FocusLost forgets the confirmation too.
@@ -53,6 +56,12 @@ func (p *Press) FocusLost() { p.confirmed = false; p.attention.FocusLost() }
 
 // MouseOut does the same.
 func (p *Press) MouseOut() { p.confirmed = false; p.attention.MouseOut() }
+
+// AccessibilityLabel is what it does, which the page says.
+func (p *Press) AccessibilityLabel() string { return p.Label }
+
+// AccessibilityRole is a button.
+func (p *Press) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
 
 // CreateRenderer is called by Fyne.
 func (p *Press) CreateRenderer() fyne.WidgetRenderer {

@@ -29,6 +29,12 @@ func (p *Progress) Set(part float64, text string) {
 	p.Refresh()
 }
 
+// AccessibilityLabel is what stands beside the bar.
+func (p *Progress) AccessibilityLabel() string { return p.text.Words() }
+
+// AccessibilityRole is text.
+func (p *Progress) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+
 // CreateRenderer is called by Fyne.
 func (p *Progress) CreateRenderer() fyne.WidgetRenderer {
 	const between = 10

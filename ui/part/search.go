@@ -2,28 +2,77 @@ package part
 
 import (
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"pulley/ui/lang"
 )
 
-// Search is a field to filter by. Esc clears it.
+// Search is a field to filter by. Esc and a small button clear it.
 type Search struct {
 	widget.Entry
+	clear *IconButton
 }
 
 // NewSearch makes an empty one. changed hears of every change of the text.
 func NewSearch(placeholder string, changed func(string)) *Search {
 	s := &Search{}
-	s.PlaceHolder, s.OnChanged, s.Icon = placeholder, changed, fynetheme.SearchIcon()
+	s.clear = NewIconButton(fynetheme.CancelIcon(), lang.Say("parts.clear"), func() {
+		s.SetText("")
+		if c := canvasFor(s); c != nil {
+			c.Focus(s)
+		}
+	})
+	s.clear.Hidden = true
+	s.ActionItem = s.clear
+	s.Wrapping = fyne.TextWrap(fyne.TextTruncateClip) // as widget.NewEntry has it: one line that scrolls
+	s.PlaceHolder, s.Icon = placeholder, fynetheme.NewColoredResource(fynetheme.SearchIcon(), fynetheme.ColorNamePlaceHolder)
+	s.OnChanged = func(text string) {
+		if (text == "") != s.clear.Hidden {
+			s.clear.Hidden = text == ""
+			s.Refresh()
+		}
+		if changed != nil {
+			changed(text)
+		}
+	}
 	s.ExtendBaseWidget(s)
 	return s
 }
 
-// TypedKey clears the field on Esc.
+// TypedKey clears the field on Esc. The window gets an Esc that finds nothing to clear.
 func (s *Search) TypedKey(e *fyne.KeyEvent) {
-	if e.Name == fyne.KeyEscape && s.Text != "" {
+	switch {
+	case e.Name != fyne.KeyEscape:
+		s.Entry.TypedKey(e)
+	case s.Text != "":
 		s.SetText("")
-		return
+	default:
+		PassKey(s, e)
 	}
-	s.Entry.TypedKey(e)
 }
+
+// TypedShortcut edits the text. The window gets what has nothing to do with that: Fyne would let it vanish here.
+func (s *Search) TypedShortcut(shortcut fyne.Shortcut) {
+	if custom, ok := shortcut.(*desktop.CustomShortcut); ok {
+		switch custom.KeyName {
+		case fyne.KeyLeft, fyne.KeyRight, fyne.KeyBackspace, fyne.KeyDelete:
+		default:
+			PassShortcut(s, shortcut)
+			return
+		}
+	}
+	s.Entry.TypedShortcut(shortcut)
+}
+
+// AccessibilityLabel is what it is for, and what is searched.
+func (s *Search) AccessibilityLabel() string {
+	if s.Text == "" {
+		return s.PlaceHolder
+	}
+	return labelled(s.PlaceHolder, s.Text)
+}
+
+// AccessibilityRole is text.
+func (s *Search) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }

@@ -1,6 +1,8 @@
 package part
 
 import (
+	"image/color"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
@@ -132,9 +134,11 @@ func (s *Segments) CreateRenderer() fyne.WidgetRenderer {
 		}
 	}
 	d.paint = func() {
-		s.ground(s, ground)
-		ground.FillColor, ground.CornerRadius = hue(s, theme.Track), 7
-		mark.FillColor, mark.CornerRadius = hue(s, theme.Card), 5
+		dark, light := apart(hue(s, theme.Track), hue(s, theme.Card))
+		ground.StrokeColor, ground.StrokeWidth = hue(s, theme.CardBorder), 1
+		s.ring(s, ground)
+		ground.FillColor, ground.CornerRadius = dark, 7
+		mark.FillColor, mark.CornerRadius = light, 5
 		veil.FillColor, veil.CornerRadius = hue(s, fynetheme.ColorNameHover), 5
 		veil.Hidden = s.under < 0 || s.under == s.chosen
 		mark.Hidden = s.chosen < 0
@@ -157,6 +161,16 @@ func (s *Segments) CreateRenderer() fyne.WidgetRenderer {
 	}
 	d.paint()
 	return d
+}
+
+// apart puts the darker of two colours first: what is chosen stands out of the ground, in light and in dark.
+func apart(a, b color.Color) (dark, light color.Color) {
+	ra, ga, ba, _ := a.RGBA()
+	rb, gb, bb, _ := b.RGBA()
+	if ra+ga+ba <= rb+gb+bb {
+		return a, b
+	}
+	return b, a
 }
 
 // labelled puts a name before a value, if there is one.

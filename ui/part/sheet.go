@@ -5,6 +5,7 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/widget"
 
+	"pulley/ui/lang"
 	"pulley/ui/theme"
 )
 
@@ -23,6 +24,12 @@ func NewSheet(content fyne.CanvasObject) *Sheet {
 	s.ExtendBaseWidget(s)
 	return s
 }
+
+// AccessibilityLabel is that it holds others.
+func (s *Sheet) AccessibilityLabel() string { return lang.Say("parts.section") }
+
+// AccessibilityRole is a container.
+func (s *Sheet) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleContainer }
 
 // CreateRenderer is called by Fyne.
 func (s *Sheet) CreateRenderer() fyne.WidgetRenderer {

@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/widget"
 
+	"pulley/ui/lang"
 	"pulley/ui/theme"
 )
 
@@ -27,6 +28,12 @@ const (
 	skeletonLine  = 10 // the height of a bar
 	skeletonPitch = 22 // from one bar to the next
 )
+
+// AccessibilityLabel is that something is on its way.
+func (s *Skeleton) AccessibilityLabel() string { return lang.Say("parts.loading") }
+
+// AccessibilityRole is text.
+func (s *Skeleton) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
 // CreateRenderer is called by Fyne.
 func (s *Skeleton) CreateRenderer() fyne.WidgetRenderer {

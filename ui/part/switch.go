@@ -7,6 +7,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"pulley/ui/lang"
 	"pulley/ui/theme"
 )
 
@@ -16,6 +17,7 @@ type Switch struct {
 	widget.DisableableWidget
 	attention
 	Flipped func(on bool) // nil: nobody listens
+	Label   string        // what it switches, for those who cannot see it
 
 	on bool
 }
@@ -67,7 +69,9 @@ func (s *Switch) Tapped(*fyne.PointEvent) { s.flip() }
 func (s *Switch) TypedKey(e *fyne.KeyEvent) {
 	if presses(e) {
 		s.flip()
+		return
 	}
+	PassKey(s, e)
 }
 
 // Cursor is a hand where it can be tapped.
@@ -78,11 +82,24 @@ func (s *Switch) Cursor() desktop.Cursor {
 	return s.attention.Cursor()
 }
 
+func (s *Switch) spoken() string {
+	if s.on {
+		return labelled(s.Label, lang.Say("parts.on"))
+	}
+	return labelled(s.Label, lang.Say("parts.off"))
+}
+
 const (
 	switchWidth, switchHeight = 48, 27
 	knobGap                   = 3
 	focusRing                 = 3
 )
+
+// AccessibilityLabel is what it switches, and how it stands.
+func (s *Switch) AccessibilityLabel() string { return s.spoken() }
+
+// AccessibilityRole is a button.
+func (s *Switch) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
 
 // CreateRenderer is called by Fyne.
 func (s *Switch) CreateRenderer() fyne.WidgetRenderer {

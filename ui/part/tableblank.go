@@ -6,6 +6,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"pulley/ui/lang"
 	"pulley/ui/theme"
 )
 
@@ -40,7 +41,20 @@ func (b *blank) show() {
 	}
 }
 
+func (b *blank) spoken() string {
+	if b.table.loading {
+		return lang.Say("parts.loading")
+	}
+	return labelled(b.title.Words(), b.hint.Words())
+}
+
 const skeletonRows = 7
+
+// AccessibilityLabel is what it says.
+func (b *blank) AccessibilityLabel() string { return b.spoken() }
+
+// AccessibilityRole is text.
+func (b *blank) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
 // CreateRenderer is called by Fyne.
 func (b *blank) CreateRenderer() fyne.WidgetRenderer {

@@ -69,6 +69,12 @@ func (t *Text) Tint(name fyne.ThemeColorName) {
 	t.Refresh()
 }
 
+// AccessibilityLabel is the whole of the text.
+func (t *Text) AccessibilityLabel() string { return t.words }
+
+// AccessibilityRole is text.
+func (t *Text) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+
 // CreateRenderer is called by Fyne.
 func (t *Text) CreateRenderer() fyne.WidgetRenderer {
 	t.line = canvas.NewText(t.words, hue(t, t.Color))
