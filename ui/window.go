@@ -168,6 +168,13 @@ func (w *Window) Visit(name page.Name, thing string) {
 	}
 }
 
+// Part asks what is to become of engines that are wired, before the app ends with its daemon; leave is called when it may.
+func (w *Window) Part(engines []model.Engine, leave func()) {
+	if w.free() {
+		page.AskParting(w.desk, engines, leave)
+	}
+}
+
 // bring puts a page into the window.
 func (w *Window) bring(name page.Name) {
 	w.put(name, w.page(name))

@@ -58,8 +58,13 @@ type program struct {
 	rouse     chan struct{} // there is something to do on the UI goroutine
 	concealed chan struct{} // the window was closed
 
-	daemon atomic.Pointer[client.Client] // nil: none runs
-	tool   tool.Tool
+	daemon   atomic.Pointer[client.Client] // nil: none runs
+	tool     tool.Tool
+	contexts *contexts
+
+	watched  atomic.Bool        // a person has the window before them
+	heed     chan struct{}      // holds one signal: something may be worth a notification
+	requests chan control.Event // that failed
 
 	work        *errgroup.Group
 	ctx         context.Context    // of work
@@ -80,9 +85,11 @@ func newProgram(places config.Places, log *slog.Logger) *program {
 		places: places, log: log, model: model.New(),
 		started: make(chan struct{}), changed: make(chan struct{}, 1), rouse: make(chan struct{}, 1), concealed: make(chan struct{}, 1),
 		dressed: dress{theme.Auto, lang.Auto}, worn: theme.Auto,
+		heed: make(chan struct{}, 1), requests: make(chan control.Event, 16),
 	}
+	p.contexts = newContexts(p)
 	p.keeper = keep.New(keep.Options[daemon]{
-		Find: find, Start: p.start, Log: log,
+		Find: p.find, Start: p.start, Log: log,
 		Searching: func() { p.daemon.Store(nil); p.model.Searching() },
 		Attached:  func(d daemon, owned bool) { p.daemon.Store(d.Client); p.model.Attached(d, owned) },
 		Heard:     p.heard,
@@ -104,11 +111,15 @@ func (p *program) run(showWindow bool) error {
 	p.window.SetCloseIntercept(p.closed)
 	p.model.Watch(p.window.Changed)
 	p.model.Watch(p.redraw)
+	p.model.Watch(func() { signalOn(p.heed) })
+	p.app.Lifecycle().SetOnEnteredForeground(func() { p.watched.Store(true) })
+	p.app.Lifecycle().SetOnExitedForeground(func() { p.watched.Store(false) })
 
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	work, ctx := errgroup.WithContext(ctx)
 	p.work, p.ctx, p.cancel = work, ctx, cancel
+	systray.SetOnTapped(func() { p.do(model.Action{Verb: model.Open}) })
 	startTray, stopTray := systray.RunWithExternalLoop(func() {
 		bar := tray.NewBar(status{}, p.do)
 		build := func() tray.Menu { return tray.Build(p.model.View(), time.Now()) }
@@ -135,6 +146,8 @@ func (p *program) run(showWindow bool) error {
 		work.Go(func() error { p.watchStatusArea(ctx); return nil })
 		work.Go(func() error { p.age(ctx); return nil })
 		work.Go(func() error { return p.doze(ctx) })
+		work.Go(func() error { return p.contexts.keep(ctx) })
+		work.Go(func() error { return p.notify(ctx) })
 		work.Go(func() error { return p.model.Run(ctx) })
 		work.Go(func() error { return p.keeper.Run(ctx) })
 		if showWindow {
@@ -181,7 +194,7 @@ func (p *program) end() {
 func (p *program) options() ui.Options {
 	return ui.Options{
 		Model: p.model, Do: p.do, Tool: &p.tool, Work: p.beside, Files: p.files(), Now: time.Now, Version: version,
-		Daemon: p.client, Close: p.closed, Memory: filepath.Join(p.places.StateDir, "window.json"),
+		Daemon: p.client, Login: startAtLogin(), Close: p.closed, Memory: filepath.Join(p.places.StateDir, "window.json"),
 	}
 }
 
@@ -212,10 +225,15 @@ func (p *program) do(a model.Action) {
 	switch a.Verb {
 	case model.Open:
 		p.reveal()
+		if a.Page != "" {
+			p.onUI(func() { p.window.Visit(page.Name(a.Page), a.Thing) })
+		}
+	case model.UseContext:
+		p.beside(func(ctx context.Context) func() { p.contexts.use(ctx, a.Thing); return nil })
 	case model.Retry:
 		p.keeper.Retry()
 	case model.Quit:
-		p.quit()
+		p.leave()
 	default:
 		p.model.Do(a)
 	}
@@ -235,7 +253,7 @@ func (p *program) closed() {
 		signalOn(p.concealed)
 		return
 	}
-	p.quit()
+	p.leave()
 }
 
 // patience is how long a desktop that is just being logged into has to bring
@@ -310,18 +328,25 @@ func (p *program) heard(s control.State) {
 }
 
 // daemon is a client as the keeper and the model want it.
-type daemon struct{ *client.Client }
+type daemon struct {
+	*client.Client
 
-// Watch hears states alone.
+	answered func(control.Event)
+}
+
+// Watch hears states, and hands requests over.
 func (d daemon) Watch(ctx context.Context, heard func(control.State)) error {
-	return d.Client.Watch(ctx, false, func(m control.Message) {
+	return d.Client.Watch(ctx, true, func(m control.Message) {
 		if m.State != nil {
 			heard(*m.State)
+		}
+		if m.Event != nil {
+			d.answered(*m.Event)
 		}
 	})
 }
 
-func find(ctx context.Context) (daemon, error) {
+func (p *program) find(ctx context.Context) (daemon, error) {
 	c, err := client.Find(ctx, os.Environ())
 	if c != nil {
 		c.Close() // of connections; it dials again when it is used
@@ -329,7 +354,7 @@ func find(ctx context.Context) (daemon, error) {
 	if errors.Is(err, client.ErrNotRunning) {
 		return daemon{}, keep.ErrNone
 	}
-	return daemon{c}, err
+	return daemon{c, p.answered}, err
 }
 
 func appIcon() fyne.Resource {
