@@ -14,7 +14,7 @@ const (
 	railFrom     = 600 // the width from which the rail stands beside the rest
 	railLeast    = 228
 	railMost     = 300
-	trafficLeast = 232 // its figures, and a chart that can be read
+	trafficLeast = 208 // its figures, and a chart that can be read
 	trafficMost  = 400
 	tallest      = 860 // more height than that leaves the rest of the window empty
 )
@@ -132,10 +132,10 @@ type follow struct {
 // MinSize implements fyne.Layout.
 func (f *follow) MinSize(objects []fyne.CanvasObject) (least fyne.Size) {
 	for i, o := range objects {
+		size := o.MinSize()
+		least.Height = max(least.Height, size.Height) // of hidden ones too: what stands below stays where it is
 		if o.Visible() {
-			size := o.MinSize()
 			least.Width += size.Width
-			least.Height = max(least.Height, size.Height)
 			if i > 0 {
 				least.Width += f.gap
 			}

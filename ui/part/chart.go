@@ -1,6 +1,7 @@
 package part
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +78,8 @@ func (c *Chart) Set(slots []Slot) {
 	c.next = slots
 	wait := Beat - time.Since(c.drawn)
 	switch {
+	case same(slots, c.slots):
+		c.Rest()
 	case wait <= 0 || !sameAxis(slots, c.slots):
 		c.draw()
 	case c.pending == nil:
@@ -107,6 +110,12 @@ func (c *Chart) Rest() {
 		c.pending.Stop()
 		c.pending = nil
 	}
+}
+
+func same(a, b []Slot) bool {
+	return (a == nil) == (b == nil) && slices.EqualFunc(a, b, func(a, b Slot) bool {
+		return a.Name == b.Name && a.Mark == b.Mark && slices.Equal(a.Values, b.Values)
+	})
 }
 
 func sameAxis(a, b []Slot) bool {

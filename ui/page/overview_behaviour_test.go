@@ -1,0 +1,318 @@
+package page_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+
+	"pulley/internal/control"
+	"pulley/ui/lang"
+	"pulley/ui/model"
+	"pulley/ui/part"
+)
+
+var wide = fyne.NewSize(916, 686)
+
+func TestOverviewSaysWhetherItHelps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := overview(t, wide, past()).shows(running(idle()))
+		o.refuse("Hit rate") // nothing is known yet
+		o.Enter()
+		o.expect("On", "127.0.0.1:5055", "6.1 GiB", "1.5 GiB", "81%", "6 h 12 min", "76 of 100 pulls left", "3.3 GiB of 20 GiB", "42 images · 181 GiB free on disk")
+
+		choice := every[*part.Segments](o)[0]
+		choice.TypedKey(&fyne.KeyEvent{Name: fyne.KeyRight})
+		o.refuse("6.1 GiB")
+		chart := every[*part.Chart](o)[0]
+		chart.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEnd})
+		if got := chart.AccessibilityLabel(); !strings.HasPrefix(got, "4 Mar; From cache ") {
+			t.Errorf("the last day of the month is %q", got)
+		}
+		choice.TypedKey(&fyne.KeyEvent{Name: fyne.KeyRight})
+		chart.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEnd})
+		if got := chart.AccessibilityLabel(); !strings.HasPrefix(got, "Week from 2 Mar; ") {
+			t.Errorf("the last week of the year is %q", got)
+		}
+
+		o.now = wednesday.Add(9 * 24 * time.Hour) // nothing was pulled since
+		o.daemon.history.Minutes = nil
+		o.Enter()
+		choice.TypedKey(&fyne.KeyEvent{Name: fyne.KeyLeft})
+		choice.TypedKey(&fyne.KeyEvent{Name: fyne.KeyLeft})
+		o.expect("Nothing was pulled in the last 24 hours", "0 B", "6 h 12 min")
+		o.refuse("Hit rate", "0%")
+
+		unmeasured := idle()
+		unmeasured.Traffic.SavedTime = 0
+		o.now = o.now.Add(time.Second)
+		o.shows(running(unmeasured))
+		o.refuse("Time saved in all", "0 s", "0 ms")
+	})
+}
+
+func TestOverviewSwitchesAndPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := overview(t, wide, past()).shows(running(idle()))
+		flip := every[*part.Switch](o)[0]
+		test.Tap(flip)
+		if flip.On() {
+			t.Error("it does not flip at once")
+		}
+		o.press("Pause")
+		menu := o.window.Canvas().Overlays().Top()
+		if menu == nil {
+			t.Fatal("pausing offers nothing")
+		}
+		o.window.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
+		o.window.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
+		o.window.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+		if want := []model.Action{{Verb: model.TurnOff}, {Verb: model.Pause, For: time.Hour}}; !slices.Equal(o.done, want) {
+			t.Errorf("asked %v, want %v", o.done, want)
+		}
+
+		paused, until := idle(), wednesday.Add(time.Hour)
+		paused.Enabled, paused.PausedUntil = false, &until
+		o.shows(running(paused))
+		o.expect("Paused until 13:05")
+		o.refuse("Pause")
+		o.press("Resume")
+		if want := (model.Action{Verb: model.TurnOn}); o.done[2] != want {
+			t.Errorf("asked %v, want %v", o.done[2], want)
+		}
+
+		o.shows(model.View{Phase: model.Down, Reason: "it ended", State: idle()})
+		o.expect("Pulley is not running", "Engines that are set to Pulley cannot pull until it runs again")
+		o.refuse("Pause", "Resume", "127.0.0.1:5055")
+		before := len(o.done)
+		if test.Tap(every[*part.Switch](o)[0]); len(o.done) != before {
+			t.Error("it can be switched with nobody to ask")
+		}
+	})
+}
+
+func TestOverviewLeadsOutOfTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := overview(t, wide, past()).shows(running(troubled()))
+		o.expect("pulley mirror off daocloud", "Open Mirrors", "Open Images", "8 of 100 pulls left")
+		o.press("Open Mirrors")
+		if want := []string{"mirrors docker.io/daocloud"}; !slices.Equal(o.visited, want) {
+			t.Errorf("it leads to %q, want %q", o.visited, want)
+		}
+		test.Tap(every[*part.Copy](o)[1]) // after the one of the address
+		if o.copied != "pulley mirror off daocloud" {
+			t.Errorf("copied %q", o.copied)
+		}
+		many := troubled()
+		for range 4 {
+			many.Problems = append(many.Problems, control.Problem{Text: "one more"})
+		}
+		o.shows(running(many))
+		o.expect("and 3 more; pulley status lists all of them")
+		o.shows(running(idle()))
+		o.refuse("Open Mirrors", "one more")
+	})
+}
+
+func TestOverviewShowsPulls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := overview(t, wide, past()).shows(running(busy()))
+		o.expect("3 pulls in progress", "postgres", "quay.io/prometheus/node-exporter", "68 MiB of 149 MiB · 4 s left",
+			"1f2e3d4c5b6a", "60 MiB / 109 MiB", "14 MiB/s", "daocloud + registry")
+
+		long := idle()
+		for i := range 9 {
+			long.Active = append(long.Active, control.Transfer{Registry: "docker.io", Repository: "library/node", Digest: fmt.Sprintf("sha256:%d", i), Have: 1 << 20, Total: -1})
+		}
+		for i := range 5 {
+			long.Active = append(long.Active, control.Transfer{Registry: "ghcr.io", Repository: fmt.Sprintf("org/%d", i), Since: wednesday, Have: 0, Total: 10})
+		}
+		o.shows(running(long))
+		o.expect("6 pulls in progress", "and 3 more layers", "and 2 more images", "1.0 MiB")
+
+		o.Enter()
+		o.shows(running(idle()))
+		o.expect("Pulls", "python:3.13-slim", "44 MiB, 93% from cache", "12 minutes ago")
+		o.refuse("node", "and 2 more images")
+
+		o.daemon.events = []control.Event{{Time: wednesday, Method: "GET", What: "manifest", Registry: "docker.io", Repository: "org/none", Reference: "v1", Err: "not found"}}
+		o.Enter()
+		o.expect("org/none:v1", "failed")
+		o.daemon.events = nil
+		o.Enter()
+		o.expect("Nothing is being pulled")
+	})
+}
+
+// Numbers stand for a second; an image that comes or goes does not wait.
+func TestOverviewIsCalm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := overview(t, wide, past())
+		state := busy()
+		o.shows(running(state))
+		state.Active = slices.Clone(state.Active)
+		state.Active[0].Have = 99 << 20
+		o.now = o.now.Add(300 * time.Millisecond)
+		o.shows(running(state))
+		o.expect("60 MiB / 109 MiB")
+		o.now = o.now.Add(700 * time.Millisecond)
+		o.shows(running(state))
+		o.expect("99 MiB / 109 MiB")
+
+		state.Active = append(slices.Clone(state.Active), control.Transfer{Registry: "docker.io", Repository: "library/redis", Since: wednesday.Add(time.Hour)})
+		o.now = o.now.Add(100 * time.Millisecond)
+		o.shows(running(state))
+		o.expect("redis")
+		state.Enabled = false
+		o.shows(running(state))
+		o.expect("Off")
+	})
+}
+
+func TestOverviewOfAFreshInstall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		state := idle()
+		state.Traffic, state.Limits = control.Traffic{}, nil
+		o := overview(t, wide, &teller{}).shows(running(state))
+		o.Enter()
+		o.expect("Nothing has come through Pulley yet", "docker pull 127.0.0.1:5055/library/alpine")
+		o.refuse("Traffic", "Routes")
+		o.press("Connect an engine")
+		o.press("Choose mirrors")
+		if want := []string{"docker ", "mirrors "}; !slices.Equal(o.visited, want) {
+			t.Errorf("it leads to %q, want %q", o.visited, want)
+		}
+		test.Tap(every[*part.Copy](o)[1])
+		if o.copied != "docker pull 127.0.0.1:5055/library/alpine" {
+			t.Errorf("copied %q", o.copied)
+		}
+		state.Active = []control.Transfer{{Registry: "docker.io", Repository: "library/alpine", Total: 10}}
+		o.shows(running(state))
+		o.expect("alpine", "Traffic")
+		o.refuse("Nothing has come through Pulley yet")
+	})
+}
+
+// The daemon is asked when the page comes to the front, once a minute while it is there, and when a pull has ended.
+func TestOverviewAsksForHistory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := overview(t, wide, past()).shows(running(idle()))
+		asked := func(want int, why string) {
+			t.Helper()
+			if o.daemon.asked != want {
+				t.Errorf("%s: asked %d times, want %d", why, o.daemon.asked, want)
+			}
+		}
+		asked(0, "not in front")
+		o.Enter()
+		asked(1, "in front")
+		o.now = wednesday.Add(30 * time.Second)
+		o.shows(running(idle()))
+		asked(1, "after half a minute")
+		o.now = wednesday.Add(61 * time.Second)
+		o.shows(running(idle()))
+		asked(2, "after a minute")
+		o.shows(running(busy())).shows(running(idle()))
+		asked(3, "a pull has ended")
+		o.Leave()
+		o.now = wednesday.Add(time.Hour)
+		o.shows(running(idle()))
+		asked(3, "no longer in front")
+
+		refused := overview(t, wide, &teller{err: errors.New("pulley speaks /v2")}).shows(running(idle()))
+		refused.Enter()
+		refused.expect("There is no history to show", "pulley speaks /v2")
+		overview(t, wide, nil).shows(model.View{Phase: model.Down}).Enter() // nobody to ask
+	})
+}
+
+func TestOverviewChangesRoutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := overview(t, wide, past()).shows(running(idle()))
+		o.expect("docker.io", "via daocloud", "ghcr.io", "43 minutes ago", "quay.io")
+		o.refuse("gcr.io") // not used lately
+		routes := every[*part.Choice](o)
+		if len(routes) != 3 || routes[1].Value() != "direct" {
+			t.Fatalf("%d routes", len(routes))
+		}
+		routes[1].TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
+		if want := []model.Action{{Verb: model.SetRoute, Registry: "ghcr.io", Route: "offline"}}; !slices.Equal(o.done, want) {
+			t.Errorf("asked %v, want %v", o.done, want)
+		}
+		var links []string
+		for _, l := range every[*part.Link](o) {
+			test.Tap(l)
+			links = append(links, l.Words())
+		}
+		if want := []string{"images ", "mirrors "}; !slices.Equal(o.visited, want) {
+			t.Errorf("%q lead to %q, want %q", links, o.visited, want)
+		}
+	})
+}
+
+func TestOverviewGaugesLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		state := idle()
+		o := overview(t, wide, past())
+		gauge := func() string {
+			if g := every[*part.Gauge](o); len(g) > 0 {
+				return g[0].AccessibilityLabel()
+			}
+			return ""
+		}
+		o.shows(running(state))
+		if got := gauge(); got != "Docker Hub: 76 of 100 pulls left" {
+			t.Errorf("the gauge says %q", got)
+		}
+		again := wednesday.Add(2 * time.Hour)
+		state.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Again: &again, At: wednesday}}
+		o.shows(running(state))
+		o.expect("No pulls left", "some again by 14:05")
+		state.Limits = []control.Limit{{Registry: "docker.io", Limit: 200, Remaining: 180, Identity: "alice", At: wednesday}}
+		o.shows(running(state))
+		o.expect("180 of 200 pulls left", "signed in as alice")
+		state.Limits = nil
+		o.shows(running(state))
+		if got := gauge(); got != "" {
+			t.Errorf("a limit that nobody told of: %q", got)
+		}
+	})
+}
+
+func TestOverviewSpeaksChinese(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lang.Use("zh-CN")
+		t.Cleanup(func() { lang.Use("en") })
+		o := overview(t, wide, past()).shows(running(busy()))
+		o.Enter()
+		o.expect("已开启", "正在拉取 3 个镜像", "来自缓存", "剩余 76/100 次拉取")
+	})
+}
+
+// What a person must see fits into a small window.
+func TestOverviewFits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		small := fyne.NewSize(840, 566)
+		o := overview(t, small, past()).shows(running(idle()))
+		o.Enter()
+		for _, line := range []string{"On", "76 of 100 pulls left", "6.1 GiB", "3.3 GiB of 20 GiB", "debian:12"} {
+			found := false
+			o.see(func(object fyne.CanvasObject) {
+				if text, ok := object.(*part.Text); ok && text.Words() == line {
+					at := fyne.CurrentApp().Driver().AbsolutePositionForObject(text)
+					end := at.Add(text.Size())
+					found = end.X <= small.Width && end.Y <= small.Height && text.Size().Width > 0
+				}
+			})
+			if !found {
+				t.Errorf("%q is not in a small window", line)
+			}
+		}
+	})
+}
