@@ -30,8 +30,7 @@ type mirrorRow struct {
 	last control.Source
 
 	name    *part.Text
-	first   *part.Badge // it is asked first now
-	fastest *part.Badge
+	badges  [2]*fyne.Container // it is asked first now; it is the fastest
 	state   *part.Text
 	quota   *part.Meter
 	used    *part.Text
@@ -48,7 +47,6 @@ type mirrorRow struct {
 func newMirrorRow(page *Mirrors, of model.Named) *mirrorRow {
 	r := &mirrorRow{
 		page: page, of: of, name: part.NewText(mirrorSource(of.Name)).Bold(),
-		first: part.NewBadge(lang.Say("mirrors.first"), ""), fastest: part.NewBadge(lang.Say("mirrors.fastest"), fynetheme.ColorNameSuccess),
 		state: part.NewMuted("").Giving(), quota: part.NewMeter(), used: part.NewMuted(""), speed: newMirrorSpeed(), facts: newMirrorFacts(page),
 	}
 	r.quota.Height = 4
@@ -56,9 +54,12 @@ func newMirrorRow(page *Mirrors, of model.Named) *mirrorRow {
 	r.test = part.NewIconButton(fynetheme.MediaPlayIcon(), lang.Say("mirrors.test", "Name", r.name.Words()), func() { page.measure(of.Registry, of.Name) })
 	r.more = part.NewIconButton(fynetheme.MoreHorizontalIcon(), lang.Say("mirrors.more", "Name", r.name.Words()), func() { part.OpenMenu(r.menu(), r.more) })
 	r.on = part.NewSwitch(func(on bool) { page.flip(of, on) })
+	r.on.Label = r.name.Words()
+	first, fastest := part.NewBadge(lang.Say("mirrors.first"), ""), part.NewBadge(lang.Say("mirrors.fastest"), fynetheme.ColorNameSuccess)
+	r.badges = [2]*fyne.Container{container.NewVBox(first), container.NewVBox(fastest)}
 	strut := canvas.NewRectangle(color.Transparent) // rows with badges are no higher than others
-	strut.SetMinSize(fyne.NewSize(0, r.first.MinSize().Height))
-	titles := container.New(layout.NewCustomPaddedHBoxLayout(7), middle(r.name), middle(r.first), middle(r.fastest), strut)
+	strut.SetMinSize(fyne.NewSize(0, first.MinSize().Height))
+	titles := container.New(layout.NewCustomPaddedHBoxLayout(7), middle(r.name), r.badges[0], r.badges[1], strut)
 	r.lead = newMirrorLead(column(1, titles, container.NewBorder(nil, nil, nil, r.quotas, r.state)), r.name.Words(), func() { page.detail.toggle(of) })
 	right := row(2, middle(container.New(fixedWidth(speedWidth), r.speed.root)), fixedGap(8), middle(r.test), middle(container.New(fixedWidth(28), r.more)), middle(container.New(fixedWidth(54), r.on)))
 	main := container.New(layout.NewCustomPaddedLayout(1, 1, 0, 0), between(r.lead, right))
@@ -75,9 +76,9 @@ func (r *mirrorRow) show(s control.Source) {
 	trial, tested := r.page.sources.Trial(r.of)
 	registry, _ := r.page.registry()
 	best := registry.Best == s.Name && registry.Route == "auto" && s.Enabled
-	show(r.first, best)
+	show(r.badges[0], best)
 	fastest, top := r.page.sources.Fastest(r.of.Registry)
-	show(r.fastest, fastest == s.Name)
+	show(r.badges[1], fastest == s.Name)
 	text, color := r.stateText(s, condition, trial, tested)
 	r.state.Tint(color)
 	r.state.Set(text)
@@ -86,7 +87,7 @@ func (r *mirrorRow) show(s control.Source) {
 		nameColor = theme.Muted
 	}
 	r.name.Tint(nameColor)
-	show(r.quotas, s.Quota > 0 && s.Enabled)
+	show(r.quotas, s.Quota > 0 && s.Enabled && !tested) // what a test says needs the room
 	r.showQuota(s)
 	rate, firstByte := r.page.sources.Speed(s)
 	r.speed.show(s.Enabled || tested, trial, rate, firstByte, top, fastest == s.Name)
