@@ -1,7 +1,6 @@
 package page
 
 import (
-
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
@@ -36,7 +35,6 @@ type trouble struct {
 	fix   *part.Text
 	line  *fyne.Container // of fix
 	open  *widget.Button
-	rule  fyne.CanvasObject
 	root  fyne.CanvasObject
 }
 

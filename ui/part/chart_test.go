@@ -216,12 +216,12 @@ func TestChartIsCalm(t *testing.T) {
 		if got, want := c.AccessibilityLabel(), "12:11; From cache 33 MiB"; !strings.HasPrefix(got, want) {
 			t.Errorf("what was told before was drawn after: %q, want %s", got, want)
 		}
-		c.Set(slots(12, 3*mib))
+		c.Set(slots(12, 4*mib))
 		c.Set(slots(12, 5*mib))
 		c.Rest()
 		time.Sleep(part.Beat)
 		synctest.Wait()
-		if got, want := c.AccessibilityLabel(), "12:11; From cache 33 MiB"; !strings.HasPrefix(got, want) {
+		if got, want := c.AccessibilityLabel(), "12:11; From cache 44 MiB"; !strings.HasPrefix(got, want) {
 			t.Errorf("it draws after it was told to rest: %q", got)
 		}
 	})
