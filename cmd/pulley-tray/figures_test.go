@@ -75,30 +75,39 @@ func TestIdle(t *testing.T) {
 	measure("opened and closed")
 }
 
-// The window stands there soon after it is asked for. The limit is what a person would call at once on a machine that has nothing
-// else to do; the figure is in the log.
+// The window stands there soon after it is asked for, from the second time on that this machine sees it: at the very first
+// the driver compiles its shaders, and keeps them. With PULLEY_FIGURES set 300 ms are the limit; a machine that is busy with
+// other tests only says its figure.
 func TestWindowOpensSoon(t *testing.T) {
 	s := newSession(t)
 	a := newArea(t, s)
-	s.tray(t)
-	icon := a.icon(t)
-	icon.find("On · 127.0.0.1:")
-	for _, when := range []string{"the first time", "again", "once more"} {
+	opened := func(icon *statusIcon) time.Duration {
+		t.Helper()
 		open := icon.find("Open Pulley")
 		asked := time.Now()
 		icon.click(open)
 		id := s.window(t)
-		for colours(s.x.picture(id)) <= 50 {
-			if time.Since(asked) > 30*time.Second {
-				t.Fatal("it was never drawn")
-			}
-		}
+		eventually(t, "the window was drawn", func() bool { return colours(s.x.picture(id)) > 50 })
 		took := time.Since(asked)
-		t.Logf("%s: %d ms from the click to what is drawn", when, took.Milliseconds())
-		if limit := 300 * time.Millisecond; took > limit && os.Getenv("PULLEY_FIGURES") != "" {
-			t.Errorf("%s: %v, want %v", when, took, limit)
-		}
 		s.x.shut(id)
 		eventually(t, "the window was hidden", func() bool { return s.x.windows("Pulley") == nil })
+		return took
+	}
+	for _, run := range []string{"first run on this machine", "second run"} {
+		tray := s.tray(t)
+		icon := a.icon(t)
+		icon.find("On · 127.0.0.1:")
+		for _, when := range []string{"opened", "opened again"} {
+			took := opened(icon)
+			t.Logf("%s, %s: %d ms from the click to the picture", run, when, took.Milliseconds())
+			if limit := 300 * time.Millisecond; took > limit && run == "second run" && os.Getenv("PULLEY_FIGURES") != "" {
+				t.Errorf("%s, %s: %v, want %v", run, when, took, limit)
+			}
+		}
+		icon.click(icon.find("Quit"))
+		tray.ended(t)
+		a.mu.Lock()
+		a.item = ""
+		a.mu.Unlock()
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -251,9 +252,21 @@ func (p *program) closed() {
 	if p.icon.Load() {
 		p.window.Conceal()
 		signalOn(p.concealed)
+		time.AfterFunc(settling, p.slim)
 		return
 	}
 	p.leave()
+}
+
+// settling is how long a window is hidden before what it took is given back: it may be wanted again at once.
+const settling = time.Second
+
+// slim gives back what only a window needs. Any goroutine.
+func (p *program) slim() {
+	if !p.window.Open() {
+		debug.FreeOSMemory()
+		unload()
+	}
 }
 
 // patience is how long a desktop that is just being logged into has to bring
