@@ -1,0 +1,96 @@
+package page
+
+import (
+	"context"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	fynetheme "fyne.io/fyne/v2/theme"
+
+	"pulley/ui/lang"
+	"pulley/ui/model"
+	"pulley/ui/part"
+)
+
+// firstEngine is the step in which engines come to use Pulley.
+type firstEngine struct {
+	*stage
+
+	first *First
+	rows  *dockerEngines
+}
+
+func newFirstEngine(f *First) *firstEngine {
+	e := &firstEngine{stage: newStage(f), first: f}
+	e.rows = newDockerEngines(f.desk, e.enter)
+	return e
+}
+
+func (e *firstEngine) body() fyne.CanvasObject { return e.box }
+
+func (e *firstEngine) enter() {
+	d := e.first.desk
+	if d.Tool == nil {
+		e.draw()
+		return
+	}
+	e.draw()
+	d.Work(func(ctx context.Context) func() {
+		var list []model.Engine
+		err := d.Tool.Run(ctx, &list, "connect")
+		return func() {
+			e.rows.found(list, err)
+			if e.first.state.State(model.EngineStep) == model.StepDone && len(e.connected()) == 0 {
+				e.first.undone(model.EngineStep)
+			}
+			e.draw()
+		}
+	})
+}
+
+// connected are the engines that use Pulley.
+func (e *firstEngine) connected() (list []model.Engine) {
+	for _, x := range e.rows.list {
+		if x.Standing() == model.Connected {
+			list = append(list, x)
+		}
+	}
+	return list
+}
+
+func (e *firstEngine) draw() {
+	card := part.NewSheet(e.rows.rows)
+	card.Padding = fyne.NewSize(1, 1)
+	next := meant(lang.Say("first.next"), func() { e.first.finished(model.EngineStep) })
+	if len(e.connected()) == 0 {
+		next.Disable()
+	}
+	e.set(mutedText(lang.Say("first.engine.about")), card,
+		notice(fynetheme.InfoIcon(), fynetheme.ColorNamePlaceHolder, lang.Say("first.engine.shown")),
+		e.first.buttons(model.EngineStep, next))
+}
+
+func (e *firstEngine) result() string {
+	var names []string
+	for _, x := range e.connected() {
+		names = append(names, x.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// undo disconnects: where it is one engine it is shown what that changes, with several the list of them.
+func (e *firstEngine) undo() {
+	list := e.connected()
+	if len(list) == 1 {
+		disconnectSheet(e.first.desk, list[0], func(did model.Wiring) {
+			if did.Done {
+				e.rows.list = nil
+				e.rows.known = false
+				e.first.undone(model.EngineStep)
+			}
+			e.enter()
+		})
+		return
+	}
+	e.first.back(model.EngineStep)
+}

@@ -1,0 +1,157 @@
+package page
+
+import (
+	"context"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	fynetheme "fyne.io/fyne/v2/theme"
+
+	"pulley/ui/lang"
+	"pulley/ui/model"
+	"pulley/ui/part"
+	"pulley/ui/theme"
+	"pulley/ui/words"
+)
+
+// firstTrust is the step in which this system comes to trust Pulley's certificate.
+type firstTrust struct {
+	*stage
+
+	first *First
+	plan  []string // what will be done, a line each; none: there is nothing left to do
+	names []string // that the certificate is good for
+}
+
+func newFirstTrust(f *First) *firstTrust { return &firstTrust{stage: newStage(f), first: f} }
+
+func (t *firstTrust) body() fyne.CanvasObject { return t.box }
+func (t *firstTrust) result() string          { return lang.Say("first.trust.done") }
+
+func (t *firstTrust) enter() {
+	d := t.first.desk
+	if d.Tool == nil {
+		t.set(t.about(), notice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("docker.no_tool.title")), t.first.buttons(model.TrustStep))
+		return
+	}
+	t.set(t.about(), part.NewSkeleton(3), t.first.buttons(model.TrustStep))
+	tool, daemon := d.Tool, d.Daemon()
+	d.Work(func(ctx context.Context) func() {
+		var answer struct {
+			Plan []string `json:"plan"`
+		}
+		err := tool.Run(ctx, &answer, "ca", "trust", "--dry-run")
+		var names []string
+		if daemon != nil {
+			if list, err := daemon.CAs(ctx); err == nil {
+				for _, ca := range list {
+					if !ca.Retired {
+						names = ca.Permitted
+					}
+				}
+			}
+		}
+		return func() {
+			t.plan, t.names = answer.Plan, names
+			if err != nil {
+				t.failed(err)
+				return
+			}
+			t.show()
+		}
+	})
+}
+
+func (t *firstTrust) about() fyne.CanvasObject { return mutedText(lang.Say("first.trust.about")) }
+
+func (t *firstTrust) show() {
+	objects := []fyne.CanvasObject{t.about()}
+	if len(t.names) > 0 {
+		objects = append(objects, notice(fynetheme.LoginIcon(), theme.Muted, lang.Say("first.trust.names", "Names", few(t.names, 6))))
+	}
+	if len(t.plan) == 0 {
+		t.set(append(objects, notice(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("first.trust.already")),
+			t.first.buttons(model.TrustStep, meant(lang.Say("first.next"), func() { t.first.finished(model.TrustStep) })))...)
+		return
+	}
+	objects = append(objects, column(6, part.NewMuted(lang.Say("first.will")).Bold(), quoted(strings.Join(t.plan, "\n"))),
+		t.first.buttons(model.TrustStep, meant(lang.Say("first.trust.do"), t.do)))
+	t.set(objects...)
+}
+
+// few are the first of some names, and how many more there are.
+func few(names []string, most int) string {
+	if len(names) <= most {
+		return words.List(names...)
+	}
+	return lang.Say("first.more", "Names", strings.Join(names[:most], ", "), "Count", len(names)-most)
+}
+
+// trusted is how `pulley ca trust` answers.
+type trusted struct {
+	Trusted bool `json:"trusted"`
+	Stores  []struct {
+		Command string `json:"command"`
+		Error   string `json:"error"`
+	} `json:"stores"`
+}
+
+// needsRoot says that something was left which an administrator can do.
+func (t trusted) needsRoot() bool {
+	for _, s := range t.Stores {
+		if s.Error != "" && s.Command != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// do has the person's own stores trust it, and then the system's.
+func (t *firstTrust) do() {
+	t.set(t.about(), underWay(lang.Say("first.trust.doing")), part.NewMuted(lang.Say("docker.wire.password")).Giving())
+	tool := t.first.desk.Tool
+	t.first.desk.Work(func(ctx context.Context) func() {
+		var got trusted
+		err := tool.Run(ctx, &got, "ca", "trust")
+		if err != nil && got.needsRoot() {
+			err = tool.AsRoot(ctx, &got, "ca", "trust", "--system")
+		}
+		return func() {
+			if err != nil {
+				t.failed(err)
+				return
+			}
+			t.first.finished(model.TrustStep)
+		}
+	})
+}
+
+func (t *firstTrust) failed(err error) {
+	cause, step := model.Step(err.Error())
+	if line := commandOf(err); line != "" {
+		step = line
+	}
+	objects := []fyne.CanvasObject{t.about(), notice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, cause)}
+	if step != "" {
+		objects = append(objects, copied(t.first.desk, step))
+	}
+	t.set(append(objects, t.first.buttons(model.TrustStep, meant(lang.Say("docker.again"), t.enter)))...)
+}
+
+func (t *firstTrust) undo() {
+	d := t.first.desk
+	d.Work(func(ctx context.Context) func() {
+		var got trusted
+		err := d.Tool.Run(ctx, &got, "ca", "untrust")
+		if err != nil && got.needsRoot() {
+			err = d.Tool.AsRoot(ctx, &got, "ca", "untrust")
+		}
+		return func() {
+			if err != nil {
+				d.Toast(Toast{Text: err.Error(), Bad: true})
+				return
+			}
+			t.first.undone(model.TrustStep)
+		}
+	})
+}
