@@ -104,7 +104,9 @@ func (w *Window) dress() {
 		e.hint.layer = func() *fyne.Container { return w.hints }
 	}
 	w.area = container.NewStack()
-	page := container.NewBorder(w.banner.root, nil, nil, nil, container.NewClip(w.area))
+	clip := container.NewClip(w.area)
+	clip.ExtendBaseWidget(clip) // else it is given its size before it can pass it on, and never again while that stays the same
+	page := container.NewBorder(w.banner.root, nil, nil, nil, clip)
 	frame := container.New(&shell{nav: w.nav, footer: w.footer.root, resized: w.resized}, w.nav.root, w.footer.root, page)
 	w.SetContent(container.NewStack(frame, w.hints, w.toasts))
 }
