@@ -48,13 +48,27 @@ func (x *exam) some(n *notes, v *visit) {
 	})
 }
 
-// pin is a fix for names some of whose addresses do not work: there is no command that writes an [[address]].
+// pin is the fix for an [[address]] some of which do not work: those that do.
 func (x *exam) pin(v *visit) string {
-	if v.pinned {
-		return "pulley config edit"
+	if !v.pinned {
+		return ""
 	}
-	return ""
+	fix := "pulley address set " + v.host
+	for i, c := range v.causes {
+		if c != fine {
+			continue
+		}
+		if at := v.addrs[i]; strconv.Itoa(int(at.Port())) == v.port {
+			fix += " " + at.Addr().String()
+		} else {
+			fix += " " + at.String()
+		}
+	}
+	return fix
 }
+
+// unpin is the fix for one that does more harm than good.
+func unpin(v *visit) string { return "pulley address rm " + v.host }
 
 func answered(v *visit) string {
 	n := len(v.causes)
@@ -163,7 +177,7 @@ func (x *exam) unpinned(ctx context.Context, n *notes, v *visit) bool {
 		return false
 	}
 	n.blame(Finding{
-		ID: "address.pin", Level: Problem, Fix: "pulley config edit", What: "the [[address]] of " + v.host + " is out of date",
+		ID: "address.pin", Level: Problem, Fix: unpin(v), What: "the [[address]] of " + v.host + " is out of date",
 		Why: fmt.Sprintf("It does not work (%s), while the system's own addresses of that name do. Take the entry out or correct it.", v.broken()),
 	})
 	return true

@@ -138,7 +138,7 @@ func (x *exam) poisoned(n *notes, v *visit) {
 	whose := "a certificate for " + ownerOf(leafOf(k.Err))
 	if v.pinned {
 		n.blame(Finding{
-			ID: "address.pin", Level: Problem, Fix: "pulley config edit",
+			ID: "address.pin", Level: Problem, Fix: unpin(v),
 			What: fmt.Sprintf("the [[address]] of %s leads to %s, which is somebody else's", v.host, at.Addr()),
 			Why:  "It answers with " + whose + ". Correct the entry or take it out.",
 		})
