@@ -27,6 +27,7 @@ type bytes struct {
 	fromCache, net, share, saved *figure
 	chart                        *part.Chart
 	again                        func() // shows what is known anew
+	content                      *fyne.Container
 	root                         fyne.CanvasObject
 }
 
@@ -55,7 +56,8 @@ func newBytes() *bytes {
 	title := part.NewText(lang.Say("overview.traffic.title")).Bold()
 	figures := container.NewGridWithColumns(4, b.fromCache.root, b.net.root, b.share.root, b.saved.root)
 	top := column(8, between(middle(title), middle(b.choice)), figures)
-	b.root = part.NewSheet(container.NewBorder(container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), top), nil, nil, nil, b.chart))
+	b.content = container.NewBorder(container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), top), nil, nil, nil, b.chart)
+	b.root = part.NewSheet(b.content)
 	return b
 }
 

@@ -28,6 +28,7 @@ type flight struct {
 	past         []*pastPull
 	idle         *part.Text
 	list, old    *fyne.Container
+	content      *fyne.Container
 	root         fyne.CanvasObject
 }
 
@@ -79,8 +80,9 @@ func newFlight() *flight {
 		f.past = append(f.past, p)
 		f.old.Add(p.root)
 	}
-	f.root = part.NewSheet(container.NewVBox(container.New(layout.NewCustomPaddedLayout(0, 6, 0, 0), between(f.title, f.speed)),
-		column(12, f.idle, f.list, f.old)))
+	f.content = container.NewVBox(container.New(layout.NewCustomPaddedLayout(0, 6, 0, 0), between(f.title, f.speed)),
+		column(12, f.idle, f.list, f.old))
+	f.root = part.NewSheet(f.content)
 	return f
 }
 
@@ -100,6 +102,7 @@ func newLivePull() *livePull {
 func newLiveLayer() *liveLayer {
 	l := &liveLayer{digest: part.NewMuted("").Giving(), amount: part.NewMuted("").Giving(), rate: part.NewMuted("").Giving(),
 		source: part.NewMuted("").Giving(), bar: part.NewMeter()}
+	l.bar.Label = lang.Say("overview.pulls.layer")
 	l.digest.Style.Monospace = true
 	l.bar.Height = 4
 	l.root = rowOf(&columns{

@@ -56,6 +56,7 @@ func newHead(d Desk) *head {
 		}
 		d.Do(model.Action{Verb: verb})
 	})
+	h.flip.Label = lang.Say("app.name")
 	h.pause = widget.NewButtonWithIcon(lang.Say("overview.pause.button"), fynetheme.MediaPauseIcon(), func() {
 		part.OpenMenu(h.menu(d.Do), h.pause)
 	})

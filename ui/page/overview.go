@@ -27,6 +27,9 @@ type Overview struct {
 	flight *flight
 	rail   *rail
 	scroll *container.Scroll
+	page   *fyne.Container   // what scrolls, laid out by a plan
+	inner  []*fyne.Container // what lies on sheets
+	tall   float32           // the least height of page, as the scroller knows it
 
 	view   model.View
 	sketch string
@@ -51,8 +54,10 @@ func NewOverview(d Desk) *Overview {
 	o.bytes.again = func() { o.fill(o.view, d.Now()) }
 	p := &plan{head: o.head.root, alert: o.alert.root, welcome: o.start.root, wait: o.wait, traffic: o.bytes.root, pulls: o.flight.root, rail: o.rail.root}
 	const margin = 20
-	o.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(16, margin, margin, margin),
-		rowOf(p, p.head, p.alert, p.welcome, p.wait, p.traffic, p.pulls, p.rail)))
+	o.page = container.New(layout.NewCustomPaddedLayout(16, margin, margin, margin),
+		rowOf(p, p.head, p.alert, p.welcome, p.wait, p.traffic, p.pulls, p.rail))
+	o.inner = []*fyne.Container{o.alert.list, o.start.content, o.bytes.content, o.flight.content, o.rail.content}
+	o.scroll = container.NewVScroll(o.page)
 	return o
 }
 
@@ -92,10 +97,34 @@ func (o *Overview) fill(v model.View, now time.Time) {
 		o.flight.show(v, now)
 		o.rail.show(v, now)
 	}
-	// Texts have other widths now, so rows are laid out anew; and again when that made a paragraph break differently.
+	o.settle()
+}
+
+// settle lays everything out anew, as texts have other widths now and rows came and went; and again, as that may have made a
+// paragraph break differently. What has changed was refreshed when it did, and drawing all the rest again, as Container.Refresh
+// does, would take longer than a frame.
+func (o *Overview) settle() {
 	for range 2 {
-		o.scroll.Content.Refresh()
+		settle(o.page)
+		for _, c := range o.inner {
+			settle(c)
+		}
+	}
+	if tall := o.page.MinSize().Height; tall != o.tall {
+		o.tall = tall
 		o.scroll.Refresh()
+	}
+}
+
+// settle lays out a container and those in it that can be seen.
+func settle(c *fyne.Container) {
+	if c.Layout != nil {
+		c.Layout.Layout(c.Objects, c.Size())
+	}
+	for _, object := range c.Objects {
+		if inner, ok := object.(*fyne.Container); ok && inner.Visible() {
+			settle(inner)
+		}
 	}
 }
 
@@ -149,8 +178,9 @@ func (o *Overview) loaded(h control.History, err error, events []control.Event, 
 
 // start is what somebody sees through whose Pulley nothing was ever pulled: how to begin.
 type start struct {
-	try  *part.Text
-	root fyne.CanvasObject
+	try     *part.Text
+	content *fyne.Container
+	root    fyne.CanvasObject
 }
 
 func newStart(d Desk) *start {
@@ -164,12 +194,12 @@ func newStart(d Desk) *start {
 	connect.Importance = widget.HighImportance
 	mirrors := widget.NewButton(lang.Say("overview.start.mirrors"), func() { d.Visit(MirrorsPage, "") })
 	command := rowOf(&follow{text: s.try, gap: 4}, s.try, part.NewCopy(s.try.Words, d.Copy))
-	content := column(12, title,
+	s.content = column(12, title,
 		container.New(layout.NewCustomPaddedLayout(-inset, -inset, -inset, -inset), text),
 		row(8, connect, mirrors),
 		container.New(layout.NewCustomPaddedLayout(4, 4, 0, 0), part.NewRule()),
 		column(4, part.NewMuted(lang.Say("overview.start.try")), command))
-	sheet := part.NewSheet(content)
+	sheet := part.NewSheet(s.content)
 	sheet.Padding = fyne.NewSize(22, 20)
 	s.root = sheet
 	return s

@@ -3,6 +3,7 @@ package page_test
 import (
 	"errors"
 	"fmt"
+	"image"
 	"slices"
 	"strings"
 	"testing"
@@ -312,6 +313,30 @@ func TestOverviewFits(t *testing.T) {
 			})
 			if !found {
 				t.Errorf("%q is not in a small window", line)
+			}
+		}
+	})
+}
+
+// A page that went through other states looks like one that was made for this one.
+func TestOverviewLaysItselfOutAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fresh, paused, until := idle(), idle(), wednesday.Add(time.Hour)
+		fresh.Traffic, fresh.Limits = control.Traffic{}, nil
+		paused.Enabled, paused.PausedUntil = false, &until
+		views := []model.View{running(busy()), running(troubled()), running(idle()), {Phase: model.Down, State: idle()}, running(paused), running(idle()), running(fresh)}
+		changed := overview(t, wide, past()).shows(model.View{})
+		changed.Enter()
+		for i, v := range views {
+			changed.now = changed.now.Add(time.Second)
+			changed.shows(v)
+			anew := overview(t, wide, past())
+			anew.now = changed.now
+			anew.shows(v)
+			anew.Enter()
+			was, is := anew.window.Canvas().Capture().(*image.NRGBA), changed.window.Canvas().Capture().(*image.NRGBA)
+			if !slices.Equal(was.Pix, is.Pix) {
+				t.Errorf("state %d: it looks different after others", i)
 			}
 		}
 	})

@@ -25,6 +25,7 @@ type rail struct {
 	room       *part.Text
 	registries *registries
 	routes     fyne.CanvasObject
+	content    *fyne.Container
 	root       fyne.CanvasObject
 }
 
@@ -41,7 +42,7 @@ const maxLimits = 2
 
 func newRail(d Desk) *rail {
 	r := &rail{fill: part.NewMeter(), size: part.NewText(""), room: part.NewMuted("").Giving(), registries: newRegistries(d)}
-	r.fill.Height = 6
+	r.fill.Height, r.fill.Label = 6, lang.Say("overview.cache.title")
 	gauges := column(12)
 	for range maxLimits {
 		l := newLimitRow()
@@ -53,7 +54,8 @@ func newRail(d Desk) *rail {
 	cache := column(7, between(middle(part.NewText(lang.Say("overview.cache.title")).Bold()), flush(4, open)),
 		r.fill, column(1, r.size, r.room))
 	r.routes = column(13, part.NewRule(), r.registries.root)
-	r.root = part.NewSheet(container.NewVBox(column(13, gauges, r.afterLimit, cache, r.routes)))
+	r.content = container.NewVBox(column(13, gauges, r.afterLimit, cache, r.routes))
+	r.root = part.NewSheet(r.content)
 	return r
 }
 

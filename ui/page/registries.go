@@ -63,6 +63,7 @@ func (r *registries) row(name string) *registry {
 	row.route = part.NewChoice(func(route string) {
 		r.do(model.Action{Verb: model.SetRoute, Registry: name, Route: route})
 	})
+	row.route.Label = lang.Say("overview.registries.route", "Registry", name)
 	tip := part.NewTip(row.used, func() string {
 		if row.at == nil {
 			return ""
