@@ -59,7 +59,7 @@ func (f *First) end(step int, state StepState) {
 	if f.at == step {
 		f.at++
 	}
-	for f.at < FirstSteps && f.steps[f.at] == StepDone {
+	for f.at < FirstSteps && f.steps[f.at] != StepOpen {
 		f.at++
 	}
 }
@@ -167,6 +167,13 @@ func (c *Contest) End(name string, r control.MirrorReport, err error) {
 		return
 	}
 	m.Report = &r
+}
+
+// CallOff says that the measuring of one was broken off.
+func (c *Contest) CallOff(name string) {
+	if m := c.find(name); m != nil {
+		m.Running, m.Progress = false, control.MirrorTesting{}
+	}
 }
 
 // Choose ticks a mirror, or takes the tick away. The origin is always asked.

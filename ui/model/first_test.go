@@ -30,6 +30,10 @@ func TestStepsAreTakenSkippedAndUndone(t *testing.T) {
 	if f.Now() != MirrorStep || f.State(MirrorStep) != StepOpen || f.Over() {
 		t.Errorf("%+v", f)
 	}
+	f.Done(MirrorStep)
+	if !f.Over() {
+		t.Error("what was skipped is asked again:", f.Now())
+	}
 	f.Back(TrustStep)
 	f.Skip(TrustStep)
 	if f.State(TrustStep) != StepDone {
@@ -53,6 +57,10 @@ func TestContest(t *testing.T) {
 	c.Heard("fast", control.MirrorTesting{Bytes: 1, Size: 2, Rate: 50})
 	if !c.Measuring() || c.Fastest() != 50 {
 		t.Error("not seen while it runs")
+	}
+	c.CallOff("fast")
+	if c.Measuring() || c.Fastest() != 0 {
+		t.Error("goes on")
 	}
 	report := func(name string, rate float64, agrees string) {
 		c.Begin(name)

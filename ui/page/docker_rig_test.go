@@ -161,6 +161,8 @@ func (r *dockerRig) texts() (list []string) {
 			list = append(list, o.Text)
 		case *widget.Check:
 			list = append(list, o.Text)
+		case *widget.RichText:
+			list = append(list, o.String())
 		case interface{ AccessibilityLabel() string }:
 			list = append(list, o.AccessibilityLabel())
 		}

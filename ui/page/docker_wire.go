@@ -258,6 +258,7 @@ func underWay(text string) fyne.CanvasObject {
 
 // ended says what came of it: on the sheet, or in a toast where that was closed.
 func (s *wireSheet) ended(did model.Wiring, err error) {
+	did.Root = did.Root || s.rooted() // for another try
 	s.plan = did
 	if s.gone() {
 		s.toast(did, err)

@@ -138,10 +138,11 @@ func (m *firstMirrors) measure() {
 					fyne.Do(func() { m.contest.Heard(name, t); m.refreshRows() })
 				}
 			})
-			fyne.Do(func() { m.contest.End(name, report, err); m.refreshRows() })
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || halt.Err() != nil {
+				fyne.Do(func() { m.contest.CallOff(name) })
 				break
 			}
+			fyne.Do(func() { m.contest.End(name, report, err); m.refreshRows() })
 		}
 		return func() {
 			stop()
