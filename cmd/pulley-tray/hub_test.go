@@ -131,7 +131,7 @@ func TestMirrorThatDisagrees(t *testing.T) {
 	if status := s.pull(t, "library/app"); status != http.StatusOK {
 		t.Fatalf("status %d", status)
 	}
-	problem := icon.find("⚠ mirror m1 disagrees with the origin about docker.io/library/app:latest")
+	problem := icon.find("⚠ mirror docker.io/m1 disagrees with the origin about docker.io/library/app:latest")
 	if icon.pixels() == well {
 		t.Error("the icon is as if all were well")
 	}

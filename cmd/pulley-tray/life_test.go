@@ -60,6 +60,14 @@ func TestNotifications(t *testing.T) {
 		mirror.Push(name, "latest", hubtest.RandomImage(uint64(2*i+2), 1, 1000))
 	}
 	s.behind(t, hub, mirror)
+	config := filepath.Join(s.home, "config.toml")
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, append(text, "[[address]]\nhost = \"ghcr.io\"\nuse = [\"127.0.0.1:1\"]\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	a := newArea(t, s)
 	service := &notifications{}
 	if err := a.conn.Export(service, "/org/freedesktop/Notifications", "org.freedesktop.Notifications"); err != nil {
@@ -76,17 +84,15 @@ func TestNotifications(t *testing.T) {
 			t.Fatalf("status %d", status)
 		}
 	}
-	icon.find("⚠ mirror m1 disagrees")
+	icon.find("⚠ mirror docker.io/m1 disagrees")
 	eventually(t, "a notification was shown", func() bool { return service.text() != "" })
-	if got := service.text(); !strings.HasPrefix(got, "Pulley: mirror m1 disagrees with the origin about docker.io/library/") || strings.Contains(got, "\n") {
+	if got := service.text(); !strings.HasPrefix(got, "Pulley: mirror docker.io/m1 disagrees with the origin about docker.io/library/") || strings.Contains(got, "\n") {
 		t.Errorf("shown was\n%s", got)
 	}
-	hub.Close()
-	mirror.Close()
-	if status := s.pull(t, "library/nowhere"); status < 500 {
+	if status := s.pull(t, "ghcr.io/org/nowhere"); status < 500 {
 		t.Fatalf("status %d", status)
 	}
-	eventually(t, "the failed pull was told", func() bool { return strings.Contains(service.text(), "\nPulley: Pulling library/nowhere failed: ") })
+	eventually(t, "the failed pull was told", func() bool { return strings.Contains(service.text(), "\nPulley: Pulling ghcr.io/org/nowhere failed: ") })
 }
 
 // Docker's contexts are in the menu, and docker uses the one that is chosen there.

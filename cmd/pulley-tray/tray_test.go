@@ -127,7 +127,7 @@ func TestMenuSwitchesTheDaemon(t *testing.T) {
 	s.becomes(t, "quay.io offline", func(control.State) bool { return s.route(t, "quay.io") == "offline" })
 
 	text := icon.text()
-	for _, want := range []string{"0 B cached\n", "\nOpen Pulley\n", "\nQuit\n"} {
+	for _, want := range []string{"Free space… (0 B cached)\n", "\nOpen Pulley\n", "\nSettings…\n", "\nQuit\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the menu lacks %q:\n%s", want, text)
 		}
