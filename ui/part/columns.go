@@ -11,7 +11,8 @@ type columns struct {
 }
 
 const (
-	leastColumn  = 44  // a column that a person makes narrow
+	leastColumn  = 44  // a text
+	leastAmount  = 76  // a number with its unit: cut, it would say something else
 	leastGrowing = 110 // a growing column while others can still give
 	growingWidth = 160 // one of which nothing is said
 	usualWidth   = 100 // another of which nothing is said
@@ -30,7 +31,7 @@ func (c *columns) wanted(i int) float32 {
 	column := c.all[i]
 	switch width, said := c.set[column.Key]; {
 	case said:
-		return max(width, leastColumn)
+		return max(width, c.least(i))
 	case column.Width > 0:
 		return column.Width
 	case column.Grow:
@@ -48,10 +49,10 @@ func (c *columns) fit(room float32) {
 		wanted := c.wanted(i)
 		if column.Grow {
 			growing += wanted
-			least += min(wanted, leastGrowing)
+			least += min(wanted, c.least(i))
 		} else {
 			fixed += wanted
-			slack += max(wanted-leastColumn, 0)
+			slack += max(wanted-c.least(i), 0)
 		}
 	}
 	short := min(max(fixed+least-room, 0), slack)
@@ -63,7 +64,7 @@ func (c *columns) fit(room float32) {
 		case column.Grow:
 			width = forGrowing * width / growing
 		case short > 0:
-			width -= short * max(width-leastColumn, 0) / slack
+			width -= short * max(width-c.least(i), 0) / slack
 		}
 		c.left[i], c.wide[i] = left, width
 		left += width
@@ -86,11 +87,18 @@ func (c *columns) drag(i int, by float32) {
 	}
 }
 
+// least is how narrow a person or a window can make a column.
 func (c *columns) least(i int) float32 {
-	if c.all[i].Grow {
+	switch column := c.all[i]; {
+	case column.Grow:
 		return leastGrowing
+	case column.Right && column.Width > 0:
+		return min(column.Width, leastAmount)
+	case column.Right:
+		return leastAmount
+	default:
+		return leastColumn
 	}
-	return leastColumn
 }
 
 // edge is the column whose right edge is at x; -1: none is near.

@@ -3,6 +3,7 @@ package part
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
@@ -39,6 +40,12 @@ func (l *lines) Enable() {}
 
 // Disable does nothing.
 func (l *lines) Disable() {}
+
+// MouseDown beside all rows is the table's: Fyne finds the list first.
+func (l *lines) MouseDown(e *desktop.MouseEvent) { l.table.MouseDown(e) }
+
+// MouseUp does nothing.
+func (l *lines) MouseUp(*desktop.MouseEvent) {}
 
 // CreateRenderer is called by Fyne. The list's renderer is kept: a new one would begin at the top again.
 func (l *lines) CreateRenderer() fyne.WidgetRenderer {

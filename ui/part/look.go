@@ -14,6 +14,7 @@ import (
 type look struct {
 	of      fyne.Widget
 	mark    [2]color.Color // which theme it is from
+	turn    int            // how often it was renewed
 	size    float32
 	line    float32 // the height of a line
 	plain   *fitting
@@ -36,6 +37,7 @@ func (l *look) renew() bool {
 		return false
 	}
 	l.mark, l.size = mark, size
+	l.turn++
 	l.line = fyne.MeasureText("Mg", size, fyne.TextStyle{}).Height
 	l.plain, l.bold = newFitting(size, fyne.TextStyle{}), newFitting(size, fyne.TextStyle{Bold: true})
 	l.colours, l.icons = map[fyne.ThemeColorName]color.Color{}, map[tinted]fyne.Resource{}

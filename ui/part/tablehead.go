@@ -57,14 +57,14 @@ func (h *header) sortable(i int) bool {
 	return i >= 0 && h.table.rows.Sort != nil && !h.table.columns.all[i].NoSort
 }
 
-const arrowSide = 14
+const arrowSide = 18 // with much air around the arrow
 
 // widest is the width of a title with its arrow.
 func (h *header) widest(i int) float32 {
 	title := h.titles[i]
 	width := title.measure(title.Words()).Width
 	if h.sortable(i) {
-		width += arrowSide + 2
+		width += arrowSide
 	}
 	return width
 }
@@ -112,6 +112,7 @@ func (h *header) paint() {
 		icon = fynetheme.MenuDropDownIcon()
 	}
 	h.arrow.Resource = fynetheme.NewColoredResource(icon, fynetheme.ColorNameForeground)
+	h.arrow.Refresh() // a Resize before it would remember the former drawing under the new one's name
 	h.arrow.Hidden = h.table.columns.index(h.table.sorted) < 0
 }
 
@@ -126,14 +127,14 @@ func (h *header) layout(size fyne.Size) {
 		least, room := title.measure(title.Words()), width-2*cellSide
 		sorted := c.all[i].Key == h.table.sorted
 		if sorted {
-			room -= arrowSide + 2
+			room -= arrowSide
 		}
 		taken := max(min(least.Width, room), 0)
 		top := (size.Height - 1 - least.Height) / 2
-		at, arrow := left+cellSide, left+cellSide+taken+2
+		at, arrow := left+cellSide, left+cellSide+taken
 		if c.all[i].Right { // the title ends where the numbers do
 			at = left + width - cellSide - taken
-			arrow = at - arrowSide - 2
+			arrow = at - arrowSide
 		}
 		title.Move(fyne.NewPos(at, top))
 		title.Resize(fyne.NewSize(taken, least.Height))

@@ -30,6 +30,7 @@ type row struct {
 	slots  []slot
 	ground *canvas.Rectangle
 	drawn  *drawing
+	turn   int // of the look that it was drawn with
 }
 
 // slot is a cell of a row and what it is drawn with.
@@ -77,6 +78,10 @@ func (r *row) show(index int) {
 		return
 	}
 	r.shade()
+	if r.turn != t.look.turn {
+		r.turn = t.look.turn
+		r.forget()
+	}
 	for i := range r.slots {
 		cell := t.rows.Cell(index, t.columns.all[i].Key)
 		if s := &r.slots[i]; !s.known || s.cell != cell {
@@ -86,6 +91,16 @@ func (r *row) show(index int) {
 		}
 	}
 	canvas.Refresh(r)
+}
+
+// forget has all cells drawn anew.
+func (r *row) forget() {
+	for i := range r.slots {
+		r.slots[i].known = false
+		if icon := r.slots[i].icon; icon != nil {
+			icon.Resource = nil // its colour may be another now
+		}
+	}
 }
 
 // shade draws what tells the row from others: selected, under the pointer, under the keyboard.
@@ -246,9 +261,7 @@ func (r *row) CreateRenderer() fyne.WidgetRenderer {
 	}
 	r.drawn = &drawing{}
 	r.drawn.paint = func() {
-		for i := range r.slots {
-			r.slots[i].known = false
-		}
+		r.forget()
 		r.show(r.index)
 	}
 	r.drawn.layout = func(fyne.Size) { r.arrange() }

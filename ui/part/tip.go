@@ -38,8 +38,13 @@ func (t *Tip) MouseMoved(*desktop.MouseEvent) {}
 // MouseOut takes the tip away.
 func (t *Tip) MouseOut() { t.rest.off() }
 
-// AccessibilityLabel is the tip.
-func (t *Tip) AccessibilityLabel() string { return t.text() }
+// AccessibilityLabel is what the object says, and the tip.
+func (t *Tip) AccessibilityLabel() string {
+	if said, ok := t.object.(fyne.Accessible); ok && said.AccessibilityLabel() != "" {
+		return labelled(said.AccessibilityLabel(), t.text())
+	}
+	return t.text()
+}
 
 // AccessibilityRole is text.
 func (t *Tip) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
