@@ -86,7 +86,7 @@ func (t *trouble) show(p control.Problem) {
 	place := PlaceOf(p)
 	show(t.open, place != OverviewPage)
 	if place != OverviewPage {
-		t.open.OnTapped = func() { t.visit(place, p.Thing) }
+		t.open.OnTapped = func() { t.visit(place, ThingOf(p)) }
 		if label := lang.Say("overview.problem.open", "Page", lang.Say("shell.page."+string(place))); t.open.Text != label {
 			t.open.SetText(label)
 		}

@@ -63,7 +63,7 @@ type pastPull struct {
 	root               fyne.CanvasObject
 }
 
-func newFlight() *flight {
+func newFlight(d Desk) *flight {
 	f := &flight{
 		title: part.NewText("").Bold(), speed: part.NewMuted(""), more: part.NewMuted(""), idle: part.NewMuted(lang.Say("overview.pulls.idle")).Giving(),
 		later: part.NewMuted(lang.Say("overview.pulls.lately")),
@@ -80,7 +80,9 @@ func newFlight() *flight {
 		f.past = append(f.past, p)
 		f.old.Add(p.root)
 	}
-	f.content = container.NewVBox(container.New(layout.NewCustomPaddedLayout(0, 6, 0, 0), between(f.title, f.speed)),
+	story := part.NewLink(lang.Say("overview.pulls.activity"), func() { d.Visit(ActivityPage, "") })
+	aside := flush(4, row(10, middle(f.speed), story))
+	f.content = container.NewVBox(container.New(layout.NewCustomPaddedLayout(0, 6, 0, 0), between(middle(f.title), aside)),
 		column(12, f.idle, f.list, f.old))
 	f.root = part.NewSheet(f.content)
 	return f

@@ -67,7 +67,7 @@ func newHead(d Desk) *head {
 	line := rowOf(&follow{text: h.below, gap: 8}, h.below, h.where)
 	left := container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), middle(h.mark)), nil,
 		middle(column(1, h.title, line)))
-	right := row(14, middle(h.pause), middle(h.resume), middle(h.flip))
+	right := row(14, middle(h.pause), middle(h.resume), flush(3, middle(h.flip)))
 	h.root = between(left, container.New(layout.NewCustomPaddedLayout(0, 0, 12, 0), right))
 	return h
 }

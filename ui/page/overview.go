@@ -49,7 +49,7 @@ const (
 // NewOverview makes the page.
 func NewOverview(d Desk) *Overview {
 	o := &Overview{
-		desk: d, head: newHead(d), alert: newAlert(d), start: newStart(d), wait: part.NewSheet(part.NewSkeleton(6)), bytes: newBytes(), flight: newFlight(), rail: newRail(d),
+		desk: d, head: newHead(d), alert: newAlert(d), start: newStart(d), wait: part.NewSheet(part.NewSkeleton(6)), bytes: newBytes(), flight: newFlight(d), rail: newRail(d),
 	}
 	o.bytes.again = func() { o.fill(o.view, d.Now()) }
 	p := &plan{head: o.head.root, alert: o.alert.root, welcome: o.start.root, wait: o.wait, traffic: o.bytes.root, pulls: o.flight.root, rail: o.rail.root}

@@ -103,7 +103,8 @@ func TestOverviewLeadsOutOfTrouble(t *testing.T) {
 		o := overview(t, wide, past()).shows(running(troubled()))
 		o.expect("pulley mirror off daocloud", "Open Mirrors", "Open Images", "8 of 100 pulls left")
 		o.press("Open Mirrors")
-		if want := []string{"mirrors docker.io/daocloud"}; !slices.Equal(o.visited, want) {
+		o.press("Open Images")
+		if want := []string{"mirrors docker.io/daocloud", "images "}; !slices.Equal(o.visited, want) {
 			t.Errorf("it leads to %q, want %q", o.visited, want)
 		}
 		test.Tap(every[*part.Copy](o)[1]) // after the one of the address
@@ -116,6 +117,13 @@ func TestOverviewLeadsOutOfTrouble(t *testing.T) {
 		}
 		o.shows(running(many))
 		o.expect("and 3 more; pulley status lists all of them")
+		rejected := idle()
+		rejected.Problems = []control.Problem{{Kind: control.ProblemRejected, Thing: "ghcr.io", Text: "a client does not trust Pulley's certificate", Fix: "pulley ca trust"}}
+		o.shows(running(rejected))
+		o.press("Open Settings")
+		if want := "settings ca"; o.visited[2] != want {
+			t.Errorf("it leads to %q, want %q", o.visited[2], want)
+		}
 		o.shows(running(idle()))
 		o.refuse("Open Mirrors", "one more")
 	})
@@ -251,7 +259,7 @@ func TestOverviewChangesRoutes(t *testing.T) {
 			test.Tap(l)
 			links = append(links, l.Words())
 		}
-		if want := []string{"images ", "mirrors "}; !slices.Equal(o.visited, want) {
+		if want := []string{"activity ", "images ", "mirrors "}; !slices.Equal(o.visited, want) {
 			t.Errorf("%q lead to %q, want %q", links, o.visited, want)
 		}
 	})

@@ -267,7 +267,8 @@ func troubled() control.State {
 // TestOverviewLooks leaves pictures for a person to look at in the folder that PULLEY_SHEETS names.
 func TestOverviewLooks(t *testing.T) {
 	dir := os.Getenv("PULLEY_SHEETS")
-	if dir == "" {
+	looked := dir != ""
+	if !looked {
 		dir = t.TempDir()
 	}
 	t.Cleanup(func() { lang.Use("en") })
@@ -291,6 +292,9 @@ func TestOverviewLooks(t *testing.T) {
 			{theme.Light, "zh-CN", fyne.NewSize(916, 686), "zh"}, {theme.Dark, "en", fyne.NewSize(840, 566), "small"},
 			{theme.Light, "en", fyne.NewSize(560, 566), "narrow"},
 		} {
+			if !looked && look.name != "narrow" {
+				continue // that it can be drawn at all is seen in one
+			}
 			lang.Use(look.language)
 			o := overview(t, look.size, past())
 			if name == "fresh" {
