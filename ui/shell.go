@@ -10,7 +10,7 @@ import (
 const roomy = 1000
 
 // shell lays the window out: the sidebar at the left, the footer below, and the rest for the page. It is a fyne.Layout of
-// sidebar, footer and page, and takes no notice of how large a page would like to be: pages scroll.
+// sidebar, page and footer, in the order of the Tab key, and takes no notice of how large a page would like to be: pages scroll.
 type shell struct {
 	nav     *nav
 	footer  fyne.CanvasObject
@@ -27,10 +27,10 @@ func (s *shell) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	area := fyne.NewSize(size.Width-side, size.Height-foot)
 	objects[0].Resize(fyne.NewSize(side, size.Height-foot))
 	objects[0].Move(fyne.NewPos(0, 0))
-	objects[1].Resize(fyne.NewSize(size.Width, foot))
-	objects[1].Move(fyne.NewPos(0, area.Height))
-	objects[2].Resize(area)
-	objects[2].Move(fyne.NewPos(side, 0))
+	objects[2].Resize(fyne.NewSize(size.Width, foot))
+	objects[2].Move(fyne.NewPos(0, area.Height))
+	objects[1].Resize(area)
+	objects[1].Move(fyne.NewPos(side, 0))
 	s.resized(size)
 }
 

@@ -64,7 +64,7 @@ func (s *session) environ(more ...string) []string {
 	}
 	return append(append(environ,
 		fmt.Sprintf("DISPLAY=:%d", s.display), "DBUS_SESSION_BUS_ADDRESS="+s.bus, "PULLEY_HOME="+s.home,
-		"HOME="+s.home, "XDG_CONFIG_HOME="+s.home, "XDG_CACHE_HOME="+s.home, "LIBGL_ALWAYS_SOFTWARE=1", "FYNE_SCALE=1"), more...)
+		"LANGUAGE=en", "HOME="+s.home, "XDG_CONFIG_HOME="+s.home, "XDG_CACHE_HOME="+s.home, "LIBGL_ALWAYS_SOFTWARE=1", "FYNE_SCALE=1"), more...)
 }
 
 // tool is the path of a program that the tests need.

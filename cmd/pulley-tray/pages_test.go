@@ -1,0 +1,267 @@
+//go:build xvfb && ui && linux
+
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pulley/internal/control"
+	"pulley/internal/hubtest"
+)
+
+// The pages, in the order of their keys.
+var pages = []string{"overview", "images", "mirrors", "docker", "activity", "settings"}
+
+// shelf is what the test's Hub has: names that everybody knows, with random bytes in them.
+var shelf = []struct {
+	site, repository, tag string
+	layers                int
+	layer                 int64
+}{
+	{"", "library/debian", "bookworm-slim", 1, 28 << 20},
+	{"", "library/postgres", "17", 5, 6 << 20},
+	{"", "library/redis", "8-alpine", 3, 3 << 20},
+	{"", "library/node", "24-bookworm", 6, 9 << 20},
+	{"", "library/nginx", "1.29", 4, 4 << 20},
+	{"", "bitnami/kafka", "4.0", 3, 11 << 20},
+	{"ghcr.io", "astral-sh/uv", "latest", 2, 8 << 20},
+	{"quay.io", "prometheus/prometheus", "v3.5.0", 4, 7 << 20},
+}
+
+// stocked is a whole desktop with a daemon that has pulled what is on the shelf, and the app in its panel.
+func stocked(t *testing.T) (*session, *statusIcon, slow) {
+	t.Helper()
+	s := newSession(t)
+	ghcr, quay := &hubtest.Site{Host: "ghcr.io"}, &hubtest.Site{Host: "quay.io"}
+	hub := &hubtest.Hub{RateLimit: 100, Sites: []*hubtest.Site{ghcr, quay}}
+	if err := hub.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(hub.Close)
+	for i, image := range shelf {
+		hub.Site(image.site).Push(image.repository, image.tag, hubtest.RandomImage(uint64(i+1), image.layers, image.layer))
+	}
+	hub.Push("library/python", "3.14", hubtest.RandomImage(99, 4, 40<<20))
+	mirror := hubtest.MirrorOf(t, hub, hubtest.StyleHost)
+	s.dress(t, hub, mirror)
+	s.remember(t)
+	s.furnish(t)
+	s.tray(t)
+	icon := s.panelIcon(t)
+	icon.find("On · 127.0.0.1:")
+	for i, image := range shelf {
+		for range 1 + i%4 { // the first time from the network
+			s.engine(t, agents[i%len(agents)], image.site, image.repository, image.tag)
+		}
+	}
+	return s, icon, slow{hub, mirror}
+}
+
+// slow is a Hub and its mirror, which a download can be seen at.
+type slow []*hubtest.Hub
+
+func (s slow) down() {
+	for _, h := range s {
+		h.SetFaults(hubtest.Faults{Total: 900 << 10, Kind: hubtest.CDN}, hubtest.Faults{Total: 500 << 10, Kind: hubtest.Blob})
+	}
+}
+
+func (s slow) up() {
+	for _, h := range s {
+		h.SetFaults()
+	}
+}
+
+// agents are what engines call themselves.
+var agents = []string{"docker/28.3.3 go/go1.24.5 os/linux arch/amd64", "containerd/v2.1.4", "buildkit/v0.24", "containers/5.36.1 (github.com/containers/image)"}
+
+// dress writes the settings: the hub by the names of the real registries, and a mirror that is on.
+func (s *session) dress(t *testing.T, hub, mirror *hubtest.Hub) {
+	t.Helper()
+	var text strings.Builder
+	fmt.Fprintf(&text, "[fetch]\nextra_roots = [%q, %q]\n[[registry]]\nname = \"docker.io\"\n", hub.RootsFile(), mirror.RootsFile())
+	fmt.Fprintf(&text, "[[registry.mirror]]\nname = \"office\"\nurl = \"https://%s\"\nenabled = true\n", mirror.Hosts()[0])
+	for _, h := range []*hubtest.Hub{hub, mirror} {
+		for _, host := range h.Hosts() {
+			fmt.Fprintf(&text, "[[address]]\nhost = %q\nuse = [%q]\n", host, h.Addr())
+		}
+	}
+	s.configure(t, text.String())
+}
+
+// remember gives the daemon a past, so that there is more to see over time than one test takes: a month of working days.
+func (s *session) remember(t *testing.T) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(7, 11)) //nolint:gosec // the same each time
+	now := time.Now()
+	sums := struct {
+		Ever    control.Bytes            `json:"ever"`
+		Minutes map[string]control.Bytes `json:"minutes"`
+		Days    map[string]control.Bytes `json:"days"`
+		Used    map[string]time.Time     `json:"used"`
+	}{control.Bytes{}, map[string]control.Bytes{}, map[string]control.Bytes{}, map[string]time.Time{}}
+	for ago := 30 * 24 * time.Hour; ago > 10*time.Minute; ago -= 7 * time.Minute {
+		at := now.Add(-ago)
+		if busy := float64(at.Hour()-8) / 10; at.Weekday()%6 == 0 || busy < 0 || busy > 1 || random.Float64() > 0.4 {
+			continue
+		}
+		net := int64(random.ExpFloat64() * float64(18<<20))
+		cached := int64(random.ExpFloat64() * float64(46<<20))
+		b := control.Bytes{Requests: 1 + random.Int64N(9), FromCache: cached, FromNet: net}
+		sums.Minutes[at.UTC().Format("2006-01-02T15:04")] = b
+		sums.Ever = plus(sums.Ever, b)
+		sums.Days[at.Format(time.DateOnly)] = plus(sums.Days[at.Format(time.DateOnly)], b)
+	}
+	text, err := json.Marshal(sums)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := filepath.Join(s.home, "state")
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(state, "totals.json"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func plus(a, b control.Bytes) control.Bytes {
+	return control.Bytes{Requests: a.Requests + b.Requests, FromCache: a.FromCache + b.FromCache, FromNet: a.FromNet + b.FromNet}
+}
+
+// engine pulls an image whole, as an engine does at the mirror door.
+func (s *session) engine(t *testing.T, agent, site, repository, tag string) {
+	t.Helper()
+	state, ok := s.state(t)
+	if !ok {
+		t.Fatal("no daemon")
+	}
+	get := func(what string) []byte {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+state.Listen+path.Join("/v2", site, repository, what), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header = http.Header{"User-Agent": {agent}, "Accept": {"application/vnd.oci.image.manifest.v1+json"}}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = response.Body.Close() }()
+		body, err := io.ReadAll(response.Body)
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s: %v", request.URL, response.Status, err)
+		}
+		return body
+	}
+	type blob struct{ Digest string }
+	var manifest struct {
+		Config blob
+		Layers []blob
+	}
+	if err := json.Unmarshal(get("manifests/"+tag), &manifest); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range append(manifest.Layers, manifest.Config) {
+		get("blobs/" + b.Digest)
+	}
+}
+
+// Every page, in both looks, both languages and two sizes, is left in the folder that PULLEY_SHOTS names.
+func TestUIPages(t *testing.T) {
+	s, icon, network := stocked(t)
+	network.down()
+	t.Cleanup(network.up) // or the daemon waits for it
+	asking := s.client(t)
+	var pulling sync.WaitGroup
+	pulling.Go(func() { // something to see on its way
+		wish := control.Pull{Images: []control.PullImage{{Image: "docker.io/library/python:3.14"}}}
+		_, _ = asking.Pull(t.Context(), wish, func(control.Pulling) {})
+	})
+	t.Cleanup(pulling.Wait)
+	s.becomes(t, "a pull", func(c control.State) bool { return len(c.Active) > 0 })
+	icon.click(icon.find("Open Pulley"))
+	id := s.face(t)
+	for _, look := range []string{"light", "dark"} {
+		s.set(t, "tray.theme", look)
+		for _, language := range []string{"en", "zh-CN"} {
+			s.set(t, "tray.language", language)
+			for _, size := range []struct{ name, width, height string }{{"1100x720", "1100", "720"}, {"900x600", "900", "600"}} {
+				s.xdo(t, "windowsize", "--sync", fmt.Sprint(id), size.width, size.height)
+				seen := map[string]string{}
+				for i, page := range pages {
+					s.keys(t, fmt.Sprintf("ctrl+%d", i+1))
+					s.xdo(t, "mousemove", "1270", "890") // out of the way
+					picture := s.calm(t, id)
+					for other, pixels := range seen {
+						if pixels == string(picture.Pix) {
+							t.Errorf("%s looks like %s (%s, %s, %s)", page, other, look, language, size.name)
+						}
+					}
+					seen[page] = string(picture.Pix)
+					s.shoot(t, picture, page+"-"+look+"-"+language+"-"+size.name)
+				}
+			}
+		}
+	}
+}
+
+func (s *session) set(t *testing.T, key, value string) {
+	t.Helper()
+	if err := s.client(t).SetSetting(t.Context(), key, value); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// calm is a window's picture once it has not changed for a moment, or has gone on changing for a while, as numbers do.
+func (s *session) calm(t *testing.T, id uint32) *image.NRGBA {
+	t.Helper()
+	last, same := s.x.picture(id), 0
+	for range 60 {
+		<-time.After(40 * time.Millisecond)
+		next := s.x.picture(id)
+		if slices.Equal(next.Pix, last.Pix) {
+			same++
+		} else {
+			last, same = next, 0
+		}
+		if same > 12 {
+			break
+		}
+	}
+	return last
+}
+
+// shoot leaves a picture in the folder that PULLEY_SHOTS names.
+func (s *session) shoot(t *testing.T, picture image.Image, name string) {
+	t.Helper()
+	dir := os.Getenv("PULLEY_SHOTS")
+	if dir == "" {
+		return
+	}
+	file, err := os.Create(filepath.Join(dir, name+".png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := encoder.Encode(file, picture); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
