@@ -139,3 +139,30 @@ func TestFinds(t *testing.T) {
 		}
 	}
 }
+
+func TestWaysOutAndAddressesAreChecked(t *testing.T) {
+	for _, one := range []struct {
+		name, url string
+		want      model.EgressFault
+	}{
+		{"jump", "ssh://root@203.0.113.7", model.EgressFine}, {"p", "socks5://127.0.0.1:1080", model.EgressFine}, {"p", "http://proxy:3128", model.EgressFine},
+		{"", "http://proxy", model.EgressNameWrong}, {"My Way", "http://proxy", model.EgressNameWrong}, {"direct", "http://proxy", model.EgressNameWrong},
+		{"p", "proxy:3128", model.EgressURLWrong}, {"p", "ftp://proxy", model.EgressURLWrong}, {"p", "", model.EgressURLWrong},
+	} {
+		if got := model.CheckEgress(one.name, one.url); got != one.want {
+			t.Errorf("%s %s: %v", one.name, one.url, got)
+		}
+	}
+	for _, one := range []struct {
+		host, use string
+		want      model.PinFault
+	}{
+		{"auth.docker.io", "34.193.147.40, 52.5.246.212:443", model.PinFine}, {"ghcr.io", "2001:db8::1", model.PinFine},
+		{"", "1.2.3.4", model.PinHostWrong}, {"1.2.3.4", "1.2.3.4", model.PinHostWrong}, {"https://a", "1.2.3.4", model.PinHostWrong},
+		{"a.example", "", model.PinUseWrong}, {"a.example", "1.2.3.4 b.example", model.PinUseWrong},
+	} {
+		if got := model.CheckPin(one.host, model.Split(one.use)); got != one.want {
+			t.Errorf("%s %s: %v", one.host, one.use, got)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/part"
+	"pulley/ui/theme"
 	"pulley/ui/words"
 )
 
@@ -69,7 +70,7 @@ func (f *mirrorFacts) value(fact mirrorFact) fyne.CanvasObject {
 		return container.NewBorder(nil, nil, nil, middle(part.NewCopy(func() string { return fact.text }, f.page.desk.Copy)), middle(text))
 	}
 	label := widget.NewLabel(fact.text)
-	label.Wrapping, label.SizeName = fyne.TextWrapWord, "pulley.small"
+	label.Wrapping, label.SizeName = fyne.TextWrapWord, theme.SizeSmall
 	if fact.color == fynetheme.ColorNameWarning {
 		label.Importance = widget.WarningImportance
 	}

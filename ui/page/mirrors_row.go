@@ -10,10 +10,8 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/internal/control"
 	"pulley/ui/lang"
@@ -29,19 +27,19 @@ type mirrorRow struct {
 	of   model.Named
 	last control.Source
 
-	name    *part.Text
-	badges  [2]*fyne.Container // it is asked first now; it is the fastest
-	state   *part.Text
-	quota   *part.Meter
-	used    *part.Text
-	quotas  fyne.CanvasObject
-	speed   *mirrorSpeed
-	test    *part.IconButton
-	more    *part.IconButton
-	on      *part.Switch
-	lead    *mirrorLead
-	facts   *mirrorFacts
-	root    *fyne.Container
+	name   *part.Text
+	badges [2]*fyne.Container // it is asked first now; it is the fastest
+	state  *part.Text
+	quota  *part.Meter
+	used   *part.Text
+	quotas fyne.CanvasObject
+	speed  *mirrorSpeed
+	test   *part.IconButton
+	more   *part.IconButton
+	on     *part.Switch
+	lead   *plate
+	facts  *mirrorFacts
+	root   *fyne.Container
 }
 
 func newMirrorRow(page *Mirrors, of model.Named) *mirrorRow {
@@ -60,7 +58,7 @@ func newMirrorRow(page *Mirrors, of model.Named) *mirrorRow {
 	strut := canvas.NewRectangle(color.Transparent) // rows with badges are no higher than others
 	strut.SetMinSize(fyne.NewSize(0, first.MinSize().Height))
 	titles := container.New(layout.NewCustomPaddedHBoxLayout(7), middle(r.name), r.badges[0], r.badges[1], strut)
-	r.lead = newMirrorLead(column(1, titles, container.NewBorder(nil, nil, nil, r.quotas, r.state)), r.name.Words(), func() { page.detail.toggle(of) })
+	r.lead = newPlate(column(1, titles, container.NewBorder(nil, nil, nil, r.quotas, r.state)), r.name.Words(), func() { page.detail.toggle(of) })
 	right := row(2, middle(container.New(fixedWidth(speedWidth), r.speed.root)), fixedGap(8), middle(r.test), middle(container.New(fixedWidth(28), r.more)), middle(container.New(fixedWidth(54), r.on)))
 	main := container.New(layout.NewCustomPaddedLayout(1, 1, 0, 0), between(r.lead, right))
 	r.root = column(0, main, r.facts.root)
@@ -96,7 +94,11 @@ func (r *mirrorRow) show(s control.Source) {
 	show(r.on, !s.Origin)
 	r.on.Set(s.Enabled)
 	r.facts.show(s, trial, tested, r.page.detail.open[r.of], r.page.now)
-	r.lead.set(r.page.detail.open[r.of], strings.Join([]string{r.name.Words(), text}, ", "))
+	lead := lang.Say("mirrors.lead_open", "Text", strings.Join([]string{r.name.Words(), text}, ", "))
+	if r.page.detail.open[r.of] {
+		lead = lang.Say("mirrors.lead_close", "Text", strings.Join([]string{r.name.Words(), text}, ", "))
+	}
+	r.lead.label = lead
 }
 
 // styleShared is the style of the shared store among sources.
@@ -245,88 +247,4 @@ func fixedGap(width float32) fyne.CanvasObject {
 	gap := canvas.NewRectangle(color.Transparent)
 	gap.SetMinSize(fyne.NewSize(width, 1))
 	return gap
-}
-
-// mirrorLead is the part of a row that opens its details.
-type mirrorLead struct {
-	widget.BaseWidget
-	content          fyne.CanvasObject
-	label            string
-	opened           bool
-	tapped           func()
-	hovered, focused bool
-	flashed          float32 // 1 … 0
-}
-
-var _ = []interface {
-	fyne.Tappable
-	fyne.Focusable
-	fyne.Accessible
-	desktop.Hoverable
-}{&mirrorLead{}}
-
-func newMirrorLead(content fyne.CanvasObject, label string, tapped func()) *mirrorLead {
-	l := &mirrorLead{content: content, label: label, tapped: tapped}
-	l.ExtendBaseWidget(l)
-	return l
-}
-
-func (l *mirrorLead) set(opened bool, label string) { l.opened, l.label = opened, label }
-
-// flash lights it up and lets it fade.
-func (l *mirrorLead) flash() {
-	fade := fyne.NewAnimation(900*time.Millisecond, func(done float32) { l.flashed = 1 - done; l.Refresh() })
-	fade.Start()
-}
-
-// Tapped opens or closes the details.
-func (l *mirrorLead) Tapped(*fyne.PointEvent) { l.tapped() }
-
-// TypedKey does so on Space and Enter.
-func (l *mirrorLead) TypedKey(e *fyne.KeyEvent) {
-	if e.Name == fyne.KeySpace || e.Name == fyne.KeyReturn || e.Name == fyne.KeyEnter {
-		l.tapped()
-		return
-	}
-	part.PassKey(l, e)
-}
-
-// AccessibilityLabel says the source, how it stands, and what pressing does.
-func (l *mirrorLead) AccessibilityLabel() string {
-	if l.opened {
-		return lang.Say("mirrors.lead_close", "Text", l.label)
-	}
-	return lang.Say("mirrors.lead_open", "Text", l.label)
-}
-
-// AccessibilityRole is that of a button.
-func (l *mirrorLead) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
-
-// FocusGained, and the following, are what Fyne calls when the keyboard and the pointer come and go.
-func (l *mirrorLead) FocusGained()                   { l.focused = true; l.Refresh() }
-func (l *mirrorLead) FocusLost()                     { l.focused = false; l.Refresh() }
-func (l *mirrorLead) TypedRune(rune)                 {}
-func (l *mirrorLead) MouseIn(*desktop.MouseEvent)    { l.hovered = true; l.Refresh() }
-func (l *mirrorLead) MouseMoved(*desktop.MouseEvent) {}
-func (l *mirrorLead) MouseOut()                      { l.hovered = false; l.Refresh() }
-
-// CreateRenderer is called by Fyne.
-func (l *mirrorLead) CreateRenderer() fyne.WidgetRenderer {
-	ground := &canvas.Rectangle{CornerRadius: 6}
-	content := container.New(layout.NewCustomPaddedLayout(6, 7, 8, 12), l.content)
-	return &lit{
-		inner: widget.NewSimpleRenderer(container.NewStack(ground, content)),
-		paint: func() {
-			ground.FillColor, ground.StrokeColor, ground.StrokeWidth = nil, nil, 0
-			switch {
-			case l.flashed > 0.05:
-				ground.FillColor = fynetheme.ColorForWidget(fynetheme.ColorNameSelection, l)
-			case l.hovered:
-				ground.FillColor = fynetheme.ColorForWidget(fynetheme.ColorNameHover, l)
-			}
-			if l.focused {
-				ground.StrokeColor, ground.StrokeWidth = fynetheme.ColorForWidget(fynetheme.ColorNamePrimary, l), 1
-			}
-		},
-	}
 }

@@ -1,0 +1,175 @@
+package page
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"pulley/ui/lang"
+	"pulley/ui/model"
+	"pulley/ui/part"
+)
+
+// settingControl shows a value and lets a person change it.
+type settingControl struct {
+	object fyne.CanvasObject
+	show   func(value string, held bool)
+	check  func() bool // whether what is typed fits; nil: nothing can be typed
+}
+
+// newSettingControl makes the control for a setting. change is called with a value that fits; wrong hears whether what is
+// typed does.
+func (s *Settings) newSettingControl(d model.SettingDef, change func(string), wrong func(bool)) *settingControl {
+	switch d.Kind {
+	case model.Toggle:
+		w := part.NewSwitch(func(on bool) { change(map[bool]string{true: "true", false: "false"}[on]) })
+		w.Label = settingLabel(d.Key)
+		return &settingControl{object: w, show: func(value string, held bool) { w.Set(value == "true"); w.Allow(!held) }}
+	case model.OneOf:
+		return newSettingOptions(d, change)
+	case model.Folder:
+		c := newSettingField(d, settingWide, change, wrong)
+		pick := part.NewIconButton(fynetheme.FolderOpenIcon(), lang.Say("settings.choose_folder"), func() {
+			s.desk.Files.Folder(settingLabel(d.Key), change)
+		})
+		field := c.show
+		c.show = func(value string, held bool) { field(value, held); able(pick, !held) }
+		c.object = row(4, middle(pick), c.object)
+		return c
+	default:
+		width := float32(settingNarrow)
+		if d.Kind == model.WebURL || d.Kind == model.Store || d.Kind == model.List {
+			width = settingWide
+		}
+		return newSettingField(d, width, change, wrong)
+	}
+}
+
+// Widths of fields.
+const (
+	settingNarrow = 150
+	settingWide   = 250
+)
+
+// newSettingOptions is a choice among a few words side by side.
+func newSettingOptions(d model.SettingDef, change func(string)) *settingControl {
+	var words []string
+	for _, option := range d.Options {
+		words = append(words, optionWord(d.Key, option))
+	}
+	var w *part.Segments
+	held := false
+	last := 0
+	w = part.NewSegments(words, 0, func(i int) {
+		if held {
+			w.Set(last)
+			return
+		}
+		change(d.Options[i])
+	})
+	w.Label = settingLabel(d.Key)
+	return &settingControl{object: w, show: func(value string, by bool) {
+		held = by
+		for i, option := range d.Options {
+			if option == value {
+				last = i
+				w.Set(i)
+			}
+		}
+	}}
+}
+
+// newSettingField is a line to type into: Enter and leaving it say that the value is meant, Escape takes back what was typed.
+func newSettingField(d model.SettingDef, width float32, change func(string), wrong func(bool)) *settingControl {
+	e := newSettingEntry(settingExample(d))
+	value, typing := "", false
+	check := func() bool {
+		fits := !typing || d.Fits(e.Text)
+		e.mark(!fits)
+		wrong(!fits)
+		return fits
+	}
+	done := func() {
+		if !typing {
+			return
+		}
+		if !check() {
+			return
+		}
+		typing = false
+		change(e.Text)
+	}
+	e.OnChanged = func(text string) { typing = text != value; check() }
+	e.entered, e.left = done, done
+	back := func() {
+		typing = false
+		e.proposed(value)
+		check()
+	}
+	e.escaped = func() {
+		if typing {
+			back()
+			return
+		}
+		part.PassKey(e, &fyne.KeyEvent{Name: fyne.KeyEscape})
+	}
+	return &settingControl{
+		object: container.New(fixedWidth(width), e), check: check,
+		show: func(now string, held bool) {
+			able(e, !held)
+			if typing && now == value {
+				return // somebody is at it
+			}
+			typing = false
+			if value = now; e.Text != now {
+				e.proposed(now)
+			}
+			e.mark(false)
+		},
+	}
+}
+
+// sizeControl is a slider over round sizes with a field beside it, which takes any.
+func newSizeControl(d model.SettingDef, change func(string), wrong func(bool)) (c *settingControl, room func(bytes int64)) {
+	field := newSettingField(d, 96, change, wrong)
+	steps := model.SizeSteps(0)
+	slider := widget.NewSlider(0, float64(len(steps)-1))
+	slider.Step = 1
+	value, moving := "", false
+	entry := field.object.(*fyne.Container).Objects[0].(*settingEntry)
+	slider.OnChanged = func(at float64) {
+		moving = true
+		entry.proposed(model.SizeText(steps[int(at)]))
+	}
+	slider.OnChangeEnded = func(at float64) {
+		moving = false
+		change(model.SizeText(steps[int(at)]))
+	}
+	place := func() {
+		if moving {
+			return
+		}
+		told := slider.OnChanged
+		slider.OnChanged = nil
+		slider.Value = float64(model.NearestStep(steps, model.ParseSize(value)))
+		slider.Refresh()
+		slider.OnChanged = told
+	}
+	c = &settingControl{object: row(8, middle(container.New(fixedWidth(150), slider)), field.object), check: field.check,
+		show: func(now string, held bool) {
+			value = now
+			if !moving {
+				field.show(now, held)
+			}
+			able(slider, !held)
+			place()
+		}}
+	return c, func(bytes int64) {
+		if fresh := model.SizeSteps(bytes); len(fresh) != len(steps) {
+			steps = fresh
+			slider.Max = float64(len(steps) - 1)
+			place()
+		}
+	}
+}

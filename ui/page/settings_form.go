@@ -1,0 +1,133 @@
+package page
+
+import (
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"pulley/ui/part"
+)
+
+// settingField is one line of a form.
+type settingField struct{ label, example, hint string }
+
+// settingForm asks for a few lines, says what is wrong with them as they are typed, and what the daemon has against them.
+type settingForm struct {
+	check func(values []string) (field int, wrong string) // -1: nothing
+	save  func(values []string, then func(error))
+
+	title   *part.Text
+	entries []*settingEntry
+	touched bool
+	busy    bool
+	wrong   *part.Text
+	submit  *widget.Button
+	root    *fyne.Container
+}
+
+func newSettingForm(fields ...settingField) *settingForm {
+	f := &settingForm{title: part.NewText("").Bold().Giving(), wrong: part.NewMuted("").Giving()}
+	f.wrong.Tint(fynetheme.ColorNameError)
+	grid := container.New(formGrid{})
+	for _, field := range fields {
+		e := newSettingEntry(field.example)
+		e.OnChanged = func(string) { f.touched = true; f.look() }
+		e.entered, e.escaped = f.do, f.close
+		f.entries = append(f.entries, e)
+		var object fyne.CanvasObject = e
+		if field.hint != "" {
+			object = column(3, e, part.NewMuted(field.hint).Giving())
+		}
+		grid.Objects = append(grid.Objects, formLabel(field.label, ""), object)
+	}
+	f.submit = widget.NewButton("", f.do)
+	f.submit.Importance = widget.HighImportance
+	cancel := widget.NewButton(settingCancel(), f.close)
+	f.root = container.New(layout.NewCustomPaddedLayout(10, 8, 0, 0), column(11, part.NewRule(), f.title, grid,
+		container.NewBorder(nil, nil, nil, row(8, cancel, f.submit), middle(f.wrong))))
+	f.root.Hide()
+	return f
+}
+
+// begin opens it with values. Those lines whose numbers are fixed cannot be changed.
+func (f *settingForm) begin(title, do string, values []string, save func([]string, func(error)), fixed ...int) {
+	f.title.Set(title)
+	f.submit.SetText(do)
+	f.save, f.busy = save, false
+	f.root.Show()
+	var first *settingEntry
+	for i, e := range f.entries {
+		e.proposed(values[i])
+		able(e, true)
+		for _, n := range fixed {
+			if n == i {
+				able(e, false)
+			}
+		}
+		if first == nil && !e.Disabled() {
+			first = e
+		}
+	}
+	f.touched = false
+	f.look()
+	if c := fyne.CurrentApp().Driver().CanvasForObject(f.root); c != nil && first != nil {
+		c.Focus(first)
+	}
+}
+
+// fixed tells whether a line cannot be changed now.
+func (f *settingForm) fixed(i int) bool { return f.entries[i].Disabled() }
+
+func (f *settingForm) values() (values []string) {
+	for _, e := range f.entries {
+		values = append(values, strings.TrimSpace(e.Text))
+	}
+	return values
+}
+
+// look says what is wrong, once something was typed.
+func (f *settingForm) look() bool {
+	field, wrong := f.check(f.values())
+	able(f.submit, wrong == "" && !f.busy)
+	if !f.touched {
+		field = -1
+	}
+	for i, e := range f.entries {
+		e.mark(i == field)
+	}
+	text := wrong
+	if !f.touched {
+		text = ""
+	}
+	f.wrong.Set(text)
+	return wrong == ""
+}
+
+func (f *settingForm) do() {
+	f.touched = true
+	if !f.look() || f.busy {
+		return
+	}
+	f.busy = true
+	able(f.submit, false)
+	f.save(f.values(), func(err error) {
+		f.busy = false
+		if err != nil {
+			able(f.submit, true)
+			f.wrong.Set(err.Error())
+			return
+		}
+		f.close()
+	})
+}
+
+func (f *settingForm) close() {
+	f.root.Hide()
+	if c := fyne.CurrentApp().Driver().CanvasForObject(f.root); c != nil {
+		c.Unfocus()
+	}
+}

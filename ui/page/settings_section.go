@@ -1,0 +1,161 @@
+package page
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+
+	"pulley/ui/model"
+	"pulley/ui/part"
+)
+
+// settingSection is a card of settings under a heading, and its entry in the index.
+type settingSection struct {
+	name  string
+	title *part.Text
+	rows  []*settingRow
+	words func() []string // what else it can be found by; nil: its rows alone
+	entry *plate
+	card  *fyne.Container
+	root  *fyne.Container
+	head  *fyne.Container
+}
+
+func (s *Settings) section(name, title string, rows []*settingRow, more ...*settingRow) *settingSection {
+	section := &settingSection{name: name, title: part.NewText(title).Bold(), rows: append(rows, more...), card: column(0)}
+	for _, r := range section.rows {
+		section.card.Add(r)
+		s.rows[r.id] = r
+	}
+	section.entry = newPlate(part.NewText(title).Giving(), title, func() { s.Take(name) })
+	section.entry.moved = func(by int) { s.lead(section, by) }
+	sheet := part.NewSheet(section.card)
+	sheet.Padding = fyne.NewSize(14, 3)
+	section.head = container.NewBorder(nil, nil, nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 3, 3), section.title))
+	section.root = column(7, section.head, sheet)
+	return section
+}
+
+// with puts something into the section that is no list of rows, and something at the right of its heading.
+func (c *settingSection) with(content, aside fyne.CanvasObject, words func() []string) *settingSection {
+	c.card.Add(container.New(layout.NewCustomPaddedLayout(6, 6, 0, 0), content))
+	c.words = words
+	if aside != nil {
+		c.head = between(c.head, aside)
+		c.root.Objects[0] = c.head
+	}
+	return c
+}
+
+// filter shows what is looked for, and tells whether that is anything.
+func (c *settingSection) filter(sought string, visible func(*settingRow) bool) bool {
+	found, first := false, true
+	titled := model.Finds(sought, c.title.Words(), c.name)
+	for _, r := range c.rows {
+		on := visible(r) && (titled || model.Finds(sought, append(r.words(), c.title.Words())...))
+		show(r, on)
+		if on {
+			r.rule(!first)
+			found, first = true, false
+		}
+	}
+	if c.words != nil && (titled || model.Finds(sought, append(c.words(), c.title.Words())...)) {
+		found = true
+	}
+	show(c.root, found)
+	show(c.entry, found)
+	return found
+}
+
+// filter shows what is looked for. Of access, what matters is shown only where others can come in, or somebody looks for it.
+func (s *Settings) filter() {
+	listen := s.values.Value("listen")
+	open := listen != "" && !model.Loopback(listen) || s.values.Value("access.allow") != "" || s.sought != ""
+	any := false
+	for _, section := range s.sections {
+		shown := section.filter(s.sought, func(r *settingRow) bool {
+			switch r.id {
+			case "access.allow", "access.users":
+				return open
+			case "cache.shared_private":
+				return s.values.Value("cache.shared") != "" || s.sought != ""
+			case loginID:
+				return s.Login != nil
+			}
+			return true
+		})
+		any = any || shown
+	}
+	show(s.nothing, !any)
+	s.mark()
+}
+
+// mark shows in the index which section is at the top.
+func (s *Settings) mark() {
+	driver := fyne.CurrentApp().Driver()
+	top := driver.AbsolutePositionForObject(s.scroll).Y
+	var at *settingSection
+	for _, section := range s.sections {
+		if !section.root.Visible() {
+			continue
+		}
+		if at == nil || driver.AbsolutePositionForObject(section.root).Y-top < s.scroll.Size().Height/4 {
+			at = section
+		}
+	}
+	end := s.scroll.Content.MinSize().Height - s.scroll.Size().Height
+	if at != nil && (s.scroll.Offset.Y < end-1 || end <= 0) {
+		s.choose(at)
+	}
+}
+
+// choose marks a section in the index.
+func (s *Settings) choose(chosen *settingSection) {
+	for _, section := range s.sections {
+		section.entry.choose(section == chosen)
+	}
+	s.jump.Set(s.options(), chosen.name)
+}
+
+func (s *Settings) options() (options []part.Option) {
+	for _, section := range s.sections {
+		options = append(options, part.Option{Value: section.name, Label: section.title.Words()})
+	}
+	return options
+}
+
+// lead goes through the index by keyboard.
+func (s *Settings) lead(from *settingSection, by int) {
+	for i, section := range s.sections {
+		if section != from {
+			continue
+		}
+		if to := i + by; to >= 0 && to < len(s.sections) {
+			s.Take(s.sections[to].name)
+			if c := fyne.CurrentApp().Driver().CanvasForObject(from.entry); c != nil {
+				c.Focus(s.sections[to].entry)
+			}
+		}
+	}
+}
+
+// settingSides puts the index at the left of the sections where there is room, and else leaves it to the choice in the head.
+type settingSides struct{ page *Settings }
+
+const settingIndex = 168
+
+func (l *settingSides) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(360, 120) }
+
+func (l *settingSides) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	const gap = 20
+	wide := size.Width >= roomy
+	show(objects[0], wide)
+	show(l.page.jump, !wide)
+	objects[1].Move(fyne.NewPos(0, 0))
+	objects[1].Resize(size)
+	if wide {
+		objects[0].Resize(fyne.NewSize(settingIndex, objects[0].MinSize().Height))
+		objects[1].Move(fyne.NewPos(settingIndex+gap, 0))
+		objects[1].Resize(fyne.NewSize(size.Width-settingIndex-gap, size.Height))
+	}
+}
