@@ -16,17 +16,23 @@ type ImageRow struct {
 	From  string // who brought its bytes, most first: "daocloud+origin"; "" where nobody knows
 
 	name string // lower case, to sort by
+	rank int    // its place by name
 	find string // lower case, to look in
 }
 
 // shownTags is how many tags a title has.
 const shownTags = 3
 
-// ImageRows makes rows of what the daemon says. It takes a while for thousands and may run on any goroutine.
+// ImageRows makes rows of all that the daemon says. It takes a while for thousands and may run on any goroutine.
 func ImageRows(images []control.Image) []*ImageRow {
 	rows := make([]*ImageRow, len(images))
 	for n, i := range images {
 		rows[n] = newImageRow(i)
+	}
+	sorted := slices.Clone(rows)
+	slices.SortFunc(sorted, func(a, b *ImageRow) int { return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.ID, b.ID)) })
+	for rank, r := range sorted {
+		r.rank = rank
 	}
 	return rows
 }
@@ -209,7 +215,10 @@ func (l *Images) arrange() {
 		if l.down {
 			c = -c
 		}
-		return cmp.Or(c, strings.Compare(a.name, b.name), strings.Compare(a.ID, b.ID))
+		if c == 0 {
+			c = a.rank - b.rank
+		}
+		return c
 	})
 }
 
@@ -239,7 +248,7 @@ func (l *Images) order() func(a, b *ImageRow) int {
 	case ByPinned:
 		return func(a, b *ImageRow) int { return cmp.Compare(number(l.Pinned(a)), number(l.Pinned(b))) }
 	default:
-		return func(a, b *ImageRow) int { return strings.Compare(a.name, b.name) }
+		return func(a, b *ImageRow) int { return a.rank - b.rank }
 	}
 }
 

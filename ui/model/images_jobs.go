@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"pulley/internal/control"
@@ -128,12 +129,22 @@ func (j *Job) End(note string, err error) {
 	switch {
 	case j.view.Phase == Stopped:
 	case err != nil:
-		j.view.Phase, j.view.Error = Failed, err.Error()
+		j.view.Phase, j.view.Error = Failed, j.plain(err.Error())
 	default:
 		j.view.Phase, j.view.Note = Finished, note
 		j.view.Have = max(j.view.Have, j.view.Size)
 	}
 	j.stop = nil
+}
+
+// plain is an error without the name in front, which stands above it.
+func (j *Job) plain(text string) string {
+	for _, name := range []string{j.Name, FamiliarRef(j.Name), j.File} {
+		if name != "" {
+			text = strings.TrimPrefix(text, name+": ")
+		}
+	}
+	return text
 }
 
 // Sized says how much there will be.

@@ -34,7 +34,7 @@ func (p *Activity) story(r *model.Request) []fyne.CanvasObject {
 	for _, trouble := range []struct {
 		text       string
 		importance widget.Importance
-	}{{r.Err, widget.DangerImportance}, {r.Note, widget.LowImportance}} {
+	}{{r.Err, widget.DangerImportance}, {r.Note, widget.MediumImportance}} {
 		if trouble.text != "" {
 			objects = append(objects, paragraph(trouble.text, trouble.importance))
 		}
@@ -103,14 +103,14 @@ func gist(r *model.Request) string {
 	default:
 		key = "activity.gist.both"
 	}
-	text := lang.Say(key, data...)
+	sentences := []string{lang.Say(key, data...)}
 	if rate := r.Rate(); rate > 0 && r.Err == "" {
-		text += " " + lang.Say("activity.gist.rate", "Rate", words.Rate(rate))
+		sentences = append(sentences, lang.Say("activity.gist.rate", "Rate", words.Rate(rate)))
 	}
 	if n := len(r.Failed); n > 0 && r.Err == "" {
-		text += " " + lang.Say("activity.gist.detours", "Count", n)
+		sentences = append(sentences, lang.Say("activity.gist.detours", "Count", n))
 	}
-	return text
+	return strings.ReplaceAll(strings.Join(sentences, " "), "。 ", "。") // a Chinese full stop has its own room after it
 }
 
 // origin draws where the bytes of a blob came from, in the blob's order.
@@ -161,7 +161,7 @@ func detours(r *model.Request) fyne.CanvasObject {
 	list := column(8)
 	for _, f := range r.Failed {
 		after := part.NewMuted(lang.Say("activity.story.after", "After", words.Span(f.After)))
-		list.Add(column(1, between(part.NewText(source(f.Source)).Giving(), after), paragraph(f.Err, widget.LowImportance)))
+		list.Add(column(1, between(part.NewText(source(f.Source)).Giving(), after), paragraph(f.Err, widget.MediumImportance)))
 	}
 	return list
 }

@@ -22,8 +22,8 @@ func (p *Activity) newTable() *part.Table {
 	name := column("name", 220, false)
 	name.Grow = true
 	t := part.NewTable([]part.Column{
-		column("time", 72, false), column("what", 84, false), name, column("who", 120, false), column("status", 56, true), column("size", 76, true),
-		column("from", 130, false), column("took", 76, true),
+		column("time", 72, false), column("what", 84, false), name, column("who", 104, false), column("status", 60, true), column("size", 78, true),
+		column("from", 112, false), column("took", 76, true),
 	}, part.Rows{
 		Len: p.log.Len, ID: func(n int) string { return p.log.At(n).ID() }, Cell: p.cell,
 		Open: p.open, Copy: p.json, Menu: p.menu, Empty: p.empty,
@@ -65,7 +65,7 @@ func (p *Activity) cell(n int, column string) part.Cell {
 			c.Text, c.Muted = words.Bytes(amount), false
 		}
 	case "from":
-		c.Text, c.Tip = sources(r.Source), r.Way
+		c.Text, c.Tip = mostly(r.Source), joinedLines(sources(r.Source), r.Way)
 	case "took":
 		c.Text = words.Span(r.Duration)
 		if rate := r.Rate(); rate > 0 {
@@ -99,9 +99,9 @@ func what(r *model.Request) string {
 	}
 }
 
-// who is who asked, in a word: the first of what it calls itself, "docker/27.3.1".
+// who is who asked, in a word: what it calls itself before its version.
 func who(r *model.Request) string {
-	if agent, _, _ := strings.Cut(r.Agent, " "); agent != "" {
+	if agent, _, _ := strings.Cut(firstWord(r.Agent), "/"); agent != "" {
 		return agent
 	}
 	if r.Client == "" {

@@ -153,6 +153,7 @@ func (p *Images) pinNow(on bool, rows []*model.ImageRow) {
 type chosenBar struct {
 	page *Images
 	text *part.Text
+	one  *widget.Button // for one image alone
 	pin  *widget.Button
 	root *fyne.Container
 	on   bool // what pin does
@@ -162,16 +163,15 @@ func newChosenBar(p *Images) *chosenBar {
 	b := &chosenBar{page: p, text: part.NewText("").Giving()}
 	selected := func(f func(ids []string)) func() { return func() { f(p.table.Selected()) } }
 	b.pin = widget.NewButton("", selected(func(ids []string) { p.pin(b.on, ids) }))
-	details := widget.NewButton(lang.Say("images.menu.details"), selected(func(ids []string) {
+	b.one = widget.NewButton(lang.Say("images.menu.details"), selected(func(ids []string) {
 		if len(ids) > 0 {
 			p.open(ids[0])
 		}
 	}))
 	export := widget.NewButton(lang.Say("images.export.button"), selected(p.export))
 	removes := widget.NewButton(lang.Say("images.remove"), selected(p.remove))
-	removes.Importance = widget.DangerImportance
 	b.root = container.New(layout.NewCustomPaddedLayout(gap, 0, 0, 0),
-		between(middle(b.text), row(8, details, b.pin, export, removes)))
+		between(middle(b.text), row(8, b.one, b.pin, export, removes)))
 	b.root.Hide()
 	return b
 }
@@ -184,6 +184,7 @@ func (b *chosenBar) show() {
 	}
 	size, _ := model.Size(rows)
 	b.text.Set(lang.Say("images.chosen", "Count", len(rows), "Image", rows[0].Short(), "Size", words.Bytes(size)))
+	b.page.reveal(b.one, len(rows) == 1)
 	b.on = !b.page.allPinned(rows)
 	key := "images.unpin"
 	if b.on {
@@ -191,5 +192,6 @@ func (b *chosenBar) show() {
 	}
 	if text := lang.Say(key); b.pin.Text != text {
 		b.pin.SetText(text)
+		b.root.Refresh()
 	}
 }

@@ -79,7 +79,6 @@ func (p *Images) detailButtons(r *model.ImageRow) fyne.CanvasObject {
 	pin := widget.NewButton(lang.Say(key), func() { p.pin(!p.list.Pinned(r), []string{r.ID}) })
 	export := widget.NewButton(lang.Say("images.export.button"), func() { p.export([]string{r.ID}) })
 	removes := widget.NewButton(lang.Say("images.remove"), func() { p.remove([]string{r.ID}) })
-	removes.Importance = widget.DangerImportance
 	return row(8, pin, export, removes)
 }
 

@@ -93,7 +93,7 @@ type freeing struct {
 	page       *Images
 	slider     *widget.Slider
 	says, goes *part.Text
-	list       *part.Text
+	list       *widget.Label
 	bytes      int64
 	most       int64
 	shown      *dialog.CustomDialog
@@ -108,7 +108,8 @@ func (c *diskCard) ask() {
 		p.desk.Toast(Toast{Text: lang.Say("images.free.nothing")})
 		return
 	}
-	f := &freeing{page: p, most: most, says: part.NewText("").Bold(), goes: part.NewMuted(""), list: part.NewMuted("").Giving()}
+	f := &freeing{page: p, most: most, says: part.NewText("").Bold(), goes: part.NewMuted(""), list: widget.NewLabel("")}
+	f.list.Wrapping, f.list.SizeName = fyne.TextWrapWord, theme.SizeSmall
 	f.slider = widget.NewSlider(0, 100)
 	f.slider.Step = 1
 	free := widget.NewButton("", f.free)
@@ -124,11 +125,11 @@ func (c *diskCard) ask() {
 		}
 	}
 	content := column(gap, paragraph(lang.Say("images.free.about"), widget.MediumImportance),
-		f.slider, column(4, f.says, f.goes, f.list))
-	f.shown = dialog.NewCustomWithoutButtons(lang.Say("images.free.title"), container.New(layout.NewCustomPaddedLayout(4, 4, 4, 4), content), p.desk.Window())
+		f.slider, column(4, f.says, f.goes, container.New(layout.NewCustomPaddedLayout(-inset, 0, -inset, -inset), f.list)))
+	f.shown = dialog.NewCustomWithoutButtons(lang.Say("images.free.title"), container.New(layout.NewCustomPaddedLayout(0, 0, -4, -4), content), p.desk.Window())
 	f.shown.SetButtons([]fyne.CanvasObject{cancel, free})
 	f.slider.SetValue(25)
-	f.shown.Resize(fyne.NewSize(440, 0))
+	f.shown.Resize(fyne.NewSize(460, 330))
 	f.shown.Show()
 	focus(p.desk, f.slider)
 }
@@ -139,7 +140,7 @@ func (f *freeing) choose(percent float64) {
 	f.says.Set(lang.Say("images.free.keeps", "Size", words.Bytes(f.bytes), "Keep", words.Bytes(max(f.page.view.State.Cache.Size-f.bytes, 0))))
 	if len(rows) == 0 {
 		f.goes.Set(lang.Say("images.free.no_images"))
-		f.list.Set("")
+		f.list.SetText("")
 		return
 	}
 	last := rows[len(rows)-1]
@@ -148,7 +149,7 @@ func (f *freeing) choose(percent float64) {
 		since = words.Ago(&last.Used, f.page.now)
 	}
 	f.goes.Set(lang.Say("images.free.goes", "Count", len(rows), "Used", since))
-	f.list.Set(some(idsOf(rows), func(n int) string { return rows[n].Short() }))
+	f.list.SetText(some(idsOf(rows), func(n int) string { return rows[n].Short() }))
 }
 
 // some names the first few of many.

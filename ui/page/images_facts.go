@@ -22,7 +22,7 @@ type fact struct {
 
 // facts are those that have a value, under each other, the values flush.
 func facts(d Desk, list ...fact) fyne.CanvasObject {
-	grid := column(5)
+	grid := column(1)
 	for _, f := range list {
 		if f.value == "" {
 			continue
@@ -48,11 +48,14 @@ func facts(d Desk, list ...fact) fyne.CanvasObject {
 // factLayout puts a label before a value.
 type factLayout struct{}
 
-const factLabel = 92
+const (
+	factLabel = 92 // the width of labels
+	factPitch = 26 // the same for all, whether they have a button or not
+)
 
 func (factLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	value := objects[1].MinSize()
-	return fyne.NewSize(factLabel+value.Width, max(value.Height, objects[0].MinSize().Height, 22))
+	return fyne.NewSize(factLabel+value.Width, factPitch)
 }
 
 func (factLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
@@ -71,7 +74,7 @@ func section(title string, content ...fyne.CanvasObject) fyne.CanvasObject {
 // paragraph is text of several lines, flush with what is around it.
 func paragraph(text string, importance widget.Importance) fyne.CanvasObject {
 	label := widget.NewLabel(text)
-	label.Wrapping, label.Importance = fyne.TextWrapBreak, importance
+	label.Wrapping, label.Importance = fyne.TextWrapWord, importance
 	return container.New(layout.NewCustomPaddedLayout(-inset, -inset, -inset, -inset), label)
 }
 

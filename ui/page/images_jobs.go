@@ -92,6 +92,9 @@ func (c *jobCard) show() {
 	}
 }
 
+// jobIndent is how far what belongs to a job begins after its row: under its name.
+const jobIndent = 32
+
 // jobRow is one of them.
 type jobRow struct {
 	page     *Images
@@ -113,14 +116,14 @@ type jobRow struct {
 func newJobRow(p *Images, j *model.Job) *jobRow {
 	r := &jobRow{page: p, job: j, name: part.NewText(jobName(j)).Giving(), said: part.NewMuted(""), bar: part.NewMeter(), trouble: widget.NewLabel(""), blobs: column(4), phase: -1}
 	r.bar.Height = 4
-	r.trouble.Wrapping, r.trouble.Importance = fyne.TextWrapBreak, widget.DangerImportance
-	r.wrong = container.New(layout.NewCustomPaddedLayout(-inset, -inset, -inset, -inset), r.trouble)
+	r.trouble.Wrapping, r.trouble.Importance = fyne.TextWrapWord, widget.DangerImportance
+	r.wrong = container.New(layout.NewCustomPaddedLayout(-inset, -inset, jobIndent-inset, -inset), r.trouble)
 	r.more = part.NewIconButton(fynetheme.MenuExpandIcon(), lang.Say("images.jobs.more"), r.fold)
 	r.stop = part.NewIconButton(fynetheme.CancelIcon(), lang.Say("images.jobs.stop", "Name", jobName(j)), r.end)
 	r.again = part.NewLink(lang.Say("images.jobs.again"), func() { p.retry(j) })
 	show(r.more, j.Kind == model.Fetching)
 	head := container.NewBorder(nil, nil, r.more, row(8, middle(r.said), middle(r.again), r.stop), middle(part.NewTip(r.name, func() string { return cmpOr(j.File, j.Name) })))
-	r.root = column(2, head, r.bar, r.wrong, container.New(layout.NewCustomPaddedLayout(4, 0, 28, 28), r.blobs))
+	r.root = column(2, head, r.bar, r.wrong, container.New(layout.NewCustomPaddedLayout(4, 0, jobIndent, jobIndent), r.blobs))
 	r.blobs.Hide()
 	return r
 }

@@ -5,12 +5,14 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"fyne.io/fyne/v2"
 
 	"pulley/internal/control"
+	"pulley/ui/lang"
 	"pulley/ui/page"
 	"pulley/ui/theme"
 )
@@ -46,9 +48,18 @@ func TestCacheLooks(t *testing.T) {
 				r.says("golang")
 				r.daemon.pull = halfway
 				r.page.(*page.Images).Drop([]string{compose(t)})
-				r.says("31 MiB")
-				r.table().Select(r.table().Selected()...)
+				r.until("one pull is half done, and another failed", func() bool { return r.reads("58 MiB") && r.reads("denied") })
+				r.tap(lang.Say("images.jobs.more"))
 				r.key(fyne.KeyDown)
+				r.table().TypedShortcut(&fyne.ShortcutSelectAll{})
+			},
+			"images-fetch": func(r *cacheRig) {
+				r.says("golang")
+				r.tap(lang.Say("images.fetch.button"))
+			},
+			"images-free": func(r *cacheRig) {
+				r.says("golang")
+				r.tap(lang.Say("images.free.button"))
 			},
 			"images-empty": func(r *cacheRig) {
 				r.says("golang")
@@ -99,6 +110,9 @@ func halfway(ctx context.Context, p control.Pull, progress func(control.Pulling)
 	progress(control.Pulling{Image: name, What: "manifest", Digest: hex(1), Have: 1200, Size: 1200, Done: true, Source: "origin"})
 	progress(control.Pulling{Image: name, What: "layer", Digest: hex(2), Have: 21 << 20, Size: 48 << 20, Source: "daocloud+origin"})
 	progress(control.Pulling{Image: name, What: "layer", Digest: hex(3), Have: 10 << 20, Size: 10 << 20, Done: true, Source: "origin"})
+	if strings.Contains(name, "ghcr.io") {
+		return control.Pulled{Images: []control.PulledImage{{Image: name, Error: "ghcr.io/org/app:1.2: denied: the repository is private or does not exist; try: docker login ghcr.io"}}}, nil
+	}
 	<-ctx.Done()
 	return control.Pulled{}, ctx.Err()
 }
@@ -107,7 +121,7 @@ func halfway(ctx context.Context, p control.Pull, progress func(control.Pulling)
 func compose(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "compose.yaml")
-	if err := os.WriteFile(path, []byte("services:\n  db: {image: 'mysql:9'}\n  web: {image: 'ghcr.io/org/app:1.2'}\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("services:\n  db: {image: 'mysql:9'}\n  web: {image: 'ghcr.io/org/app:1.2'}\n  q: {image: 'rabbitmq:4'}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -15,7 +15,7 @@ func hex(n int) string {
 func cacheState() control.State {
 	return control.State{
 		Enabled: true, Listen: "127.0.0.1:5055",
-		Cache:      control.Cache{Dir: "/home/ada/.cache/pulley", Size: 9_300 << 20, MaxSize: 20 << 30, Blobs: 412, Free: 210 << 30, Images: 14, Pinned: 2, PinnedSize: 1_240 << 20},
+		Cache:      control.Cache{Dir: "/home/ada/.cache/pulley", Size: 4_310 << 20, MaxSize: 8 << 30, Blobs: 96, Free: 210 << 30, Images: 14, Pinned: 2, PinnedSize: 543 << 20},
 		Registries: []control.Registry{{Name: "docker.io"}, {Name: "ghcr.io"}, {Name: "quay.io"}, {Name: "registry.k8s.io"}},
 	}
 }

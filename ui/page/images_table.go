@@ -32,8 +32,8 @@ func (p *Images) newTable() *part.Table {
 	name := column(model.ByName, 220, false)
 	name.Grow = true
 	t := part.NewTable([]part.Column{
-		name, column(model.ByPlatforms, 120, false), column(model.BySize, 76, true), column(model.ByOwn, 76, true),
-		column(model.ByUsed, 104, false), column(model.ByFrom, 104, false), column(model.BySaved, 76, true), column(model.ByPinned, 60, false),
+		name, column(model.ByPlatforms, 88, false), column(model.BySize, 78, true), column(model.ByOwn, 78, true),
+		column(model.ByUsed, 116, false), column(model.ByFrom, 100, false), column(model.BySaved, 78, true), column(model.ByPinned, 60, false),
 	}, part.Rows{
 		Len: p.list.Len, ID: func(n int) string { return p.list.At(n).ID }, Cell: p.cell,
 		Sort: p.sort, Open: p.open, Delete: p.remove, Copy: p.names, Menu: p.menu, Empty: p.empty,
@@ -78,7 +78,7 @@ func (p *Images) cell(n int, column string) part.Cell {
 		}
 		return part.Cell{Text: words.Ago(&r.Used, p.now), Muted: true, Tip: words.Exact(r.Used, p.now)}
 	case model.ByFrom:
-		return part.Cell{Text: sources(r.From), Muted: true, Tip: p.bySource(r)}
+		return part.Cell{Text: mostly(r.From), Muted: true, Tip: p.bySource(r)}
 	case model.BySaved:
 		if r.Saved == 0 {
 			return part.Cell{Text: "–", Muted: true}
@@ -100,24 +100,18 @@ func title(r *model.ImageRow) string {
 	return r.Title
 }
 
-// platforms are those that are here, of how many: "amd64, arm64 of 8".
+// platforms are those that are here: "amd64 +1". Which there are besides is said on hover.
 func platforms(r *model.ImageRow) string {
-	const most = 2
 	here := r.Here()
 	switch {
 	case len(here) == 0 && !r.Complete:
 		return lang.Say("images.partly")
 	case len(here) == 0:
 		return "–"
+	case len(here) > 1:
+		return fmt.Sprintf("%s +%d", here[0], len(here)-1)
 	}
-	text := strings.Join(here[:min(most, len(here))], ", ")
-	if len(here) > most {
-		text += fmt.Sprintf(", +%d", len(here)-most)
-	}
-	if len(here) < len(r.Platforms) {
-		return lang.Say("images.platforms_of", "Platforms", text, "All", len(r.Platforms))
-	}
-	return text
+	return here[0]
 }
 
 func allPlatforms(r *model.ImageRow) string {
@@ -141,6 +135,15 @@ func sources(from string) string {
 		names[n] = source(name)
 	}
 	return strings.Join(names, " + ")
+}
+
+// mostly is the same in little room: "daocloud +1".
+func mostly(from string) string {
+	first, rest, more := strings.Cut(from, "+")
+	if !more {
+		return sources(from)
+	}
+	return fmt.Sprintf("%s +%d", source(first), 1+strings.Count(rest, "+"))
 }
 
 // source is a person's word for one.
