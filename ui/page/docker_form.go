@@ -31,7 +31,7 @@ type contextSheet struct {
 }
 
 // contextForm opens it. done is called when the context was made or changed.
-func contextForm(d Desk, was *model.Context, taken []string, done func()) *contextSheet {
+func contextForm(d Desk, was *model.Context, taken []string, done func()) {
 	s := &contextSheet{desk: d, was: was, taken: taken, done: done, wrong: part.NewMuted("").Giving()}
 	form, title := model.ContextForm{Colour: "blue"}, lang.Say("docker.form.new")
 	if was != nil {
@@ -67,7 +67,6 @@ func contextForm(d Desk, was *model.Context, taken []string, done func()) *conte
 	if was == nil {
 		d.Window().Canvas().Focus(s.name)
 	}
-	return s
 }
 
 func contextEntry(text, example string) *widget.Entry {
@@ -243,4 +242,3 @@ func (c *colourPick) choose(name string) {
 		}
 	}
 }
-

@@ -292,7 +292,7 @@ func dockerTool() *cli {
 	return &cli{answers: map[string]string{
 		"connect": engineList, "context ls": contextList, "context test": reportList, "connect docker --mirror --dry-run": connectPlan,
 		"connect podman --mirror --dry-run": `[{"engine":{"id":"podman","name":"Podman","running":true},"way":"mirror","how":{"kind":"none"},"diff":"--- /dev/null\n+++ /home/me/.config/containers/registries.conf.d/pulley.conf\n@@ -0,0 +1,6 @@\n+[[registry]]\n+prefix = \"docker.io\"\n+location = \"docker.io\"\n+[[registry.mirror]]\n+location = \"127.0.0.1:5055\"\n+insecure = true\n"}]`,
-		"connect --backups": `[{"engine":"docker","path":"/etc/docker/daemon.json","time":"2026-03-04T09:00:00Z","file":"/home/me/.local/state/pulley/backups/2f81","in_use":true},{"engine":"podman","path":"/home/me/.config/containers/registries.conf.d/pulley.conf","time":"2026-02-01T09:00:00Z","absent":true}]`,
+		"connect --backups":                 `[{"engine":"docker","path":"/etc/docker/daemon.json","time":"2026-03-04T09:00:00Z","file":"/home/me/.local/state/pulley/backups/2f81","in_use":true},{"engine":"podman","path":"/home/me/.config/containers/registries.conf.d/pulley.conf","time":"2026-02-01T09:00:00Z","absent":true}]`,
 	}, errors: map[string]error{"context test": errors.New("desktop-linux: there is no socket; is the engine running?")}}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // shareSheet asks how this machine's cache is to be lent to the engine of a context, and does it.
-func shareSheet(d Desk, x model.Context) *modal {
+func shareSheet(d Desk, x model.Context) {
 	m := newModal(lang.Say("docker.share.ask", "Name", x.Name), x.Host, fyne.NewSize(520, 330))
 	wire := part.NewSwitch(nil)
 	body := []fyne.CanvasObject{
@@ -30,7 +30,6 @@ func shareSheet(d Desk, x model.Context) *modal {
 		m.close()
 	}))
 	m.open(d.Window())
-	return m
 }
 
 func startShare(d Desk, name string, wire bool) {
@@ -78,7 +77,7 @@ func (c *dockerContexts) shared(s model.Share) []fyne.CanvasObject {
 }
 
 // egressSheet asks what shall leave by a context's machine, and has it do so.
-func egressSheet(d Desk, x model.Context, registries []control.Registry) *modal {
+func egressSheet(d Desk, x model.Context, registries []control.Registry) {
 	m := newModal(lang.Say("docker.egress.ask", "Name", x.Name), x.Host, fyne.NewSize(520, 440))
 	e := &egressing{desk: d, context: x, modal: m}
 	all := part.NewSwitch(nil)
@@ -118,7 +117,6 @@ func egressSheet(d Desk, x model.Context, registries []control.Registry) *modal 
 		e.use(chosen)
 	}))
 	m.open(d.Window())
-	return m
 }
 
 // egressing is making a way out of a context's machine.

@@ -1,6 +1,8 @@
 package page
 
 import (
+	"slices"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
@@ -19,6 +21,7 @@ type modal struct {
 	scroll       *container.Scroll
 	buttons      *fyne.Container
 	popup        *widget.PopUp
+	overlay      fyne.CanvasObject // what the window knows it by
 	size         fyne.Size
 	frame        *modalFrame
 	closed       bool
@@ -42,8 +45,9 @@ func newModal(title, below string, size fyne.Size) *modal {
 // open shows it.
 func (m *modal) open(w fyne.Window) {
 	m.popup = widget.NewModalPopUp(m.frame, w.Canvas())
-	m.fit(w.Canvas().Size())
 	m.popup.Show()
+	m.overlay = w.Canvas().Overlays().Top()
+	m.fit(w.Canvas().Size())
 }
 
 // fit has it as high as what is on it, no higher than it wants to be, and no larger than the window.
@@ -53,15 +57,14 @@ func (m *modal) fit(window fyne.Size) {
 	for range 2 { // texts break by the width, which it has by now, and then want another height
 		m.body.Refresh()
 		rest := m.frame.MinSize().Height - m.scroll.MinSize().Height
-		most.Height = min(most.Height, max(rest+m.scroll.Content.MinSize().Height+2*popupPadding, modalLeast))
+		most.Height = min(most.Height, max(rest+m.scroll.Content.MinSize().Height, modalLeast))
 	}
 	m.popup.Resize(most)
+	m.popup.Move(fyne.NewPos((window.Width-most.Width)/2, (window.Height-most.Height)/2))
 }
 
-const (
-	popupPadding = 4   // that a popup has around what is in it
-	modalLeast   = 180 // lower ones look like a mistake
-)
+// modalLeast is how high it is at least: lower ones look like a mistake.
+const modalLeast = 180
 
 // close takes it away.
 func (m *modal) close() {
@@ -75,7 +78,9 @@ func (m *modal) close() {
 }
 
 // gone tells whether it was closed, by whatever.
-func (m *modal) gone() bool { return m.closed || m.popup != nil && !m.popup.Visible() }
+func (m *modal) gone() bool {
+	return m.closed || m.popup != nil && !slices.Contains(m.popup.Canvas.Overlays().List(), m.overlay)
+}
 
 // set changes what is on it, and its buttons, the last of them the one that is meant.
 func (m *modal) set(body []fyne.CanvasObject, buttons ...fyne.CanvasObject) {
@@ -132,13 +137,13 @@ const noticeIcon = 16
 
 func (*noticeLayout) MinSize(o []fyne.CanvasObject) fyne.Size {
 	label := o[1].MinSize()
-	return fyne.NewSize(noticeIcon+8+label.Width, label.Height-2*inset+6)
+	return fyne.NewSize(noticeIcon+8+label.Width, label.Height-2*inset+2)
 }
 
 func (*noticeLayout) Layout(o []fyne.CanvasObject, size fyne.Size) {
-	o[0].Move(fyne.NewPos(0, 3))
+	o[0].Move(fyne.NewPos(0, 1))
 	o[0].Resize(fyne.NewSquareSize(noticeIcon))
-	o[1].Move(fyne.NewPos(noticeIcon+8-inset, 3-inset))
+	o[1].Move(fyne.NewPos(noticeIcon+8-inset, 1-inset))
 	o[1].Resize(fyne.NewSize(size.Width-noticeIcon-8+2*inset, o[1].MinSize().Height))
 }
 

@@ -173,19 +173,37 @@ func TestASheetThatIsClosedEndsInAToast(t *testing.T) {
 	}
 }
 
+func TestASheetThatIsLeftByEscapeEndsInAToastToo(t *testing.T) {
+	tool := dockerTool()
+	tool.answers["# connect docker --mirror --yes"] = `[{"engine":{"id":"docker"},"done":true}]`
+	r, _ := dockerPage(t, tool)
+	r.press("Connect in another way")
+	r.tap("Connect as administrator")
+	overlays := r.window.Canvas().Overlays()
+	top := overlays.Top()
+	top.Hide() // as the window does it
+	overlays.Remove(top)
+	r.work()
+	if len(r.toasts) != 1 || r.toasts[0].Bad || r.toasts[0].Text != "Docker Engine is connected" {
+		t.Errorf("%+v", r.toasts)
+	}
+}
+
 func TestACommandForATerminalIsShown(t *testing.T) {
 	tool := dockerTool()
-	tool.errors["# connect docker --mirror --yes"] = inTerminal{}
+	tool.errors["# connect docker --mirror --yes"] = terminalError{}
 	r, _ := dockerPage(t, tool)
 	r.press("Connect in another way")
 	r.press("Connect as administrator")
 	r.expect("nobody can be asked", "sudo pulley connect docker")
 }
 
-type inTerminal struct{}
+type terminalError struct{}
 
-func (inTerminal) Error() string   { return "nobody can be asked; in a terminal: sudo pulley connect docker" }
-func (inTerminal) Command() string { return "sudo pulley connect docker" }
+func (terminalError) Error() string {
+	return "nobody can be asked; in a terminal: sudo pulley connect docker"
+}
+func (terminalError) Command() string { return "sudo pulley connect docker" }
 
 func TestAProblemLeadsToItsEngine(t *testing.T) {
 	r := newDockerRig(t, pageSize, theme.Light, dockerTool())
@@ -306,7 +324,9 @@ func TestAShareRunsUntilItIsStopped(t *testing.T) {
 	r.asked("context share build-1 --json")
 	r.expect("Share")
 	r.refuse("On that machine:")
-	tool.follow = func(context.Context, func(string), []string) error { return errors.New("build-1: ssh is not let in; try: ssh ci@build-1") }
+	tool.follow = func(context.Context, func(string), []string) error {
+		return errors.New("build-1: ssh is not let in; try: ssh ci@build-1")
+	}
 	r.press("Share")
 	r.press("Share")
 	r.expect("Sharing ended", "ssh is not let in", "ssh ci@build-1")

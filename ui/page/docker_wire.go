@@ -31,7 +31,7 @@ type wireSheet struct {
 }
 
 // connectSheet opens it for connecting. done is called when something was done, or tried.
-func connectSheet(d Desk, e model.Engine, done func(model.Wiring)) *wireSheet {
+func connectSheet(d Desk, e model.Engine, done func(model.Wiring)) {
 	s := &wireSheet{desk: d, engine: e, done: done}
 	if len(e.Ways) > 0 {
 		s.way = e.Ways[0]
@@ -40,14 +40,12 @@ func connectSheet(d Desk, e model.Engine, done func(model.Wiring)) *wireSheet {
 		s.way = e.Wired.Way
 	}
 	s.begin(lang.Say("docker.wire.connect", "Engine", e.Name))
-	return s
 }
 
 // disconnectSheet opens it for taking back what connecting did.
-func disconnectSheet(d Desk, e model.Engine, done func(model.Wiring)) *wireSheet {
+func disconnectSheet(d Desk, e model.Engine, done func(model.Wiring)) {
 	s := &wireSheet{desk: d, engine: e, undo: true, done: done}
 	s.begin(lang.Say("docker.wire.disconnect", "Engine", e.Name))
-	return s
 }
 
 func (s *wireSheet) begin(title string) {

@@ -152,7 +152,7 @@ func (m *firstMirrors) measure() {
 				m.contest.Sort()
 			}
 			m.draw()
-				}
+		}
 	})
 }
 
@@ -337,4 +337,3 @@ func (*contestLayout) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	o[2].Move(fyne.NewPos(bar, 0))
 	o[2].Resize(fyne.NewSize(max(x-between-bar, 0), size.Height))
 }
-

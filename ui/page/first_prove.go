@@ -286,4 +286,3 @@ func (*proofLayout) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	o[3].Move(fyne.NewPos(side, size.Height-7))
 	o[3].Resize(fyne.NewSize(size.Width-2*side, 4))
 }
-

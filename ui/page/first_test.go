@@ -75,7 +75,7 @@ func TestTrustThatIsRefusedSaysWhatToDo(t *testing.T) {
 	tool.answers["ca trust"] = `{"trusted":false,"stores":[{"store":"system","error":"needs root","command":"sudo …"}]}`
 	tool.errors["ca trust"] = errors.New("needs root")
 	tool.answers["# ca trust"] = `{}`
-	tool.errors["# ca trust"] = inTerminal{}
+	tool.errors["# ca trust"] = terminalError{}
 	r.press("Trust")
 	r.expect("nobody can be asked", "sudo pulley connect docker", "Skip", "Try again")
 }
