@@ -7,7 +7,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/test"
 	fynetheme "fyne.io/fyne/v2/theme"
 
@@ -86,9 +85,7 @@ func TestTabGoesThroughTheParts(t *testing.T) {
 	copied, link := part.NewCopy(nil, nil), part.NewLink("more", nil)
 	table := newGrid(t, "a", "b")
 	w := table.window
-	// Fyne goes by the order of a container's objects; container.NewBorder would put the middle first.
-	top := container.NewVBox(search, container.NewHBox(segments, icon, copied, link))
-	w.SetContent(container.New(layout.NewBorderLayout(top, nil, nil, nil), top, table.Table))
+	w.SetContent(part.Border(container.NewVBox(search, container.NewHBox(segments, icon, copied, link)), nil, nil, nil, table.Table))
 	w.Resize(fyne.NewSize(400, 400))
 	want := []fyne.Focusable{search, segments, icon, copied, link, table.Table}
 	for i, next := range want {

@@ -75,6 +75,7 @@ type Table struct {
 	loading bool
 	shown   int   // rows at the last Refresh
 	top     place // the row on top then
+	wanted  int   // the row to bring into sight once there is room; -1: none
 	fresh   bool  // the rows are in another order: begin at the top
 
 	focused, shift bool
@@ -87,7 +88,7 @@ type Table struct {
 
 // NewTable makes one.
 func NewTable(all []Column, rows Rows) *Table {
-	t := &Table{rows: rows, columns: newColumns(all), top: nowhere, pointer: away}
+	t := &Table{rows: rows, columns: newColumns(all), top: nowhere, wanted: -1, pointer: away}
 	t.picked = newSelection(rows.Len, rows.ID)
 	t.list, t.head, t.blank, t.ring = newLines(t), newHeader(t), newBlank(t), &canvas.Rectangle{}
 	t.ExtendBaseWidget(t)
@@ -249,6 +250,10 @@ func (t *Table) ScrollTo(row int) {
 	if row < 0 || row >= t.rows.Len() {
 		return
 	}
+	if !t.laid() {
+		t.wanted = row
+		return
+	}
 	top := float32(row) * rowPitch
 	switch height := t.list.Size().Height; {
 	case top < t.list.offset():
@@ -259,10 +264,19 @@ func (t *Table) ScrollTo(row int) {
 }
 
 // ScrollToEnd brings the last row into sight.
-func (t *Table) ScrollToEnd() { t.list.scroll(t.list.last()) }
+func (t *Table) ScrollToEnd() {
+	if !t.laid() {
+		t.wanted = t.rows.Len() - 1
+		return
+	}
+	t.list.scroll(t.list.last())
+}
 
-// AtEnd reports whether the last row is in sight.
-func (t *Table) AtEnd() bool { return t.list.offset() >= t.list.last()-rowPitch/2 }
+// AtEnd reports whether the last row is in sight. A table that was not shown yet is at its end.
+func (t *Table) AtEnd() bool { return !t.laid() || t.list.offset() >= t.list.last()-rowPitch/2 }
+
+// laid reports whether there is any room for rows.
+func (t *Table) laid() bool { return t.list.Size().Height > 0 }
 
 // Loading shows a skeleton in place of rows until there are any.
 func (t *Table) Loading(loading bool) {
@@ -301,6 +315,10 @@ func (t *Table) CreateRenderer() fyne.WidgetRenderer {
 		t.divide()
 		if atEnd {
 			t.ScrollToEnd()
+		}
+		if t.wanted >= 0 && t.laid() {
+			t.ScrollTo(t.wanted)
+			t.wanted = -1
 		}
 		t.note()
 	}

@@ -475,3 +475,32 @@ func TestTableSaysThatItIsEmpty(t *testing.T) {
 		t.Errorf("it says %s beside a row", got)
 	}
 }
+
+// Who is led to a row before the table was ever shown finds it in sight when it is.
+func TestTableRemembersWhereItWasLed(t *testing.T) {
+	names := manyNames(100)
+	rows := part.Rows{
+		Len:  func() int { return len(names) },
+		ID:   func(i int) string { return names[i] },
+		Cell: func(i int, _ string) part.Cell { return part.Cell{Text: names[i]} },
+	}
+	led, end, follows := part.NewTable([]part.Column{{Key: "name"}}, rows), part.NewTable([]part.Column{{Key: "name"}}, rows), part.NewTable([]part.Column{{Key: "name"}}, rows)
+	led.Select("row-00070")
+	end.ScrollToEnd()
+	follows.Follow = true
+	for table, want := range map[*part.Table]string{led: "row-00070", end: "row-00099", follows: "row-00099"} {
+		w := open(t, table)
+		w.Resize(fyne.NewSize(300, 180))
+		found := false
+		visit(w.Canvas().Content(), fyne.Position{}, func(o fyne.CanvasObject, at fyne.Position) {
+			row, is := o.(fyne.SecondaryTappable)
+			said, _ := row.(fyne.Accessible)
+			if is && said.AccessibilityLabel() == want && at.Y >= gridHead && at.Y < 180 {
+				found = true
+			}
+		})
+		if !found {
+			t.Errorf("%s is not in sight", want)
+		}
+	}
+}
