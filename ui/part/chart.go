@@ -3,6 +3,7 @@ package part
 import (
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -46,11 +47,13 @@ type Chart struct {
 	measure Measure
 	series  []Series
 
-	slots   []Slot // as drawn; nil: not known yet
-	next    []Slot // as told last
+	slots  []Slot // as drawn; nil: not known yet
+	drawn  time.Time
+	cursor int // the slot that is pointed at; -1: none
+
+	mu      sync.Mutex // of what waits to be drawn
+	next    []Slot
 	pending *time.Timer
-	drawn   time.Time
-	cursor  int // the slot that is pointed at; -1: none
 
 	summary, title, hint string
 	gutter               float32 // right of the plot, for the axis; grows only, so that the plot stands still
@@ -75,29 +78,42 @@ var _ = []interface {
 
 // Set changes what is shown; nil: it is not known yet.
 func (c *Chart) Set(slots []Slot) {
-	c.next = slots
 	wait := Beat - time.Since(c.drawn)
 	switch {
 	case same(slots, c.slots):
 		c.Rest()
 	case wait <= 0 || !sameAxis(slots, c.slots):
-		c.draw()
-	case c.pending == nil:
-		var timer *time.Timer
-		timer = time.AfterFunc(wait, func() {
-			fyne.Do(func() {
-				if c.pending == timer { // nothing was drawn meanwhile
-					c.draw()
-				}
-			})
-		})
-		c.pending = timer
+		c.draw(slots)
+	default:
+		c.later(slots, wait)
 	}
 }
 
-func (c *Chart) draw() {
+// later draws slots, or those that are told meanwhile.
+func (c *Chart) later(slots []Slot, wait time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.next = slots
+	if c.pending != nil {
+		return
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(wait, func() {
+		fyne.Do(func() {
+			c.mu.Lock()
+			slots, due := c.next, c.pending == timer // else it was drawn meanwhile
+			c.mu.Unlock()
+			if due {
+				c.draw(slots)
+			}
+		})
+	})
+	c.pending = timer
+}
+
+func (c *Chart) draw(slots []Slot) {
 	c.Rest()
-	c.slots, c.drawn = c.next, time.Now()
+	c.slots, c.drawn = slots, time.Now()
 	if c.cursor >= len(c.slots) {
 		c.cursor = -1
 	}
@@ -106,6 +122,8 @@ func (c *Chart) draw() {
 
 // Rest forgets what was to be drawn later. Whoever takes a chart away calls it.
 func (c *Chart) Rest() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.pending != nil {
 		c.pending.Stop()
 		c.pending = nil
