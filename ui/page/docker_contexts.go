@@ -32,7 +32,8 @@ type dockerContexts struct {
 	failed     string // why there is no list
 
 	table  *part.Table
-	detail string // whose details are open; "" nobody's
+	shares *fyne.Container // those that run, a row each
+	detail string          // whose details are open; "" nobody's
 	side   *side
 	root   fyne.CanvasObject
 }
@@ -77,7 +78,8 @@ func newDockerContexts(d Desk, again func()) *dockerContexts {
 	add := quietButton("docker.contexts.new", fynetheme.ContentAddIcon(), func() { contextForm(d, nil, c.model.Names(), again) })
 	card := part.NewSheet(c.table)
 	card.Padding = fyne.NewSize(1, 1)
-	c.root = container.NewBorder(container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), sectionHead("docker.contexts.title", add)), nil, nil, nil, card)
+	c.shares = column(0)
+	c.root = container.NewBorder(column(0, container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), sectionHead("docker.contexts.title", add)), c.shares), nil, nil, nil, card)
 	return c
 }
 
@@ -88,7 +90,9 @@ func (c *dockerContexts) beside(main fyne.CanvasObject) fyne.CanvasObject {
 }
 
 // height is what all of it wants.
-func (c *dockerContexts) height() float32 { return 40 + 36 + 30*float32(max(c.model.Len(), 3)) + 8 }
+func (c *dockerContexts) height() float32 {
+	return 40 + c.shares.MinSize().Height + 36 + 30*float32(max(c.model.Len(), 3)) + 8
+}
 
 // listed takes the contexts there are.
 func (c *dockerContexts) listed(list []model.Context, err error) {
@@ -114,10 +118,34 @@ func (c *dockerContexts) show(now time.Time) {
 
 // draw shows what is known now.
 func (c *dockerContexts) draw() {
+	c.drawShares()
 	c.table.Refresh()
 	if c.side != nil && c.side.shown() {
 		c.details()
 	}
+}
+
+// drawShares shows which contexts use this machine's cache now, with a way to end that.
+func (c *dockerContexts) drawShares() {
+	list := c.desk.Shares.List()
+	if len(list) == 0 && len(c.shares.Objects) == 0 {
+		return
+	}
+	c.shares.Objects = nil
+	if len(list) > 0 {
+		rows := column(0)
+		for i, s := range list {
+			if i > 0 {
+				rows.Add(part.NewRule())
+			}
+			rows.Add(c.shareRow(s))
+		}
+		card := part.NewSheet(rows)
+		card.Padding = fyne.NewSize(1, 1)
+		c.shares.Add(container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), card))
+	}
+	c.shares.Refresh()
+	c.root.Refresh()
 }
 
 // markColours are the theme's for those that marks have.

@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"context"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -22,6 +23,17 @@ func TestDockerLooks(t *testing.T) {
 		r.shoot("docker-" + name)
 		d.Take("build-1")
 		r.shoot("docker-context-" + name)
+		r.tool.follow = func(ctx context.Context, line func(string), _ []string) error {
+			line(`{"time":"2026-03-04T11:48:00Z","event":"up","context":"build-1","port":5055}`)
+			r.shoot("docker-sharing-" + name)
+			return nil
+		}
+		r.press(lang.Say("docker.share.start"))
+		r.shoot("docker-share-" + name)
+		r.press(lang.Say("docker.share.start"))
+		r.press(lang.Say("docker.egress.start"))
+		r.shoot("docker-egress-" + name)
+		r.press(lang.Say("docker.cancel"))
 		d.Take("podman")
 		r.work()
 		r.shoot("docker-podman-" + name)

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -44,6 +46,35 @@ func startShare(d Desk, name string, wire bool) {
 	})
 }
 
+// shareRow is one share on the page: how it stands, what is pulled there, and an end to it.
+func (c *dockerContexts) shareRow(s model.Share) fyne.CanvasObject {
+	said, color, end := "", theme.Muted, "docker.share.stop"
+	switch s.State {
+	case model.ShareStarting:
+		said = lang.Say("docker.share.starting")
+	case model.ShareUp:
+		said, color = lang.Say("docker.share.up", "Since", words.Ago(&s.Since, c.now)), theme.Cached
+	case model.ShareDown:
+		said, color = lang.Say("docker.share.down"), fynetheme.ColorNameWarning
+	case model.ShareEnding:
+		said, end = lang.Say("docker.share.ending"), ""
+	case model.ShareFailed:
+		said, color, end = lang.Say("docker.share.ended"), fynetheme.ColorNameError, "docker.share.dismiss"
+	}
+	name := part.NewText(lang.Say("docker.share.with", "Name", s.Context))
+	tip := part.NewTip(part.NewMuted(said), func() string { return s.Error })
+	aside := row(4)
+	if s.State == model.ShareUp {
+		pull := "docker pull " + s.Address() + "/library/debian"
+		aside.Add(middle(part.NewCopy(func() string { return pull }, c.desk.Copy)))
+	}
+	if end != "" {
+		aside.Add(middle(part.NewLink(lang.Say(end), func() { c.desk.Shares.Stop(s.Context) })))
+	}
+	left := container.New(layout.NewCustomPaddedLayout(0, 0, 15, 0), row(12, middle(part.NewDot(color)), middle(name), middle(tip)))
+	return container.New(layout.NewCustomPaddedLayout(4, 4, 0, 10), between(left, aside))
+}
+
 // shared is how a share stands, and what can be done about it.
 func (c *dockerContexts) shared(s model.Share) []fyne.CanvasObject {
 	stop := widget.NewButton(lang.Say("docker.share.stop"), func() { c.desk.Shares.Stop(s.Context) })
@@ -64,7 +95,7 @@ func (c *dockerContexts) shared(s model.Share) []fyne.CanvasObject {
 		return list
 	case model.ShareUp:
 	}
-	up := part.NewText(lang.Say("docker.share.up", "Since", words.Ago(&s.Since, c.now))).Giving()
+	up := part.NewText(lang.Say("docker.share.up", "Since", words.Ago(&s.Since, c.now)))
 	list := []fyne.CanvasObject{
 		between(row(8, middle(part.NewDot(theme.Cached)), middle(up)), stop),
 		part.NewMuted(lang.Say("docker.share.there")).Giving(),

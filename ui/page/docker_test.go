@@ -311,9 +311,9 @@ func TestAShareRunsUntilItIsStopped(t *testing.T) {
 	d.Take("build-1")
 	tool.follow = func(ctx context.Context, line func(string), _ []string) error {
 		line(`{"time":"2026-03-04T12:05:00Z","event":"up","context":"build-1","port":5055}`)
-		r.expect("On that machine:", "docker pull 127.0.0.1:5055/library/debian")
+		r.expect("Sharing with build-1", "On that machine:", "docker pull 127.0.0.1:5055/library/debian")
 		r.refuse("Share")
-		r.tap("Stop sharing")
+		r.tap("Stop sharing", 1)
 		<-ctx.Done()
 		r.expect("Ending…")
 		return nil
@@ -323,7 +323,7 @@ func TestAShareRunsUntilItIsStopped(t *testing.T) {
 	r.press("Share")
 	r.asked("context share build-1 --json")
 	r.expect("Share")
-	r.refuse("On that machine:")
+	r.refuse("On that machine:", "Sharing with build-1")
 	tool.follow = func(context.Context, func(string), []string) error {
 		return errors.New("build-1: ssh is not let in; try: ssh ci@build-1")
 	}
@@ -333,6 +333,8 @@ func TestAShareRunsUntilItIsStopped(t *testing.T) {
 	if len(r.toasts) == 0 || !r.toasts[0].Bad {
 		t.Errorf("%+v", r.toasts)
 	}
+	r.press("Dismiss")
+	r.refuse("Sharing ended")
 }
 
 // exits is a daemon with ways out.
