@@ -14,7 +14,7 @@ type Copy struct {
 	IconButton
 	text   func() string
 	copied func(string)
-	timer  *time.Timer
+	stop   func() // nil: it does not say that it did
 }
 
 // copiedFor is how long it says so.
@@ -32,13 +32,12 @@ func (c *Copy) press() {
 	c.copied(c.text())
 	c.Set(fynetheme.ConfirmIcon(), lang.Say("parts.copied"))
 	c.rest.now(c, func() (string, fyne.Position, fyne.Size) { return c.tip, fyne.Position{}, c.Size() })
-	if c.timer != nil {
-		c.timer.Stop()
+	if c.stop != nil {
+		c.stop()
 	}
-	c.timer = time.AfterFunc(copiedFor, func() {
-		fyne.Do(func() {
-			c.rest.off()
-			c.Set(fynetheme.ContentCopyIcon(), lang.Say("parts.copy"))
-		})
+	c.stop = clock.after(copiedFor, func() {
+		c.stop = nil
+		c.rest.off()
+		c.Set(fynetheme.ContentCopyIcon(), lang.Say("parts.copy"))
 	})
 }

@@ -2,7 +2,6 @@ package part_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -21,16 +20,14 @@ import (
 func looks(t *testing.T, name string, size fyne.Size, prepare func(fyne.Window) fyne.CanvasObject, then func(fyne.Window)) {
 	t.Helper()
 	for _, choice := range []theme.Choice{theme.Light, theme.Dark} {
-		synctest.Test(t, func(t *testing.T) {
-			w := open(t, container.NewStack())
-			fyne.CurrentApp().Settings().SetTheme(theme.New(choice))
-			w.SetContent(prepare(w))
-			w.Resize(size)
-			if then != nil {
-				then(w)
-			}
-			test.AssertImageMatches(t, name+"-"+string(choice)+".png", w.Canvas().Capture())
-		})
+		w := open(t, container.NewStack())
+		fyne.CurrentApp().Settings().SetTheme(theme.New(choice))
+		w.SetContent(prepare(w))
+		w.Resize(size)
+		if then != nil {
+			then(w)
+		}
+		test.AssertImageMatches(t, name+"-"+string(choice)+".png", w.Canvas().Capture())
 	}
 }
 
@@ -92,6 +89,7 @@ func TestTableLooks(t *testing.T) {
 
 func TestToastsLook(t *testing.T) {
 	var toasts *part.Toasts
+	pass := part.Clock(t)
 	looks(t, "toasts", fyne.NewSize(420, 190), func(fyne.Window) fyne.CanvasObject {
 		toasts = part.NewToasts()
 		tip := part.NewTip(part.NewText("3 minutes ago"), func() string { return "Saturday, 21 November 2026, 16:58:03" })
@@ -100,8 +98,7 @@ func TestToastsLook(t *testing.T) {
 		toasts.Add(part.Toast{Text: "The mirror could not be tested: dial tcp 203.0.113.9:443: connection refused; check its address", Bad: true})
 		toasts.Add(part.Toast{Text: "3 images removed (1.2 GiB)", Undo: func() {}})
 		test.MoveMouse(w.Canvas(), fyne.NewPos(20, 8))
-		<-time.After(time.Second)
-		synctest.Wait()
+		pass(time.Second)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"pulley/ui/lang"
 	"pulley/ui/theme"
 )
 
@@ -173,10 +174,13 @@ func apart(a, b color.Color) (dark, light color.Color) {
 	return b, a
 }
 
-// labelled puts a name before a value, if there is one.
+// labelled puts a name before a value; either may be "".
 func labelled(name, value string) string {
 	if name == "" {
 		return value
 	}
-	return name + ": " + value
+	if value == "" {
+		return name
+	}
+	return lang.Say("parts.labelled", "Name", name, "Value", value)
 }

@@ -185,8 +185,8 @@ func (t *Table) TypedShortcut(s fyne.Shortcut) {
 	case *fyne.ShortcutCopy:
 		if ids := t.picked.ids(); t.rows.Copy != nil && len(ids) > 0 {
 			fyne.CurrentApp().Clipboard().SetContent(t.rows.Copy(ids))
+			return
 		}
-		return
 	}
 	if custom != nil && custom.Modifier&^fyne.KeyModifierShift == fyne.KeyModifierShortcutDefault && t.control(custom) {
 		return

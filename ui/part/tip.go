@@ -57,8 +57,8 @@ const restAfter = 500 * time.Millisecond
 
 // resting waits for the pointer to stay on something, and then has it explained. The zero value is ready.
 type resting struct {
-	timer *time.Timer
-	turn  int // a timer of an earlier turn is late
+	stop  func() // nil: nobody waits
+	turn  int    // an end of an earlier turn is late
 	shown *Toasts
 }
 
@@ -66,12 +66,10 @@ type resting struct {
 func (r *resting) on(w fyne.CanvasObject, explain func() (string, fyne.Position, fyne.Size)) {
 	r.off()
 	turn := r.turn
-	r.timer = time.AfterFunc(restAfter, func() {
-		fyne.Do(func() {
-			if r.turn == turn {
-				r.now(w, explain)
-			}
-		})
+	r.stop = clock.after(restAfter, func() {
+		if r.turn == turn {
+			r.now(w, explain)
+		}
 	})
 }
 
@@ -89,9 +87,9 @@ func (r *resting) now(w fyne.CanvasObject, explain func() (string, fyne.Position
 // off ends waiting, and takes the tip away.
 func (r *resting) off() {
 	r.turn++
-	if r.timer != nil {
-		r.timer.Stop()
-		r.timer = nil
+	if r.stop != nil {
+		r.stop()
+		r.stop = nil
 	}
 	if r.shown != nil {
 		r.shown.unexplain(r)

@@ -24,8 +24,8 @@ type card struct {
 	drawn   *drawing
 
 	hovered bool
-	timer   *time.Timer
-	turn    int // a timer of an earlier turn is late
+	stop    func() // nil: its time does not run
+	turn    int    // an end of an earlier turn is late
 	ends    time.Time
 	left    time.Duration // while it does not run
 }
@@ -54,10 +54,10 @@ func (c *card) focused() bool {
 func (c *card) consider() {
 	held := c.hovered || c.dismiss.hovered || c.undo != nil && c.undo.hovered || c.focused()
 	switch {
-	case held && c.timer != nil:
-		c.left = time.Until(c.ends)
+	case held && c.stop != nil:
+		c.left = c.ends.Sub(clock.now())
 		c.still()
-	case !held && c.timer == nil:
+	case !held && c.stop == nil:
 		c.wait(max(c.left, toastAgain))
 	}
 }
@@ -69,22 +69,20 @@ func (c *card) wait(while time.Duration) {
 	}
 	c.still()
 	turn := c.turn
-	c.ends = time.Now().Add(while)
-	c.timer = time.AfterFunc(while, func() {
-		fyne.Do(func() {
-			if c.turn == turn {
-				c.host.end(c)
-			}
-		})
+	c.ends = clock.now().Add(while)
+	c.stop = clock.after(while, func() {
+		if c.turn == turn {
+			c.host.end(c)
+		}
 	})
 }
 
 // still stops its time.
 func (c *card) still() {
 	c.turn++
-	if c.timer != nil {
-		c.timer.Stop()
-		c.timer = nil
+	if c.stop != nil {
+		c.stop()
+		c.stop = nil
 	}
 }
 
