@@ -107,6 +107,7 @@ const (
 // It is for one goroutine.
 type Images struct {
 	rows  []*ImageRow
+	ids   map[string]*ImageRow
 	known bool
 	gone  map[string]bool // not shown: to be removed, or being removed
 	pins  map[string]bool // flipped, until the daemon has said so
@@ -123,8 +124,17 @@ func NewImages() *Images {
 
 // Heard takes what the daemon says is there.
 func (l *Images) Heard(rows []*ImageRow) {
-	l.rows, l.known = rows, true
+	l.known = true
+	l.keep(rows)
 	l.arrange()
+}
+
+// keep has these be all images.
+func (l *Images) keep(rows []*ImageRow) {
+	l.rows, l.ids = rows, make(map[string]*ImageRow, len(rows))
+	for _, r := range rows {
+		l.ids[r.ID] = r
+	}
 }
 
 // Known tells whether the daemon has said anything.
@@ -140,11 +150,8 @@ func (l *Images) At(n int) *ImageRow { return l.shown[n] }
 func (l *Images) All() int { return len(l.rows) - l.hidden() }
 
 func (l *Images) hidden() (n int) {
-	if len(l.gone) == 0 {
-		return 0
-	}
-	for _, r := range l.rows {
-		if l.gone[r.ID] {
+	for id := range l.gone {
+		if l.ids[id] != nil {
 			n++
 		}
 	}
@@ -161,12 +168,7 @@ func (l *Images) Get(id string) *ImageRow {
 	if l.gone[id] {
 		return nil
 	}
-	for _, r := range l.rows {
-		if r.ID == id {
-			return r
-		}
-	}
-	return nil
+	return l.ids[id]
 }
 
 // Named is an image by a full or short reference; nil if there is none.

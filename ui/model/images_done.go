@@ -30,7 +30,8 @@ func (l *Images) Restore(ids ...string) {
 
 // Removed says that the daemon has removed them.
 func (l *Images) Removed(ids ...string) {
-	l.rows = slices.DeleteFunc(slices.Clone(l.rows), func(r *ImageRow) bool { return slices.Contains(ids, r.ID) })
+	these := set(ids)
+	l.keep(slices.DeleteFunc(slices.Clone(l.rows), func(r *ImageRow) bool { return these[r.ID] }))
 	l.Restore(ids...)
 }
 
@@ -56,16 +57,25 @@ func (l *Images) Settled(ids ...string) {
 
 // PinnedNow says that the daemon has done what Pin showed, before it has said so in its next list.
 func (l *Images) PinnedNow(on bool, ids ...string) {
-	l.rows = slices.Clone(l.rows)
-	for n, r := range l.rows {
-		if slices.Contains(ids, r.ID) {
+	rows, these := slices.Clone(l.rows), set(ids)
+	for n, r := range rows {
+		if these[r.ID] {
 			changed := *r
 			changed.Pinned = on
-			l.rows[n] = &changed
+			rows[n] = &changed
 		}
 	}
+	l.keep(rows)
 	l.Settled(ids...)
 	l.arrange()
+}
+
+func set(ids []string) map[string]bool {
+	these := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		these[id] = true
+	}
+	return these
 }
 
 func (l *Images) settle() {

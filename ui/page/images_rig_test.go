@@ -122,7 +122,7 @@ func (d *cacheDaemon) Watch(ctx context.Context, _ bool, f func(control.Message)
 
 // cacheRig is a page in a window, with all that it works with.
 type cacheRig struct {
-	t      *testing.T
+	t      testing.TB
 	daemon *cacheDaemon
 	then   chan func()
 	window fyne.Window
@@ -137,18 +137,19 @@ type cacheRig struct {
 var cacheNoon = time.Date(2026, 3, 4, 12, 5, 0, 0, time.UTC)
 
 // newCacheRig puts a page into a window of this size. What the page has run beside it is shown by settle.
-func newCacheRig(t *testing.T, size fyne.Size, make func(page.Desk) page.Page) *cacheRig {
+func newCacheRig(t testing.TB, size fyne.Size, build func(page.Desk) page.Page) *cacheRig {
 	t.Helper()
-	app := test.NewTempApp(t)
+	app := test.NewApp()
+	t.Cleanup(app.Quit)
 	app.Settings().SetTheme(theme.New(theme.Light))
-	r := &cacheRig{t: t, then: make2(), now: cacheNoon, save: t.TempDir() + "/out.tar"}
-	r.daemon = &cacheDaemon{images: someImages(), events: someEvents(), news: make3()}
+	r := &cacheRig{t: t, then: make(chan func()), now: cacheNoon, save: t.TempDir() + "/out.tar"}
+	r.daemon = &cacheDaemon{images: someImages(), events: someEvents(), news: make(chan control.Event)}
 	r.window = test.NewWindow(nil)
 	t.Cleanup(r.window.Close)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	t.Cleanup(func() { cancel(); running.Wait() })
-	r.page = make(page.Desk{
+	r.page = build(page.Desk{
 		Daemon: func() page.Daemon {
 			if r.daemon == nil {
 				return nil
@@ -176,8 +177,6 @@ func newCacheRig(t *testing.T, size fyne.Size, make func(page.Desk) page.Page) *
 	return r
 }
 
-func make2() chan func()                                         { return make(chan func()) }
-func make3() chan control.Event                                  { return make(chan control.Event) }
 func (r *cacheRig) Folder(string, func(string))                  {}
 func (r *cacheRig) Save(_, _ string, then func(string))          { then(r.save) }
 func (r *cacheRig) Open(_ string, _ []string, then func(string)) { then(r.save) }
