@@ -105,6 +105,7 @@ func (p *Docker) arrive() {
 		return
 	}
 	if _, ok := p.contexts.model.Get(p.wanted); ok {
+		p.contexts.table.Select(p.wanted)
 		p.contexts.open(p.wanted)
 		p.wanted = ""
 	}

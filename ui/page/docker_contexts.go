@@ -370,11 +370,12 @@ func (c *dockerContexts) details() {
 			objects = append(objects, copied(c.desk, step))
 		}
 	}
-	if share, ok := c.desk.Shares.Get(x.Name); ok {
+	share, shared := c.desk.Shares.Get(x.Name)
+	if shared {
 		objects = append(objects, section(lang.Say("docker.share.title"), c.shared(share)...))
 	}
 	objects = append(objects, section(lang.Say("docker.detail.engine"), facts(c.desk, c.facts(x, r)...)))
-	if len(x.Cures) > 0 {
+	if len(x.Cures) > 0 && (!shared || share.State == model.ShareFailed) {
 		cures := []fyne.CanvasObject{notice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.detail.elsewhere"))}
 		for _, cure := range x.Cures {
 			cures = append(cures, copied(c.desk, cure.Command))
