@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -213,8 +214,18 @@ func (m *Mirrors) change(key, name string, do func(context.Context, Daemon) erro
 	})
 }
 
-// flip switches a mirror on or off.
+// flip switches a mirror on or off. One whose address is for a person to fill in asks for that first.
 func (m *Mirrors) flip(of model.Named, on bool) {
+	if s, found := m.sources.Find(of); found && on && strings.Contains(s.URL, "{") {
+		m.render() // it stays off until then
+		m.detail.edit(&s)
+		m.detail.form.on = true
+		return
+	}
+	m.switchTo(of, on)
+}
+
+func (m *Mirrors) switchTo(of model.Named, on bool) {
 	m.sources.Switch(of, on)
 	m.change("mirrors.switch_failed", of.Name, func(ctx context.Context, d Daemon) error {
 		return d.SwitchMirror(ctx, of.Registry, of.Name, on)

@@ -64,7 +64,7 @@ func newMirrorDetail(m *Mirrors) *mirrorDetail {
 	card := part.NewSheet(column(4,
 		between(column(1, d.name, d.hosts), middle(row(6, middle(label), flush(4, d.route)))), d.means))
 	d.root = column(12, card, d.formCard, titled(part.NewText(lang.Say("mirrors.sources")), d.said,
-		column(2, d.skeleton, d.sources, container.NewHBox(d.fold), d.closedRows)))
+		column(2, d.skeleton, d.sources, container.New(layout.NewCustomPaddedLayout(0, 0, closedInset+4, 0), container.NewHBox(d.fold)), d.closedRows)))
 	return d
 }
 
@@ -154,13 +154,12 @@ func (d *mirrorDetail) showClosed(closed []control.Source) {
 		d.fold.Set(text)
 	}
 	var rows []fyne.CanvasObject
-	for _, s := range closed {
-		rows = append(rows, container.New(layout.NewCustomPaddedLayout(0, 0, closedInset, 0), d.row(s).root))
+	if d.unfolded {
+		for _, s := range closed {
+			rows = append(rows, d.row(s).inset)
+		}
 	}
-	if len(d.closedRows.Objects) != len(rows) || d.unfolded {
-		d.closedRows.Objects = rows
-		d.closedRows.Refresh()
-	}
+	set(d.closedRows, rows...)
 }
 
 // closedInset is how far rows without a handle stand in, to be in line with those that have one.

@@ -25,6 +25,7 @@ type mirrorForm struct {
 	named    bool // a person chose the name: it does not follow the address any more
 	touched  map[model.MirrorField]bool
 	busy     bool
+	on       bool // it is to be switched on when it is saved
 
 	title                  *part.Text
 	name, url, quota, auth *settingEntry
@@ -108,7 +109,7 @@ func (formGrid) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 
 // begin empties the form, or fills it with a mirror that there is.
 func (f *mirrorForm) begin(registry string, amend *control.Source, taken []string) {
-	f.registry, f.amend, f.taken, f.named, f.busy = registry, amend, taken, amend != nil, false
+	f.registry, f.amend, f.taken, f.named, f.busy, f.on = registry, amend, taken, amend != nil, false, false
 	s := control.Source{Style: mirrorStyles[0]}
 	f.title.Set(lang.Say("mirrors.form_add", "Registry", registry))
 	f.save.SetText(lang.Say("mirrors.form_add_do"))
@@ -219,6 +220,9 @@ func (f *mirrorForm) submit() {
 			return
 		}
 		f.close()
+		if f.on {
+			f.page.switchTo(model.Named{Registry: m.Registry, Name: m.Name}, true)
+		}
 		if !m.Amend {
 			f.page.desk.Toast(Toast{Text: lang.Say("mirrors.added", "Name", m.Name, "Registry", m.Registry), Undo: func() {
 				f.page.change("mirrors.remove_failed", m.Name, removeCall(m.Registry, m.Name), nil)

@@ -40,6 +40,7 @@ type mirrorRow struct {
 	lead   *plate
 	facts  *mirrorFacts
 	root   *fyne.Container
+	inset  *fyne.Container // the row as it stands where there are no handles
 }
 
 func newMirrorRow(page *Mirrors, of model.Named) *mirrorRow {
@@ -62,6 +63,7 @@ func newMirrorRow(page *Mirrors, of model.Named) *mirrorRow {
 	right := row(2, middle(container.New(fixedWidth(speedWidth), r.speed.root)), fixedGap(8), middle(r.test), middle(container.New(fixedWidth(28), r.more)), middle(container.New(fixedWidth(54), r.on)))
 	main := container.New(layout.NewCustomPaddedLayout(1, 1, 0, 0), between(r.lead, right))
 	r.root = column(0, main, r.facts.root)
+	r.inset = container.New(layout.NewCustomPaddedLayout(0, 0, closedInset, 0), r.root)
 	return r
 }
 
@@ -191,6 +193,9 @@ func conditionText(s control.Source, c model.Condition, now time.Time) string {
 	default:
 		if s.Origin {
 			return lang.Say("mirrors.origin_about")
+		}
+		if s.Quota > 0 {
+			return aboutOf(s) // the quota stands beside it
 		}
 		return lang.Say("mirrors.ready", "About", aboutOf(s))
 	}

@@ -355,7 +355,7 @@ func TestRefusedOrderFallsBack(t *testing.T) {
 func TestMirrorSwitchFlipsAtOnceAndFallsBack(t *testing.T) {
 	r := newMirrorRig(t, "en", mirrorSize)
 	r.hold = true
-	s := mirrorSwitches(r)[2] // aliyun's
+	s := mirrorSwitches(r)[4] // ecr-public's
 	test.Tap(s)
 	if !s.On() || len(r.daemon.calls) != 0 {
 		t.Errorf("on %v, %v", s.On(), r.daemon.calls)
@@ -364,15 +364,48 @@ func TestMirrorSwitchFlipsAtOnceAndFallsBack(t *testing.T) {
 	if !s.On() {
 		t.Error("it fell back by itself")
 	}
-	r.daemon.refuse = errors.New("aliyun: it needs the id of an account")
+	r.daemon.refuse = errors.New("ecr-public: the file is read-only")
 	r.release()
-	if s.On() || len(r.toasts) != 1 || !r.toasts[0].Bad || !strings.Contains(r.toasts[0].Text, "needs the id") {
+	if s.On() || len(r.toasts) != 1 || !r.toasts[0].Bad || !strings.Contains(r.toasts[0].Text, "read-only") {
 		t.Errorf("on %v, %+v", s.On(), r.toasts)
 	}
 	r.daemon.refuse = nil
 	test.Tap(s)
-	if !s.On() || r.daemon.calls[len(r.daemon.calls)-1] != "switch docker.io aliyun true" {
+	if !s.On() || r.daemon.calls[len(r.daemon.calls)-1] != "switch docker.io ecr-public true" {
 		t.Errorf("on %v, %v", s.On(), r.daemon.calls)
+	}
+}
+
+// A mirror whose address has a place for an id asks for it before it is switched on.
+func TestMirrorAsksForWhatItLacks(t *testing.T) {
+	r := newMirrorRig(t, "en", mirrorSize)
+	s := mirrorSwitches(r)[2] // aliyun's
+	test.Tap(s)
+	if seen := texts(r.window); s.On() || !strings.Contains(seen, "Edit aliyun of docker.io") || !strings.Contains(seen, "Put your own id") || len(r.daemon.calls) != 0 {
+		t.Fatalf("on %v, %v\n%s", s.On(), r.daemon.calls, seen)
+	}
+	r.window.Canvas().Focused().(interface{ SetText(string) }).SetText("https://abc.mirror.aliyuncs.com")
+	test.Tap(button(t, r.window, "Save"))
+	if len(r.daemon.calls) != 2 || !strings.Contains(r.daemon.calls[0], "URL:https://abc.mirror.aliyuncs.com") || !strings.Contains(r.daemon.calls[0], "Amend:true") ||
+		r.daemon.calls[1] != "switch docker.io aliyun true" || !s.On() {
+		t.Errorf("on %v, %v", s.On(), r.daemon.calls)
+	}
+}
+
+func TestClosedMirrorsUnfold(t *testing.T) {
+	r := newMirrorRig(t, "en", mirrorSize)
+	test.Tap(all[*part.Link](r.window)[0])
+	if seen := texts(r.window); !strings.Contains(seen, "Closed since 2024-06 · NetEase") || !strings.Contains(seen, "Hide 2 closed mirrors") {
+		t.Errorf("%s", seen)
+	}
+	before := mirrorSwitches(r)
+	r.page.Show(r.view, mirrorNow)
+	if after := mirrorSwitches(r); !slices.Equal(before, after) {
+		t.Error("rows are made anew: the focus would be lost")
+	}
+	test.Tap(all[*part.Link](r.window)[0])
+	if strings.Contains(texts(r.window), "NetEase") {
+		t.Error("they cannot be folded again")
 	}
 }
 

@@ -112,7 +112,7 @@ func (s *Settings) keyedOne(key string) *settingRow {
 // usersRow names those who may come from other machines.
 func (s *Settings) usersRow() *settingRow {
 	names := part.NewText("").Giving()
-	r := newSettingRow("access.users", lang.Say("settings.users"), lang.Say("settings.users_hint"), container.New(fixedWidth(settingWide), names))
+	r := newSettingRow("access.users", lang.Say("settings.users"), lang.Say("settings.users_hint"), fixedRight(settingWide, names))
 	s.rows["access.users"] = r
 	s.controls["access.users"] = &settingControl{object: names, show: func(value string, _ bool) {
 		list := model.UserNames(value)
@@ -280,7 +280,7 @@ func (s *Settings) render() {
 	cache := s.view.State.Cache
 	if cache.Free >= 0 && cache.Dir != "" {
 		s.room(cache.Size + cache.Free)
-		s.rows["cache.max_size"].hint.Set(lang.Say("settings.cache_room", "Used", words.Bytes(cache.Size), "Free", words.Bytes(cache.Free)))
+		s.rows["cache.max_size"].explain(lang.Say("settings.cache_room", "Used", words.Bytes(cache.Size), "Free", words.Bytes(cache.Free)))
 	}
 	held := s.view.State.Held
 	usable := s.values.Known() && s.desk.Daemon() != nil

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -23,7 +25,7 @@ type addressPins struct {
 
 	rows  *fyne.Container
 	kept  map[string]*pinRow
-	empty *part.Text
+	empty fyne.CanvasObject
 	form  *settingForm
 	add   *part.IconButton
 	root  fyne.CanvasObject
@@ -35,7 +37,7 @@ type pinRow struct {
 }
 
 func newAddressPins(s *Settings) *addressPins {
-	p := &addressPins{page: s, kept: map[string]*pinRow{}, rows: column(0), empty: part.NewMuted(lang.Say("settings.pins_none")).Giving()}
+	p := &addressPins{page: s, kept: map[string]*pinRow{}, rows: column(0), empty: container.New(layout.NewCustomPaddedLayout(12, 4, 0, 0), part.NewMuted(lang.Say("settings.pins_none")).Giving())}
 	p.form = newSettingForm(
 		settingField{label: lang.Say("settings.pin_host"), example: "auth.docker.io"},
 		settingField{label: lang.Say("settings.pin_use"), example: "34.193.147.40, 52.5.246.212", hint: lang.Say("settings.pin_use_hint")},
@@ -75,7 +77,7 @@ func (p *addressPins) show() {
 			p.kept[a.Host] = r
 		}
 		r.last = a
-		r.row.hint.Set(strings.Join(a.Use, ", "))
+		r.row.explain(strings.Join(a.Use, ", "))
 		note := ""
 		if len(a.Bad) > 0 {
 			note = lang.Say("settings.pin_bad", "Addresses", strings.Join(a.Bad, ", "))

@@ -8,6 +8,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/lang"
@@ -39,7 +40,7 @@ func newAdvancedCard(s *Settings) *advancedCard {
 
 func (c *advancedCard) show() {
 	file := c.page.view.State.ConfigFile
-	c.file.hint.Set(file)
+	c.file.explain(file)
 	for _, o := range c.file.control.(*fyne.Container).Objects {
 		able(o.(*widget.Button), file != "")
 	}
@@ -91,9 +92,23 @@ func (c *advancedCard) diagnosis() {
 	})
 }
 
-// fixedObject gives an object a width.
-func fixedObject(width float32, object fyne.CanvasObject) fyne.CanvasObject {
-	return container.New(fixedWidth(width), object)
+// fixedRight gives a text at most a width, and puts it at the right of that.
+func fixedRight(width float32, text *part.Text) fyne.CanvasObject {
+	return container.New(rightmost(width), text)
+}
+
+type rightmost float32
+
+func (w rightmost) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(float32(w), objects[0].MinSize().Height)
+}
+
+func (w rightmost) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	text := objects[0].(*part.Text)
+	natural := fyne.MeasureText(text.Words(), fynetheme.SizeForWidget(text.Scale, text), text.Style)
+	width := min(natural.Width+1, size.Width)
+	objects[0].Resize(fyne.NewSize(width, size.Height))
+	objects[0].Move(fyne.NewPos(size.Width-width, 0))
 }
 
 // loginID is the row of starting at login.

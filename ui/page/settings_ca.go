@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/widget"
 
 	"pulley/internal/control"
@@ -29,7 +28,7 @@ type authorityCard struct {
 
 	skeleton                       fyne.CanvasObject
 	valid, print, names, trusts    *settingRow
-	until, sum, count, trusters    *part.Text
+	until, count, trusters         *part.Text
 	copySum                        *part.Copy
 	trust, untrust, rotate, export *widget.Button
 	note                           *widget.Label
@@ -68,12 +67,11 @@ func (a trustAnswer) needsRoot() bool {
 const expiresSoon = 30 * 24 * time.Hour
 
 func newAuthorityCard(s *Settings) *authorityCard {
-	c := &authorityCard{page: s, skeleton: part.NewSkeleton(4), until: part.NewText(""), sum: part.NewMuted("").Giving(), count: part.NewMuted(""), trusters: part.NewText("").Giving()}
-	c.sum.Style.Monospace = true
+	c := &authorityCard{page: s, skeleton: part.NewSkeleton(4), until: part.NewText(""), count: part.NewMuted(""), trusters: part.NewText("").Giving()}
 	c.copySum = part.NewCopy(func() string { return c.current().SHA256 }, s.desk.Copy)
-	c.trusts = newSettingRow("ca.trusted", lang.Say("settings.ca_trusted"), lang.Say("settings.ca_trusted_hint"), container.New(fixedWidth(settingWide), c.trusters))
+	c.trusts = newSettingRow("ca.trusted", lang.Say("settings.ca_trusted"), lang.Say("settings.ca_trusted_hint"), fixedRight(settingWide, c.trusters))
 	c.valid = newSettingRow("ca.valid", lang.Say("settings.ca_valid"), "", c.until)
-	c.print = newSettingRow("ca.sha256", lang.Say("settings.ca_print"), "", row(4, container.New(fixedWidth(settingWide), c.sum), c.copySum))
+	c.print = newSettingRow("ca.sha256", lang.Say("settings.ca_print"), " ", c.copySum)
 	c.names = newSettingRow("ca.names", lang.Say("settings.ca_names"), " ", c.count)
 	for _, r := range []*settingRow{c.valid, c.print, c.names} {
 		r.rule(true)
@@ -84,7 +82,7 @@ func newAuthorityCard(s *Settings) *authorityCard {
 	c.export = widget.NewButton(lang.Say("settings.ca_export"), c.save)
 	c.note = newNote()
 	c.facts = column(0, c.trusts, c.valid, c.print, c.names)
-	c.root = column(6, c.skeleton, c.facts, c.note, row(8, c.trust, c.untrust, c.rotate, c.export))
+	c.root = column(4, c.skeleton, c.facts, c.note, row(8, c.trust, c.untrust, c.rotate, c.export))
 	return c
 }
 
@@ -151,8 +149,8 @@ func (c *authorityCard) show() {
 		note = lang.Say("settings.ca_soon", "Span", words.Span(max(left, 0)))
 	}
 	c.valid.say(note, widget.WarningImportance)
-	c.sum.Set(fingerprint(a.SHA256))
-	c.names.hint.Set(strings.Join(a.Permitted, ", "))
+	c.print.explain(fingerprint(a.SHA256))
+	c.names.explain(strings.Join(a.Permitted, ", "))
 	c.count.Set(lang.Say("settings.ca_count", "Count", len(a.Permitted)))
 	trusters := strings.Join(a.TrustedBy, ", ")
 	if trusters == "" {
@@ -165,7 +163,16 @@ func (c *authorityCard) show() {
 		tell(c.note, "", widget.MediumImportance)
 	}
 	able(c.trust, !c.busy && c.known)
-	able(c.untrust, !c.busy && len(a.TrustedBy) > 0)
+	importance := widget.MediumImportance
+	if c.known && len(a.TrustedBy) == 0 {
+		importance = widget.HighImportance // it is what is left to do
+	}
+	if c.trust.Importance != importance {
+		c.trust.Importance = importance
+		c.trust.Refresh()
+	}
+	show(c.untrust, len(a.TrustedBy) > 0)
+	able(c.untrust, !c.busy)
 	able(c.rotate, !c.busy && c.page.desk.Daemon() != nil)
 	able(c.export, !c.busy && c.known)
 }

@@ -87,7 +87,7 @@ func (w *waysOut) heard(list []control.Egress, err error) {
 
 func (w *waysOut) show() {
 	able(w.add, w.page.desk.Daemon() != nil)
-	all := append([]control.Egress{{Name: directly}}, w.list...)
+	all := append(slices.Clone(w.list), control.Egress{Name: directly})
 	var rows []fyne.CanvasObject
 	for _, e := range all {
 		if w.gone[e.Name] {
@@ -136,7 +136,7 @@ func (w *waysOut) showRow(r *wayRow, e control.Egress) {
 			hint = lang.Say("settings.way_none")
 		}
 	}
-	r.row.hint.Set(hint)
+	r.row.explain(hint)
 	switch {
 	case key != nil:
 		r.row.say(lang.Say("settings.way_key", "Host", key.Host, "Type", key.Type, "Fingerprint", key.Fingerprint), widget.WarningImportance)

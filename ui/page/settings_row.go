@@ -1,6 +1,7 @@
 package page
 
 import (
+	"image/color"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -48,6 +49,14 @@ func (r *settingRow) say(text string, importance widget.Importance) {
 	r.Refresh()
 }
 
+// explain changes what stands under the label.
+func (r *settingRow) explain(hint string) {
+	if r.hint.Words() != hint {
+		r.hint.Set(hint)
+		r.Refresh()
+	}
+}
+
 func (r *settingRow) rule(on bool) {
 	if r.ruled != on {
 		r.ruled = on
@@ -63,7 +72,9 @@ func (r *settingRow) flash() {
 
 // CreateRenderer is called by Fyne.
 func (r *settingRow) CreateRenderer() fyne.WidgetRenderer {
-	return &settingDrawing{row: r, ground: &canvas.Rectangle{CornerRadius: 6}, rule: &canvas.Rectangle{}}
+	d := &settingDrawing{row: r, ground: &canvas.Rectangle{CornerRadius: 6}, rule: &canvas.Rectangle{}}
+	d.paint()
+	return d
 }
 
 type settingDrawing struct {
@@ -86,9 +97,9 @@ func (d *settingDrawing) Objects() []fyne.CanvasObject {
 
 func (d *settingDrawing) Destroy() {}
 
-func (d *settingDrawing) Refresh() {
+func (d *settingDrawing) paint() {
 	r := d.row
-	d.ground.FillColor, d.rule.FillColor = nil, nil
+	d.ground.FillColor, d.rule.FillColor = color.Transparent, color.Transparent
 	if r.flashed > 0.05 {
 		d.ground.FillColor = fynetheme.ColorForWidget(fynetheme.ColorNameSelection, r)
 	}
@@ -97,7 +108,11 @@ func (d *settingDrawing) Refresh() {
 	}
 	d.rule.Hidden = !r.ruled
 	r.hint.Hidden = r.hint.Words() == ""
-	d.Layout(r.Size())
+}
+
+func (d *settingDrawing) Refresh() {
+	d.paint()
+	d.Layout(d.row.Size())
 	for _, object := range d.Objects() {
 		object.Refresh()
 	}

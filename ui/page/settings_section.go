@@ -38,7 +38,7 @@ func (s *Settings) section(name, title string, rows []*settingRow, more ...*sett
 
 // with puts something into the section that is no list of rows, and something at the right of its heading.
 func (c *settingSection) with(content, aside fyne.CanvasObject, words func() []string) *settingSection {
-	c.card.Add(container.New(layout.NewCustomPaddedLayout(6, 6, 0, 0), content))
+	c.card.Add(container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), content))
 	c.words = words
 	if aside != nil {
 		c.head = between(c.head, aside)
@@ -92,14 +92,12 @@ func (s *Settings) filter() {
 
 // mark shows in the index which section is at the top.
 func (s *Settings) mark() {
-	driver := fyne.CurrentApp().Driver()
-	top := driver.AbsolutePositionForObject(s.scroll).Y
 	var at *settingSection
 	for _, section := range s.sections {
 		if !section.root.Visible() {
 			continue
 		}
-		if at == nil || driver.AbsolutePositionForObject(section.root).Y-top < s.scroll.Size().Height/4 {
+		if at == nil || section.root.Position().Y-s.scroll.Offset.Y < s.scroll.Size().Height/4 {
 			at = section
 		}
 	}

@@ -26,7 +26,6 @@ type serviceCard struct {
 	state                           *settingRow
 	badge                           *part.Badge
 	log                             *settingRow
-	command                         *part.Text
 	install, uninstall, start, stop *widget.Button
 	note                            *widget.Label
 	root                            fyne.CanvasObject
@@ -46,10 +45,9 @@ type serviceStatus struct {
 }
 
 func newServiceCard(s *Settings) *serviceCard {
-	c := &serviceCard{page: s, skeleton: part.NewSkeleton(2), badge: part.NewBadge("", ""), command: part.NewMuted("").Giving(), note: newNote()}
+	c := &serviceCard{page: s, skeleton: part.NewSkeleton(2), badge: part.NewBadge("", ""), note: newNote()}
 	c.state = newSettingRow("service", lang.Say("settings.service_label"), " ", c.badge)
-	c.command.Style.Monospace = true
-	c.log = newSettingRow("service.log", lang.Say("settings.service_log"), "", row(4, fixedObject(settingWide, c.command), part.NewCopy(func() string { return c.status.Log }, s.desk.Copy)))
+	c.log = newSettingRow("service.log", lang.Say("settings.service_log"), " ", part.NewCopy(func() string { return c.status.Log }, s.desk.Copy))
 	c.log.rule(true)
 	do := func(key, what string) *widget.Button {
 		return widget.NewButton(lang.Say(key), func() { c.do(what) })
@@ -109,7 +107,7 @@ func (c *serviceCard) show() {
 	show(c.skeleton, !c.known && c.failed == "")
 	show(c.state, c.known)
 	show(c.log, c.known && s.Log != "")
-	c.command.Set(s.Log)
+	c.log.explain(s.Log)
 	switch {
 	case s.Running:
 		c.badge.Set(lang.Say("settings.service_runs"), fynetheme.ColorNameSuccess)
@@ -124,7 +122,7 @@ func (c *serviceCard) show() {
 	} else if s.Installed {
 		hint = s.Kind
 	}
-	c.state.hint.Set(hint)
+	c.state.explain(hint)
 	switch {
 	case c.busy:
 		tell(c.note, lang.Say("settings.ca_working"), widget.LowImportance)

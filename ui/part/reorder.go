@@ -38,11 +38,11 @@ type Reorder struct {
 	rows   []*reorderRow
 	line   *canvas.Rectangle
 	knob   *canvas.Circle // at the line's beginning
-	held   *reorderRow // the row in hand; nil: none
-	offset float32     // how far it was dragged
-	target int         // its place among the movable rows, were it let go
-	byKey  bool        // picked up with the keyboard: it stays where it is until it is put down
-	over   bool        // the drag was called off: what is left of it means nothing
+	held   *reorderRow    // the row in hand; nil: none
+	offset float32        // how far it was dragged
+	target int            // its place among the movable rows, were it let go
+	byKey  bool           // picked up with the keyboard: it stays where it is until it is put down
+	over   bool           // the drag was called off: what is left of it means nothing
 }
 
 // reorderTime is how long rows take to their new places.
@@ -76,6 +76,9 @@ func (r *Reorder) Set(items ...ReorderItem) {
 	slices.SortStableFunc(rows, func(a, b *reorderRow) int { return fixedFirst(a) - fixedFirst(b) })
 	if r.held != nil && !slices.Contains(rows, r.held) {
 		r.let()
+	}
+	if slices.Equal(r.rows, rows) {
+		return
 	}
 	r.rows = rows
 	r.Refresh()
