@@ -77,7 +77,18 @@ func (d *cacheDaemon) PinImage(_ context.Context, image string, on bool) (contro
 	if on {
 		what = "pin "
 	}
-	return control.Image{}, d.note(what + image)
+	if err := d.note(what + image); err != nil {
+		return control.Image{}, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	name, _, _ := strings.Cut(strings.TrimSuffix(image, ":12"), "@")
+	for n := range d.images {
+		if i := &d.images[n]; i.Registry+"/"+i.Repository == name {
+			i.Pinned = on
+		}
+	}
+	return control.Image{}, nil
 }
 
 func (d *cacheDaemon) GC(_ context.Context, g control.GC) (control.Freed, error) {
