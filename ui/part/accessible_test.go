@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	fynetheme "fyne.io/fyne/v2/theme"
 
 	"pulley/ui/part"
@@ -97,7 +98,8 @@ func TestEveryControlHasALabel(t *testing.T) {
 		part.NewCopy(nil, nil):                          "Copy",
 		part.NewBadge("running", ""):                    "running",
 		part.NewText("a text"):                          "a text",
-		part.NewField("Language", "of the app", choice): "Language: of the app",
+		part.NewField("Language", "of the app", choice): "Language: of the app: Route: Automatic",
+		part.NewSheet(container.NewVBox(part.NewText("Disk"), container.NewVScroll(part.NewLink("Free space", nil)), part.NewRule())): "Disk, Free space",
 	} {
 		if got := object.AccessibilityLabel(); got != want {
 			t.Errorf("%T says %q, want %q", object, got, want)

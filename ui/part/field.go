@@ -26,11 +26,13 @@ func (f *Field) SetHint(hint string, color fyne.ThemeColorName) {
 	f.Refresh()
 }
 
-// AccessibilityLabel is what is asked.
-func (f *Field) AccessibilityLabel() string { return labelled(f.label.Words(), f.hint.Words()) }
+// AccessibilityLabel is what is asked, and the answer.
+func (f *Field) AccessibilityLabel() string {
+	return labelled(labelled(f.label.Words(), f.hint.Words()), reading(f.control))
+}
 
-// AccessibilityRole is a container.
-func (f *Field) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleContainer }
+// AccessibilityRole is text: a container would be passed over.
+func (f *Field) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
 // CreateRenderer is called by Fyne.
 func (f *Field) CreateRenderer() fyne.WidgetRenderer {

@@ -5,7 +5,6 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/widget"
 
-	"pulley/ui/lang"
 	"pulley/ui/theme"
 )
 
@@ -25,11 +24,11 @@ func NewSheet(content fyne.CanvasObject) *Sheet {
 	return s
 }
 
-// AccessibilityLabel is that it holds others.
-func (s *Sheet) AccessibilityLabel() string { return lang.Say("parts.section") }
+// AccessibilityLabel is all that stands on it.
+func (s *Sheet) AccessibilityLabel() string { return reading(s.content) }
 
-// AccessibilityRole is a container.
-func (s *Sheet) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleContainer }
+// AccessibilityRole is text: a container would be passed over.
+func (s *Sheet) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
 // CreateRenderer is called by Fyne.
 func (s *Sheet) CreateRenderer() fyne.WidgetRenderer {
