@@ -125,11 +125,11 @@ func (c *diskCard) ask() {
 		}
 	}
 	content := column(gap, paragraph(lang.Say("images.free.about"), widget.MediumImportance),
-		f.slider, column(4, f.says, f.goes, container.New(layout.NewCustomPaddedLayout(-inset, 0, -inset, -inset), f.list)))
-	f.shown = dialog.NewCustomWithoutButtons(lang.Say("images.free.title"), container.New(layout.NewCustomPaddedLayout(0, 0, -4, -4), content), p.desk.Window())
+		container.NewStack(container.New(layout.NewCustomPaddedLayout(0, 0, 2*inset, 2*inset), newStrip(4)), f.slider), column(4, f.says, f.goes, container.New(layout.NewCustomPaddedLayout(-inset, 0, -inset, -inset), f.list)))
+	f.shown = dialog.NewCustomWithoutButtons(lang.Say("images.free.title"), container.New(layout.NewCustomPaddedLayout(0, 0, -9, -9), content), p.desk.Window())
 	f.shown.SetButtons([]fyne.CanvasObject{cancel, free})
 	f.slider.SetValue(25)
-	f.shown.Resize(fyne.NewSize(460, 330))
+	f.shown.Resize(fyne.NewSize(460, 300))
 	f.shown.Show()
 	focus(p.desk, f.slider)
 }

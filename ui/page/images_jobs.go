@@ -39,17 +39,22 @@ func newJobCard(p *Images) *jobCard {
 	c.clear = part.NewLink(lang.Say("images.jobs.clear"), func() { p.jobs.Clear(); c.show() })
 	c.roll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 10), c.list))
 	head := container.New(layout.NewCustomPaddedLayout(0, 0, 3, 0), between(middle(c.title), c.clear))
-	c.root = column(3, head, part.NewSheet(container.New(atMost{168}, c.roll)))
+	c.root = column(3, head, part.NewSheet(container.New(atMost{p}, c.roll)))
 	c.root.Hide()
 	return c
 }
 
-// atMost is the layout of a scroll that is as high as its content, up to a limit.
-type atMost struct{ height float32 }
+// atMost is the layout of a scroll that is as high as its content, up to a fifth of the page: the images need room, too.
+type atMost struct{ page *Images }
 
 func (l atMost) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	scroll := objects[0].(*container.Scroll)
-	return fyne.NewSize(scroll.MinSize().Width, min(scroll.Content.MinSize().Height, l.height))
+	const least = 100 // two jobs
+	most := float32(least)
+	if l.page.side != nil {
+		most = max(most, l.page.side.root.Size().Height/5)
+	}
+	return fyne.NewSize(scroll.MinSize().Width, min(scroll.Content.MinSize().Height, most))
 }
 
 func (l atMost) Layout(objects []fyne.CanvasObject, size fyne.Size) { objects[0].Resize(size) }
