@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"pulley/internal/control"
@@ -352,4 +353,25 @@ func (p *Pulse) TestPull(took time.Duration) TestPull {
 	}
 	slices.SortFunc(t.Sources, func(a, b string) int { return cmp.Or(cmp.Compare(by[b], by[a]), cmp.Compare(a, b)) })
 	return t
+}
+
+// Trusting is a line of what `pulley ca trust --dry-run` says it would do.
+type Trusting struct {
+	Store string // for people: "system (update-ca-certificates)"
+	What  string // what is done there, or the command that does it
+	Root  bool   // only an administrator may
+}
+
+// ParseTrusting reads such a line: "STORE: as root: COMMAND", "STORE: what is done".
+func ParseTrusting(line string) Trusting {
+	store, what, found := strings.Cut(line, ": ")
+	if !found {
+		return Trusting{What: line}
+	}
+	if rest, ok := strings.CutPrefix(what, "as "); ok {
+		if who, command, ok := strings.Cut(rest, ": "); ok && (who == "root" || who == "administrator") {
+			return Trusting{Store: store, What: command, Root: true}
+		}
+	}
+	return Trusting{Store: store, What: what}
 }

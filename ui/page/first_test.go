@@ -52,7 +52,7 @@ func TestTrustIsShownGivenAndTakenBack(t *testing.T) {
 	tool := firstTool()
 	tool.answers["ca trust"] = `{"trusted":false,"stores":[{"store":"system","error":"needs root","command":"sudo …"}]}`
 	r, _, _ := firstRun(t, tool)
-	r.expect("Firefox (NSS): add the certificate", "docker.io, ghcr.io, quay.io, gcr.io, registry.k8s.io, mcr.microsoft.com and 2 more")
+	r.expect("Firefox (NSS)", "add the certificate to ~/.mozilla/firefox/x.default", "system (update-ca-certificates)", "Added as administrator", "docker.io, ghcr.io, quay.io, gcr.io, registry.k8s.io, mcr.microsoft.com and 2 more")
 	tool.answers["ca trust --dry-run"] = `{"plan":[]}`
 	tool.errors["ca trust"] = errors.New("system trust store: needs root; run: sudo pulley ca trust")
 	tool.answers["# ca trust --system"] = `{"trusted":true,"stores":[]}`

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
 
 	"pulley/ui/lang"
@@ -74,9 +76,30 @@ func (t *firstTrust) show() {
 			t.first.buttons(model.TrustStep, meant(lang.Say("first.next"), func() { t.first.finished(model.TrustStep) })))...)
 		return
 	}
-	objects = append(objects, column(6, part.NewMuted(lang.Say("first.will")).Bold(), quoted(strings.Join(t.plan, "\n"))),
+	objects = append(objects, column(6, part.NewMuted(lang.Say("first.will")).Bold(), t.deeds()),
 		t.first.buttons(model.TrustStep, meant(lang.Say("first.trust.do"), t.do)))
 	t.set(objects...)
+}
+
+// deeds are what will be done, a row for each store, with the command that does it to be copied.
+func (t *firstTrust) deeds() fyne.CanvasObject {
+	list := column(0)
+	for i, line := range t.plan {
+		if i > 0 {
+			list.Add(part.NewRule())
+		}
+		deed := model.ParseTrusting(line)
+		name, what := part.NewText(deed.Store).Giving(), part.NewMuted(deed.What).Giving()
+		if deed.Root {
+			what.Set(lang.Say("first.trust.root"))
+		}
+		text := column(1, name, part.NewTip(what, func() string { return deed.What }))
+		copier := part.NewCopy(func() string { return deed.What }, t.first.desk.Copy)
+		list.Add(container.New(layout.NewCustomPaddedLayout(7, 7, 13, 10), between(text, middle(copier))))
+	}
+	card := part.NewSheet(list)
+	card.Padding = fyne.NewSize(1, 1)
+	return card
 }
 
 // few are the first of some names, and how many more there are.
