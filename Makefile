@@ -5,10 +5,10 @@ SHELL = bash
 .SHELLFLAGS = -euo pipefail -c
 .DEFAULT_GOAL = help
 
-.PHONY: help run build test e2e bench lint fonts clean
+.PHONY: help run build test test-ui e2e bench lint fonts clean
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 run: ## build and start the daemon, then the tray where there is a display; Ctrl-C stops both
 	@.ci/start
@@ -24,6 +24,11 @@ test: ## all tests with the race detector, and the tray under Xvfb; needs no roo
 	@.ci/need test
 	go test -race ./...
 	.ci/tray
+
+test-ui: ## the app on a whole desktop, by mouse and keyboard, and pictures of every page; UPDATE=1 for those of the README
+	@.ci/go
+	@.ci/need ui
+	.ci/ui
 
 e2e: ## real container engines, old and new, pulling through the real daemon; needs root
 	@.ci/e2e

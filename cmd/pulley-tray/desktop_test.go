@@ -49,7 +49,7 @@ func (s *session) furnish(t *testing.T) {
 	if err := os.WriteFile(settings, []byte(panelSettings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	daemons, _ := filepath.Glob("/usr/lib/*/xfce4/xfconf/xfconfd")
+	daemons, _ := filepath.Glob("/usr/lib*/*/xfce4/xfconf/xfconfd")
 	if len(daemons) == 0 {
 		daemons = []string{tool(t, "xfconfd", "xfconf")}
 	}

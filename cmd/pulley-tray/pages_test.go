@@ -103,7 +103,8 @@ func (s *session) dress(t *testing.T, hub, mirror *hubtest.Hub) {
 	s.configure(t, text.String())
 }
 
-// remember gives the daemon a past, so that there is more to see over time than one test takes: a month of working days.
+// remember gives the daemon a past, so that there is more to see over time than one test takes: a month of days with ten busy
+// hours each, of which the last are not long ago.
 func (s *session) remember(t *testing.T) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(7, 11)) //nolint:gosec // the same each time
@@ -116,11 +117,11 @@ func (s *session) remember(t *testing.T) {
 	}{control.Bytes{}, map[string]control.Bytes{}, map[string]control.Bytes{}, map[string]time.Time{}}
 	for ago := 30 * 24 * time.Hour; ago > 10*time.Minute; ago -= 7 * time.Minute {
 		at := now.Add(-ago)
-		if busy := float64(at.Hour()-8) / 10; at.Weekday()%6 == 0 || busy < 0 || busy > 1 || random.Float64() > 0.4 {
+		if ago%(24*time.Hour) > 10*time.Hour || random.Float64() > 0.5 {
 			continue
 		}
-		net := int64(random.ExpFloat64() * float64(18<<20))
-		cached := int64(random.ExpFloat64() * float64(46<<20))
+		net := int64(random.ExpFloat64() * float64(24<<20))
+		cached := int64(random.ExpFloat64() * float64(80<<20))
 		b := control.Bytes{Requests: 1 + random.Int64N(9), FromCache: cached, FromNet: net}
 		sums.Minutes[at.UTC().Format("2006-01-02T15:04")] = b
 		sums.Ever = plus(sums.Ever, b)
@@ -156,7 +157,10 @@ func (s *session) engine(t *testing.T, agent, site, repository, tag string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		request.Header = http.Header{"User-Agent": {agent}, "Accept": {"application/vnd.oci.image.manifest.v1+json"}}
+		request.Header = http.Header{"User-Agent": {agent}, "Accept": {
+			"application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json",
+			"application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json",
+		}}
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
 			t.Fatal(err)
@@ -194,6 +198,7 @@ func TestUIPages(t *testing.T) {
 	})
 	t.Cleanup(pulling.Wait)
 	s.becomes(t, "a pull", func(c control.State) bool { return len(c.Active) > 0 })
+	s.menuPicture(t)
 	icon.click(icon.find("Open Pulley"))
 	id := s.face(t)
 	for _, look := range []string{"light", "dark"} {
@@ -218,6 +223,29 @@ func TestUIPages(t *testing.T) {
 			}
 		}
 	}
+}
+
+// changed counts the pixels that two pictures of one size do not share.
+func changed(a, b *image.NRGBA) (n int) {
+	for i := 0; i < len(a.Pix); i += 4 {
+		if [4]byte(a.Pix[i:]) != [4]byte(b.Pix[i:]) {
+			n++
+		}
+	}
+	return n
+}
+
+// menuPicture opens the menu with the mouse, leaves a picture of it, and closes it.
+func (s *session) menuPicture(t *testing.T) {
+	t.Helper()
+	const wide, tall = 420, 470
+	s.xdo(t, "mousemove", "1264", "16")
+	bare := s.calm(t, s.x.root)
+	s.xdo(t, "click", "3")
+	eventually(t, "the menu was open", func() bool { return changed(bare, s.x.picture(s.x.root)) > wide*tall/4 })
+	screen := s.calm(t, s.x.root)
+	s.shoot(t, screen.SubImage(image.Rect(screen.Rect.Max.X-wide, 0, screen.Rect.Max.X, tall)), "tray")
+	s.keys(t, "Escape")
 }
 
 func (s *session) set(t *testing.T, key, value string) {
