@@ -2,11 +2,13 @@ package page
 
 import (
 	"context"
+	"image/color"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/layout"
+	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"pulley/internal/control"
@@ -125,7 +127,7 @@ func (c *diskCard) ask() {
 		}
 	}
 	content := column(gap, paragraph(lang.Say("images.free.about"), widget.MediumImportance),
-		container.NewStack(container.New(layout.NewCustomPaddedLayout(0, 0, 2*inset, 2*inset), newStrip(4)), f.slider), column(4, f.says, f.goes, container.New(layout.NewCustomPaddedLayout(-inset, 0, -inset, -inset), f.list)))
+		container.NewThemeOverride(f.slider, visibleTrack{p.look()}), column(4, f.says, f.goes, container.New(layout.NewCustomPaddedLayout(-inset, 0, -inset, -inset), f.list)))
 	f.shown = dialog.NewCustomWithoutButtons(lang.Say("images.free.title"), container.New(layout.NewCustomPaddedLayout(0, 0, -9, -9), content), p.desk.Window())
 	f.shown.SetButtons([]fyne.CanvasObject{cancel, free})
 	f.slider.SetValue(25)
@@ -133,6 +135,20 @@ func (c *diskCard) ask() {
 	f.shown.Show()
 	focus(p.desk, f.slider)
 }
+
+// visibleTrack is a theme in which a slider's track is told from a dialog's ground.
+type visibleTrack struct{ fyne.Theme }
+
+// Color implements fyne.Theme.
+func (t visibleTrack) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color.Color {
+	if name == fynetheme.ColorNameInputBackground {
+		name = theme.Track
+	}
+	return t.Theme.Color(name, variant)
+}
+
+// look is the theme in force.
+func (p *Images) look() fyne.Theme { return fyne.CurrentApp().Settings().Theme() }
 
 func (f *freeing) choose(percent float64) {
 	f.bytes = int64(float64(f.most) * percent / 100)
