@@ -42,6 +42,7 @@ type State struct {
 	Theme      string     `json:"theme,omitempty"`    // of the desktop app: auto, light or dark
 	Language   string     `json:"language,omitempty"` // of the desktop app: auto, en or zh-CN
 	Notify     bool       `json:"notify"`             // the desktop app may
+	Users      []string   `json:"users,omitempty"`    // who may come in with a password, by access.users
 	// Held names the keys of config.toml that cannot be changed while the daemon runs, each with the variable of its
 	// environment or the flag that holds it: "listen" → "PULLEY_LISTEN".
 	Held map[string]string `json:"held,omitempty"`

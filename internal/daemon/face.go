@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -30,7 +31,7 @@ func (d *Daemon) State() control.State {
 		Enabled: c.Enabled, Listen: d.Address(), Home: d.opt.Places.Home, ConfigFile: d.settings.Path(),
 		Problems: d.problems(), Traffic: d.traffic(c), Limits: d.limits(),
 		Theme: c.Tray.Theme, Language: c.Tray.Language, Notify: c.Tray.Notify,
-		Held: d.settings.Held(),
+		Held: d.settings.Held(), Users: slices.Sorted(maps.Keys(c.Access.Users)),
 	}
 	if !c.Enabled {
 		s.PausedUntil = d.pause.ends()

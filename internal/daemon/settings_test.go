@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,14 +48,18 @@ func TestMirrorIsAmended(t *testing.T) {
 	}
 }
 
-func TestStateSaysWhatTheEnvironmentHolds(t *testing.T) {
+func TestStateSaysWhatTheEnvironmentHoldsAndWhoMayComeIn(t *testing.T) {
 	hub := hubtest.Start(t)
 	places := daemon.PlacesOf(t)
-	if err := os.WriteFile(places.ConfigFile, []byte("listen = \"127.0.0.1:0\"\n"), 0o600); err != nil {
+	const hash = "$2a$04$XdmZW4Nd3fNKrVpIDwFpS.dpvXnWUYDkjPbIdzmDIuZMNzYxOQ4qC"
+	if err := os.WriteFile(places.ConfigFile, []byte("listen = \"127.0.0.1:0\"\n[access]\nusers = { bob = \""+hash+"\", ann = \""+hash+"\" }\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r := serve(t, hub, daemon.Options{Places: places, Environ: []string{"PULLEY_CACHE_TAG_TTL=5s"}}, func(*daemon.Daemon) {})
 	if held := r.State().Held; len(held) != 1 || held["cache.tag_ttl"] != "PULLEY_CACHE_TAG_TTL" {
 		t.Errorf("%v", held)
+	}
+	if users := r.State().Users; !slices.Equal(users, []string{"ann", "bob"}) {
+		t.Errorf("who may come in: %v", users)
 	}
 }

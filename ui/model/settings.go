@@ -164,20 +164,6 @@ func abs(n int64) int64 {
 	return n
 }
 
-// UserNames are the names in what the daemon says of access.users, without the hashes.
-func UserNames(text string) (names []string) {
-	inner, ok := strings.CutPrefix(strings.TrimSuffix(text, "]"), "map[")
-	if !ok {
-		return nil
-	}
-	for _, one := range strings.Fields(inner) {
-		if name, _, ok := strings.Cut(one, ":"); ok {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // Settings is what is set, with what a person changed laid over it until the daemon has taken or refused it. For one
 // goroutine.
 type Settings struct {

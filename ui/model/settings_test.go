@@ -90,18 +90,6 @@ func TestSizesOfACache(t *testing.T) {
 	}
 }
 
-func TestUserNames(t *testing.T) {
-	if got := model.UserNames("map[alice:$2a$10$abc bob:$2a$10$def]"); !slices.Equal(got, []string{"alice", "bob"}) {
-		t.Errorf("%v", got)
-	}
-	if got := model.UserNames("map[]"); got != nil {
-		t.Errorf("%v", got)
-	}
-	if got := model.UserNames(""); got != nil {
-		t.Errorf("%v", got)
-	}
-}
-
 func TestSettingIsShownAtOnceAndFallsBack(t *testing.T) {
 	var s model.Settings
 	if s.Begin("listen", "x") {

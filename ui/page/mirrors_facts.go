@@ -131,7 +131,7 @@ func differsText(all []control.Differs, now time.Time) string {
 	var lines []string
 	for _, d := range all[:min(shownDiffers, len(all))] {
 		lines = append(lines, lang.Say("mirrors.differs_line", "Image", model.FamiliarRef(d.Image), "Mirror", model.ShortDigest(d.Mirror),
-			"Origin", model.ShortDigest(d.Origin), "Ago", words.Ago(&d.At, now)))
+			"Origin", model.ShortDigest(d.Origin), "Ago", words.Moment(d.At, now)))
 	}
 	if more := len(all) - shownDiffers; more > 0 {
 		lines = append(lines, lang.Say("mirrors.differs_more", "Count", more))

@@ -93,6 +93,7 @@ type mirrorTab struct {
 	title   *part.Text
 	route   *part.Text
 	used    *part.Text
+	exact   string // when it was used
 }
 
 var _ = []interface {
@@ -115,6 +116,10 @@ func (t *mirrorTab) show(r control.Registry, chosen bool, now time.Time) {
 	}
 	t.route.Set(route)
 	t.used.Set(words.Ago(r.LastUsed, now))
+	t.exact = ""
+	if r.LastUsed != nil {
+		t.exact = words.Exact(*r.LastUsed, now)
+	}
 	if t.chosen != chosen {
 		t.chosen = chosen
 		t.title.Style.Bold = chosen
@@ -168,7 +173,7 @@ func (t *mirrorTab) MouseOut()                      { t.hovered = false; t.Refre
 // CreateRenderer is called by Fyne.
 func (t *mirrorTab) CreateRenderer() fyne.WidgetRenderer {
 	ground := &canvas.Rectangle{CornerRadius: 7}
-	below := container.NewBorder(nil, nil, nil, t.used, t.route)
+	below := container.NewBorder(nil, nil, nil, part.NewTip(t.used, func() string { return t.exact }), t.route)
 	content := container.New(layout.NewCustomPaddedLayout(6, 7, 10, 10), column(1, t.title, below))
 	return &lit{
 		inner: widget.NewSimpleRenderer(container.NewStack(ground, content)),

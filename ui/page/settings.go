@@ -1,7 +1,9 @@
 package page
 
 import (
+	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -32,6 +34,7 @@ type Settings struct {
 
 	controls map[string]*settingControl // by key
 	rows     map[string]*settingRow     // by key or other name
+	users    *part.Text                 // who may come in
 	room     func(bytes int64)          // tells the slider of the cache how large it may be
 	sections []*settingSection
 	login    *loginRow
@@ -104,6 +107,10 @@ func (s *Settings) keyedOne(key string) *settingRow {
 	} else {
 		c = s.newSettingControl(d, change, wrong)
 	}
+	if key == "listen" {
+		address := func() string { return s.values.Value(key) }
+		c.object = row(4, middle(part.NewCopy(address, s.desk.Copy)), c.object)
+	}
 	r = newSettingRow(key, settingLabel(key), settingHint(key), c.object)
 	s.controls[key], s.rows[key] = c, r
 	return r
@@ -111,23 +118,8 @@ func (s *Settings) keyedOne(key string) *settingRow {
 
 // usersRow names those who may come from other machines.
 func (s *Settings) usersRow() *settingRow {
-	names := part.NewText("").Giving()
-	r := newSettingRow("access.users", lang.Say("settings.users"), lang.Say("settings.users_hint"), fixedRight(settingWide, names))
-	s.rows["access.users"] = r
-	s.controls["access.users"] = &settingControl{object: names, show: func(value string, _ bool) {
-		list := model.UserNames(value)
-		text := ""
-		for i, name := range list {
-			if i > 0 {
-				text += ", "
-			}
-			text += name
-		}
-		if text == "" {
-			text = lang.Say("settings.users_none")
-		}
-		names.Set(text)
-	}}
+	s.users = part.NewText("").Giving()
+	r := newSettingRow("access.users", lang.Say("settings.users"), lang.Say("settings.users_hint"), fixedRight(settingWide, s.users))
 	return r
 }
 
@@ -282,6 +274,8 @@ func (s *Settings) render() {
 		s.room(cache.Size + cache.Free)
 		s.rows["cache.max_size"].explain(lang.Say("settings.cache_room", "Used", words.Bytes(cache.Size), "Free", words.Bytes(cache.Free)))
 	}
+	who := strings.Join(s.view.State.Users, ", ")
+	s.users.Set(cmp.Or(who, lang.Say("settings.users_none")))
 	held := s.view.State.Held
 	usable := s.values.Known() && s.desk.Daemon() != nil
 	for key, c := range s.controls {

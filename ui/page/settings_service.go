@@ -46,7 +46,7 @@ type serviceStatus struct {
 
 func newServiceCard(s *Settings) *serviceCard {
 	c := &serviceCard{page: s, skeleton: part.NewSkeleton(2), badge: part.NewBadge("", ""), note: newNote()}
-	c.state = newSettingRow("service", lang.Say("settings.service_label"), " ", c.badge)
+	c.state = newSettingRow("service", lang.Say("settings.service_label"), " ", part.NewTip(c.badge, c.exactly))
 	c.log = newSettingRow("service.log", lang.Say("settings.service_log"), " ", part.NewCopy(func() string { return c.status.Log }, s.desk.Copy))
 	c.log.rule(true)
 	do := func(key, what string) *widget.Button {
@@ -56,6 +56,17 @@ func newServiceCard(s *Settings) *serviceCard {
 	c.start, c.stop = do("settings.service_start", "start"), do("settings.service_stop", "stop")
 	c.root = column(6, c.skeleton, c.state, c.log, c.note, row(8, c.install, c.start, c.stop, c.uninstall))
 	return c
+}
+
+// serviceNone is the kind of a machine that keeps no services.
+const serviceNone = "none"
+
+// exactly is when the daemon was started.
+func (c *serviceCard) exactly() string {
+	if c.status.Since == nil {
+		return ""
+	}
+	return words.Exact(*c.status.Since, c.page.now)
 }
 
 func (c *serviceCard) words() []string {
@@ -124,6 +135,8 @@ func (c *serviceCard) show() {
 	}
 	c.state.explain(hint)
 	switch {
+	case c.known && !s.Installed && s.Kind == serviceNone:
+		tell(c.note, s.Detail, widget.LowImportance)
 	case c.busy:
 		tell(c.note, lang.Say("settings.ca_working"), widget.LowImportance)
 	case c.failed != "":
@@ -137,7 +150,7 @@ func (c *serviceCard) show() {
 	for _, one := range []struct {
 		b  *widget.Button
 		on bool
-	}{{c.install, !s.Installed}, {c.uninstall, s.Installed}, {c.start, s.Installed && !s.Running}, {c.stop, s.Running && s.Installed}} {
+	}{{c.install, !s.Installed && s.Kind != serviceNone}, {c.uninstall, s.Installed}, {c.start, s.Installed && !s.Running}, {c.stop, s.Running && s.Installed}} {
 		show(one.b, one.on)
 		able(one.b, usable)
 	}
