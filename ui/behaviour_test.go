@@ -348,6 +348,14 @@ func TestFirstStepsAreShownOnce(t *testing.T) {
 	}
 }
 
+func TestPagesLeadBackToTheFirstSteps(t *testing.T) {
+	s := show(t, running, func(o *ui.Options) { o.Tool = machine{"connect": `[]`} })
+	s.Visit(page.FirstPage, "")
+	s.check(t, lang.Say("first.title"))
+	s.Visit(page.DockerPage, "")
+	s.inFront(t, "Docker")
+}
+
 func TestFirstStepsAreForBeginners(t *testing.T) {
 	wired := func(o *ui.Options) { o.Tool = machine{"connect": `[{"id":"docker","wired":{"way":"mirror"}}]`} }
 	none := func(o *ui.Options) { o.Tool = machine{"connect": `[]`} }

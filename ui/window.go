@@ -161,6 +161,10 @@ func (w *Window) Retire() {
 
 // Visit brings a page to the front, and leads it to one of its things; "" for none.
 func (w *Window) Visit(name page.Name, thing string) {
+	if name == page.FirstPage {
+		w.welcome()
+		return
+	}
 	if name != w.name {
 		w.bring(name)
 		w.Update()

@@ -50,6 +50,9 @@ const (
 	SettingsPage Name = "settings"
 )
 
+// FirstPage is the first steps: no page of the sidebar, and not remembered, but Desk.Visit leads there.
+const FirstPage Name = "first"
+
 // Desk is what a page works with. The window fills it; tests put in what they like. All of it is for the UI goroutine, and
 // nothing of it blocks.
 type Desk struct {

@@ -47,7 +47,8 @@ func NewDocker(d Desk) *Docker {
 	title.Scale = theme.SizeHead
 	p.again = part.NewIconButton(fynetheme.ViewRefreshIcon(), lang.Say("docker.refresh"), p.fresh)
 	backups := part.NewIconButton(fynetheme.HistoryIcon(), lang.Say("docker.backups.title"), func() { showBackups(p.desk) })
-	head := between(middle(title), row(4, middle(backups), middle(p.again)))
+	guide := part.NewLink(lang.Say("docker.guide"), func() { p.desk.Visit(FirstPage, "") })
+	head := between(middle(title), row(4, middle(guide), middle(backups), middle(p.again)))
 	body := container.New(&dockerLayout{page: p}, p.engines.root, p.contexts.root)
 	p.root = p.contexts.beside(container.New(layout.NewCustomPaddedLayout(18, 20, 20, 20),
 		container.NewBorder(container.New(layout.NewCustomPaddedLayout(0, 12, 0, 0), head), nil, nil, nil, body)))

@@ -79,6 +79,7 @@ type dockerRig struct {
 	waiting []func(context.Context) func()
 	toasts  []page.Toast
 	copied  string
+	visited []page.Name
 	picked  string // by the file dialog
 	now     time.Time
 	page    interface {
@@ -103,7 +104,7 @@ func newDockerRig(t *testing.T, size fyne.Size, look theme.Choice, tool *cli) *d
 		Work:   func(work func(context.Context) func()) { r.waiting = append(r.waiting, work) },
 		Copy:   func(text string) { r.copied = text },
 		Toast:  func(toast page.Toast) { r.toasts = append(r.toasts, toast) },
-		Visit:  func(page.Name, string) {},
+		Visit:  func(name page.Name, _ string) { r.visited = append(r.visited, name) },
 		Window: func() fyne.Window { return r.window },
 		Now:    func() time.Time { return r.now },
 	}

@@ -416,6 +416,14 @@ func TestAWayOutThatIsThereIsUsed(t *testing.T) {
 	r.desk.Daemon = func() page.Daemon { return nil }
 }
 
+func TestTheFirstStepsCanBeTakenAgain(t *testing.T) {
+	r, _ := dockerPage(t, dockerTool())
+	r.press("Setup guide")
+	if !slices.Equal(r.visited, []page.Name{page.FirstPage}) {
+		t.Errorf("%q", r.visited)
+	}
+}
+
 func TestBackupsAreListed(t *testing.T) {
 	r, _ := dockerPage(t, dockerTool())
 	r.press("Backups")
