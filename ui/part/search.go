@@ -41,6 +41,13 @@ func NewSearch(placeholder string, changed func(string)) *Search {
 	return s
 }
 
+// MinSize has room for a few words. Fyne's entries have none, and show bars to scroll by where their text does not fit.
+func (s *Search) MinSize() fyne.Size {
+	const least = 180
+	size := s.Entry.MinSize()
+	return fyne.NewSize(max(size.Width, least), size.Height)
+}
+
 // TypedKey clears the field on Esc. The window gets an Esc that finds nothing to clear.
 func (s *Search) TypedKey(e *fyne.KeyEvent) {
 	switch {
