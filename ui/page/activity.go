@@ -158,8 +158,16 @@ func (p *Activity) Take(thing string) {
 		p.registry.Choose(thing)
 		return
 	}
-	p.search.SetText(model.FamiliarRef(thing))
+	if thing != "" {
+		p.search.SetText(searchable(thing))
+	}
 }
+
+// Widths are those of the columns.
+func (p *Activity) Widths() map[string]float32 { return p.table.Widths() }
+
+// SetWidths has columns as wide as they were.
+func (p *Activity) SetWidths(widths map[string]float32) { p.table.SetWidths(widths) }
 
 // hear listens for requests. It listens before it asks for the past, so that none is lost between the two.
 func (p *Activity) hear() {

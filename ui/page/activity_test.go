@@ -93,6 +93,9 @@ func TestLogIsFiltered(t *testing.T) {
 	r.search("never seen")
 	r.says("Nothing matches")
 	r.search("")
+	r.page.(page.Taker).Take("docker.io/library/postgres@" + hex(42))
+	r.says("1 of 47")
+	r.search("")
 	r.page.(page.Taker).Take("quay.io")
 	r.says("3 of 47")
 }

@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -46,6 +47,7 @@ type Images struct {
 	side   *side
 	detail string // the ID of the image at the side; "": none
 	drawn  drawn
+	wanted string // the image to open when the list is there
 }
 
 // NewImages makes the page.
@@ -107,15 +109,29 @@ func (p *Images) Seek() { focus(p.desk, p.search) }
 // Escape closes what is open at the side.
 func (p *Images) Escape() bool { return p.side.shut() }
 
-// Take opens an image, by its reference.
+// Take opens an image, by its reference; before the list is there, once it is.
 func (p *Images) Take(thing string) {
-	if row := p.list.Named(thing); row != nil {
+	p.wanted = ""
+	switch row := p.list.Named(thing); {
+	case thing == "":
+	case row != nil:
 		p.open(row.ID)
 		p.table.Select(row.ID)
-		return
+	case !p.list.Known():
+		p.wanted = thing
+	default:
+		p.search.SetText(searchable(thing))
 	}
-	p.search.SetText(model.FamiliarRef(thing))
 }
+
+// searchable is what to search for to find a thing.
+func searchable(thing string) string { return strings.ReplaceAll(model.FamiliarRef(thing), "@", " ") }
+
+// Widths are those of the columns.
+func (p *Images) Widths() map[string]float32 { return p.table.Widths() }
+
+// SetWidths has columns as wide as they were.
+func (p *Images) SetWidths(widths map[string]float32) { p.table.SetWidths(widths) }
 
 func focus(d Desk, object fyne.Focusable) {
 	if window := d.Window(); window != nil {
@@ -177,6 +193,7 @@ func (p *Images) loaded(rows []*model.ImageRow, err error, took time.Duration) {
 	default:
 		p.failed = ""
 		p.list.Heard(rows)
+		p.Take(p.wanted)
 	}
 	if p.again && p.front {
 		p.load()

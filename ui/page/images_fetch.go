@@ -188,7 +188,7 @@ func (p *Images) read(paths []string) {
 				failed = append(failed, err.Error())
 			}
 		}
-		return func() { p.named(paths, images, failed) }
+		return func() { p.named(paths, images, failed) } //nolint:contextcheck // what is begun then has a life of its own
 	})
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
 
@@ -304,11 +303,6 @@ func (r *cacheRig) table() (table *part.Table) {
 }
 
 func (r *cacheRig) key(name fyne.KeyName) { r.table().TypedKey(&fyne.KeyEvent{Name: name}) }
-
-// shortcut is a key with Ctrl, or Cmd.
-func (r *cacheRig) shortcut(name fyne.KeyName) {
-	r.table().TypedShortcut(&desktop.CustomShortcut{KeyName: name, Modifier: fyne.KeyModifierShortcutDefault})
-}
 
 // lastToast is the one shown last.
 func (r *cacheRig) lastToast() page.Toast {

@@ -167,6 +167,13 @@ func TestDetails(t *testing.T) {
 	r.says("Nothing matches")
 }
 
+func TestImageThatIsAskedForBeforeTheListIsThere(t *testing.T) {
+	r := newCacheRig(t, usualSize, func(d page.Desk) page.Page { return page.NewImages(d) })
+	r.enter()
+	r.page.(page.Taker).Take("quay.io/prometheus/prometheus:v3.1.0")
+	r.says("docker pull quay.io/prometheus/prometheus:v3.1.0")
+}
+
 func TestOwnImagesArePulledFromHere(t *testing.T) {
 	r := imagesPage(t)
 	r.page.(page.Taker).Take("local/shop/backend:dev")
