@@ -59,7 +59,11 @@ func (f *mirrorFacts) show(s control.Source, t model.Trial, tested, open bool, n
 	f.list.Objects = nil
 	for _, fact := range facts {
 		key := part.NewMuted(fact.key)
-		f.list.Objects = append(f.list.Objects, container.New(layout.NewCustomPaddedLayout(2, 0, 4, 14), container.NewVBox(key)), f.value(fact))
+		at := fyne.CanvasObject(container.NewVBox(key))
+		if fact.copied {
+			at = middle(key) // as its value is, beside the button
+		}
+		f.list.Objects = append(f.list.Objects, container.New(layout.NewCustomPaddedLayout(2, 0, 4, 14), at), f.value(fact))
 	}
 	f.list.Refresh()
 }

@@ -298,7 +298,7 @@ func (s *Settings) note(r *settingRow) {
 	value := s.values.Value(key)
 	switch holder := state.Held[key]; {
 	case holder != "":
-		r.say(lang.Say("settings.held", "Holder", holder), widget.LowImportance)
+		r.say(lang.Say("settings.held", "Holder", holder), widget.MediumImportance)
 	case s.values.Wrong(key) != "":
 		r.say(lang.Say("settings.refused", "Reason", s.values.Wrong(key)), widget.DangerImportance)
 	case key == "listen" && value != "" && state.Listen != "" && value != state.Listen:

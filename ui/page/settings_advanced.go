@@ -47,7 +47,7 @@ func (c *advancedCard) show() {
 	able(c.copy, !c.busy && c.page.desk.Tool != nil)
 	switch {
 	case c.busy:
-		c.diagnose.say(lang.Say("settings.diagnosis_runs"), widget.LowImportance)
+		c.diagnose.say(lang.Say("settings.diagnosis_runs"), widget.MediumImportance)
 	case c.failed != "":
 		c.diagnose.say(c.failed, widget.DangerImportance)
 	default:

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/widget"
 
 	"pulley/internal/control"
@@ -82,7 +84,7 @@ func newAuthorityCard(s *Settings) *authorityCard {
 	c.export = widget.NewButton(lang.Say("settings.ca_export"), c.save)
 	c.note = newNote()
 	c.facts = column(0, c.trusts, c.valid, c.print, c.names)
-	c.root = column(4, c.skeleton, c.facts, c.note, row(8, c.trust, c.untrust, c.rotate, c.export))
+	c.root = column(4, c.skeleton, c.facts, flushNote(c.note), row(8, c.trust, c.untrust, c.rotate, c.export))
 	return c
 }
 
@@ -92,6 +94,11 @@ func newNote() *widget.Label {
 	note.Wrapping, note.SizeName = fyne.TextWrapWord, theme.SizeSmall
 	note.Hide()
 	return note
+}
+
+// flushNote lets a note begin where other text does: a label has room of its own around it.
+func flushNote(note *widget.Label) fyne.CanvasObject {
+	return container.New(layout.NewCustomPaddedLayout(0, 0, -7, 0), note)
 }
 
 // tell changes a note; "" takes it away.
@@ -237,7 +244,7 @@ func (c *authorityCard) save() {
 
 func (c *authorityCard) begin(text string) {
 	c.busy, c.failed = true, ""
-	tell(c.note, text, widget.LowImportance)
+	tell(c.note, text, widget.MediumImportance)
 	c.page.render()
 }
 

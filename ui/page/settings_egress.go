@@ -141,7 +141,7 @@ func (w *waysOut) showRow(r *wayRow, e control.Egress) {
 	case key != nil:
 		r.row.say(lang.Say("settings.way_key", "Host", key.Host, "Type", key.Type, "Fingerprint", key.Fingerprint), widget.WarningImportance)
 	case trial.running:
-		r.row.say(lang.Say("settings.way_testing"), widget.LowImportance)
+		r.row.say(lang.Say("settings.way_testing"), widget.MediumImportance)
 	case trial.failed != "":
 		r.row.say(trial.failed, widget.DangerImportance)
 	case trial.report.OK:

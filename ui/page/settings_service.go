@@ -54,7 +54,7 @@ func newServiceCard(s *Settings) *serviceCard {
 	}
 	c.install, c.uninstall = do("settings.service_install", "install"), do("settings.service_uninstall", "uninstall")
 	c.start, c.stop = do("settings.service_start", "start"), do("settings.service_stop", "stop")
-	c.root = column(6, c.skeleton, c.state, c.log, c.note, row(8, c.install, c.start, c.stop, c.uninstall))
+	c.root = column(6, c.skeleton, c.state, c.log, flushNote(c.note), row(8, c.install, c.start, c.stop, c.uninstall))
 	return c
 }
 
@@ -136,13 +136,13 @@ func (c *serviceCard) show() {
 	c.state.explain(hint)
 	switch {
 	case c.known && !s.Installed && s.Kind == serviceNone:
-		tell(c.note, s.Detail, widget.LowImportance)
+		tell(c.note, s.Detail, widget.MediumImportance)
 	case c.busy:
-		tell(c.note, lang.Say("settings.ca_working"), widget.LowImportance)
+		tell(c.note, lang.Say("settings.ca_working"), widget.MediumImportance)
 	case c.failed != "":
 		tell(c.note, c.failed, widget.DangerImportance)
 	case len(s.Hints) > 0:
-		tell(c.note, s.Hints[0], widget.LowImportance)
+		tell(c.note, s.Hints[0], widget.MediumImportance)
 	default:
 		tell(c.note, "", widget.MediumImportance)
 	}
