@@ -1,0 +1,112 @@
+package page
+
+import (
+	"strconv"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"pulley/ui/lang"
+	"pulley/ui/model"
+	"pulley/ui/part"
+	"pulley/ui/theme"
+	"pulley/ui/words"
+)
+
+// open shows a context at the side.
+func (c *dockerContexts) open(name string) {
+	c.detail = name
+	c.details()
+}
+
+func (c *dockerContexts) details() {
+	x, ok := c.model.Get(c.detail)
+	if !ok {
+		c.side.shut()
+		return
+	}
+	r, asked := c.model.ReportOf(x.Name)
+	below := x.Description
+	var objects []fyne.CanvasObject
+	if x.Mark != nil {
+		objects = append(objects, row(0, part.NewBadge(x.Mark.Word, markColours[model.NamedColour(x.Mark.Colour)])))
+	}
+	objects = append(objects, c.buttons(x))
+	if x.Wins {
+		objects = append(objects, notice(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.detail.in_force")+" "+whyText(x)))
+	}
+	if x.Error != "" {
+		objects = append(objects, notice(fynetheme.WarningIcon(), fynetheme.ColorNameError, x.Error))
+	} else if asked && r.Error != "" {
+		cause, step := model.Step(strings.TrimPrefix(r.Error, x.Name+": "))
+		objects = append(objects, notice(fynetheme.WarningIcon(), fynetheme.ColorNameError, cause))
+		if step != "" {
+			objects = append(objects, copied(c.desk, step))
+		}
+	}
+	share, shared := c.desk.Shares.Get(x.Name)
+	if shared {
+		objects = append(objects, section(lang.Say("docker.share.title"), c.shared(share)...))
+	}
+	objects = append(objects, section(lang.Say("docker.detail.engine"), facts(c.desk, c.facts(x, r)...)))
+	if len(x.Cures) > 0 && (!shared || share.State == model.ShareFailed) {
+		cures := []fyne.CanvasObject{notice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.detail.elsewhere"))}
+		for _, cure := range x.Cures {
+			cures = append(cures, copied(c.desk, cure.Command))
+		}
+		objects = append(objects, section(lang.Say("docker.detail.cures"), cures...))
+	}
+	c.side.open(x.Name, below, objects...)
+}
+
+func (c *dockerContexts) facts(x model.Context, r model.ContextReport) []fact {
+	list := []fact{{label: lang.Say("docker.column.host"), value: x.Host, mono: true, copied: x.Host}}
+	if x.TLS {
+		list = append(list, fact{label: lang.Say("docker.detail.tls"), value: lang.Say("docker.detail.tls_yes")})
+	}
+	if !r.Reachable {
+		return list
+	}
+	list = append(list,
+		fact{label: lang.Say("docker.detail.version"), value: strings.TrimSpace(r.Engine + "  " + r.System)},
+		fact{label: lang.Say("docker.column.latency"), value: words.Span(r.Latency)},
+		fact{label: lang.Say("docker.detail.images"), value: strconv.Itoa(r.Images)},
+		fact{label: lang.Say("docker.column.running.title"), value: lang.Say("docker.detail.containers", "Count", r.Running)},
+		fact{label: lang.Say("docker.detail.mirrors"), value: strings.Join(r.Mirrors, ", ")},
+		fact{label: lang.Say("docker.detail.proxy"), value: r.Proxy})
+	if r.Disk >= 0 {
+		list = append(list, fact{label: lang.Say("docker.column.disk"), value: words.Bytes(r.Disk), tip: lang.Say("docker.detail.disk_tip")})
+	}
+	return list
+}
+
+// buttons are what can be done with a context.
+func (c *dockerContexts) buttons(x model.Context) fyne.CanvasObject {
+	first, second := row(6), row(6)
+	if !x.Wins {
+		first.Add(meant(lang.Say("docker.context.use"), func() { c.use(x.Name) }))
+	}
+	if x.SSH() {
+		if _, shared := c.desk.Shares.Get(x.Name); !shared {
+			first.Add(widget.NewButton(lang.Say("docker.share.start"), func() { shareSheet(c.desk, x) }))
+		}
+		first.Add(widget.NewButton(lang.Say("docker.egress.start"), func() { egressSheet(c.desk, x, c.registries) }))
+	}
+	if !x.Fixed() {
+		into := second
+		if len(first.Objects) < 2 {
+			into = first
+		}
+		into.Add(widget.NewButton(lang.Say("docker.context.edit"), func() { contextForm(c.desk, &x, nil, c.again) }))
+		into.Add(widget.NewButton(lang.Say("docker.context.remove"), func() { c.remove(x.Name) }))
+	}
+	rows := column(6)
+	for _, r := range []*fyne.Container{first, second} {
+		if len(r.Objects) > 0 {
+			rows.Add(r)
+		}
+	}
+	return rows
+}
