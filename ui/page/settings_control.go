@@ -156,7 +156,7 @@ func newSizeControl(d model.SettingDef, change func(string), wrong func(bool)) (
 		slider.Refresh()
 		slider.OnChanged = told
 	}
-	c = &settingControl{object: row(8, middle(container.New(fixedWidth(150), slider)), field.object), check: field.check,
+	c = &settingControl{object: row(8, middle(container.New(fixedWidth(150), container.NewThemeOverride(slider, sliderTheme{}))), field.object), check: field.check,
 		show: func(now string, held bool) {
 			value = now
 			if !moving {
