@@ -70,7 +70,7 @@ type Window struct {
 func New(app fyne.App, o Options) *Window {
 	w := &Window{Window: app.NewWindow("Pulley"), options: o, memory: recall(o.Memory), pages: map[page.Name]page.Page{}, since: o.Now()}
 	w.desk = page.Desk{
-		Do: o.Do, Daemon: o.Daemon, Tool: o.Tool, Work: o.Work, Files: o.Files, Now: o.Now, Shares: model.NewShares(),
+		Do: o.Do, Daemon: o.Daemon, Tool: o.Tool, Work: o.Work, Files: o.Files, Now: o.Now, Shares: model.NewShares(), Jobs: &model.Jobs{},
 		Copy:   func(text string) { app.Clipboard().SetContent(text) },
 		Toast:  w.toast,
 		Visit:  w.Visit,

@@ -68,6 +68,7 @@ type Desk struct {
 	Window func() fyne.Window // to show dialogs and menus in
 	Now    func() time.Time
 	Shares *model.Shares // those that run, which outlive the page that shows them; nil: the page has its own
+	Jobs   *model.Jobs   // the same of what is being fetched, exported and imported
 }
 
 // Toast is a sentence that goes away by itself.

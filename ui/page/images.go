@@ -26,7 +26,7 @@ type Images struct {
 	now  time.Time
 
 	list   *model.Images
-	jobs   model.Jobs
+	jobs   *model.Jobs
 	front  bool
 	asking bool   // for the list
 	again  bool   // ask once more after that
@@ -52,7 +52,10 @@ type Images struct {
 
 // NewImages makes the page.
 func NewImages(d Desk) *Images {
-	p := &Images{desk: d, list: model.NewImages(), now: d.Now(), count: part.NewMuted("")}
+	p := &Images{desk: d, list: model.NewImages(), jobs: d.Jobs, now: d.Now(), count: part.NewMuted("")}
+	if p.jobs == nil {
+		p.jobs = &model.Jobs{}
+	}
 	title := part.NewText(lang.Say("images.title")).Bold()
 	title.Scale = theme.SizeHead
 	p.search = part.NewSearch(lang.Say("images.search"), p.seek)
@@ -84,6 +87,7 @@ func (p *Images) Show(v model.View, now time.Time) {
 	if p.front && v.Phase == model.Running && (came || v.State.Cache != p.seen || now.Sub(p.asked) >= freshFor) {
 		p.load()
 	}
+	p.work.show() // jobs may have been begun on a page before this one
 	p.refresh()
 }
 

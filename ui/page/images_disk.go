@@ -54,6 +54,7 @@ func newDiskCard(p *Images) *diskCard {
 func (c *diskCard) show() {
 	cache := c.page.view.State.Cache
 	known := cache.Dir != ""
+	c.page.reveal(c.root, known || c.page.view.State.Listen == "") // a cache that cannot be used has no room to show
 	show(c.empty, !known)
 	show(c.known, known)
 	if !known {

@@ -310,6 +310,35 @@ func TestNoDaemonNoImages(t *testing.T) {
 	r.says("Pulley is not running")
 }
 
+func TestJobsOutliveTheirPage(t *testing.T) {
+	var desk page.Desk
+	r := newCacheRig(t, usualSize, func(d page.Desk) page.Page {
+		d.Jobs = &model.Jobs{}
+		desk = d
+		return page.NewImages(d)
+	})
+	r.enter()
+	r.says("golang:1.26")
+	r.daemon.pull = halfway
+	r.page.(*page.Images).Drop([]string{compose(t)})
+	r.says("31 MiB of 58 MiB")
+	r.page = page.NewImages(desk) // the language was changed
+	r.window.SetContent(r.page.Root())
+	r.page.Show(r.view, r.now)
+	r.says("31 MiB of 58 MiB")
+	r.tap("Stop mysql:9")
+	r.says("stopped")
+}
+
+func TestCacheThatCannotBeUsed(t *testing.T) {
+	r := imagesPage(t)
+	r.view.State.Cache = control.Cache{}
+	r.page.Show(r.view, r.now)
+	if r.reads("Free space") {
+		t.Error("there is room to free")
+	}
+}
+
 func TestListIsAskedForWhenTheCacheChanged(t *testing.T) {
 	r := imagesPage(t)
 	r.daemon.mu.Lock()
