@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path"
@@ -21,6 +22,7 @@ import (
 
 	"pulley/internal/control"
 	"pulley/internal/hubtest"
+	say "pulley/ui/words"
 )
 
 // The pages, in the order of their keys.
@@ -42,10 +44,17 @@ var shelf = []struct {
 	{"quay.io", "prometheus/prometheus", "v3.5.0", 4, 7 << 20},
 }
 
+// usual is the address that nobody has to set.
+const usual = "127.0.0.1:5055"
+
 // stocked is a whole desktop with a daemon that has pulled what is on the shelf, and the app in its panel.
 func stocked(t *testing.T) (*session, *statusIcon, slow) {
 	t.Helper()
 	s := newSession(t)
+	if free, err := net.Listen("tcp", usual); err == nil { // as a person sees it, unless one runs here
+		_ = free.Close()
+		s.listen = usual
+	}
 	ghcr, quay := &hubtest.Site{Host: "ghcr.io"}, &hubtest.Site{Host: "quay.io"}
 	hub := &hubtest.Hub{RateLimit: 100, Sites: []*hubtest.Site{ghcr, quay}}
 	if err := hub.Start(); err != nil {
@@ -188,6 +197,7 @@ func (s *session) engine(t *testing.T, agent, site, repository, tag string) {
 // Every page, in both looks, both languages and two sizes, is left in the folder that PULLEY_SHOTS names.
 func TestUIPages(t *testing.T) {
 	s, icon, network := stocked(t)
+	s.menuPicture(t)
 	network.down()
 	t.Cleanup(network.up) // or the daemon waits for it
 	asking := s.client(t)
@@ -198,7 +208,6 @@ func TestUIPages(t *testing.T) {
 	})
 	t.Cleanup(pulling.Wait)
 	s.becomes(t, "a pull", func(c control.State) bool { return len(c.Active) > 0 })
-	s.menuPicture(t)
 	icon.click(icon.find("Open Pulley"))
 	id := s.face(t)
 	for _, look := range []string{"light", "dark"} {
@@ -225,6 +234,13 @@ func TestUIPages(t *testing.T) {
 	}
 }
 
+// statusSays waits until the menu says something: its numbers are ten seconds old at most.
+func (s *session) statusSays(t *testing.T, text string) {
+	t.Helper()
+	icon := s.panelIcon(t)
+	eventually(t, "the menu said "+text, func() bool { return strings.Contains(icon.text(), text) })
+}
+
 // changed counts the pixels that two pictures of one size do not share.
 func changed(a, b *image.NRGBA) (n int) {
 	for i := 0; i < len(a.Pix); i += 4 {
@@ -238,7 +254,9 @@ func changed(a, b *image.NRGBA) (n int) {
 // menuPicture opens the menu with the mouse, leaves a picture of it, and closes it.
 func (s *session) menuPicture(t *testing.T) {
 	t.Helper()
-	const wide, tall = 420, 470
+	const wide, tall = 300, 350
+	state, _ := s.state(t)
+	s.statusSays(t, say.Bytes(state.Cache.Size))
 	s.xdo(t, "mousemove", "1264", "16")
 	bare := s.calm(t, s.x.root)
 	s.xdo(t, "click", "3")

@@ -5,6 +5,7 @@ package main_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,6 +27,7 @@ type session struct {
 	display int
 	bus     string // its address
 	home    string // PULLEY_HOME
+	listen  string // in config.toml; "": a free port
 	x       *x11
 }
 
@@ -45,10 +47,10 @@ func newSession(t *testing.T) *session {
 	return s
 }
 
-// configure writes config.toml: a free port, and more.
+// configure writes config.toml: where to listen, and more.
 func (s *session) configure(t *testing.T, more string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(s.home, "config.toml"), []byte("listen = \"127.0.0.1:0\"\n"+more), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.home, "config.toml"), fmt.Appendf(nil, "listen = %q\n%s", cmp.Or(s.listen, "127.0.0.1:0"), more), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
