@@ -42,6 +42,8 @@ func Ago(t *time.Time, now time.Time) string {
 func Span(d time.Duration) string {
 	d = max(d, 0)
 	switch {
+	case d > 0 && d < time.Millisecond:
+		return lang.Say("span.hardly")
 	case d < time.Second:
 		if ms := d.Round(time.Millisecond); ms < time.Second {
 			return lang.Say("span.milliseconds", "Count", int(ms/time.Millisecond))

@@ -162,6 +162,7 @@ func TestTimesByLanguage(t *testing.T) {
 			{words.Exact(noon.Add(7*time.Second), noon), "4 Mar 2026, 12:05:07", "2026年3月4日 12:05:07"},
 			{words.Clock(noon, noon.In(time.FixedZone("elsewhere", 8*3600))), "20:05", "20:05"},
 			{words.Span(-time.Second), "0 ms", "0 毫秒"},
+			{words.Span(300 * time.Microsecond), "<1 ms", "<1 毫秒"},
 			{words.Span(340 * time.Millisecond), "340 ms", "340 毫秒"},
 			{words.Span(999_700 * time.Microsecond), "1 s", "1 秒"},
 			{words.Span(1240 * time.Millisecond), "1.2 s", "1.2 秒"},
