@@ -156,6 +156,12 @@ func (s *Settings) Show(v model.View, now time.Time) {
 	s.render()
 	if s.front && now.Sub(s.asked) >= fresh {
 		s.ask()
+		if !s.ca.known { // there was no daemon to ask, perhaps
+			s.ca.ask()
+		}
+		if !s.service.known {
+			s.service.ask()
+		}
 	}
 }
 

@@ -522,6 +522,19 @@ func TestTrustAsAdministratorWhereNeeded(t *testing.T) {
 	}
 }
 
+// A daemon that comes later is asked again, without the page being left.
+func TestAuthorityIsAskedForAgain(t *testing.T) {
+	r := newSettings(t, func(r *settingRig) { r.tool.fails["ca show"] = errors.New("pulley is not running") })
+	if seen := texts(r.window); !strings.Contains(seen, "pulley is not running") {
+		t.Errorf("%s", seen)
+	}
+	delete(r.tool.fails, "ca show")
+	r.page.Show(r.view, mirrorNow.Add(time.Minute))
+	if seen := texts(r.window); !strings.Contains(seen, "9F2A 41C0") || strings.Contains(seen, "pulley is not running") {
+		t.Errorf("%s", seen)
+	}
+}
+
 func TestServiceIsStopped(t *testing.T) {
 	r := newSettings(t, nil)
 	r.tool.answers["service stop"] = `{"kind":"systemd user service","installed":true,"running":false}`
