@@ -304,9 +304,9 @@ func (p *Images) run(j *model.Job, work jobWork, then func(model.JobView)) {
 		p.jobEnded(j, then)
 		return
 	}
-	s := newStream(p.desk, jobPace, work(d), p.work.show, func(error) { p.jobEnded(j, then) })
-	if !j.Begin(s.quit) {
-		s.stop()
+	var s *stream
+	if j.Begin(func() { s.quit() }) { // before the work, which may be done at once
+		s = newStream(p.desk, jobPace, work(d), p.work.show, func(error) { p.jobEnded(j, then) })
 	}
 	p.work.show()
 }
