@@ -162,7 +162,7 @@ func (p *Images) load() {
 		images, err := d.Images(ctx)
 		rows := model.ImageRows(images)
 		took := time.Since(began)
-		return func() { p.loaded(rows, err, took) }
+		return func() { p.loaded(rows, err, took) } //nolint:contextcheck // what a person begins then has a life of its own
 	})
 }
 

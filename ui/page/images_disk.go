@@ -96,7 +96,7 @@ type freeing struct {
 	page       *Images
 	slider     *widget.Slider
 	says, goes *part.Text
-	list       *widget.Label
+	list       [5][2]*part.Text // names and sizes of the first of them
 	bytes      int64
 	most       int64
 	shown      *dialog.CustomDialog
@@ -111,8 +111,12 @@ func (c *diskCard) ask() {
 		p.desk.Toast(Toast{Text: lang.Say("images.free.nothing")})
 		return
 	}
-	f := &freeing{page: p, most: most, says: part.NewText("").Bold(), goes: part.NewMuted(""), list: widget.NewLabel("")}
-	f.list.Wrapping, f.list.SizeName = fyne.TextWrapWord, theme.SizeSmall
+	f := &freeing{page: p, most: most, says: part.NewText("").Bold(), goes: part.NewMuted("")}
+	names := column(2)
+	for n := range f.list {
+		f.list[n] = [2]*part.Text{part.NewText("").Giving(), part.NewMuted("")}
+		names.Add(between(f.list[n][0], f.list[n][1]))
+	}
 	f.slider = widget.NewSlider(0, 100)
 	f.slider.Step = 1
 	free := widget.NewButton("", f.free)
@@ -128,11 +132,11 @@ func (c *diskCard) ask() {
 		}
 	}
 	content := column(gap, paragraph(lang.Say("images.free.about"), widget.MediumImportance),
-		container.NewThemeOverride(f.slider, visibleTrack{p.look()}), column(4, f.says, f.goes, container.New(layout.NewCustomPaddedLayout(-inset, 0, -inset, -inset), f.list)))
+		container.NewThemeOverride(f.slider, visibleTrack{p.look()}), column(6, f.says, f.goes, names))
 	f.shown = dialog.NewCustomWithoutButtons(lang.Say("images.free.title"), container.New(layout.NewCustomPaddedLayout(0, 0, -9, -9), content), p.desk.Window())
 	f.shown.SetButtons([]fyne.CanvasObject{cancel, free})
 	f.slider.SetValue(25)
-	f.shown.Resize(fyne.NewSize(460, 300))
+	f.shown.Resize(fyne.NewSize(460, 320))
 	f.shown.Show()
 	focus(p.desk, f.slider)
 }
@@ -155,9 +159,9 @@ func (f *freeing) choose(percent float64) {
 	f.bytes = int64(float64(f.most) * percent / 100)
 	rows, _ := f.page.list.WouldGo(f.bytes)
 	f.says.Set(lang.Say("images.free.keeps", "Size", words.Bytes(f.bytes), "Keep", words.Bytes(max(f.page.view.State.Cache.Size-f.bytes, 0))))
+	f.name(rows)
 	if len(rows) == 0 {
 		f.goes.Set(lang.Say("images.free.no_images"))
-		f.list.SetText("")
 		return
 	}
 	last := rows[len(rows)-1]
@@ -166,7 +170,23 @@ func (f *freeing) choose(percent float64) {
 		since = words.Ago(&last.Used, f.page.now)
 	}
 	f.goes.Set(lang.Say("images.free.goes", "Count", len(rows), "Used", since))
-	f.list.SetText(some(idsOf(rows), func(n int) string { return rows[n].Short() }))
+}
+
+// name lists the first of those that go.
+func (f *freeing) name(rows []*model.ImageRow) {
+	for n, line := range f.list {
+		switch {
+		case n >= len(rows):
+			line[0].Set("")
+			line[1].Set("")
+		case n == len(f.list)-1 && len(rows) > len(f.list):
+			line[0].Set(lang.Say("images.more", "Count", len(rows)-n))
+			line[1].Set("")
+		default:
+			line[0].Set(rows[n].Short())
+			line[1].Set(words.Bytes(rows[n].Own))
+		}
+	}
 }
 
 // some names the first few of many.
