@@ -1,6 +1,8 @@
 # The two commands are `make run` and `make test`; CONTRIBUTING.md says what the rest is for.
 # No Go toolchain is downloaded by itself: .ci/go says what is wanted and where to get it.
 export GOTOOLCHAIN = local
+# Fyne reads widgets out where it can: on macOS and Windows.
+READ_OUT = $(if $(filter Darwin MINGW% MSYS% CYGWIN%,$(shell uname -s)),-tags accessibility)
 SHELL = bash
 .SHELLFLAGS = -euo pipefail -c
 .DEFAULT_GOAL = help
@@ -17,7 +19,7 @@ build: ## both programs, into bin/
 	@.ci/go
 	@.ci/need desktop
 	CGO_ENABLED=0 go build -o bin/pulley ./cmd/pulley
-	go build -o bin/pulley-tray ./cmd/pulley-tray
+	go build $(READ_OUT) -o bin/pulley-tray ./cmd/pulley-tray
 
 test: ## all tests with the race detector, and the tray under Xvfb; needs no root
 	@.ci/go

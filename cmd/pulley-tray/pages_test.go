@@ -209,7 +209,42 @@ func TestUIPages(t *testing.T) {
 	t.Cleanup(pulling.Wait)
 	s.becomes(t, "a pull", func(c control.State) bool { return len(c.Active) > 0 })
 	icon.click(icon.find("Open Pulley"))
+	s.everyLook(t, s.face(t), pages, func(page string) {
+		s.keys(t, fmt.Sprintf("ctrl+%d", slices.Index(pages, page)+1))
+	})
+}
+
+// Who has pulled nothing yet is shown the first steps, once.
+func TestUIFirst(t *testing.T) {
+	s := newSession(t)
+	s.furnish(t)
+	s.tray(t)
+	icon := s.panelIcon(t)
+	icon.click(icon.find("Open Pulley"))
 	id := s.face(t)
+	eventually(t, "no page was marked in the sidebar", func() bool {
+		picture := s.x.picture(id)
+		bar := picture.NRGBAAt(11, 78) // of the overview
+		return colours(picture) > 50 && int(bar.G)-int(bar.R) < 40
+	})
+	s.everyLook(t, id, []string{"first"}, func(string) {})
+	first := s.calm(t, id)
+	s.keys(t, "ctrl+1")
+	s.differs(t, id, "the overview came", string(first.Pix))
+	s.keys(t, "ctrl+w")
+	s.gone(t)
+	text, err := os.ReadFile(filepath.Join(s.home, "state", "window.json"))
+	if err != nil || !strings.Contains(string(text), `"met": true`) {
+		t.Fatalf("the steps would be shown again: %s, %v", text, err)
+	}
+	s.set(t, "tray.language", "en")
+	icon.click(icon.find("Open Pulley"))
+	s.face(t)
+}
+
+// everyLook leaves pictures of pages in both looks, both languages and two sizes.
+func (s *session) everyLook(t *testing.T, id uint32, pages []string, bring func(page string)) {
+	t.Helper()
 	for _, look := range []string{"light", "dark"} {
 		s.set(t, "tray.theme", look)
 		for _, language := range []string{"en", "zh-CN"} {
@@ -217,8 +252,8 @@ func TestUIPages(t *testing.T) {
 			for _, size := range []struct{ name, width, height string }{{"1100x720", "1100", "720"}, {"900x600", "900", "600"}} {
 				s.xdo(t, "windowsize", "--sync", fmt.Sprint(id), size.width, size.height)
 				seen := map[string]string{}
-				for i, page := range pages {
-					s.keys(t, fmt.Sprintf("ctrl+%d", i+1))
+				for _, page := range pages {
+					bring(page)
 					s.xdo(t, "mousemove", "1270", "890") // out of the way
 					picture := s.calm(t, id)
 					for other, pixels := range seen {

@@ -152,7 +152,7 @@ func (p *program) run(showWindow bool) error {
 		work.Go(func() error { return p.model.Run(ctx) })
 		work.Go(func() error { return p.keeper.Run(ctx) })
 		if showWindow {
-			p.window.Reveal()
+			p.window.Reveal() //nolint:contextcheck // pages work in the context that Desk.Work hands them
 		}
 	})
 	p.app.Run() // returns when the app quits; its lifecycle hooks are not reliable then
