@@ -82,6 +82,7 @@ type Cache struct {
 	evicting sync.Mutex
 	flushing sync.Mutex
 	detached *detached   // guarded by flushing and mu; nil: it is not
+	asides   []*detached // folders of times when it was; guarded by flushing
 	leftover atomic.Bool // somebody who detached is still at it
 	merged   bool        // somebody who detached had not ended in order
 
@@ -360,6 +361,7 @@ func (c *Cache) Close() error {
 	}
 	c.flushing.Lock()
 	defer c.flushing.Unlock()
+	c.leaveAsides()
 	clean := !c.rebuilding.cut.Load() && !c.disk.hasFailed() && !c.leftover.Load()
 	err = errors.Join(err, c.store.close(clean))
 	c.unlock()

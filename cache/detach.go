@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // A directory goes from one process to the next without anybody waiting: the one
@@ -182,10 +183,34 @@ func (c *Cache) attach(d *detached) {
 	c.place.Unlock()
 	c.store.attach()
 	c.flushing.Unlock()
-	c.dropAside(d)
+	c.flushing.Lock()
+	c.asides = append(c.asides, d)
+	c.dropAsides()
+	c.flushing.Unlock()
 	c.work(true)
 	d.end()
 	c.soon()
+}
+
+// dropAsides gives up the folders that the cache had while it was detached. One from which a temporary file is still on its
+// way stays its own, and is looked at again. Needs flushing.
+func (c *Cache) dropAsides() {
+	c.asides = slices.DeleteFunc(c.asides, func(d *detached) bool {
+		if entries, err := os.ReadDir(d.dir); err == nil && len(entries) > 1 {
+			c.leftover.Store(true)
+			return false
+		}
+		c.dropAside(d)
+		return true
+	})
+}
+
+// leaveAsides is dropAsides when nothing is on its way any more. Needs flushing.
+func (c *Cache) leaveAsides() {
+	for _, d := range c.asides {
+		c.dropAside(d)
+	}
+	c.asides = nil
 }
 
 // dropAside gives up the folder of a detached cache. What lies in it is left for
@@ -203,6 +228,7 @@ func (c *Cache) dropAside(d *detached) {
 func (c *Cache) leave() {
 	c.flushing.Lock()
 	defer c.flushing.Unlock()
+	c.leaveAsides()
 	c.dropAside(c.detached)
 	c.detached.end()
 }
@@ -220,6 +246,7 @@ func (c *Cache) takeUp(look bool) {
 	if c.lock == nil || c.isClosed() {
 		return
 	}
+	c.dropAsides()
 	c.mergeHanded()
 	left := c.leftover.Load()
 	if !left {
