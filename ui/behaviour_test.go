@@ -436,3 +436,39 @@ func TestHiddenWindowRests(t *testing.T) {
 		s.check(t, "On")
 	})
 }
+
+func TestDroppedFilesAreForTheImages(t *testing.T) {
+	s := show(t, running)
+	s.Visit(page.MirrorsPage, "")
+	s.Drop(nil)
+	s.inFront(t, "Mirrors")
+	s.Drop([]string{filepath.Join(t.TempDir(), "compose.yaml")})
+	s.inFront(t, "Images")
+}
+
+// Why something did not happen is said on whichever page the person is, and the model need not keep it.
+func TestRefusalIsSaidOnEveryPage(t *testing.T) {
+	s := show(t, running)
+	s.Visit(page.DockerPage, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	done, refused := make(chan struct{}), make(chan struct{}, 9)
+	s.model.Watch(func() {
+		if s.model.View().Notice != "" {
+			refused <- struct{}{}
+		}
+	})
+	s.model.Do(model.Action{Verb: model.TurnOff})
+	go func() { _ = s.model.Run(ctx); close(done) }() // there is nobody to ask
+	<-refused
+	cancel()
+	<-done
+	notice := s.model.View().Notice
+	s.Update()
+	if said := all[*part.Toasts](s)[0].Texts(); !slices.Equal(said, []string{notice}) {
+		t.Errorf("said %q, want %q", said, notice)
+	}
+	s.Conceal()
+	if left := s.model.View().Notice; left != "" {
+		t.Errorf("it is still kept: %q", left)
+	}
+}
