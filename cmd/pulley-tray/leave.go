@@ -37,7 +37,7 @@ func (p *program) leave() {
 		if len(wired) == 0 {
 			return p.quit
 		}
-		return func() {
+		return func() { //nolint:contextcheck // what pages begin goes on until the program ends
 			p.window.Reveal()
 			p.window.Part(wired, p.quit)
 		}

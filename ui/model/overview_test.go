@@ -20,7 +20,9 @@ func TestSketchHoldsWhatIsShownAtOnce(t *testing.T) {
 		Active:     []control.Transfer{{Registry: "docker.io", Repository: "a", Have: 1, Rate: 5}}}
 	was := model.Sketch(running(usual))
 	for name, change := range map[string]func(*control.State){
-		"bytes":  func(s *control.State) { s.Active = []control.Transfer{{Registry: "docker.io", Repository: "a", Have: 2, Rate: 6}} },
+		"bytes": func(s *control.State) {
+			s.Active = []control.Transfer{{Registry: "docker.io", Repository: "a", Have: 2, Rate: 6}}
+		},
 		"sums":   func(s *control.State) { s.Traffic.Ever.FromCache = 7; s.Traffic.SavedTime = 5; s.Cache.Size = 9 },
 		"moment": func(s *control.State) { s.Version = "another" },
 	} {
