@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -471,4 +472,32 @@ func TestRefusalIsSaidOnEveryPage(t *testing.T) {
 	if left := s.model.View().Notice; left != "" {
 		t.Errorf("it is still kept: %q", left)
 	}
+}
+
+func TestIconsSayTheirNames(t *testing.T) {
+	tip := "Mirrors  Ctrl+3"
+	if runtime.GOOS == "darwin" {
+		tip = "Mirrors  ⌘3"
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := show(t, running)
+		s.Resize(fyne.NewSize(900, 600))
+		mirrors := s.entry(t, "Mirrors").(desktop.Hoverable)
+		mirrors.MouseIn(nil)
+		if s.says(tip) {
+			t.Error("at once: the pointer may only be passing")
+		}
+		<-time.After(time.Second)
+		s.check(t, tip)
+		mirrors.MouseOut()
+		if s.says(tip) {
+			t.Error("it stays")
+		}
+		mirrors.MouseIn(nil)
+		mirrors.MouseOut()
+		<-time.After(time.Second)
+		if s.says(tip) {
+			t.Error("it comes though the pointer went on")
+		}
+	})
 }
