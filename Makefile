@@ -30,6 +30,7 @@ test: ## all tests with the race detector, and the tray under Xvfb; needs no roo
 test-ui: ## the app on a whole desktop, by mouse and keyboard, and pictures of every page; UPDATE=1 for those of the README
 	@.ci/go
 	@.ci/need ui
+	.ci/tray
 	.ci/ui
 
 e2e: ## real container engines, old and new, pulling through the real daemon; needs root
