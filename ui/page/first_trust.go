@@ -48,7 +48,7 @@ func (t *firstTrust) enter() {
 			if list, err := daemon.CAs(ctx); err == nil {
 				for _, ca := range list {
 					if !ca.Retired {
-						names = ca.Permitted
+						names = append(names, ca.Permitted...)
 					}
 				}
 			}
