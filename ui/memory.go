@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"fyne.io/fyne/v2"
+	"github.com/moby/sys/atomicwriter"
 
 	"pulley/ui/page"
 )
@@ -136,19 +137,7 @@ func (m *memory) save() {
 	if os.MkdirAll(filepath.Dir(m.path), 0o700) != nil {
 		return
 	}
-	file, err := os.CreateTemp(filepath.Dir(m.path), filepath.Base(m.path)+".*") // 0600
-	if err != nil {
-		return
-	}
-	_, err = file.Write(append(text, '\n'))
-	if closed := file.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(file.Name(), m.path)
-	}
-	if err != nil {
-		_ = os.Remove(file.Name())
+	if atomicwriter.WriteFile(m.path, append(text, '\n'), 0o600) != nil {
 		return
 	}
 	m.dirt = false

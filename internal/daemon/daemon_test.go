@@ -314,7 +314,7 @@ func TestEndingFinishesWhatRuns(t *testing.T) {
 // A pause whose end cannot be kept would be one without an end.
 func TestPauseThatCannotBeKeptIsNone(t *testing.T) {
 	r := start(t, func(p config.Places) {
-		if err := os.MkdirAll(filepath.Join(p.StateDir, "pause.json.new"), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Join(p.StateDir, "pause.json"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/moby/sys/atomicwriter"
+
 	"pulley/internal/control"
 )
 
@@ -332,7 +334,7 @@ func (t *totals) flush() error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(t.path, text); err != nil {
+	if err := atomicwriter.WriteFile(t.path, text, 0o600); err != nil {
 		return err
 	}
 	t.dirty = false
@@ -346,13 +348,4 @@ func forget(sums map[string]control.Bytes, oldest string) {
 			delete(sums, key)
 		}
 	}
-}
-
-// writeFile replaces a small file of ours in one step.
-func writeFile(path string, text []byte) error {
-	temp := path + ".new"
-	if err := os.WriteFile(temp, text, 0o600); err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	return os.Rename(temp, path)
 }

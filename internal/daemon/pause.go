@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/moby/sys/atomicwriter"
 )
 
 // pause switches on again at a time that outlives the daemon: it is kept in a file.
@@ -45,7 +47,7 @@ func (p *pause) set(d time.Duration) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(p.path, text); err != nil {
+	if err := atomicwriter.WriteFile(p.path, text, 0o600); err != nil {
 		return err
 	}
 	p.arm(until)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/moby/sys/atomicwriter"
 )
 
 // ledgerName is the file beside the CAs that remembers what was put into stores.
@@ -59,7 +61,7 @@ func (l *ledger) add(certs []*cert, folders []string) error {
 	}
 	data, err := json.MarshalIndent(l, "", "  ")
 	if err == nil {
-		err = replace(l.file, append(data, '\n'))
+		err = atomicwriter.WriteFile(l.file, append(data, '\n'), 0o644) // root's must not lock the person out
 	}
 	if err != nil {
 		return fmt.Errorf("trust store: what is put there could not be noted, so nothing was: %w", err)
@@ -72,23 +74,4 @@ func (l *ledger) forget() {
 	if l.file != "" {
 		_ = os.Remove(l.file) // one that stays names what is not there
 	}
-}
-
-// replace writes a file in one step. Others may read it: root's must not lock the person out.
-func replace(name string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/moby/sys/atomicwriter"
 )
 
 // book keeps small values that must survive a restart: one JSON file per key,
@@ -74,7 +76,7 @@ func (b *book[T]) update(key string, change func(T) (T, bool)) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(b.file(key), body)
+	return atomicwriter.WriteFile(b.file(key), body, 0o600)
 }
 
 // keep is called with mu held.
@@ -100,28 +102,4 @@ func (b *book[T]) read(key string) T {
 func (b *book[T]) file(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return filepath.Join(b.dir, hex.EncodeToString(sum[:16])+".json")
-}
-
-// writeFile puts a file in place whole or not at all, readable by its owner.
-func writeFile(name string, body []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()           // the first error counts
-			_ = os.Remove(f.Name()) // nobody knows the name
-		}
-	}()
-	if _, err = f.Write(body); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }

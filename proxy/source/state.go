@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/moby/sys/atomicwriter"
 )
 
 // state is the file in which it is kept what a restart must not forget.
@@ -114,7 +116,7 @@ func (s *Set) document(last bool) document {
 }
 
 // put replaces the file in one step.
-func (st *state) put(d document) (err error) {
+func (st *state) put(d document) error {
 	b, err := json.MarshalIndent(d, "", " ")
 	if err != nil {
 		return err
@@ -122,26 +124,7 @@ func (st *state) put(d document) (err error) {
 	if err := os.MkdirAll(st.dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(st.dir, ".sources-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(append(b, '\n')); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(st.dir, stateName))
+	return atomicwriter.WriteFile(filepath.Join(st.dir, stateName), append(b, '\n'), 0o600)
 }
 
 // Retire writes down what was learned, for somebody else who goes on from there: this

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/moby/sys/atomicwriter"
 )
 
 // ownPrefix starts every token of ours, so that one is recognised without
@@ -126,32 +128,8 @@ func OpenKey(dir string) ([]byte, error) {
 	}
 	key = make([]byte, KeyBytes)
 	_, _ = rand.Read(key) // never fails (crypto/rand)
-	if err := writeFile(dir, file, key); err != nil {
+	if err := atomicwriter.WriteFile(file, key, 0o600); err != nil {
 		return nil, fmt.Errorf("token key: %w", err)
 	}
 	return key, nil
-}
-
-// writeFile puts a 0600 file in place whole or not at all.
-func writeFile(dir, file string, data []byte) (err error) {
-	tmp, err := os.CreateTemp(dir, ".token-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = tmp.Close()
-			_ = os.Remove(tmp.Name())
-		}
-	}()
-	if _, err = tmp.Write(data); err != nil {
-		return err
-	}
-	if err = tmp.Sync(); err != nil {
-		return err
-	}
-	if err = tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), file)
 }

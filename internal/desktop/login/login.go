@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/moby/sys/atomicwriter"
 )
 
 // Entry is what is started. Its methods may run at once; they read or write one small file, or a value of the registry.
@@ -25,17 +27,7 @@ func write(name string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return fmt.Errorf("start at login: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".pulley-*")
-	if err != nil {
-		return fmt.Errorf("start at login: %w", err)
-	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
+	if err := atomicwriter.WriteFile(name, text, 0o600); err != nil {
 		return fmt.Errorf("start at login: %w", err)
 	}
 	return nil
