@@ -17,7 +17,7 @@ import (
 type banner struct {
 	title  *part.Text
 	reason *part.Text
-	again  *widget.Button
+	again  *part.Button
 	ground *canvas.Rectangle
 	root   *fyne.Container
 }
@@ -27,7 +27,7 @@ func newBanner(retry func()) *banner {
 	sign := canvas.NewImageFromResource(fynetheme.NewColoredResource(fynetheme.WarningIcon(), fynetheme.ColorNameWarning))
 	sign.FillMode = canvas.ImageFillContain
 	sign.SetMinSize(fyne.NewSquareSize(18))
-	b.again = widget.NewButton(lang.Say("shell.banner.start"), retry)
+	b.again = part.NewButton(lang.Say("shell.banner.start"), retry)
 	b.again.Importance = widget.HighImportance
 	words := column(1, b.title, b.reason)
 	line := container.NewBorder(nil, nil, container.New(&right{10}, middle(sign)), container.New(&right{0}, middle(b.again)), middle(words))

@@ -263,8 +263,8 @@ func TestProblemsAreMarkedWhereTheyCanBeSeenTo(t *testing.T) {
 func TestBannerWhileNoDaemonRuns(t *testing.T) {
 	s := show(t, func(m *model.Model) { m.Lost("port 5055 is held by nginx (pid 812)") })
 	s.check(t, "Pulley is not running", "port 5055 is held by nginx (pid 812)")
-	var start *widget.Button
-	for _, b := range all[*widget.Button](s) {
+	var start *part.Button
+	for _, b := range all[*part.Button](s) {
 		if b.Text == "Start" {
 			start = b
 		}

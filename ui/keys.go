@@ -124,7 +124,7 @@ func (w *Window) explainKeys() {
 		lines.Add(container.NewBorder(nil, nil, part.NewText(lang.Say("shell.keys."+k[1])), caps))
 	}
 	var shown *widget.PopUp
-	done := widget.NewButton(lang.Say("shell.keys.done"), func() { shown.Hide() })
+	done := part.NewButton(lang.Say("shell.keys.done"), func() { shown.Hide() })
 	body := column(14, title, lines, row(0, layout.NewSpacer(), done))
 	frame := container.NewStack(spacer(fyne.NewSize(440, 0)), inset(14, 16, body))
 	shown = widget.NewModalPopUp(frame, w.Canvas())

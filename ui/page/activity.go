@@ -41,7 +41,7 @@ type Activity struct {
 	registry *part.Choice
 	door     *part.Choice
 	table    *part.Table
-	pill     *widget.Button
+	pill     *part.Button
 	side     *side
 	detail   string // the ID of the request at the side; "": none
 }
@@ -68,7 +68,7 @@ func NewActivity(d Desk) *Activity {
 	p.door.Set(doors(), "")
 	p.registries(nil)
 	p.table = p.newTable()
-	p.pill = widget.NewButtonWithIcon("", fynetheme.MoveDownIcon(), p.follow)
+	p.pill = part.NewButtonWithIcon("", fynetheme.MoveDownIcon(), p.follow)
 	p.pill.Importance = widget.HighImportance
 	p.pill.Hide()
 	head := between(row(8, middle(title), middle(container.New(layout.NewCustomPaddedLayout(5, 0, 0, 0), p.count))),

@@ -54,7 +54,7 @@ func (p *Activity) story(r *model.Request) []fyne.CanvasObject {
 			fact{label: lang.Say("activity.story.way"), value: r.Way},
 			fact{label: lang.Say("activity.story.left"), value: left(r)},
 		)))
-	json := widget.NewButton(lang.Say("activity.menu.copy_json"), func() { p.desk.Copy(p.json([]string{r.ID()})) })
+	json := part.NewButton(lang.Say("activity.menu.copy_json"), func() { p.desk.Copy(p.json([]string{r.ID()})) })
 	return append(objects, row(0, json))
 }
 

@@ -34,7 +34,7 @@ type trouble struct {
 	text  *widget.Label
 	fix   *part.Text
 	line  *fyne.Container // of fix
-	open  *widget.Button
+	open  *part.Button
 	root  fyne.CanvasObject
 }
 
@@ -62,7 +62,7 @@ func newTrouble(d Desk, ruled bool) *trouble {
 	t.fix.Style.Monospace = true
 	t.line = rowOf(&follow{text: t.fix, gap: 4}, t.fix, part.NewCopy(t.fix.Words, d.Copy))
 	fix := container.New(layout.NewCustomPaddedLayout(-inset+2, inset-1, inset, 0), t.line)
-	t.open = widget.NewButton("", nil)
+	t.open = part.NewButton("", nil)
 	sign := canvas.NewImageFromResource(fynetheme.NewColoredResource(fynetheme.WarningIcon(), fynetheme.ColorNameWarning))
 	sign.FillMode = canvas.ImageFillContain
 	sign.SetMinSize(fyne.NewSquareSize(18))

@@ -210,8 +210,8 @@ func sectionHead(key string, aside fyne.CanvasObject) fyne.CanvasObject {
 }
 
 // quietButton is a button of the second rank.
-func quietButton(key string, icon fyne.Resource, tapped func()) *widget.Button {
-	b := widget.NewButtonWithIcon(lang.Say(key), icon, tapped)
+func quietButton(key string, icon fyne.Resource, tapped func()) *part.Button {
+	b := part.NewButtonWithIcon(lang.Say(key), icon, tapped)
 	b.Importance = widget.MediumImportance
 	return b
 }

@@ -6,7 +6,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	fynetheme "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/lang"
 	"pulley/ui/model"
@@ -90,17 +89,17 @@ func (c *dockerContexts) buttons(x model.Context) fyne.CanvasObject {
 	}
 	if x.SSH() {
 		if _, shared := c.desk.Shares.Get(x.Name); !shared {
-			first.Add(widget.NewButton(lang.Say("docker.share.start"), func() { shareSheet(c.desk, x) }))
+			first.Add(part.NewButton(lang.Say("docker.share.start"), func() { shareSheet(c.desk, x) }))
 		}
-		first.Add(widget.NewButton(lang.Say("docker.egress.start"), func() { egressSheet(c.desk, x, c.registries) }))
+		first.Add(part.NewButton(lang.Say("docker.egress.start"), func() { egressSheet(c.desk, x, c.registries) }))
 	}
 	if !x.Fixed() {
 		into := second
 		if len(first.Objects) < 2 {
 			into = first
 		}
-		into.Add(widget.NewButton(lang.Say("docker.context.edit"), func() { contextForm(c.desk, &x, nil, c.again) }))
-		into.Add(widget.NewButton(lang.Say("docker.context.remove"), func() { c.remove(x.Name) }))
+		into.Add(part.NewButton(lang.Say("docker.context.edit"), func() { contextForm(c.desk, &x, nil, c.again) }))
+		into.Add(part.NewButton(lang.Say("docker.context.remove"), func() { c.remove(x.Name) }))
 	}
 	rows := column(6)
 	for _, r := range []*fyne.Container{first, second} {

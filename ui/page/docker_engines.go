@@ -115,7 +115,7 @@ func (e *dockerEngines) button(engine model.Engine) fyne.CanvasObject {
 	switch {
 	case engine.Standing() == model.Connected:
 		again := part.NewIconButton(fynetheme.SettingsIcon(), lang.Say("docker.connect.again"), func() { connectSheet(e.desk, engine, e.done) })
-		out := widget.NewButton(lang.Say("docker.disconnect.button"), func() { disconnectSheet(e.desk, engine, e.done) })
+		out := part.NewButton(lang.Say("docker.disconnect.button"), func() { disconnectSheet(e.desk, engine, e.done) })
 		if len(engine.Ways) == 0 {
 			return out
 		}
@@ -123,7 +123,7 @@ func (e *dockerEngines) button(engine model.Engine) fyne.CanvasObject {
 	case !engine.Connectable():
 		return part.NewMuted(lang.Say("docker.no_way"))
 	}
-	b := widget.NewButton(lang.Say("docker.connect.button"), func() { connectSheet(e.desk, engine, e.done) })
+	b := part.NewButton(lang.Say("docker.connect.button"), func() { connectSheet(e.desk, engine, e.done) })
 	if engine.Running && engine.Standing() == model.Apart {
 		b.Importance = widget.HighImportance
 	}

@@ -8,7 +8,6 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/lang"
 	"pulley/ui/model"
@@ -22,7 +21,7 @@ type contextSheet struct {
 	taken []string
 	done  func()
 
-	name, host, about, mark *widget.Entry
+	name, host, about, mark *part.Entry
 	colour                  *colourPick
 	files                   [3]*filePick
 	tls                     fyne.CanvasObject
@@ -60,7 +59,7 @@ func contextForm(d Desk, was *model.Context, taken []string, done func()) {
 	s.scheme()
 	s.wrong.Hide()
 	s.set(body, s.cancel("docker.cancel"), meant(lang.Say(key), s.submit))
-	for _, e := range []*widget.Entry{s.name, s.host, s.about, s.mark} {
+	for _, e := range []*part.Entry{s.name, s.host, s.about, s.mark} {
 		e.OnSubmitted = func(string) { s.submit() }
 	}
 	s.open(d.Window())
@@ -69,8 +68,8 @@ func contextForm(d Desk, was *model.Context, taken []string, done func()) {
 	}
 }
 
-func contextEntry(text, example string) *widget.Entry {
-	e := widget.NewEntry()
+func contextEntry(text, example string) *part.Entry {
+	e := part.NewEntry()
 	e.SetText(text)
 	e.SetPlaceHolder(example)
 	return e
@@ -115,7 +114,7 @@ func (s *contextSheet) submit() {
 	f := s.form()
 	if field, key := f.Wrong(s.taken); key != "" {
 		s.say(lang.Say(key))
-		if e := map[string]*widget.Entry{"name": s.name, "host": s.host, "mark": s.mark}[field]; e != nil && e.Visible() {
+		if e := map[string]*part.Entry{"name": s.name, "host": s.host, "mark": s.mark}[field]; e != nil && e.Visible() {
 			s.desk.Window().Canvas().Focus(e)
 		}
 		return
@@ -203,7 +202,7 @@ type filePick struct {
 
 func newFilePick(d Desk, title string) *filePick {
 	p := &filePick{text: part.NewMuted(lang.Say("docker.form.no_file")).Giving()}
-	pick := widget.NewButton(lang.Say("docker.form.choose"), func() {
+	pick := part.NewButton(lang.Say("docker.form.choose"), func() {
 		d.Files.Open(title, []string{".pem", ".crt", ".cer", ".key"}, func(path string) {
 			p.path = path
 			p.text.Set(filepath.Base(path))

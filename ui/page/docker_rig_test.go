@@ -158,7 +158,7 @@ func (r *dockerRig) texts() (list []string) {
 			list = append(list, o.Words())
 		case *widget.Label:
 			list = append(list, o.Text)
-		case *widget.Button:
+		case *part.Button:
 			list = append(list, o.Text)
 		case *widget.Check:
 			list = append(list, o.Text)
@@ -203,7 +203,7 @@ func (r *dockerRig) tap(text string, n ...int) {
 	var found []fyne.Tappable
 	r.all(func(o fyne.CanvasObject) {
 		switch o := o.(type) {
-		case *widget.Button:
+		case *part.Button:
 			if o.Text == text && !o.Disabled() {
 				found = append(found, o)
 			}
@@ -235,9 +235,9 @@ func (r *dockerRig) press(text string, n ...int) {
 }
 
 // entries are the fields to be filled in, from the top.
-func (r *dockerRig) entries() (list []*widget.Entry) {
+func (r *dockerRig) entries() (list []*part.Entry) {
 	r.all(func(o fyne.CanvasObject) {
-		if e, ok := o.(*widget.Entry); ok {
+		if e, ok := o.(*part.Entry); ok {
 			list = append(list, e)
 		}
 	})

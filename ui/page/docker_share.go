@@ -77,7 +77,7 @@ func (c *dockerContexts) shareRow(s model.Share) fyne.CanvasObject {
 
 // shared is how a share stands, and what can be done about it.
 func (c *dockerContexts) shared(s model.Share) []fyne.CanvasObject {
-	stop := widget.NewButton(lang.Say("docker.share.stop"), func() { c.desk.Shares.Stop(s.Context) })
+	stop := part.NewButton(lang.Say("docker.share.stop"), func() { c.desk.Shares.Stop(s.Context) })
 	switch s.State {
 	case model.ShareStarting:
 		return []fyne.CanvasObject{between(middle(part.NewText(lang.Say("docker.share.starting")).Giving()), stop)}
@@ -86,7 +86,7 @@ func (c *dockerContexts) shared(s model.Share) []fyne.CanvasObject {
 	case model.ShareDown:
 		return []fyne.CanvasObject{between(middle(part.NewText(lang.Say("docker.share.down")).Giving()), stop), quoted(s.Error)}
 	case model.ShareFailed:
-		again := widget.NewButton(lang.Say("docker.again"), func() { c.desk.Shares.Stop(s.Context); startShare(c.desk, s.Context, false) })
+		again := part.NewButton(lang.Say("docker.again"), func() { c.desk.Shares.Stop(s.Context); startShare(c.desk, s.Context, false) })
 		cause, step := model.Step(s.Error)
 		list := []fyne.CanvasObject{between(middle(part.NewText(lang.Say("docker.share.ended")).Giving()), again), quoted(cause)}
 		if step != "" {
@@ -231,7 +231,7 @@ func (e *egressing) vouch(key control.HostKey) {
 }
 
 // instead has a button do something else.
-func instead(b *widget.Button, tapped func()) *widget.Button {
+func instead(b *part.Button, tapped func()) *part.Button {
 	b.OnTapped = tapped
 	return b
 }

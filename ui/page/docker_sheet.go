@@ -103,11 +103,11 @@ func (m *modal) refit() {
 }
 
 // cancel is the button that closes it.
-func (m *modal) cancel(key string) *widget.Button { return widget.NewButton(lang.Say(key), m.close) }
+func (m *modal) cancel(key string) *part.Button { return part.NewButton(lang.Say(key), m.close) }
 
 // meant is the button of what the sheet is for.
-func meant(text string, tapped func()) *widget.Button {
-	b := widget.NewButton(text, tapped)
+func meant(text string, tapped func()) *part.Button {
+	b := part.NewButton(text, tapped)
 	b.Importance = widget.HighImportance
 	return b
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/internal/control"
 	"pulley/ui/page"
@@ -447,7 +446,7 @@ func TestAllOfTheSheetIsReachedByKeyboard(t *testing.T) {
 			break
 		}
 		seen[f] = true
-		if b, ok := f.(*widget.Button); ok {
+		if b, ok := f.(*part.Button); ok {
 			texts[b.Text] = true
 		}
 	}

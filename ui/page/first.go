@@ -24,7 +24,7 @@ type First struct {
 	steps  [model.FirstSteps]step
 	cards  [model.FirstSteps]*stepCard
 	list   *fyne.Container
-	end    *widget.Button
+	end    *part.Button
 	scroll *container.Scroll
 	root   fyne.CanvasObject
 }
@@ -139,7 +139,7 @@ func (f *First) reveal() {
 
 // buttons are those below a step: it can always be skipped.
 func (f *First) buttons(step int, objects ...fyne.CanvasObject) fyne.CanvasObject {
-	skip := widget.NewButton(lang.Say("first.skip"), func() { f.skipped(step) })
+	skip := part.NewButton(lang.Say("first.skip"), func() { f.skipped(step) })
 	skip.Importance = widget.LowImportance
 	return row(8, append([]fyne.CanvasObject{layout.NewSpacer(), skip}, objects...)...)
 }

@@ -92,9 +92,9 @@ func (m *firstMirrors) draw() {
 func (m *firstMirrors) buttons() fyne.CanvasObject {
 	switch {
 	case m.stop != nil:
-		return m.first.buttons(model.MirrorStep, widget.NewButton(lang.Say("first.mirrors.stop"), m.stop))
+		return m.first.buttons(model.MirrorStep, part.NewButton(lang.Say("first.mirrors.stop"), m.stop))
 	case m.contest.Over():
-		return m.first.buttons(model.MirrorStep, widget.NewButton(lang.Say("first.mirrors.again"), m.measure), meant(lang.Say("first.mirrors.use"), m.apply))
+		return m.first.buttons(model.MirrorStep, part.NewButton(lang.Say("first.mirrors.again"), m.measure), meant(lang.Say("first.mirrors.use"), m.apply))
 	}
 	return m.first.buttons(model.MirrorStep, meant(lang.Say("first.mirrors.measure"), m.measure))
 }

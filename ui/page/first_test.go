@@ -7,10 +7,10 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/part"
 	"pulley/ui/theme"
 )
 
@@ -86,9 +86,9 @@ func TestAnEngineIsConnectedOnTheWay(t *testing.T) {
 	tool.answers["connect podman --mirror --yes"] = `[{"engine":{"id":"podman","name":"Podman"},"done":true,"proven":true,"proof":"podman pulls it"}]`
 	r, _, _ := firstRun(t, tool)
 	r.press("Skip")
-	var next *widget.Button
+	var next *part.Button
 	r.all(func(o fyne.CanvasObject) {
-		if b, ok := o.(*widget.Button); ok && b.Text == "Continue" {
+		if b, ok := o.(*part.Button); ok && b.Text == "Continue" {
 			next = b
 		}
 	})

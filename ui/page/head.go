@@ -7,7 +7,6 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/assets"
 	"pulley/ui/lang"
@@ -25,8 +24,8 @@ type head struct {
 	title   *part.Text
 	below   *part.Text
 	flip    *part.Switch
-	pause   *widget.Button
-	resume  *widget.Button
+	pause   *part.Button
+	resume  *part.Button
 	address *part.Text
 	where   *fyne.Container
 	root    fyne.CanvasObject
@@ -57,10 +56,10 @@ func newHead(d Desk) *head {
 		d.Do(model.Action{Verb: verb})
 	})
 	h.flip.Label = lang.Say("app.name")
-	h.pause = widget.NewButtonWithIcon(lang.Say("overview.pause.button"), fynetheme.MediaPauseIcon(), func() {
+	h.pause = part.NewButtonWithIcon(lang.Say("overview.pause.button"), fynetheme.MediaPauseIcon(), func() {
 		part.OpenMenu(h.menu(d.Do), h.pause)
 	})
-	h.resume = widget.NewButtonWithIcon(lang.Say("overview.pause.resume"), fynetheme.MediaPlayIcon(), func() {
+	h.resume = part.NewButtonWithIcon(lang.Say("overview.pause.resume"), fynetheme.MediaPlayIcon(), func() {
 		d.Do(model.Action{Verb: model.TurnOn})
 	})
 	h.where = row(3, middle(h.address), middle(part.NewCopy(h.address.Words, d.Copy)))

@@ -59,8 +59,8 @@ func NewImages(d Desk) *Images {
 	title := part.NewText(lang.Say("images.title")).Bold()
 	title.Scale = theme.SizeHead
 	p.search = part.NewSearch(lang.Say("images.search"), p.seek)
-	importing := widget.NewButton(lang.Say("images.import.button"), p.importFile)
-	fetching := widget.NewButton(lang.Say("images.fetch.button"), func() { p.fetch.toggle() })
+	importing := part.NewButton(lang.Say("images.import.button"), p.importFile)
+	fetching := part.NewButton(lang.Say("images.fetch.button"), func() { p.fetch.toggle() })
 	fetching.Importance = widget.HighImportance
 	p.fetch = newFetchBar(p)
 	p.disk = newDiskCard(p)

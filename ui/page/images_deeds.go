@@ -7,7 +7,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/lang"
 	"pulley/ui/model"
@@ -153,8 +152,8 @@ func (p *Images) pinNow(on bool, rows []*model.ImageRow) {
 type chosenBar struct {
 	page *Images
 	text *part.Text
-	one  *widget.Button // for one image alone
-	pin  *widget.Button
+	one  *part.Button // for one image alone
+	pin  *part.Button
 	root *fyne.Container
 	on   bool // what pin does
 }
@@ -162,14 +161,14 @@ type chosenBar struct {
 func newChosenBar(p *Images) *chosenBar {
 	b := &chosenBar{page: p, text: part.NewText("").Giving()}
 	selected := func(f func(ids []string)) func() { return func() { f(p.table.Selected()) } }
-	b.pin = widget.NewButton("", selected(func(ids []string) { p.pin(b.on, ids) }))
-	b.one = widget.NewButton(lang.Say("images.menu.details"), selected(func(ids []string) {
+	b.pin = part.NewButton("", selected(func(ids []string) { p.pin(b.on, ids) }))
+	b.one = part.NewButton(lang.Say("images.menu.details"), selected(func(ids []string) {
 		if len(ids) > 0 {
 			p.open(ids[0])
 		}
 	}))
-	export := widget.NewButton(lang.Say("images.export.button"), selected(p.export))
-	removes := widget.NewButton(lang.Say("images.remove"), selected(p.remove))
+	export := part.NewButton(lang.Say("images.export.button"), selected(p.export))
+	removes := part.NewButton(lang.Say("images.remove"), selected(p.remove))
 	b.root = container.New(layout.NewCustomPaddedLayout(gap, 0, 0, 0),
 		between(middle(b.text), row(8, b.one, b.pin, export, removes)))
 	b.root.Hide()

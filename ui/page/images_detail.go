@@ -76,9 +76,9 @@ func (p *Images) detailButtons(r *model.ImageRow) fyne.CanvasObject {
 	if p.list.Pinned(r) {
 		key = "images.unpin"
 	}
-	pin := widget.NewButton(lang.Say(key), func() { p.pin(!p.list.Pinned(r), []string{r.ID}) })
-	export := widget.NewButton(lang.Say("images.export.button"), func() { p.export([]string{r.ID}) })
-	removes := widget.NewButton(lang.Say("images.remove"), func() { p.remove([]string{r.ID}) })
+	pin := part.NewButton(lang.Say(key), func() { p.pin(!p.list.Pinned(r), []string{r.ID}) })
+	export := part.NewButton(lang.Say("images.export.button"), func() { p.export([]string{r.ID}) })
+	removes := part.NewButton(lang.Say("images.remove"), func() { p.remove([]string{r.ID}) })
 	return row(8, pin, export, removes)
 }
 

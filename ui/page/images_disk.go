@@ -27,7 +27,7 @@ type diskCard struct {
 	parts  [4]*part.Text // of the legend
 	boxes  [4]fyne.CanvasObject
 	legend *fyne.Container
-	free   *widget.Button
+	free   *part.Button
 	empty  *part.Skeleton
 	known  *fyne.Container
 	root   fyne.CanvasObject
@@ -44,7 +44,7 @@ func newDiskCard(p *Images) *diskCard {
 		c.boxes[n] = row(6, middle(part.NewDot(hue)), middle(c.parts[n]))
 		c.legend.Add(c.boxes[n])
 	}
-	c.free = widget.NewButton(lang.Say("images.free.button"), c.ask)
+	c.free = part.NewButton(lang.Say("images.free.button"), c.ask)
 	c.known = column(9, between(middle(c.said), c.free), c.bar, c.legend)
 	c.root = part.NewSheet(container.NewStack(c.empty, c.known))
 	c.known.Hide()
@@ -119,9 +119,9 @@ func (c *diskCard) ask() {
 	}
 	f.slider = widget.NewSlider(0, 100)
 	f.slider.Step = 1
-	free := widget.NewButton("", f.free)
+	free := part.NewButton("", f.free)
 	free.Importance = widget.DangerImportance
-	cancel := widget.NewButton(lang.Say("images.cancel"), func() { f.shown.Hide() })
+	cancel := part.NewButton(lang.Say("images.cancel"), func() { f.shown.Hide() })
 	f.slider.OnChanged = func(percent float64) {
 		f.choose(percent)
 		free.SetText(lang.Say("images.free.now", "Size", words.Bytes(f.bytes)))

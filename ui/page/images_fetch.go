@@ -8,7 +8,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/internal/control"
 	"pulley/internal/docker/login"
@@ -23,7 +22,7 @@ import (
 type fetchBar struct {
 	page  *Images
 	entry *escEntry
-	begin *widget.Button
+	begin *part.Button
 	root  fyne.CanvasObject
 }
 
@@ -32,8 +31,8 @@ func newFetchBar(p *Images) *fetchBar {
 	b.entry.PlaceHolder = lang.Say("images.fetch.names")
 	b.entry.OnSubmitted = func(string) { b.submit() }
 	b.entry.escaped = b.close
-	b.begin = widget.NewButton(lang.Say("images.fetch.now"), b.submit)
-	file := widget.NewButton(lang.Say("images.fetch.file"), func() {
+	b.begin = part.NewButton(lang.Say("images.fetch.now"), b.submit)
+	file := part.NewButton(lang.Say("images.fetch.file"), func() {
 		p.desk.Files.Open(lang.Say("images.fetch.file_title"), nil, func(path string) { p.Drop([]string{path}) })
 	})
 	b.root = part.NewSheet(column(8, container.NewBorder(nil, nil, nil, row(8, b.begin, file), b.entry), part.NewMuted(lang.Say("images.fetch.hint")).Giving()))
@@ -71,7 +70,7 @@ func (b *fetchBar) submit() {
 
 // escEntry is a field that Esc leaves.
 type escEntry struct {
-	widget.Entry
+	part.Entry
 	escaped func()
 }
 

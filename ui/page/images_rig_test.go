@@ -233,7 +233,7 @@ func (r *cacheRig) texts() (texts []string) {
 			texts = append(texts, o.Words())
 		case *widget.Label:
 			texts = append(texts, o.Text)
-		case *widget.Button:
+		case *part.Button:
 			texts = append(texts, o.Text)
 		case *part.Table:
 			texts = append(texts, o.AccessibilityLabel())
@@ -268,7 +268,7 @@ func (r *cacheRig) tap(text string) {
 	var found fyne.Tappable
 	visit := func(o fyne.CanvasObject) {
 		switch o := o.(type) {
-		case *widget.Button:
+		case *part.Button:
 			if o.Text == text {
 				found = o
 			}

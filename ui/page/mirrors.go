@@ -9,7 +9,6 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/internal/control"
 	"pulley/ui/lang"
@@ -35,8 +34,8 @@ type Mirrors struct {
 
 	shelf   *mirrorShelf
 	detail  *mirrorDetail
-	testAll *widget.Button
-	add     *widget.Button
+	testAll *part.Button
+	add     *part.Button
 	trouble *part.Text
 	pane    *mirrorPane
 	root    fyne.CanvasObject
@@ -50,8 +49,8 @@ func NewMirrors(d Desk) *Mirrors {
 	m := &Mirrors{desk: d, trouble: part.NewMuted("").Giving()}
 	m.shelf = newMirrorShelf(m.choose)
 	m.detail = newMirrorDetail(m)
-	m.testAll = widget.NewButtonWithIcon(lang.Say("mirrors.test_all"), fynetheme.MediaPlayIcon(), m.toggleTests)
-	m.add = widget.NewButtonWithIcon(lang.Say("mirrors.add"), fynetheme.ContentAddIcon(), func() { m.detail.edit(nil) })
+	m.testAll = part.NewButtonWithIcon(lang.Say("mirrors.test_all"), fynetheme.MediaPlayIcon(), m.toggleTests)
+	m.add = part.NewButtonWithIcon(lang.Say("mirrors.add"), fynetheme.ContentAddIcon(), func() { m.detail.edit(nil) })
 	m.trouble.Tint(fynetheme.ColorNameError)
 	m.trouble.Hide()
 	title := part.NewText(lang.Say("mirrors.title")).Bold()

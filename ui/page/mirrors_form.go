@@ -31,7 +31,7 @@ type mirrorForm struct {
 	name, url, quota, auth *settingEntry
 	style                  *part.Segments
 	styleMeans, wrong      *part.Text
-	cancel, save           *widget.Button
+	cancel, save           *part.Button
 	root                   fyne.CanvasObject
 }
 
@@ -54,8 +54,8 @@ func newMirrorForm(page *Mirrors, closed func()) *mirrorForm {
 	f.auth = entry(model.MirrorAuth, "env:MIRROR_TOKEN")
 	f.style = part.NewSegments([]string{lang.Say("mirrors.form_host"), lang.Say("mirrors.form_prefix"), lang.Say("mirrors.form_ns")}, 0, func(int) { f.check() })
 	f.style.Label = lang.Say("mirrors.fact_style")
-	f.cancel = widget.NewButton(lang.Say("mirrors.cancel"), f.close)
-	f.save = widget.NewButton("", f.submit)
+	f.cancel = part.NewButton(lang.Say("mirrors.cancel"), f.close)
+	f.save = part.NewButton("", f.submit)
 	f.save.Importance = widget.HighImportance
 	form := container.New(&formGrid{},
 		formLabel(lang.Say("mirrors.form_url"), ""), f.url,

@@ -259,9 +259,9 @@ func texts(w fyne.Window) string {
 	return strings.Join(all, "\n")
 }
 
-func button(t *testing.T, w fyne.Window, text string) *widget.Button {
+func button(t *testing.T, w fyne.Window, text string) *part.Button {
 	t.Helper()
-	for _, b := range all[*widget.Button](w) {
+	for _, b := range all[*part.Button](w) {
 		if b.Text == text {
 			return b
 		}
@@ -275,7 +275,7 @@ func labelled(t *testing.T, w fyne.Window, label string) fyne.CanvasObject {
 	t.Helper()
 	for _, o := range inWindow(w) {
 		switch o.(type) {
-		case *widget.Button, *part.Text: // the first may have none, and the second are only read
+		case *part.Button, *part.Text: // the first may have none, and the second are only read
 			continue
 		}
 		if a, ok := o.(fyne.Accessible); ok && strings.HasPrefix(a.AccessibilityLabel(), label) {

@@ -190,9 +190,9 @@ func newStart(d Desk) *start {
 	title.Scale = theme.SizeHead
 	text := widget.NewLabel(lang.Say("overview.start.text"))
 	text.Wrapping = fyne.TextWrapWord
-	connect := widget.NewButton(lang.Say("overview.start.connect"), func() { d.Visit(DockerPage, "") })
+	connect := part.NewButton(lang.Say("overview.start.connect"), func() { d.Visit(DockerPage, "") })
 	connect.Importance = widget.HighImportance
-	mirrors := widget.NewButton(lang.Say("overview.start.mirrors"), func() { d.Visit(MirrorsPage, "") })
+	mirrors := part.NewButton(lang.Say("overview.start.mirrors"), func() { d.Visit(MirrorsPage, "") })
 	command := rowOf(&follow{text: s.try, gap: 4}, s.try, part.NewCopy(s.try.Words, d.Copy))
 	s.content = column(12, title,
 		container.New(layout.NewCustomPaddedLayout(-inset, -inset, -inset, -inset), text),

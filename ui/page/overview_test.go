@@ -131,7 +131,7 @@ func (o *table) reads() []string {
 			lines = append(lines, object.Words())
 		case *widget.Label:
 			lines = append(lines, strings.Split(object.Text, "\n")...)
-		case *widget.Button:
+		case *part.Button:
 			lines = append(lines, object.Text)
 		case *canvas.Text:
 			lines = append(lines, object.Text)
@@ -162,7 +162,7 @@ func (o *table) refuse(lines ...string) {
 
 func (o *table) press(label string) {
 	o.t.Helper()
-	for _, b := range every[*widget.Button](o) {
+	for _, b := range every[*part.Button](o) {
 		if b.Text == label {
 			test.Tap(b)
 			return

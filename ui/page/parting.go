@@ -6,10 +6,10 @@ import (
 
 	"fyne.io/fyne/v2"
 	fynetheme "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/part"
 	"pulley/ui/theme"
 )
 
@@ -45,8 +45,8 @@ func (p *parting) ask(failed error) {
 	}
 	p.set(body,
 		p.cancel("parting.stay"),
-		widget.NewButton(lang.Say("parting.quit"), p.end),
-		widget.NewButton(lang.Say("parting.unwire"), p.unwire),
+		part.NewButton(lang.Say("parting.quit"), p.end),
+		part.NewButton(lang.Say("parting.unwire"), p.unwire),
 		meant(lang.Say("parting.keep"), p.keep))
 }
 

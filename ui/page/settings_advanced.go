@@ -20,7 +20,7 @@ type advancedCard struct {
 	page     *Settings
 	file     *settingRow
 	diagnose *settingRow
-	copy     *widget.Button
+	copy     *part.Button
 	busy     bool
 	failed   string
 	rows     []*settingRow
@@ -29,10 +29,10 @@ type advancedCard struct {
 func newAdvancedCard(s *Settings) *advancedCard {
 	c := &advancedCard{page: s}
 	c.file = newSettingRow("config", lang.Say("settings.file"), " ", row(8,
-		widget.NewButton(lang.Say("settings.file_open"), func() { c.visit(s.view.State.ConfigFile) }),
-		widget.NewButton(lang.Say("settings.file_reveal"), func() { c.visit(filepath.Dir(s.view.State.ConfigFile)) }),
+		part.NewButton(lang.Say("settings.file_open"), func() { c.visit(s.view.State.ConfigFile) }),
+		part.NewButton(lang.Say("settings.file_reveal"), func() { c.visit(filepath.Dir(s.view.State.ConfigFile)) }),
 	))
-	c.copy = widget.NewButton(lang.Say("settings.diagnosis_copy"), c.diagnosis)
+	c.copy = part.NewButton(lang.Say("settings.diagnosis_copy"), c.diagnosis)
 	c.diagnose = newSettingRow("diagnosis", lang.Say("settings.diagnosis"), lang.Say("settings.diagnosis_hint"), c.copy)
 	c.rows = []*settingRow{c.file, c.diagnose}
 	return c
@@ -42,7 +42,7 @@ func (c *advancedCard) show() {
 	file := c.page.view.State.ConfigFile
 	c.file.explain(file)
 	for _, o := range c.file.control.(*fyne.Container).Objects {
-		able(o.(*widget.Button), file != "")
+		able(o.(*part.Button), file != "")
 	}
 	able(c.copy, !c.busy && c.page.desk.Tool != nil)
 	switch {

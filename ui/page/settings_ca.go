@@ -32,7 +32,7 @@ type authorityCard struct {
 	valid, print, names, trusts    *settingRow
 	until, count, trusters         *part.Text
 	copySum                        *part.Copy
-	trust, untrust, rotate, export *widget.Button
+	trust, untrust, rotate, export *part.Button
 	note                           *widget.Label
 	facts                          *fyne.Container
 	root                           fyne.CanvasObject
@@ -78,10 +78,10 @@ func newAuthorityCard(s *Settings) *authorityCard {
 	for _, r := range []*settingRow{c.valid, c.print, c.names} {
 		r.rule(true)
 	}
-	c.trust = widget.NewButton(lang.Say("settings.ca_trust"), func() { c.change("trust") })
-	c.untrust = widget.NewButton(lang.Say("settings.ca_untrust"), func() { c.change("untrust") })
-	c.rotate = widget.NewButton(lang.Say("settings.ca_rotate"), c.renew)
-	c.export = widget.NewButton(lang.Say("settings.ca_export"), c.save)
+	c.trust = part.NewButton(lang.Say("settings.ca_trust"), func() { c.change("trust") })
+	c.untrust = part.NewButton(lang.Say("settings.ca_untrust"), func() { c.change("untrust") })
+	c.rotate = part.NewButton(lang.Say("settings.ca_rotate"), c.renew)
+	c.export = part.NewButton(lang.Say("settings.ca_export"), c.save)
 	c.note = newNote()
 	c.facts = column(0, c.trusts, c.valid, c.print, c.names)
 	c.root = column(4, c.skeleton, c.facts, flushNote(c.note), row(8, c.trust, c.untrust, c.rotate, c.export))

@@ -44,7 +44,7 @@ type wayRow struct {
 	row    *settingRow
 	test   *part.IconButton
 	more   *part.IconButton
-	accept *widget.Button
+	accept *part.Button
 	last   control.Egress
 }
 
@@ -109,7 +109,7 @@ func (w *waysOut) row(name string) *wayRow {
 	r := &wayRow{}
 	r.test = part.NewIconButton(fynetheme.MediaPlayIcon(), lang.Say("settings.way_test", "Name", name), func() { w.test(name) })
 	r.more = part.NewIconButton(fynetheme.MoreHorizontalIcon(), lang.Say("settings.way_more", "Name", name), func() { part.OpenMenu(w.menu(r.last), r.more) })
-	r.accept = widget.NewButton(lang.Say("settings.way_accept"), func() { w.accept(r.last) })
+	r.accept = part.NewButton(lang.Say("settings.way_accept"), func() { w.accept(r.last) })
 	r.accept.Hide()
 	label := name
 	if name == directly {

@@ -6,14 +6,13 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	fynetheme "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/part"
 )
 
 // settingEntry is a line to type into that hands Enter and Escape on, tells when it is left, and can be marked as wrong.
 type settingEntry struct {
-	widget.Entry
+	part.Entry
 	entered func() // Enter; nil: nobody listens
 	escaped func() // Escape; nil: the window hears it
 	left    func() // the focus went elsewhere
@@ -34,8 +33,6 @@ func (e *settingEntry) TypedKey(key *fyne.KeyEvent) {
 	switch {
 	case key.Name == fyne.KeyEscape && e.escaped != nil:
 		e.escaped()
-	case key.Name == fyne.KeyEscape:
-		part.PassKey(e, key)
 	case (key.Name == fyne.KeyReturn || key.Name == fyne.KeyEnter) && e.entered != nil:
 		e.entered()
 	default:

@@ -25,7 +25,7 @@ type settingForm struct {
 	touched bool
 	busy    bool
 	wrong   *part.Text
-	submit  *widget.Button
+	submit  *part.Button
 	root    *fyne.Container
 }
 
@@ -44,9 +44,9 @@ func newSettingForm(fields ...settingField) *settingForm {
 		}
 		grid.Objects = append(grid.Objects, formLabel(field.label, ""), object)
 	}
-	f.submit = widget.NewButton("", f.do)
+	f.submit = part.NewButton("", f.do)
 	f.submit.Importance = widget.HighImportance
-	cancel := widget.NewButton(settingCancel(), f.close)
+	cancel := part.NewButton(settingCancel(), f.close)
 	f.root = container.New(layout.NewCustomPaddedLayout(10, 8, 0, 0), column(11, part.NewRule(), f.title, grid,
 		container.NewBorder(nil, nil, nil, row(8, cancel, f.submit), middle(f.wrong))))
 	f.root.Hide()

@@ -26,7 +26,7 @@ type serviceCard struct {
 	state                           *settingRow
 	badge                           *part.Badge
 	log                             *settingRow
-	install, uninstall, start, stop *widget.Button
+	install, uninstall, start, stop *part.Button
 	note                            *widget.Label
 	root                            fyne.CanvasObject
 }
@@ -49,8 +49,8 @@ func newServiceCard(s *Settings) *serviceCard {
 	c.state = newSettingRow("service", lang.Say("settings.service_label"), " ", part.NewTip(c.badge, c.exactly))
 	c.log = newSettingRow("service.log", lang.Say("settings.service_log"), " ", part.NewCopy(func() string { return c.status.Log }, s.desk.Copy))
 	c.log.rule(true)
-	do := func(key, what string) *widget.Button {
-		return widget.NewButton(lang.Say(key), func() { c.do(what) })
+	do := func(key, what string) *part.Button {
+		return part.NewButton(lang.Say(key), func() { c.do(what) })
 	}
 	c.install, c.uninstall = do("settings.service_install", "install"), do("settings.service_uninstall", "uninstall")
 	c.start, c.stop = do("settings.service_start", "start"), do("settings.service_stop", "stop")
@@ -148,7 +148,7 @@ func (c *serviceCard) show() {
 	}
 	usable := c.known && !c.busy
 	for _, one := range []struct {
-		b  *widget.Button
+		b  *part.Button
 		on bool
 	}{{c.install, !s.Installed && s.Kind != serviceNone}, {c.uninstall, s.Installed}, {c.start, s.Installed && !s.Running}, {c.stop, s.Running && s.Installed}} {
 		show(one.b, one.on)

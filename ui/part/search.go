@@ -2,16 +2,14 @@ package part
 
 import (
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/lang"
 )
 
 // Search is a field to filter by. Esc and a small button clear it.
 type Search struct {
-	widget.Entry
+	Entry
 	clear *IconButton
 }
 
@@ -50,27 +48,11 @@ func (s *Search) MinSize() fyne.Size {
 
 // TypedKey clears the field on Esc. The window gets an Esc that finds nothing to clear.
 func (s *Search) TypedKey(e *fyne.KeyEvent) {
-	switch {
-	case e.Name != fyne.KeyEscape:
-		s.Entry.TypedKey(e)
-	case s.Text != "":
+	if e.Name == fyne.KeyEscape && s.Text != "" {
 		s.SetText("")
-	default:
-		PassKey(s, e)
+		return
 	}
-}
-
-// TypedShortcut edits the text. The window gets what has nothing to do with that: Fyne would let it vanish here.
-func (s *Search) TypedShortcut(shortcut fyne.Shortcut) {
-	if custom, ok := shortcut.(*desktop.CustomShortcut); ok {
-		switch custom.KeyName {
-		case fyne.KeyLeft, fyne.KeyRight, fyne.KeyBackspace, fyne.KeyDelete:
-		default:
-			PassShortcut(s, shortcut)
-			return
-		}
-	}
-	s.Entry.TypedShortcut(shortcut)
+	s.Entry.TypedKey(e)
 }
 
 // AccessibilityLabel is what it is for, and what is searched.

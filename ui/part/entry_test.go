@@ -1,0 +1,59 @@
+package part_test
+
+import (
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/test"
+
+	"pulley/ui/part"
+	"pulley/ui/theme"
+)
+
+// heard is a window that hears what who has the focus has no use for.
+type heard struct {
+	fyne.Window
+	keys []fyne.KeyName
+}
+
+func listen(t *testing.T, o fyne.CanvasObject) *heard {
+	t.Helper()
+	test.NewTempApp(t).Settings().SetTheme(theme.New(theme.Light))
+	h := &heard{Window: test.NewTempWindow(t, container.NewStack(o))}
+	h.Canvas().SetOnTypedKey(func(e *fyne.KeyEvent) { h.keys = append(h.keys, e.Name) })
+	return h
+}
+
+func TestButtonLeavesEscapeToTheWindow(t *testing.T) {
+	pressed := 0
+	b := part.NewButton("press", func() { pressed++ })
+	h := listen(t, b)
+	h.Canvas().Focus(b)
+	for _, key := range []fyne.KeyName{fyne.KeyEscape, fyne.KeySpace} {
+		b.TypedKey(&fyne.KeyEvent{Name: key})
+	}
+	if len(h.keys) != 1 || h.keys[0] != fyne.KeyEscape || pressed != 1 {
+		t.Errorf("the window heard %v, and the button was pressed %d times", h.keys, pressed)
+	}
+}
+
+func TestEntryLeavesEscapeToTheWindow(t *testing.T) {
+	search := part.NewSearch("search", nil)
+	for name, e := range map[string]interface {
+		fyne.Focusable
+		fyne.CanvasObject
+		SetText(string)
+	}{"entry": part.NewEntry(), "search": search} {
+		t.Run(name, func(t *testing.T) {
+			h := listen(t, e)
+			h.Canvas().Focus(e)
+			e.TypedRune('x')
+			e.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape}) // clears a search
+			e.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
+			if want := map[string]int{"entry": 2, "search": 1}[name]; len(h.keys) != want || h.keys[0] != fyne.KeyEscape {
+				t.Errorf("the window heard %v", h.keys)
+			}
+		})
+	}
+}
