@@ -78,6 +78,8 @@ type Cache struct {
 
 	floor  int64
 	spared time.Time // when room was last made for the disk's sake; keep's own
+	tight  int       // looks in a row at which hardly anything was free; keep's own
+	crowds atomic.Bool
 
 	evicting sync.Mutex
 	flushing sync.Mutex
@@ -397,6 +399,8 @@ type Stats struct {
 	Evicted, EvictedSize int64 // since Open
 	Damaged              int64 // blobs found damaged since Open
 
+	// Crowded: somebody else fills the disk. Hardly anything is free on it although the cache has made room.
+	Crowded bool
 	// ReadOnly is why the directory cannot be written; nil if it can. What is
 	// there is served then, and Join, Put and whatever else would change something
 	// answer *DiskError. If it was so at Open it stays so until the next one.
@@ -415,7 +419,7 @@ func (c *Cache) Stat() Stats {
 		Size: size + partial, Blobs: count,
 		Fills: len(c.fills), Partials: len(c.partials), PartialSize: partial,
 		Evicted: c.counts.evicted.Load(), EvictedSize: c.counts.evictedBytes.Load(),
-		Damaged: c.counts.damaged.Load(), ReadOnly: c.disk.refused(),
+		Damaged: c.counts.damaged.Load(), Crowded: c.crowds.Load(), ReadOnly: c.disk.refused(),
 	}
 }
 

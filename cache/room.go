@@ -23,6 +23,9 @@ const (
 	// after room was made: some systems take their time to say what is free.
 	spareEvery = time.Minute
 	spareAgain = 5 * time.Second
+	// tightLooks is how often in a row less than spareFloor is free before the disk
+	// counts as crowded: what was made room by then was taken by others.
+	tightLooks = 3
 )
 
 // shortage is how many bytes should go because the disk is nearly full. A cache
@@ -40,8 +43,26 @@ func (c *Cache) shortage() int64 {
 	return min(spare-free, size-c.floor)
 }
 
+// crowd notes whether others leave hardly anything of the disk. It is over when there
+// is twice as much again.
+func (c *Cache) crowd() {
+	free, err := c.free(c.dir)
+	switch {
+	case err != nil:
+		return
+	case free < c.floor:
+		c.tight++
+	case free >= 2*c.floor:
+		c.tight = 0
+	}
+	if c.tight == 0 || c.tight >= tightLooks {
+		c.crowds.Store(c.tight > 0)
+	}
+}
+
 // spare evicts what the disk is short of, and says when to look again.
 func (c *Cache) spare() (again time.Duration) {
+	c.crowd()
 	short := c.shortage()
 	if short <= 0 || c.disk.isFrozen() != nil {
 		return spareEvery

@@ -53,7 +53,7 @@ func TestNearlyFullDisk(t *testing.T) {
 		d.all.Store(before + before/7) // an eighth is free: enough
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
-		if st := c.Stat(); st.Size != before {
+		if st := c.Stat(); st.Size != before || st.Crowded {
 			t.Fatalf("%d bytes of %d are left", st.Size, before)
 		}
 		d.others.Store(before / 7) // nothing is free
@@ -70,6 +70,15 @@ func TestNearlyFullDisk(t *testing.T) {
 		}
 		if last > 12_000 || last < 8_000 || !known(t, c, debian, "v0") || known(t, c, debian, "v1") || !known(t, c, debian, "v99") {
 			t.Fatalf("%d bytes of %d are left", last, before)
+		}
+		if !c.Stat().Crowded {
+			t.Error("nobody says that the disk is full")
+		}
+		d.others.Store(0) // whoever it was went
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if c.Stat().Crowded {
+			t.Error("the disk is said to be full, and is not")
 		}
 		if err := c.Close(); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,8 @@ const (
 	KeyCacheReadOnly = "cache.readonly"
 	// Not everything can be cached. About why.
 	KeyCacheUnstored = "cache.unstored"
+	// Others fill the disk that the cache is on, which has made what room it could. Thing the cache's folder.
+	KeyCacheCrowded = "cache.crowded"
 	// The file on disk is not in force. Thing the file of settings; About why, with the line.
 	KeyConfigBroken = "config.broken"
 	// The certificate of [access] cannot be used, or has ended. Thing the certificate's file; About why.
@@ -49,6 +51,7 @@ func Keys() []string {
 		KeyCacheUnusable,
 		KeyCacheReadOnly,
 		KeyCacheUnstored,
+		KeyCacheCrowded,
 		KeyConfigBroken,
 		KeyAccessCert,
 		KeyCARejected,

@@ -43,6 +43,13 @@ func (d *Daemon) problems() (list []control.Problem) {
 			Fix: "free some disk space, or: pulley config set cache.max_size 5GiB",
 		})
 	}
+	if d.cacheErr == nil && d.cache.Stat().Crowded {
+		list = append(list, control.Problem{
+			Kind: control.ProblemDisk, Key: control.KeyCacheCrowded, Thing: d.cacheDir(),
+			Text: "the disk that the cache is on is nearly full; the cache has made what room it could",
+			Fix:  "free some disk space, or move the cache: pulley config set cache.dir DIR",
+		})
+	}
 	for _, r := range d.port.Rejected() {
 		until := clock(r.Until)
 		list = append(list, control.Problem{

@@ -239,7 +239,7 @@ func TestProblemsByLanguage(t *testing.T) {
 				t.Errorf("%s: %q", key, got)
 			}
 			said := slices.Contains([]string{
-				control.KeyCacheUnusable, control.KeyCacheReadOnly, control.KeyCacheUnstored, control.KeyHostPoisoned,
+				control.KeyCacheUnusable, control.KeyCacheReadOnly, control.KeyCacheUnstored, control.KeyCacheCrowded, control.KeyHostPoisoned,
 			}, key)
 			if advice, command := words.Fix(p); said == (advice == p.Fix) || command != "" {
 				t.Errorf("%s: to do: %q, %q", key, advice, command)
