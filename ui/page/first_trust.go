@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -47,8 +48,12 @@ func (t *firstTrust) enter() {
 		if daemon != nil {
 			if list, err := daemon.CAs(ctx); err == nil {
 				for _, ca := range list {
-					if !ca.Retired {
+					switch {
+					case ca.Retired:
+					case slices.Contains(ca.Permitted, "localhost"): // the one for ourselves: of less interest
 						names = append(names, ca.Permitted...)
+					default:
+						names = append(slices.Clone(ca.Permitted), names...)
 					}
 				}
 			}
