@@ -4,6 +4,8 @@ package waytest
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +26,9 @@ type ObjectStore struct {
 	Access, Secret string
 	Cert           string // a PEM file; "" it speaks plain HTTP
 }
+
+// unfinished is where the server has the parts of what is being uploaded.
+const unfinished = ".sgwtmp"
 
 // Objects starts one with an empty bucket; with a certificate and its key, PEM
 // files, it speaks TLS. The first time on a machine it is built from the module
@@ -70,15 +75,21 @@ func (s *ObjectStore) Environ() []string {
 	}
 }
 
-// Keys are those of all objects.
+// Keys are those of all objects, whole ones alone; it may be asked while the store is written to.
 func (s *ObjectStore) Keys() []string {
 	s.t.Helper()
 	var keys []string
-	err := filepath.Walk(s.Dir, func(path string, info os.FileInfo, err error) error {
+	err := filepath.WalkDir(s.Dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // gone since its folder was read
+			}
 			return err
 		}
-		if info.Mode().IsRegular() {
+		if e.IsDir() && e.Name() == unfinished {
+			return filepath.SkipDir
+		}
+		if e.Type().IsRegular() {
 			key, err := filepath.Rel(s.Dir, path)
 			if err != nil {
 				return err

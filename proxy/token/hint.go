@@ -52,13 +52,20 @@ func (k *Keeper) Hints() []Hint {
 
 // Restore takes hints from an earlier run. Realms are checked again before each
 // use, so a hint can be wrong but not dangerous. Those of registries that are
-// no more are dropped.
+// no more are dropped, and those whose realm the settings do not allow any more:
+// the next answer tells a better one.
 func (k *Keeper) Restore(hints []Hint) {
 	for _, h := range hints {
 		reg, ok := k.settings().Registry(h.Registry)
-		if ok && (h.Scheme == Bearer || h.Scheme == Basic || h.Scheme == None) {
-			k.remember(Site{reg, h.Host}, h)
+		if !ok || h.Scheme != Bearer && h.Scheme != Basic && h.Scheme != None {
+			continue
 		}
+		if h.Scheme == Bearer {
+			if _, err := CheckRealm(k.settings(), reg, h.Host, h.Realm); err != nil {
+				continue
+			}
+		}
+		k.remember(Site{reg, h.Host}, h)
 	}
 }
 

@@ -62,15 +62,16 @@ func (s Site) URL() string {
 	return "https://" + s.Host
 }
 
-// key is the same for all spellings of a host, default port included.
+// key is the same for all spellings of a host, default port included. What speaks
+// TLS at a host and what does not are two.
 func (s Site) key() string {
-	host := strings.ToLower(s.Host)
+	url := strings.ToLower(s.URL())
 	if s.Registry.Insecure {
-		host = strings.TrimSuffix(host, ":80")
+		url = strings.TrimSuffix(url, ":80")
 	} else {
-		host = strings.TrimSuffix(host, ":443")
+		url = strings.TrimSuffix(url, ":443")
 	}
-	return s.Registry.Name + " " + host
+	return s.Registry.Name + " " + url
 }
 
 // Credentials are somebody's. The zero value is nobody: anonymous.

@@ -297,11 +297,27 @@ func TestHintsOutliveTheKeeper(t *testing.T) {
 	if _, ok := k.Hint(token.Site{Registry: r.site.Registry, Host: "Registry-1.docker.io:443"}); !ok {
 		t.Error("the default port makes another host")
 	}
-	// A hint is not trusted more than a challenge.
-	k.Restore([]token.Hint{{Registry: "docker.io", Host: "registry-1.docker.io", Scheme: token.Bearer, Realm: "https://evil.example/"}})
-	var re *token.RealmError
-	if _, _, err := k.Authorize(t.Context(), r.site, scope, token.Credentials{}); !errors.As(err, &re) {
-		t.Errorf("a forged hint: %v", err)
+	// What speaks TLS there and what does not are two: a mirror's URL can change from one to the other.
+	plain := *r.site.Registry
+	plain.Insecure = true
+	if h, ok := k.Hint(token.Site{Registry: &plain, Host: "registry-1.docker.io"}); ok {
+		t.Errorf("without TLS too, %+v is believed", h)
+	}
+}
+
+// A hint is not trusted more than a challenge: a forged one, and one that was right while the registry was marked
+// insecure, are not kept, and the registry is asked.
+func TestHintsAreChecked(t *testing.T) {
+	for _, realm := range []string{"https://evil.example/", "http://registry-1.docker.io/token"} {
+		r := newRig(t, &hubtest.Hub{})
+		r.Restore([]token.Hint{{Registry: "docker.io", Host: "registry-1.docker.io", Scheme: token.Bearer, Realm: realm}})
+		if list := r.Hints(); len(list) > 0 {
+			t.Errorf("restored %+v", list)
+		}
+		r.discovered(t)
+		if h, _, err := r.Authorize(t.Context(), r.site, scope, token.Credentials{}); err != nil || !strings.HasPrefix(h, "Bearer ") {
+			t.Errorf("%s: %q, %v", realm, h, err)
+		}
 	}
 }
 
