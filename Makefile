@@ -27,7 +27,7 @@ test: ## all tests with the race detector, and the tray under Xvfb; needs no roo
 	go test -race ./...
 	.ci/tray
 
-test-ui: ## the app on a whole desktop, by mouse and keyboard, and pictures of every page; UPDATE=1 for those of the README
+test-ui: ## the app on a whole desktop, by mouse and keyboard, and pictures of every page in docs/screenshots
 	@.ci/go
 	@.ci/need ui
 	.ci/tray

@@ -68,6 +68,7 @@ func stocked(t *testing.T) (*session, *statusIcon, slow) {
 	mirror := hubtest.MirrorOf(t, hub, hubtest.StyleHost)
 	s.dress(t, hub, mirror)
 	s.remember(t)
+	s.inhabit(t)
 	s.furnish(t)
 	s.tray(t)
 	icon := s.panelIcon(t)
