@@ -121,3 +121,6 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 	gopkg.in/ini.v1 v1.67.3 // indirect
 )
+
+// What it says is in the package's comment.
+replace github.com/santhosh-tekuri/jsonschema/v6 => ./internal/imagelist/noschema

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/docker/cli/cli/context/store"
 )
@@ -25,14 +27,27 @@ func Colours() []string {
 
 const markKey = "pulley"
 
-var (
-	markForm   = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N} _.-]{0,31}$`)
-	colourForm = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
-)
+const markLength = 32 // in characters
+
+var colourForm = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+
+// isMark reports whether it is a word. As a regular expression this is a megabyte of ranges of Unicode, compiled whenever
+// Pulley starts.
+func isMark(word string) bool {
+	if n := utf8.RuneCountInString(word); n == 0 || n > markLength {
+		return false
+	}
+	for i, r := range word {
+		if !unicode.In(r, unicode.L, unicode.N) && (i == 0 || !strings.ContainsRune(" _.-", r)) {
+			return false
+		}
+	}
+	return true
+}
 
 // check wants a word and a colour that can be shown; no colour is red.
 func (m *Mark) check() error {
-	if !markForm.MatchString(m.Word) {
+	if !isMark(m.Word) {
 		return fmt.Errorf("mark %q: it is not a word; use up to 32 letters, digits, spaces and - _ .", m.Word)
 	}
 	if m.Colour == "" {
