@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/docker/cli/cli/connhelper"
 	"github.com/docker/cli/cli/context/docker"
 	"github.com/moby/moby/client"
 )
@@ -83,6 +84,13 @@ func dial(ep docker.Endpoint) (*client.Client, error) {
 	options, err := ep.ClientOpts()
 	if err != nil {
 		return nil, errors.New(oneLine(err.Error()))
+	}
+	if scheme(ep.Host) == "ssh" { // docker's own does not keep ssh from asking, in a window where there is no terminal
+		helper, err := connhelper.GetConnectionHelperWithSSHOpts(ep.Host, []string{"-o", "BatchMode=yes"})
+		if err != nil {
+			return nil, errors.New(oneLine(err.Error()))
+		}
+		options = append(options, client.WithDialContext(helper.Dialer))
 	}
 	c, err := client.New(options...)
 	if err != nil {

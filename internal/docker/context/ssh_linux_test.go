@@ -41,6 +41,22 @@ DIAL=` + listen(t, engine(quick())) + " exec " + self + "\n")
 	if r := b.Test(within(t, time.Minute), "far"); r.Reachable || !strings.Contains(r.Error, "ssh does not know its host key; log in once and compare it: ssh -p ") {
 		t.Errorf("an unknown host key: %+v", r)
 	}
+	// A window that asks for a password or about a key would come up by itself: the tray tests every few minutes.
+	asked := filepath.Join(bin, "asked")
+	must(t, os.WriteFile(filepath.Join(bin, "askpass"), []byte("#!/bin/sh\necho >"+asked+"\necho yes\n"), 0o700)) //nolint:gosec // a program
+	t.Setenv("SSH_ASKPASS", filepath.Join(bin, "askpass"))
+	t.Setenv("SSH_ASKPASS_REQUIRE", "force")
+	b.Test(within(t, time.Minute), "far")
+	if _, err := os.Stat(asked); err == nil {
+		t.Error("ssh asks the person")
+	}
+	me.Trust(far)
+	far.NewKeys("ed25519")
+	changed := "far: its host key is another than before; find out why, then: ssh-keygen -R '[127.0.0.1]:"
+	if r := b.Test(within(t, time.Minute), "far"); r.Reachable || !strings.HasPrefix(r.Error, changed) {
+		t.Errorf("another host key: %+v", r)
+	}
+	must(t, os.Remove(me.KnownHosts()))
 	me.Trust(far)
 	stub("exec /bin/sleep 600\n")
 	start := time.Now()

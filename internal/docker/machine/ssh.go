@@ -49,7 +49,7 @@ type SSH struct {
 	program string
 	env     []string
 	where   []string // ssh's arguments that name the machine
-	login   string   // what a person types after "ssh"
+	login   string   // SSHLogin's
 	dir     string   // of the control socket; "" without one
 	facts   Facts
 	vars    map[string]string
@@ -104,12 +104,12 @@ func newSSH(o SSHOptions) (*SSH, error) {
 		s.env = os.Environ()
 	}
 	s.o.Separate = s.o.Separate || !canShare
-	s.login = u.Hostname()
+	s.login = SSHLogin(u)
 	if name := u.User.Username(); name != "" {
-		s.where, s.login = append(s.where, "-l", name), name+"@"+s.login
+		s.where = append(s.where, "-l", name)
 	}
 	if port := u.Port(); port != "" {
-		s.where, s.login = append(s.where, "-p", port), "-p "+port+" "+s.login
+		s.where = append(s.where, "-p", port)
 	}
 	s.where = append(s.where, "--", u.Hostname())
 	s.facts.Name = o.Name
@@ -344,9 +344,6 @@ func (s *SSH) Getenv(name string) string { return s.vars[name] }
 
 // Port is that of SSHOptions.Reverse, once connected.
 func (s *SSH) Port() int { return s.port }
-
-// Login is what a person gives ssh to come to the machine.
-func (s *SSH) Login() string { return s.login }
 
 // Done is closed when the connection has ended, by Close or by itself; Err says why.
 func (s *SSH) Done() <-chan struct{} { return s.done }

@@ -431,7 +431,7 @@ func TestSSHRefusals(t *testing.T) {
 	me.Lock("secret")
 	try(me, "ssh is not let in; ")
 	far.NewKeys("ed25519")
-	try(me, "its host key is another than before; ")
+	try(me, "its host key is another than before; find out why, then: ssh-keygen -R '["+strings.Replace(far.Addr, ":", "]:", 1)+"', and log in once: ")
 	far.Kill()
 	try(me, "nobody listens for ssh there; ")
 	for _, bad := range []string{"tcp://far", "ssh://-oProxyCommand=x", "ssh://a b", "ssh://", "ssh://-l@far", "ssh://fa$(r)"} {

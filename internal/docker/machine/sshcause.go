@@ -2,12 +2,14 @@ package machine
 
 import (
 	"fmt"
+	"net/url"
+	"regexp"
 	"strings"
 )
 
 // sshCauses is what ssh says and what it means, the first that fits. %s is what a person gives ssh.
 var sshCauses = []struct{ sign, cause, cure string }{
-	{"REMOTE HOST IDENTIFICATION HAS CHANGED", "its host key is another than before", "find out why, then: ssh-keygen -R, and log in once: ssh %s"},
+	{"REMOTE HOST IDENTIFICATION HAS CHANGED", "its host key is another than before", "find out why, then: ssh-keygen -R HOST, and log in once: ssh %s"},
 	{"Host key verification failed", "ssh does not know its host key", "log in once and compare it: ssh %s"},
 	{"Permission denied (", "ssh is not let in", "see that this works without a question: ssh %s"},
 	{"Too many authentication failures", "ssh is not let in, it offers too many keys", "name the right one by IdentityFile; see: ssh %s"},
@@ -21,12 +23,42 @@ var sshCauses = []struct{ sign, cause, cure string }{
 	{"forwarding failed for listen port", "its sshd opens no port for a tunnel", "allow AllowTcpForwarding in its sshd_config; see: ssh %s"},
 }
 
+// changedKey is how ssh names the host as known_hosts has it: with a port that is not 22, or after the person's own
+// configuration, that is not the URL's.
+var changedKey = regexp.MustCompile(`Host key for ([][A-Za-z0-9.:_%-]+) has changed`)
+
+// SSHCause is why ssh failed and what helps, in one line, by what it said; "" if that is none of what is known. login is
+// SSHLogin's.
+func SSHCause(said, login string) string {
+	for _, c := range sshCauses {
+		if !strings.Contains(said, c.sign) {
+			continue
+		}
+		cure := fmt.Sprintf(c.cure, login)
+		if host := changedKey.FindStringSubmatch(said); host != nil {
+			cure = strings.Replace(cure, "HOST", quote(host[1]), 1)
+		}
+		return c.cause + "; " + cure
+	}
+	return ""
+}
+
+// SSHLogin is what a person types after "ssh" to come to the machine of an ssh:// URL.
+func SSHLogin(u *url.URL) string {
+	login := u.Hostname()
+	if name := u.User.Username(); name != "" {
+		login = name + "@" + login
+	}
+	if port := u.Port(); port != "" {
+		login = "-p " + port + " " + login
+	}
+	return login
+}
+
 // explain says in one line why ssh failed.
 func (s *SSH) explain(said string) error {
-	for _, c := range sshCauses {
-		if strings.Contains(said, c.sign) {
-			return fmt.Errorf("%s: %s; %s", s.facts.Name, c.cause, fmt.Sprintf(c.cure, s.login))
-		}
+	if cause := SSHCause(said, s.login); cause != "" {
+		return fmt.Errorf("%s: %s", s.facts.Name, cause)
 	}
 	lines := strings.Split(strings.TrimSpace(said), "\n")
 	last := strings.Join(strings.Fields(strings.ToValidUTF8(lines[len(lines)-1], "")), " ")
