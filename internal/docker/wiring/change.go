@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -240,14 +241,12 @@ func (w *Wirer) check(list []*change, run func(replace *strings.Replacer) error)
 		sep = `\`
 	}
 	var pairs []string
-	for i, c := range list {
-		if c.after == nil || c.Setting {
-			continue
-		}
-		name := fmt.Sprintf("%s%spulley-check-%s-%d%s", strings.TrimRight(dir, `/\`), sep, sum([]byte(w.State + c.Path))[:12], i, filepath.Ext(c.Path))
-		if len(c.Through) > 0 {
+	for _, c := range list {
+		if c.after == nil || len(c.Through) > 0 {
 			continue // checks run on the machine itself
 		}
+		// Others may write there: a name that they cannot know, or a link of theirs might lie in its place.
+		name := strings.TrimRight(dir, `/\`) + sep + "pulley-check-" + rand.Text() + filepath.Ext(c.Path)
 		if _, err := c.on.WriteFile(name, c.after, 0o600); err != nil {
 			return err
 		}

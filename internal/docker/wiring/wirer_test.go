@@ -316,6 +316,24 @@ func TestRefusedBeforeAnything(t *testing.T) {
 	}
 }
 
+// The copies that are checked lie where everybody may write: nobody lays a link in their way.
+func TestCheckedCopiesAreNotToBeGuessed(t *testing.T) {
+	d := newDesk(t)
+	d.kind.checks = []machine.Command{{Args: []string{"check-paper", "{/etc/paper/daemon.json}"}}}
+	d.fail["check-paper"] = errors.New("no")
+	if err := d.connect(); err == nil {
+		t.Fatal("it was not refused")
+	}
+	_, name, _ := strings.Cut(d.ran[0], " ")
+	d.must(os.Symlink("/etc/other", filepath.Join(d.dir, name)))
+	if err := d.connect(); err == nil {
+		t.Fatal("it was not refused")
+	}
+	if got, err := os.ReadFile(filepath.Join(d.dir, "/etc/other")); err != nil || string(got) != "other\n" {
+		t.Errorf("what a link in /tmp leads to was written: %s (%v)", got, err)
+	}
+}
+
 func TestPutBack(t *testing.T) {
 	for name, prepare := range map[string]func(*desk){
 		"a restart":   func(d *desk) { d.fail["restart-paper"] = errors.New("no") },
