@@ -45,7 +45,6 @@ func (a *app) up() *cobra.Command {
 			if listen != "" {
 				environ = append(environ, config.Flag("listen", listen))
 			}
-			limitMemory()
 			level := slog.LevelWarn
 			if verbose {
 				level = slog.LevelDebug
@@ -62,6 +61,7 @@ func (a *app) up() *cobra.Command {
 				d.Close()
 				return err
 			}
+			limitMemory()
 			if err := service.Notify(service.Ready, service.MainPID(os.Getpid())); err != nil {
 				log.Warn("not announced", "err", err)
 			}
@@ -76,6 +76,8 @@ func (a *app) up() *cobra.Command {
 	return cmd
 }
 
+// limitMemory comes when all is there, since starting is quicker with no collection in between; what that left behind goes
+// back to the system beside the first requests.
 func limitMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
@@ -83,4 +85,5 @@ func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
+	go debug.FreeOSMemory()
 }
