@@ -28,7 +28,7 @@ type Activity struct {
 
 	log    *model.Requests
 	front  bool
-	listen *stream // nil: nobody does
+	listen *Stream // nil: nobody does
 	begun  time.Time
 	mail   mailbox[control.Event]
 	heard  atomic.Bool // the past has come
@@ -42,7 +42,7 @@ type Activity struct {
 	door     *part.Choice
 	table    *part.Table
 	pill     *part.Button
-	side     *side
+	side     *part.Side
 	detail   string // the ID of the request at the side; "": none
 }
 
@@ -71,14 +71,14 @@ func NewActivity(d Desk) *Activity {
 	p.pill = part.NewButtonWithIcon("", fynetheme.MoveDownIcon(), p.follow)
 	p.pill.Importance = widget.HighImportance
 	p.pill.Hide()
-	head := between(row(8, middle(title), middle(container.New(layout.NewCustomPaddedLayout(5, 0, 0, 0), p.count))),
+	head := part.Between(part.HBox(8, part.Middle(title), part.Middle(container.New(layout.NewCustomPaddedLayout(5, 0, 0, 0), p.count))),
 		container.NewGridWrap(fyne.NewSize(260, p.pill.MinSize().Height), p.search))
-	filters := between(row(0, p.only), row(6, middle(p.registry), middle(p.door)))
-	top := column(gap, head, filters)
+	filters := part.Between(part.HBox(0, p.only), part.HBox(6, part.Middle(p.registry), part.Middle(p.door)))
+	top := part.VBox(part.Gap, head, filters)
 	log := container.NewStack(p.table, container.New(pillLayout{}, p.pill))
-	main := container.New(layout.NewCustomPaddedLayout(margin, margin, margin, margin),
-		container.New(layout.NewBorderLayout(top, nil, nil, nil), top, container.New(layout.NewCustomPaddedLayout(gap, 0, 0, 0), log)))
-	p.side = newSide(main, func() { p.detail = "" })
+	main := container.New(layout.NewCustomPaddedLayout(part.Margin, part.Margin, part.Margin, part.Margin),
+		container.New(layout.NewBorderLayout(top, nil, nil, nil), top, container.New(layout.NewCustomPaddedLayout(part.Gap, 0, 0, 0), log)))
+	p.side = part.NewSide(main, func() { p.detail = "" })
 	p.table.Loading(true)
 	return p
 }
@@ -118,7 +118,7 @@ func (p *Activity) registries(list []control.Registry) {
 }
 
 // Root is what to put into the window.
-func (p *Activity) Root() fyne.CanvasObject { return p.side.root }
+func (p *Activity) Root() fyne.CanvasObject { return p.side.Root }
 
 // Show brings the page to what v says.
 func (p *Activity) Show(v model.View, now time.Time) {
@@ -141,16 +141,16 @@ func (p *Activity) Enter() {
 func (p *Activity) Leave() {
 	p.front = false
 	if p.listen != nil {
-		p.listen.stop()
+		p.listen.Stop()
 		p.listen = nil
 	}
 }
 
 // Seek puts the focus into the search field.
-func (p *Activity) Seek() { focus(p.desk, p.search) }
+func (p *Activity) Seek() { Focus(p.desk, p.search) }
 
 // Escape closes what is open at the side.
-func (p *Activity) Escape() bool { return p.side.shut() }
+func (p *Activity) Escape() bool { return p.side.Shut() }
 
 // Take shows the requests of one thing: a registry, an image.
 func (p *Activity) Take(thing string) {
@@ -159,7 +159,7 @@ func (p *Activity) Take(thing string) {
 		return
 	}
 	if thing != "" {
-		p.search.SetText(searchable(thing))
+		p.search.SetText(Searchable(thing))
 	}
 }
 
@@ -176,7 +176,7 @@ func (p *Activity) hear() {
 		return
 	}
 	p.begun = p.desk.Now()
-	p.listen = newStream(p.desk, logPace, func(ctx context.Context, moved func()) error {
+	p.listen = NewStream(p.desk, logPace, func(ctx context.Context, moved func()) error {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		asked := false
@@ -248,8 +248,8 @@ func (p *Activity) showPill() {
 		}
 	}
 	if shown := n > 0 && p.log.Holding(); shown != p.pill.Visible() {
-		show(p.pill, shown)
-		p.side.root.Refresh()
+		part.Show(p.pill, shown)
+		p.side.Root.Refresh()
 	}
 }
 

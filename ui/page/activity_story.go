@@ -22,40 +22,40 @@ import (
 // open tells the story of one request at the side.
 func (p *Activity) open(id string) {
 	r := p.log.Get(id)
-	if r == nil || p.detail == id && p.side.shown() {
+	if r == nil || p.detail == id && p.side.Shown() {
 		return
 	}
 	p.detail = id
-	p.side.open(r.Title(), r.Full(), p.story(r)...)
+	p.side.Open(r.Title(), r.Full(), p.story(r)...)
 }
 
 func (p *Activity) story(r *model.Request) []fyne.CanvasObject {
-	objects := []fyne.CanvasObject{paragraph(gist(r), widget.MediumImportance)}
+	objects := []fyne.CanvasObject{part.NewParagraph(gist(r), widget.MediumImportance)}
 	for _, trouble := range []struct {
 		text       string
 		importance widget.Importance
 	}{{r.Err, widget.DangerImportance}, {r.Note, widget.MediumImportance}} {
 		if trouble.text != "" {
-			objects = append(objects, paragraph(trouble.text, trouble.importance))
+			objects = append(objects, part.NewParagraph(trouble.text, trouble.importance))
 		}
 	}
 	objects = append(objects, p.origin(r)...)
 	if len(r.Failed) > 0 {
-		objects = append(objects, section(lang.Say("activity.story.failed"), detours(r)))
+		objects = append(objects, part.NewSection(lang.Say("activity.story.failed"), detours(r)))
 	}
-	objects = append(objects, section(lang.Say("activity.story.timing"), p.timing(r)...),
-		section(lang.Say("activity.story.request"), facts(p.desk,
-			fact{label: lang.Say("activity.story.asked"), value: joined(cmpOr(r.Client, lang.Say("activity.story.nobody")), firstWord(r.Agent)), tip: joinedLines(r.Client, r.Agent)},
-			fact{label: lang.Say("activity.story.door"), value: doorName(r.Door)},
-			fact{label: lang.Say("activity.story.what"), value: strings.TrimSpace(r.Method + " " + what(r))},
-			fact{label: lang.Say("activity.story.answer"), value: answer(r)},
-			fact{label: lang.Say("activity.story.name"), value: r.Full(), copied: r.Full()},
-			fact{label: lang.Say("activity.story.digest"), value: r.Digest, mono: true, copied: r.Digest},
-			fact{label: lang.Say("activity.story.way"), value: r.Way},
-			fact{label: lang.Say("activity.story.left"), value: left(r)},
+	objects = append(objects, part.NewSection(lang.Say("activity.story.timing"), p.timing(r)...),
+		part.NewSection(lang.Say("activity.story.request"), part.NewFacts(p.desk.Copy,
+			part.Fact{Label: lang.Say("activity.story.asked"), Value: Joined(cmp.Or(r.Client, lang.Say("activity.story.nobody")), firstWord(r.Agent)), Tip: joinedLines(r.Client, r.Agent)},
+			part.Fact{Label: lang.Say("activity.story.door"), Value: doorName(r.Door)},
+			part.Fact{Label: lang.Say("activity.story.what"), Value: strings.TrimSpace(r.Method + " " + what(r))},
+			part.Fact{Label: lang.Say("activity.story.answer"), Value: answer(r)},
+			part.Fact{Label: lang.Say("activity.story.name"), Value: r.Full(), Copied: r.Full()},
+			part.Fact{Label: lang.Say("activity.story.digest"), Value: r.Digest, Mono: true, Copied: r.Digest},
+			part.Fact{Label: lang.Say("activity.story.way"), Value: r.Way},
+			part.Fact{Label: lang.Say("activity.story.left"), Value: left(r)},
 		)))
 	json := part.NewButton(lang.Say("activity.menu.copy_json"), func() { p.desk.Copy(p.json([]string{r.ID()})) })
-	return append(objects, row(0, json))
+	return append(objects, part.HBox(0, json))
 }
 
 func firstWord(text string) string {
@@ -80,7 +80,7 @@ func left(r *model.Request) string {
 // gist is the story in a sentence or two.
 func gist(r *model.Request) string {
 	data := []any{
-		"Size", words.Bytes(r.Amount()), "Took", words.Span(r.Duration), "Sources", sources(r.Source),
+		"Size", words.Bytes(r.Amount()), "Took", words.Span(r.Duration), "Sources", Sources(r.Source),
 		"Cached", words.Bytes(r.FromCache), "Fetched", words.Bytes(r.FromNet),
 	}
 	key := "activity.gist.nothing"
@@ -121,24 +121,24 @@ func (p *Activity) origin(r *model.Request) []fyne.CanvasObject {
 	}
 	colors := map[string]fyne.ThemeColorName{}
 	for _, s := range shares {
-		colors[s.name] = s.color
+		colors[s.Name] = s.Color
 	}
-	bar := newStrip(22)
+	bar := part.NewStrip(22)
 	for _, part := range r.Parts {
-		bar.add(part.From, part.To, colors[part.Source], lang.Say("activity.story.part", "Source", source(part.Source), "From", words.Bytes(part.From), "To", words.Bytes(part.To)))
+		bar.Add(part.From, part.To, colors[part.Source], lang.Say("activity.story.part", "Source", Source(part.Source), "From", words.Bytes(part.From), "To", words.Bytes(part.To)))
 	}
 	usual := lang.Say("activity.story.parts", "Count", len(r.Parts), "Size", words.Bytes(size))
 	caption := part.NewMuted(usual).Giving()
-	bar.label = usual
-	bar.pointed = func(said string) { caption.Set(cmpOr(said, usual)) }
-	bar.set(size)
-	return []fyne.CanvasObject{section(lang.Say("activity.story.bytes"), bar, caption, shareList(shares, func(s share) string {
-		return joined(words.Bytes(s.bytes), words.Percent(float64(s.bytes)/float64(size)))
+	bar.Label = usual
+	bar.Pointed = func(said string) { caption.Set(cmp.Or(said, usual)) }
+	bar.Set(size)
+	return []fyne.CanvasObject{part.NewSection(lang.Say("activity.story.bytes"), bar, caption, ShareList(shares, func(s Share) string {
+		return Joined(words.Bytes(s.Bytes), words.Percent(float64(s.Bytes)/float64(size)))
 	}))}
 }
 
 // bySource adds up who brought how much, most first, and says where the last part ends.
-func bySource(parts []control.Part) (shares []share, size int64) {
+func bySource(parts []control.Part) (shares []Share, size int64) {
 	brought := map[string]int64{}
 	var names []string
 	for _, p := range parts {
@@ -149,19 +149,19 @@ func bySource(parts []control.Part) (shares []share, size int64) {
 		size = max(size, p.To)
 	}
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(brought[b], brought[a]), cmp.Compare(a, b)) })
-	colors := hues(names)
+	colors := Hues(names)
 	for _, name := range names {
-		shares = append(shares, share{name: name, bytes: brought[name], color: colors[name]})
+		shares = append(shares, Share{Name: name, Bytes: brought[name], Color: colors[name]})
 	}
 	return shares, size
 }
 
 // detours are what was tried in vain, and why.
 func detours(r *model.Request) fyne.CanvasObject {
-	list := column(8)
+	list := part.VBox(8)
 	for _, f := range r.Failed {
 		after := part.NewMuted(lang.Say("activity.story.after", "After", words.Span(f.After)))
-		list.Add(column(1, between(part.NewText(source(f.Source)).Giving(), after), paragraph(f.Err, widget.MediumImportance)))
+		list.Add(part.VBox(1, part.Between(part.NewText(Source(f.Source)).Giving(), after), part.NewParagraph(f.Err, widget.MediumImportance)))
 	}
 	return list
 }
@@ -170,22 +170,22 @@ func detours(r *model.Request) fyne.CanvasObject {
 func (p *Activity) timing(r *model.Request) []fyne.CanvasObject {
 	var objects []fyne.CanvasObject
 	if r.FirstByte > 0 && r.FirstByte < r.Duration {
-		bar := newStrip(8)
-		bar.add(0, int64(r.FirstByte), theme.Muted, "")
-		bar.add(int64(r.FirstByte), int64(r.Duration), theme.Cached, "")
-		bar.label = words.Span(r.Duration)
-		bar.set(int64(r.Duration))
+		bar := part.NewStrip(8)
+		bar.Add(0, int64(r.FirstByte), theme.Muted, "")
+		bar.Add(int64(r.FirstByte), int64(r.Duration), theme.Cached, "")
+		bar.Label = words.Span(r.Duration)
+		bar.Set(int64(r.Duration))
 		objects = append(objects, bar)
 	}
 	rate := ""
 	if r.Rate() > 0 {
 		rate = words.Rate(r.Rate())
 	}
-	return append(objects, facts(p.desk,
-		fact{label: lang.Say("activity.story.at"), value: words.Exact(r.Time, p.now)},
-		fact{label: lang.Say("activity.story.first_byte"), value: span(r.FirstByte)},
-		fact{label: lang.Say("activity.story.took"), value: span(r.Duration)},
-		fact{label: lang.Say("activity.story.rate"), value: rate},
+	return append(objects, part.NewFacts(p.desk.Copy,
+		part.Fact{Label: lang.Say("activity.story.at"), Value: words.Exact(r.Time, p.now)},
+		part.Fact{Label: lang.Say("activity.story.first_byte"), Value: span(r.FirstByte)},
+		part.Fact{Label: lang.Say("activity.story.took"), Value: span(r.Duration)},
+		part.Fact{Label: lang.Say("activity.story.rate"), Value: rate},
 	))
 }
 

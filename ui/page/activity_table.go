@@ -65,7 +65,7 @@ func (p *Activity) cell(n int, column string) part.Cell {
 			c.Text, c.Muted = words.Bytes(amount), false
 		}
 	case "from":
-		c.Text, c.Tip = mostly(r.Source), joinedLines(sources(r.Source), r.Way)
+		c.Text, c.Tip = Mostly(r.Source), joinedLines(Sources(r.Source), r.Way)
 	case "took":
 		c.Text = words.Span(r.Duration)
 		if rate := r.Rate(); rate > 0 {

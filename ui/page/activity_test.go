@@ -22,7 +22,7 @@ func activityPage(t *testing.T) *cacheRig {
 }
 
 // tell has the daemon answer another request.
-func (r *cacheRig) tell(name string) {
+func tell(r *cacheRig, name string) {
 	r.t.Helper()
 	r.now = r.now.Add(time.Second)
 	e := control.Event{Time: r.now, Door: "http", Client: "127.0.0.1", Registry: "docker.io", Repository: "library/" + name, What: "blob", Reference: "1", Status: 200, Bytes: 5, FromCache: 5, Source: "cache"}
@@ -39,7 +39,7 @@ func (r *cacheRig) tell(name string) {
 	})
 }
 
-func (r *cacheRig) choose(option int) {
+func choose(r *cacheRig, option int) {
 	everything(r.window.Canvas().Content(), func(o fyne.CanvasObject) {
 		if s, ok := o.(*part.Segments); ok {
 			s.Choose(option)
@@ -49,7 +49,7 @@ func (r *cacheRig) choose(option int) {
 
 func TestLogFollowsTheNews(t *testing.T) {
 	r := activityPage(t)
-	r.tell("newcomer")
+	tell(r, "newcomer")
 	r.says("newcomer:1")
 	if !r.table().AtEnd() {
 		t.Error("the end is not followed")
@@ -62,8 +62,8 @@ func TestLogStaysWhereSomebodyReads(t *testing.T) {
 	if r.table().AtEnd() {
 		t.Fatal("the log is too short to be read")
 	}
-	r.tell("first")
-	r.tell("second")
+	tell(r, "first")
+	tell(r, "second")
 	r.says("2 new entries")
 	if r.reads("second:1") {
 		t.Error("the log moved on under somebody's eyes")
@@ -73,20 +73,20 @@ func TestLogStaysWhereSomebodyReads(t *testing.T) {
 	if r.reads("new entries") || !r.table().AtEnd() {
 		t.Error("the pill stays, or does not lead to the end")
 	}
-	r.tell("third")
+	tell(r, "third")
 	r.says("third:1")
 }
 
 func TestLogIsFiltered(t *testing.T) {
 	r := activityPage(t)
-	r.choose(2)
+	choose(r, 2)
 	r.says("3 of 46")
 	if r.reads("nginx") || !r.reads("ghcr.io/astral-sh/uv:0.6-missing") {
 		t.Errorf("failures: %q", r.texts())
 	}
-	r.tell("fine")
+	tell(r, "fine")
 	r.says("3 of 47")
-	r.choose(0)
+	choose(r, 0)
 	r.says("fine:1")
 	r.search("kube jump")
 	r.says("3 of 47")

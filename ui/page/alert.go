@@ -38,17 +38,14 @@ type trouble struct {
 	root  fyne.CanvasObject
 }
 
-// inset is the room that a label keeps around itself.
-const inset = 7
-
 func newAlert(d Desk) *alert {
-	a := &alert{list: column(0), rest: part.NewMuted("")}
+	a := &alert{list: part.VBox(0), rest: part.NewMuted("")}
 	for i := range troubles {
 		t := newTrouble(d, i > 0)
 		a.rows = append(a.rows, t)
 		a.list.Add(t.root)
 	}
-	a.list.Add(container.New(layout.NewCustomPaddedLayout(2, inset, 27, inset), a.rest))
+	a.list.Add(container.New(layout.NewCustomPaddedLayout(2, part.Inset, 27, part.Inset), a.rest))
 	sheet := part.NewSheet(a.list)
 	sheet.Color, sheet.Border, sheet.Padding = theme.Alert, theme.Alert, fyne.NewSize(14, 4)
 	a.root = sheet
@@ -61,17 +58,17 @@ func newTrouble(d Desk, ruled bool) *trouble {
 	t.text.Wrapping = fyne.TextWrapWord
 	t.fix.Style.Monospace = true
 	t.line = rowOf(&follow{text: t.fix, gap: 4}, t.fix, part.NewCopy(t.fix.Words, d.Copy))
-	fix := container.New(layout.NewCustomPaddedLayout(-inset+2, inset-1, inset, 0), t.line)
+	fix := container.New(layout.NewCustomPaddedLayout(-part.Inset+2, part.Inset-1, part.Inset, 0), t.line)
 	t.open = part.NewButton("", nil)
 	sign := canvas.NewImageFromResource(fynetheme.NewColoredResource(fynetheme.WarningIcon(), fynetheme.ColorNameWarning))
 	sign.FillMode = canvas.ImageFillContain
 	sign.SetMinSize(fyne.NewSquareSize(18))
-	first := container.New(layout.NewCustomPaddedLayout(inset, 0, 0, 0), container.NewVBox(sign)) // level with the first line
+	first := container.New(layout.NewCustomPaddedLayout(part.Inset, 0, 0, 0), container.NewVBox(sign)) // level with the first line
 	button := container.New(layout.NewCustomPaddedLayout(4, 4, 8, 0), container.NewVBox(t.open))
-	content := container.NewBorder(nil, nil, first, button, column(0, t.text, fix))
+	content := container.NewBorder(nil, nil, first, button, part.VBox(0, t.text, fix))
 	t.root = content
 	if ruled {
-		t.root = column(0, part.NewRule(), content)
+		t.root = part.VBox(0, part.NewRule(), content)
 	}
 	return t
 }
@@ -82,9 +79,9 @@ func (t *trouble) show(p control.Problem) {
 		t.text.SetText(text)
 	}
 	t.fix.Set(fix)
-	show(t.line, fix != "")
+	part.Show(t.line, fix != "")
 	place := PlaceOf(p)
-	show(t.open, place != OverviewPage)
+	part.Show(t.open, place != OverviewPage)
 	if place != OverviewPage {
 		t.open.OnTapped = func() { t.visit(place, ThingOf(p)) }
 		if label := lang.Say("overview.problem.open", "Page", lang.Say("shell.page."+string(place))); t.open.Text != label {
@@ -102,13 +99,13 @@ func (a *alert) show(v model.View) {
 		if i < len(wrong) {
 			t.show(wrong[i])
 		}
-		show(t.root, i < len(wrong))
+		part.Show(t.root, i < len(wrong))
 	}
 	if more := len(wrong) - troubles; more > 0 {
 		a.rest.Set(lang.Say("overview.problem.more", "Count", more))
 	}
-	show(a.list.Objects[troubles], len(wrong) > troubles)
-	show(a.root, len(wrong) > 0)
+	part.Show(a.list.Objects[troubles], len(wrong) > troubles)
+	part.Show(a.root, len(wrong) > 0)
 }
 
 // said parts a problem into what is read and what is copied: a command is copied, anything else is advice.

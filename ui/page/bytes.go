@@ -55,7 +55,7 @@ func newBytes() *bytes {
 		part.Series{Name: cached, Color: theme.Cached}, part.Series{Name: fetched, Color: theme.Fetched})
 	title := part.NewText(lang.Say("overview.traffic.title")).Bold()
 	figures := container.NewGridWithColumns(4, b.fromCache.root, b.net.root, b.share.root, b.saved.root)
-	top := column(8, between(middle(title), middle(b.choice)), figures)
+	top := part.VBox(8, part.Between(part.Middle(title), part.Middle(b.choice)), figures)
 	b.content = container.NewBorder(container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), top), nil, nil, nil, b.chart)
 	b.root = part.NewSheet(b.content)
 	return b

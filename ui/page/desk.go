@@ -11,48 +11,6 @@ import (
 	"pulley/ui/model"
 )
 
-// Page is one of the window's. All of it is for the UI goroutine. It may also be a Seeker, a Guest or a Taker.
-type Page interface {
-	// Root is what to put into the window, the same object for ever.
-	Root() fyne.CanvasObject
-	// Show brings the page to what v says: called when it comes to the front and, while it is there, after each change and
-	// at least every 30 s, at most ten times a second. It must not block. Texts are in the language in force: after a change
-	// of language the window makes its pages anew.
-	Show(v model.View, now time.Time)
-}
-
-// Seeker is a page that can be searched.
-type Seeker interface {
-	Seek() // puts the keyboard's focus into the search field: Ctrl+F
-}
-
-// Guest is a page that asks for what it shows only while it is in front.
-type Guest interface {
-	Enter()
-	Leave()
-}
-
-// Taker is a page that is led to one of its things, as by a problem's fix: an image, a registry, an engine, a setting.
-type Taker interface {
-	Take(thing string)
-}
-
-// Name is a page, as remembered between two runs and in keys of texts.
-type Name string
-
-// The pages, in their order.
-const (
-	OverviewPage Name = "overview"
-	ImagesPage   Name = "images"
-	MirrorsPage  Name = "mirrors"
-	DockerPage   Name = "docker"
-	ActivityPage Name = "activity"
-	SettingsPage Name = "settings"
-)
-
-// FirstPage is the first steps: no page of the sidebar, and not remembered, but Desk.Visit leads there.
-const FirstPage Name = "first"
-
 // Desk is what a page works with. The window fills it; tests put in what they like. All of it is for the UI goroutine, and
 // nothing of it blocks.
 type Desk struct {

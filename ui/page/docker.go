@@ -48,7 +48,7 @@ func NewDocker(d Desk) *Docker {
 	p.again = part.NewIconButton(fynetheme.ViewRefreshIcon(), lang.Say("docker.refresh"), p.fresh)
 	backups := part.NewIconButton(fynetheme.HistoryIcon(), lang.Say("docker.backups.title"), func() { showBackups(p.desk) })
 	guide := part.NewLink(lang.Say("docker.guide"), func() { p.desk.Visit(FirstPage, "") })
-	head := between(middle(title), row(4, middle(guide), middle(backups), middle(p.again)))
+	head := part.Between(part.Middle(title), part.HBox(4, part.Middle(guide), part.Middle(backups), part.Middle(p.again)))
 	body := container.New(&dockerLayout{page: p}, p.engines.root, p.contexts.root)
 	p.root = p.contexts.beside(container.New(layout.NewCustomPaddedLayout(18, 20, 20, 20),
 		container.NewBorder(container.New(layout.NewCustomPaddedLayout(0, 12, 0, 0), head), nil, nil, nil, body)))
@@ -200,13 +200,6 @@ func (l *dockerLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	objects[0].Resize(fyne.NewSize(size.Width, height))
 	objects[1].Move(fyne.NewPos(0, height+between))
 	objects[1].Resize(fyne.NewSize(size.Width, max(size.Height-height-between, 0)))
-}
-
-// sectionHead is a small one over a section, with what can be done about it at the right.
-func sectionHead(key string, aside fyne.CanvasObject) fyne.CanvasObject {
-	text := part.NewText(lang.Say(key)).Bold()
-	text.Color = theme.Muted
-	return between(middle(text), aside)
 }
 
 // quietButton is a button of the second rank.

@@ -19,24 +19,24 @@ func showBackups(d Desk) {
 	if d.Tool == nil {
 		return
 	}
-	m := newModal(lang.Say("docker.backups.title"), lang.Say("docker.backups.about"), fyne.NewSize(620, 440))
-	m.set([]fyne.CanvasObject{part.NewSkeleton(5)}, m.cancel("docker.close"))
-	m.open(d.Window())
+	m := part.NewModal(lang.Say("docker.backups.title"), lang.Say("docker.backups.about"), fyne.NewSize(620, 440))
+	m.Set([]fyne.CanvasObject{part.NewSkeleton(5)}, m.Cancel("docker.close"))
+	m.Open(d.Window())
 	d.Work(func(ctx context.Context) func() {
 		var list []model.Backup
 		err := d.Tool.Run(ctx, &list, "connect", "--backups")
 		return func() {
-			if m.gone() {
+			if m.Gone() {
 				return
 			}
 			var body []fyne.CanvasObject
 			switch {
 			case err != nil:
-				body = append(body, quoted(err.Error()))
+				body = append(body, part.NewQuote(err.Error()))
 			case len(list) == 0:
 				body = append(body, part.NewMuted(lang.Say("docker.backups.none")))
 			default:
-				rows := column(0)
+				rows := part.VBox(0)
 				for i, b := range list {
 					if i > 0 {
 						rows.Add(part.NewRule())
@@ -45,7 +45,7 @@ func showBackups(d Desk) {
 				}
 				body = append(body, rows)
 			}
-			m.set(body, m.cancel("docker.close"))
+			m.Set(body, m.Cancel("docker.close"))
 		}
 	})
 }
@@ -54,17 +54,17 @@ func backupRow(d Desk, b model.Backup) fyne.CanvasObject {
 	path := part.NewText(b.Path).Giving()
 	path.Style.Monospace, path.Scale = true, theme.SizeSmall
 	kept := part.NewMuted(lang.Say("docker.backups.absent")).Giving()
-	aside := row(8)
+	aside := part.HBox(8)
 	if b.InUse {
-		aside.Add(middle(part.NewBadge(lang.Say("docker.backups.needed"), theme.Cached)))
+		aside.Add(part.Middle(part.NewBadge(lang.Say("docker.backups.needed"), theme.Cached)))
 	}
 	now := d.Now()
 	when := part.NewTip(part.NewMuted(words.Ago(&b.Time, now)), func() string { return words.Exact(b.Time, now) })
-	aside.Add(middle(when))
+	aside.Add(part.Middle(when))
 	if !b.Absent {
 		kept.Set(b.File)
-		aside.Add(middle(part.NewCopy(func() string { return b.File }, d.Copy)))
+		aside.Add(part.Middle(part.NewCopy(func() string { return b.File }, d.Copy)))
 	}
-	left := column(2, part.NewTip(path, path.Words), part.NewTip(kept, kept.Words))
-	return container.New(layout.NewCustomPaddedLayout(9, 9, 0, 0), between(left, container.New(layout.NewCustomPaddedLayout(0, 0, 12, 0), aside)))
+	left := part.VBox(2, part.NewTip(path, path.Words), part.NewTip(kept, kept.Words))
+	return container.New(layout.NewCustomPaddedLayout(9, 9, 0, 0), part.Between(left, container.New(layout.NewCustomPaddedLayout(0, 0, 12, 0), aside)))
 }

@@ -23,69 +23,69 @@ func (c *dockerContexts) open(name string) {
 func (c *dockerContexts) details() {
 	x, ok := c.model.Get(c.detail)
 	if !ok {
-		c.side.shut()
+		c.side.Shut()
 		return
 	}
 	r, asked := c.model.ReportOf(x.Name)
 	below := x.Description
 	var objects []fyne.CanvasObject
 	if x.Mark != nil {
-		objects = append(objects, row(0, part.NewBadge(x.Mark.Word, markColours[model.NamedColour(x.Mark.Colour)])))
+		objects = append(objects, part.HBox(0, part.NewBadge(x.Mark.Word, markColours[model.NamedColour(x.Mark.Colour)])))
 	}
 	objects = append(objects, c.buttons(x))
 	if x.Wins {
-		objects = append(objects, notice(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.detail.in_force")+" "+whyText(x)))
+		objects = append(objects, part.NewNotice(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.detail.in_force")+" "+whyText(x)))
 	}
 	if x.Error != "" {
-		objects = append(objects, notice(fynetheme.WarningIcon(), fynetheme.ColorNameError, x.Error))
+		objects = append(objects, part.NewNotice(fynetheme.WarningIcon(), fynetheme.ColorNameError, x.Error))
 	} else if asked && r.Error != "" {
 		cause, step := model.Step(strings.TrimPrefix(r.Error, x.Name+": "))
-		objects = append(objects, notice(fynetheme.WarningIcon(), fynetheme.ColorNameError, cause))
+		objects = append(objects, part.NewNotice(fynetheme.WarningIcon(), fynetheme.ColorNameError, cause))
 		if step != "" {
-			objects = append(objects, copied(c.desk, step))
+			objects = append(objects, part.NewCommand(step, c.desk.Copy))
 		}
 	}
 	share, shared := c.desk.Shares.Get(x.Name)
 	if shared {
-		objects = append(objects, section(lang.Say("docker.share.title"), c.shared(share)...))
+		objects = append(objects, part.NewSection(lang.Say("docker.share.title"), c.shared(share)...))
 	}
-	objects = append(objects, section(lang.Say("docker.detail.engine"), facts(c.desk, c.facts(x, r)...)))
+	objects = append(objects, part.NewSection(lang.Say("docker.detail.engine"), part.NewFacts(c.desk.Copy, c.facts(x, r)...)))
 	if len(x.Cures) > 0 && (!shared || share.State == model.ShareFailed) {
-		cures := []fyne.CanvasObject{notice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.detail.elsewhere"))}
+		cures := []fyne.CanvasObject{part.NewNotice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.detail.elsewhere"))}
 		for _, cure := range x.Cures {
-			cures = append(cures, copied(c.desk, cure.Command))
+			cures = append(cures, part.NewCommand(cure.Command, c.desk.Copy))
 		}
-		objects = append(objects, section(lang.Say("docker.detail.cures"), cures...))
+		objects = append(objects, part.NewSection(lang.Say("docker.detail.cures"), cures...))
 	}
-	c.side.open(x.Name, below, objects...)
+	c.side.Open(x.Name, below, objects...)
 }
 
-func (c *dockerContexts) facts(x model.Context, r model.ContextReport) []fact {
-	list := []fact{{label: lang.Say("docker.column.host"), value: x.Host, mono: true, copied: x.Host}}
+func (c *dockerContexts) facts(x model.Context, r model.ContextReport) []part.Fact {
+	list := []part.Fact{{Label: lang.Say("docker.column.host"), Value: x.Host, Mono: true, Copied: x.Host}}
 	if x.TLS {
-		list = append(list, fact{label: lang.Say("docker.detail.tls"), value: lang.Say("docker.detail.tls_yes")})
+		list = append(list, part.Fact{Label: lang.Say("docker.detail.tls"), Value: lang.Say("docker.detail.tls_yes")})
 	}
 	if !r.Reachable {
 		return list
 	}
 	list = append(list,
-		fact{label: lang.Say("docker.detail.version"), value: strings.TrimSpace(r.Engine + "  " + r.System)},
-		fact{label: lang.Say("docker.column.latency"), value: words.Span(r.Latency)},
-		fact{label: lang.Say("docker.detail.images"), value: strconv.Itoa(r.Images)},
-		fact{label: lang.Say("docker.column.running.title"), value: lang.Say("docker.detail.containers", "Count", r.Running)},
-		fact{label: lang.Say("docker.detail.mirrors"), value: strings.Join(r.Mirrors, ", ")},
-		fact{label: lang.Say("docker.detail.proxy"), value: r.Proxy})
+		part.Fact{Label: lang.Say("docker.detail.version"), Value: strings.TrimSpace(r.Engine + "  " + r.System)},
+		part.Fact{Label: lang.Say("docker.column.latency"), Value: words.Span(r.Latency)},
+		part.Fact{Label: lang.Say("docker.detail.images"), Value: strconv.Itoa(r.Images)},
+		part.Fact{Label: lang.Say("docker.column.running.title"), Value: lang.Say("docker.detail.containers", "Count", r.Running)},
+		part.Fact{Label: lang.Say("docker.detail.mirrors"), Value: strings.Join(r.Mirrors, ", ")},
+		part.Fact{Label: lang.Say("docker.detail.proxy"), Value: r.Proxy})
 	if r.Disk >= 0 {
-		list = append(list, fact{label: lang.Say("docker.column.disk"), value: words.Bytes(r.Disk), tip: lang.Say("docker.detail.disk_tip")})
+		list = append(list, part.Fact{Label: lang.Say("docker.column.disk"), Value: words.Bytes(r.Disk), Tip: lang.Say("docker.detail.disk_tip")})
 	}
 	return list
 }
 
 // buttons are what can be done with a context.
 func (c *dockerContexts) buttons(x model.Context) fyne.CanvasObject {
-	first, second := row(6), row(6)
+	first, second := part.HBox(6), part.HBox(6)
 	if !x.Wins {
-		first.Add(meant(lang.Say("docker.context.use"), func() { c.use(x.Name) }))
+		first.Add(part.NewMeant(lang.Say("docker.context.use"), func() { c.use(x.Name) }))
 	}
 	if x.SSH() {
 		if _, shared := c.desk.Shares.Get(x.Name); !shared {
@@ -101,7 +101,7 @@ func (c *dockerContexts) buttons(x model.Context) fyne.CanvasObject {
 		into.Add(part.NewButton(lang.Say("docker.context.edit"), func() { contextForm(c.desk, &x, nil, c.again) }))
 		into.Add(part.NewButton(lang.Say("docker.context.remove"), func() { c.remove(x.Name) }))
 	}
-	rows := column(6)
+	rows := part.VBox(6)
 	for _, r := range []*fyne.Container{first, second} {
 		if len(r.Objects) > 0 {
 			rows.Add(r)

@@ -33,7 +33,7 @@ type dockerContexts struct {
 	table  *part.Table
 	shares *fyne.Container // those that run, a row each
 	detail string          // whose details are open; "" nobody's
-	side   *side
+	side   *part.Side
 	root   fyne.CanvasObject
 }
 
@@ -77,15 +77,15 @@ func newDockerContexts(d Desk, again func()) *dockerContexts {
 	add := quietButton("docker.contexts.new", fynetheme.ContentAddIcon(), func() { contextForm(d, nil, c.model.Names(), again) })
 	card := part.NewSheet(c.table)
 	card.Padding = fyne.NewSize(1, 1)
-	c.shares = column(0)
-	c.root = container.NewBorder(column(0, container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), sectionHead("docker.contexts.title", add)), c.shares), nil, nil, nil, card)
+	c.shares = part.VBox(0)
+	c.root = container.NewBorder(part.VBox(0, container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), part.NewHeading(lang.Say("docker.contexts.title"), add)), c.shares), nil, nil, nil, card)
 	return c
 }
 
 // beside lays the page out with the panel for one context at its side.
 func (c *dockerContexts) beside(main fyne.CanvasObject) fyne.CanvasObject {
-	c.side = newSide(main, func() { c.detail = "" })
-	return c.side.root
+	c.side = part.NewSide(main, func() { c.detail = "" })
+	return c.side.Root
 }
 
 // height is what all of it wants.
@@ -110,7 +110,7 @@ func (c *dockerContexts) listed(list []model.Context, err error) {
 
 func (c *dockerContexts) show(now time.Time) {
 	c.now = now
-	if c.side.shown() {
+	if c.side.Shown() {
 		c.details()
 	}
 }
@@ -119,7 +119,7 @@ func (c *dockerContexts) show(now time.Time) {
 func (c *dockerContexts) draw() {
 	c.drawShares()
 	c.table.Refresh()
-	if c.side != nil && c.side.shown() {
+	if c.side != nil && c.side.Shown() {
 		c.details()
 	}
 }
@@ -132,7 +132,7 @@ func (c *dockerContexts) drawShares() {
 	}
 	c.shares.Objects = nil
 	if len(list) > 0 {
-		rows := column(0)
+		rows := part.VBox(0)
 		for i, s := range list {
 			if i > 0 {
 				rows.Add(part.NewRule())
@@ -296,7 +296,7 @@ func (c *dockerContexts) remove(names ...string) {
 		c.model.Drop(name)
 		c.desk.Shares.Stop(name)
 	}
-	c.side.shut()
+	c.side.Shut()
 	c.draw()
 	tool := c.desk.Tool
 	c.desk.Work(func(ctx context.Context) func() {

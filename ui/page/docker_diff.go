@@ -20,7 +20,7 @@ import (
 
 // diffView shows what becomes of files, line by line.
 func diffView(files []model.FileDiff) fyne.CanvasObject {
-	list := column(10)
+	list := part.VBox(10)
 	for _, f := range files {
 		list.Add(fileView(f))
 	}
@@ -30,12 +30,12 @@ func diffView(files []model.FileDiff) fyne.CanvasObject {
 func fileView(f model.FileDiff) fyne.CanvasObject {
 	path := part.NewText(f.Path).Giving()
 	path.Style.Monospace, path.Scale = true, theme.SizeSmall
-	aside := row(6)
+	aside := part.HBox(6)
 	switch {
 	case f.New:
-		aside.Add(middle(part.NewBadge(lang.Say("docker.diff.new"), fynetheme.ColorNameSuccess)))
+		aside.Add(part.Middle(part.NewBadge(lang.Say("docker.diff.new"), fynetheme.ColorNameSuccess)))
 	case f.Removed:
-		aside.Add(middle(part.NewBadge(lang.Say("docker.diff.removed"), fynetheme.ColorNameError)))
+		aside.Add(part.Middle(part.NewBadge(lang.Say("docker.diff.removed"), fynetheme.ColorNameError)))
 	}
 	added, taken := f.Counts()
 	for _, c := range []struct {
@@ -46,15 +46,15 @@ func fileView(f model.FileDiff) fyne.CanvasObject {
 		if c.n > 0 {
 			count := part.NewMuted(c.sign + strconv.Itoa(c.n))
 			count.Tint(c.name)
-			aside.Add(middle(count))
+			aside.Add(part.Middle(count))
 		}
 	}
-	lines := column(0)
+	lines := part.VBox(0)
 	for _, l := range f.Lines {
 		lines.Add(newDiffLine(l))
 	}
 	inner := container.NewHScroll(container.New(layout.NewCustomPaddedLayout(4, 6, 0, 0), lines))
-	head := container.New(layout.NewCustomPaddedLayout(5, 5, 10, 10), between(middle(part.NewTip(path, path.Words)), aside))
+	head := container.New(layout.NewCustomPaddedLayout(5, 5, 10, 10), part.Between(part.Middle(part.NewTip(path, path.Words)), aside))
 	sheet := part.NewSheet(container.New(layout.NewCustomPaddedVBoxLayout(0), head, part.NewRule(), inner))
 	sheet.Padding = fyne.NewSize(1, 1)
 	return sheet

@@ -29,10 +29,10 @@ type dockerEngines struct {
 const engineRow = 54
 
 func newDockerEngines(d Desk, again func()) *dockerEngines {
-	e := &dockerEngines{desk: d, again: again, rows: column(0)}
+	e := &dockerEngines{desk: d, again: again, rows: part.VBox(0)}
 	card := part.NewSheet(container.NewVScroll(e.rows))
 	card.Padding = fyne.NewSize(1, 1)
-	e.root = container.NewBorder(container.New(layout.NewCustomPaddedLayout(0, 6, 0, 0), sectionHead("docker.engines.title", nil)), nil, nil, nil, card)
+	e.root = container.NewBorder(container.New(layout.NewCustomPaddedLayout(0, 6, 0, 0), part.NewHeading(lang.Say("docker.engines.title"), nil)), nil, nil, nil, card)
 	e.draw()
 	if d.Tool == nil {
 		e.message(lang.Say("docker.no_tool.title"), lang.Say("docker.no_tool.hint"))
@@ -46,6 +46,16 @@ func (e *dockerEngines) height() float32 { return 26 + e.rows.MinSize().Height +
 // done follows a connecting or disconnecting, whatever came of it.
 func (e *dockerEngines) done(model.Wiring) { e.again() }
 
+// Engines are those of which is known.
+func (e *dockerEngines) Engines() []model.Engine { return e.list }
+
+// Forget has what is found next be drawn, be it the same or not.
+func (e *dockerEngines) Forget() { e.list, e.known = nil, false }
+
+// Rows are the engines with no heading and no frame, for a page that has its own.
+func (e *dockerEngines) Rows() fyne.CanvasObject { return e.rows }
+
+// get is the engine with that id.
 func (e *dockerEngines) get(id string) (model.Engine, bool) {
 	i := slices.IndexFunc(e.list, func(x model.Engine) bool { return x.ID == id })
 	if i < 0 {
@@ -98,7 +108,7 @@ func (e *dockerEngines) draw() {
 // message stands where there are no engines.
 func (e *dockerEngines) message(title, hint string) {
 	e.rows.Objects = []fyne.CanvasObject{container.New(layout.NewCustomPaddedLayout(18, 18, 16, 16),
-		column(4, part.NewText(title).Bold().Giving(), part.NewMuted(hint).Giving()))}
+		part.VBox(4, part.NewText(title).Bold().Giving(), part.NewMuted(hint).Giving()))}
 	e.rows.Refresh()
 }
 
@@ -107,8 +117,8 @@ func (e *dockerEngines) row(engine model.Engine) fyne.CanvasObject {
 	version := part.NewMuted(engine.Version)
 	state, color := stateOf(engine)
 	said := part.NewMuted(state).Giving()
-	left := column(2, container.New(&trailing{}, name, version), part.NewTip(said, func() string { return tipOf(engine) }))
-	return container.New(&engineLayout{}, part.NewDot(color), left, middle(e.button(engine)))
+	left := part.VBox(2, container.New(&trailing{}, name, version), part.NewTip(said, func() string { return tipOf(engine) }))
+	return container.New(&engineLayout{}, part.NewDot(color), left, part.Middle(e.button(engine)))
 }
 
 func (e *dockerEngines) button(engine model.Engine) fyne.CanvasObject {
@@ -119,7 +129,7 @@ func (e *dockerEngines) button(engine model.Engine) fyne.CanvasObject {
 		if len(engine.Ways) == 0 {
 			return out
 		}
-		return row(6, middle(again), out)
+		return part.HBox(6, part.Middle(again), out)
 	case !engine.Connectable():
 		return part.NewMuted(lang.Say("docker.no_way"))
 	}

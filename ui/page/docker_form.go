@@ -26,7 +26,7 @@ type contextSheet struct {
 	files                   [3]*filePick
 	tls                     fyne.CanvasObject
 	wrong                   *part.Text
-	*modal
+	*part.Modal
 }
 
 // contextForm opens it. done is called when the context was made or changed.
@@ -46,23 +46,23 @@ func contextForm(d Desk, was *model.Context, taken []string, done func()) {
 	}
 	s.host.OnChanged = func(string) { s.scheme() }
 	s.wrong.Tint(fynetheme.ColorNameError)
-	s.modal = newModal(title, "", fyne.NewSize(540, 470))
-	s.tls = column(6, contextLine("docker.form.ca", s.files[0].root), contextLine("docker.form.cert", s.files[1].root), contextLine("docker.form.key", s.files[2].root))
+	s.Modal = part.NewModal(title, "", fyne.NewSize(540, 470))
+	s.tls = part.VBox(6, contextLine("docker.form.ca", s.files[0].root), contextLine("docker.form.cert", s.files[1].root), contextLine("docker.form.key", s.files[2].root))
 	body := []fyne.CanvasObject{contextLine("docker.form.host.label", s.host), contextHint("docker.form.host.hint"), s.tls,
-		contextLine("docker.form.about", s.about), contextLine("docker.form.mark.label", container.NewBorder(nil, nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 8, 0), middle(s.colour.root)), s.mark)),
+		contextLine("docker.form.about", s.about), contextLine("docker.form.mark.label", container.NewBorder(nil, nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 8, 0), part.Middle(s.colour.root)), s.mark)),
 		contextHint("docker.form.mark.hint"), s.wrong}
 	key := "docker.form.save"
 	if was == nil {
 		body, key = append([]fyne.CanvasObject{contextLine("docker.form.name", s.name)}, body...), "docker.form.create"
 	}
-	s.body.Layout = layout.NewCustomPaddedVBoxLayout(7)
+	s.Space(7)
 	s.scheme()
 	s.wrong.Hide()
-	s.set(body, s.cancel("docker.cancel"), meant(lang.Say(key), s.submit))
+	s.Set(body, s.Cancel("docker.cancel"), part.NewMeant(lang.Say(key), s.submit))
 	for _, e := range []*part.Entry{s.name, s.host, s.about, s.mark} {
 		e.OnSubmitted = func(string) { s.submit() }
 	}
-	s.open(d.Window())
+	s.Open(d.Window())
 	if was == nil {
 		d.Window().Canvas().Focus(s.name)
 	}
@@ -80,7 +80,7 @@ const contextLabel = 116
 // contextLine is a field of the form: what it is, and where it is filled in.
 func contextLine(key string, control fyne.CanvasObject) fyne.CanvasObject {
 	label := part.NewText(lang.Say(key)).Giving()
-	return container.NewBorder(nil, nil, container.New(layout.NewGridWrapLayout(fyne.NewSize(contextLabel, 33)), middle(label)), nil, control)
+	return container.NewBorder(nil, nil, container.New(layout.NewGridWrapLayout(fyne.NewSize(contextLabel, 33)), part.Middle(label)), nil, control)
 }
 
 // contextHint is a sentence below a field.
@@ -94,11 +94,8 @@ func (s *contextSheet) scheme() {
 	if tcp == s.tls.Visible() {
 		return
 	}
-	show(s.tls, tcp)
-	if s.popup != nil {
-		s.body.Refresh()
-		s.refit()
-	}
+	part.Show(s.tls, tcp)
+	s.Refit()
 }
 
 func (s *contextSheet) form() model.ContextForm {
@@ -122,7 +119,7 @@ func (s *contextSheet) submit() {
 	args := f.Create()
 	if s.was != nil {
 		if args = f.Update(*s.was); args == nil {
-			s.close()
+			s.Close()
 			return
 		}
 	}
@@ -132,10 +129,10 @@ func (s *contextSheet) submit() {
 		return func() {
 			switch {
 			case err == nil:
-				s.close()
+				s.Close()
 				s.saved(f)
 				s.done()
-			case s.gone():
+			case s.Gone():
 				s.desk.Toast(Toast{Text: err.Error(), Bad: true})
 			default:
 				s.say(err.Error())
@@ -187,10 +184,9 @@ func (s *contextSheet) rerun(args []string) {
 
 func (s *contextSheet) say(text string) {
 	s.wrong.Set(text)
-	show(s.wrong, text != "")
-	s.body.Refresh()
-	s.refit()
-	s.scroll.ScrollToBottom()
+	part.Show(s.wrong, text != "")
+	s.Refit()
+	s.End()
 }
 
 // filePick is a file that a person chooses.
@@ -208,7 +204,7 @@ func newFilePick(d Desk, title string) *filePick {
 			p.text.Set(filepath.Base(path))
 		})
 	})
-	p.root = container.NewBorder(nil, nil, nil, pick, middle(p.text))
+	p.root = container.NewBorder(nil, nil, nil, pick, part.Middle(p.text))
 	return p
 }
 
@@ -220,7 +216,7 @@ type colourPick struct {
 }
 
 func newColourPick(chosen string) *colourPick {
-	c := &colourPick{chosen: chosen, root: row(2)}
+	c := &colourPick{chosen: chosen, root: part.HBox(2)}
 	for _, name := range model.Colours {
 		s := &spot{name: name, label: lang.Say("docker.colour." + name)}
 		s.tapped = func() { c.choose(s.name) }

@@ -1,5 +1,3 @@
-//go:build unix
-
 package page_test
 
 import (

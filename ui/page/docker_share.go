@@ -20,18 +20,18 @@ import (
 
 // shareSheet asks how this machine's cache is to be lent to the engine of a context, and does it.
 func shareSheet(d Desk, x model.Context) {
-	m := newModal(lang.Say("docker.share.ask", "Name", x.Name), x.Host, fyne.NewSize(520, 330))
+	m := part.NewModal(lang.Say("docker.share.ask", "Name", x.Name), x.Host, fyne.NewSize(520, 330))
 	wire := part.NewSwitch(nil)
 	body := []fyne.CanvasObject{
-		notice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.share.about")),
-		notice(fynetheme.AccountIcon(), theme.Muted, lang.Say("docker.share.who")),
+		part.NewNotice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.share.about")),
+		part.NewNotice(fynetheme.AccountIcon(), theme.Muted, lang.Say("docker.share.who")),
 		part.NewField(lang.Say("docker.share.wire.label"), lang.Say("docker.share.wire.hint"), wire),
 	}
-	m.set(body, m.cancel("docker.cancel"), meant(lang.Say("docker.share.start"), func() {
+	m.Set(body, m.Cancel("docker.cancel"), part.NewMeant(lang.Say("docker.share.start"), func() {
 		startShare(d, x.Name, wire.On())
-		m.close()
+		m.Close()
 	}))
-	m.open(d.Window())
+	m.Open(d.Window())
 }
 
 func startShare(d Desk, name string, wire bool) {
@@ -63,16 +63,16 @@ func (c *dockerContexts) shareRow(s model.Share) fyne.CanvasObject {
 	}
 	name := part.NewText(lang.Say("docker.share.with", "Name", s.Context))
 	tip := part.NewTip(part.NewMuted(said), func() string { return s.Error })
-	aside := row(4)
+	aside := part.HBox(4)
 	if s.State == model.ShareUp {
 		pull := "docker pull " + s.Address() + "/library/debian"
-		aside.Add(middle(part.NewCopy(func() string { return pull }, c.desk.Copy)))
+		aside.Add(part.Middle(part.NewCopy(func() string { return pull }, c.desk.Copy)))
 	}
 	if end != "" {
-		aside.Add(middle(part.NewLink(lang.Say(end), func() { c.desk.Shares.Stop(s.Context) })))
+		aside.Add(part.Middle(part.NewLink(lang.Say(end), func() { c.desk.Shares.Stop(s.Context) })))
 	}
-	left := container.New(layout.NewCustomPaddedLayout(0, 0, 15, 0), row(12, middle(part.NewDot(color)), middle(name), middle(tip)))
-	return container.New(layout.NewCustomPaddedLayout(4, 4, 0, 10), between(left, aside))
+	left := container.New(layout.NewCustomPaddedLayout(0, 0, 15, 0), part.HBox(12, part.Middle(part.NewDot(color)), part.Middle(name), part.Middle(tip)))
+	return container.New(layout.NewCustomPaddedLayout(4, 4, 0, 10), part.Between(left, aside))
 }
 
 // shared is how a share stands, and what can be done about it.
@@ -80,40 +80,40 @@ func (c *dockerContexts) shared(s model.Share) []fyne.CanvasObject {
 	stop := part.NewButton(lang.Say("docker.share.stop"), func() { c.desk.Shares.Stop(s.Context) })
 	switch s.State {
 	case model.ShareStarting:
-		return []fyne.CanvasObject{between(middle(part.NewText(lang.Say("docker.share.starting")).Giving()), stop)}
+		return []fyne.CanvasObject{part.Between(part.Middle(part.NewText(lang.Say("docker.share.starting")).Giving()), stop)}
 	case model.ShareEnding:
 		return []fyne.CanvasObject{part.NewText(lang.Say("docker.share.ending"))}
 	case model.ShareDown:
-		return []fyne.CanvasObject{between(middle(part.NewText(lang.Say("docker.share.down")).Giving()), stop), quoted(s.Error)}
+		return []fyne.CanvasObject{part.Between(part.Middle(part.NewText(lang.Say("docker.share.down")).Giving()), stop), part.NewQuote(s.Error)}
 	case model.ShareFailed:
 		again := part.NewButton(lang.Say("docker.again"), func() { c.desk.Shares.Stop(s.Context); startShare(c.desk, s.Context, false) })
 		cause, step := model.Step(s.Error)
-		list := []fyne.CanvasObject{between(middle(part.NewText(lang.Say("docker.share.ended")).Giving()), again), quoted(cause)}
+		list := []fyne.CanvasObject{part.Between(part.Middle(part.NewText(lang.Say("docker.share.ended")).Giving()), again), part.NewQuote(cause)}
 		if step != "" {
-			list = append(list, copied(c.desk, step))
+			list = append(list, part.NewCommand(step, c.desk.Copy))
 		}
 		return list
 	case model.ShareUp:
 	}
 	up := part.NewText(lang.Say("docker.share.up", "Since", words.Ago(&s.Since, c.now)))
 	list := []fyne.CanvasObject{
-		between(row(8, middle(part.NewDot(theme.Cached)), middle(up)), stop),
+		part.Between(part.HBox(8, part.Middle(part.NewDot(theme.Cached)), part.Middle(up)), stop),
 		part.NewMuted(lang.Say("docker.share.there")).Giving(),
-		copied(c.desk, "docker pull "+s.Address()+"/library/debian"),
+		part.NewCommand("docker pull "+s.Address()+"/library/debian", c.desk.Copy),
 	}
 	if s.Wired {
-		list = append(list, notice(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.share.wired")))
+		list = append(list, part.NewNotice(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.share.wired")))
 	}
 	return list
 }
 
 // egressSheet asks what shall leave by a context's machine, and has it do so.
 func egressSheet(d Desk, x model.Context, registries []control.Registry) {
-	m := newModal(lang.Say("docker.egress.ask", "Name", x.Name), x.Host, fyne.NewSize(520, 440))
+	m := part.NewModal(lang.Say("docker.egress.ask", "Name", x.Name), x.Host, fyne.NewSize(520, 440))
 	e := &egressing{desk: d, context: x, modal: m}
 	all := part.NewSwitch(nil)
 	var ticks []*widget.Check
-	list := column(-4)
+	list := part.VBox(-4)
 	for _, r := range registries {
 		tick := widget.NewCheck(r.Name, nil)
 		ticks = append(ticks, tick)
@@ -129,13 +129,13 @@ func egressSheet(d Desk, x model.Context, registries []control.Registry) {
 		}
 	}
 	body := []fyne.CanvasObject{
-		notice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.egress.about")),
+		part.NewNotice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.egress.about")),
 		part.NewField(lang.Say("docker.egress.all.label"), lang.Say("docker.egress.all.hint"), all),
 	}
 	if len(ticks) > 0 {
-		body = append(body, column(4, part.NewMuted(lang.Say("docker.egress.some")).Bold(), list))
+		body = append(body, part.VBox(4, part.NewMuted(lang.Say("docker.egress.some")).Bold(), list))
 	}
-	m.set(body, m.cancel("docker.cancel"), meant(lang.Say("docker.egress.use"), func() {
+	m.Set(body, m.Cancel("docker.cancel"), part.NewMeant(lang.Say("docker.egress.use"), func() {
 		var chosen []string
 		for i, tick := range ticks {
 			if tick.Checked {
@@ -147,14 +147,14 @@ func egressSheet(d Desk, x model.Context, registries []control.Registry) {
 		}
 		e.use(chosen)
 	}))
-	m.open(d.Window())
+	m.Open(d.Window())
 }
 
 // egressing is making a way out of a context's machine.
 type egressing struct {
 	desk    Desk
 	context model.Context
-	modal   *modal
+	modal   *part.Modal
 	uses    []string
 	before  *control.Egress // what it was; nil: there was none
 }
@@ -166,7 +166,7 @@ func (e *egressing) use(registries []string) {
 		return
 	}
 	e.uses = registries
-	e.modal.set([]fyne.CanvasObject{underWay(lang.Say("docker.egress.trying", "Name", e.context.Name))}, e.modal.cancel("docker.wire.background"))
+	e.modal.Set([]fyne.CanvasObject{part.NewUnderWay(lang.Say("docker.egress.trying", "Name", e.context.Name))}, e.modal.Cancel("docker.wire.background"))
 	name, tool := e.context.Name, e.desk.Tool
 	e.desk.Work(func(ctx context.Context) func() {
 		var report control.EgressReport
@@ -196,7 +196,7 @@ func (e *egressing) tried(r control.EgressReport, err error) {
 	case r.HostKey != nil && !r.OK:
 		e.vouch(*r.HostKey)
 	case r.OK:
-		e.modal.close()
+		e.modal.Close()
 		e.desk.Toast(Toast{Text: lang.Say("docker.egress.done", "Name", e.context.Name), Undo: e.undo})
 	case r.Error != "":
 		e.failed(r.Error)
@@ -207,18 +207,18 @@ func (e *egressing) tried(r control.EgressReport, err error) {
 
 // vouch asks whether a key is that of the machine.
 func (e *egressing) vouch(key control.HostKey) {
-	e.modal.set([]fyne.CanvasObject{
-		notice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("docker.egress.key.text", "Host", key.Host)),
-		column(6, part.NewMuted(key.Type), copied(e.desk, key.Fingerprint)),
-		notice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.egress.key.compare")),
-		copied(e.desk, "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"),
-	}, instead(e.modal.cancel("docker.cancel"), func() { e.undo(); e.modal.close() }), meant(lang.Say("docker.egress.key.accept"), func() {
+	e.modal.Set([]fyne.CanvasObject{
+		part.NewNotice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("docker.egress.key.text", "Host", key.Host)),
+		part.VBox(6, part.NewMuted(key.Type), part.NewCommand(key.Fingerprint, e.desk.Copy)),
+		part.NewNotice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.egress.key.compare")),
+		part.NewCommand("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", e.desk.Copy),
+	}, instead(e.modal.Cancel("docker.cancel"), func() { e.undo(); e.modal.Close() }), part.NewMeant(lang.Say("docker.egress.key.accept"), func() {
 		daemon := e.desk.Daemon()
 		if daemon == nil {
 			e.failed(lang.Say("docker.no_daemon"))
 			return
 		}
-		e.modal.set([]fyne.CanvasObject{underWay(lang.Say("docker.egress.trying", "Name", e.context.Name))}, e.modal.cancel("docker.wire.background"))
+		e.modal.Set([]fyne.CanvasObject{part.NewUnderWay(lang.Say("docker.egress.trying", "Name", e.context.Name))}, e.modal.Cancel("docker.wire.background"))
 		e.desk.Work(func(ctx context.Context) func() {
 			var report control.EgressReport
 			err := daemon.AcceptKey(ctx, e.context.Name, key.Fingerprint)
@@ -237,18 +237,18 @@ func instead(b *part.Button, tapped func()) *part.Button {
 }
 
 func (e *egressing) failed(reason string) {
-	if e.modal.gone() {
+	if e.modal.Gone() {
 		e.desk.Toast(Toast{Text: reason, Bad: true})
 		return
 	}
 	cause, step := model.Step(reason)
-	body := []fyne.CanvasObject{verdict(fynetheme.ErrorIcon(), fynetheme.ColorNameError, lang.Say("docker.egress.failed.text", "Name", e.context.Name), ""), quoted(cause)}
+	body := []fyne.CanvasObject{part.NewVerdict(fynetheme.ErrorIcon(), fynetheme.ColorNameError, lang.Say("docker.egress.failed.text", "Name", e.context.Name), ""), part.NewQuote(cause)}
 	if step != "" {
-		body = append(body, copied(e.desk, step))
+		body = append(body, part.NewCommand(step, e.desk.Copy))
 	}
 	body = append(body, part.NewMuted(lang.Say("docker.egress.failed.kept")).Giving())
-	e.modal.set(body, instead(e.modal.cancel("docker.egress.drop"), func() { e.undo(); e.modal.close() }),
-		e.modal.cancel("docker.close"), meant(lang.Say("docker.again"), func() { e.use(e.uses) }))
+	e.modal.Set(body, instead(e.modal.Cancel("docker.egress.drop"), func() { e.undo(); e.modal.Close() }),
+		e.modal.Cancel("docker.close"), part.NewMeant(lang.Say("docker.again"), func() { e.use(e.uses) }))
 }
 
 // undo makes it as it was.

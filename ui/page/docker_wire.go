@@ -7,10 +7,7 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/lang"
 	"pulley/ui/model"
@@ -27,7 +24,7 @@ type wireSheet struct {
 	plan   model.Wiring
 	asRoot bool // the plan itself could be made by an administrator alone
 	done   func(model.Wiring)
-	*modal
+	*part.Modal
 }
 
 // connectSheet opens it for connecting. done is called when something was done, or tried.
@@ -49,19 +46,19 @@ func disconnectSheet(d Desk, e model.Engine, done func(model.Wiring)) {
 }
 
 func (s *wireSheet) begin(title string) {
-	s.modal = newModal(title, "", fyne.NewSize(660, 520))
+	s.Modal = part.NewModal(title, "", fyne.NewSize(660, 520))
 	s.look()
-	s.open(s.desk.Window())
+	s.Open(s.desk.Window())
 }
 
 // look asks what would be changed.
 func (s *wireSheet) look() {
-	s.set(append(s.choice(), part.NewSkeleton(7)), s.cancel("docker.cancel"))
+	s.Set(append(s.choice(), part.NewSkeleton(7)), s.Cancel("docker.cancel"))
 	tool, way, args, asRoot := s.desk.Tool, s.way, s.args("--dry-run"), s.asRoot
 	s.desk.Work(func(ctx context.Context) func() {
 		plan, err := wire(ctx, tool, asRoot, args)
 		return func() {
-			if s.gone() || way != s.way {
+			if s.Gone() || way != s.way {
 				return
 			}
 			s.plan = plan
@@ -106,7 +103,7 @@ func (s *wireSheet) choice() []fyne.CanvasObject {
 	if s.undo || len(s.engine.Ways) == 0 {
 		return nil
 	}
-	text := mutedText(lang.Say("docker.way." + s.way + ".about"))
+	text := part.NewProse(lang.Say("docker.way." + s.way + ".about"))
 	if len(s.engine.Ways) == 1 {
 		return []fyne.CanvasObject{text}
 	}
@@ -119,15 +116,15 @@ func (s *wireSheet) choice() []fyne.CanvasObject {
 		s.look()
 	})
 	segments.Label = lang.Say("docker.way.label")
-	return []fyne.CanvasObject{row(0, segments), text}
+	return []fyne.CanvasObject{part.HBox(0, segments), text}
 }
 
 // hidden is where only an administrator can see what would be changed.
 func (s *wireSheet) hidden() {
 	cause, _ := model.Step(s.plan.Error)
-	look := meant(lang.Say("docker.wire.look_as_root"), func() { s.asRoot = true; s.look() })
-	s.set(append(s.choice(), notice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("docker.wire.hidden")), quoted(cause)),
-		s.cancel("docker.cancel"), look)
+	look := part.NewMeant(lang.Say("docker.wire.look_as_root"), func() { s.asRoot = true; s.look() })
+	s.Set(append(s.choice(), part.NewNotice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("docker.wire.hidden")), part.NewQuote(cause)),
+		s.Cancel("docker.cancel"), look)
 }
 
 // show shows the plan.
@@ -141,9 +138,9 @@ func (s *wireSheet) show() {
 	}
 	switch {
 	case s.plan.Idle():
-		s.set(body, s.cancel("docker.close"))
+		s.Set(body, s.Cancel("docker.close"))
 	case s.plan.ByHandOnly():
-		s.set(body, s.cancel("docker.close"))
+		s.Set(body, s.Cancel("docker.close"))
 	default:
 		key := "docker.connect.button"
 		switch {
@@ -154,7 +151,7 @@ func (s *wireSheet) show() {
 		case s.rooted():
 			key = "docker.connect.as_root"
 		}
-		s.set(body, s.cancel("docker.cancel"), meant(lang.Say(key), s.do))
+		s.Set(body, s.Cancel("docker.cancel"), part.NewMeant(lang.Say(key), s.do))
 	}
 }
 
@@ -164,7 +161,7 @@ func (s *wireSheet) rooted() bool { return s.plan.Root || s.asRoot }
 func (s *wireSheet) effects() (lines []fyne.CanvasObject) {
 	w := s.plan
 	say := func(icon fyne.Resource, tint fyne.ThemeColorName, text string) {
-		lines = append(lines, notice(icon, tint, text))
+		lines = append(lines, part.NewNotice(icon, tint, text))
 	}
 	if w.Idle() {
 		key := "docker.wire.idle"
@@ -216,9 +213,9 @@ func restartText(w model.Wiring) string {
 
 // manual is what is left to the person.
 func (s *wireSheet) manual() fyne.CanvasObject {
-	list := column(6, part.NewText(lang.Say("docker.wire.manual")).Bold())
+	list := part.VBox(6, part.NewText(lang.Say("docker.wire.manual")).Bold())
 	for _, line := range s.plan.Manual {
-		list.Add(copied(s.desk, line))
+		list.Add(part.NewCommand(line, s.desk.Copy))
 	}
 	return list
 }
@@ -229,11 +226,11 @@ func (s *wireSheet) do() {
 	if s.undo {
 		key = "docker.wire.disconnecting"
 	}
-	lines := []fyne.CanvasObject{underWay(lang.Say(key, "Engine", s.engine.Name))}
+	lines := []fyne.CanvasObject{part.NewUnderWay(lang.Say(key, "Engine", s.engine.Name))}
 	if s.rooted() {
 		lines = append(lines, part.NewMuted(lang.Say("docker.wire.password")).Giving())
 	}
-	s.set(lines, s.cancel("docker.wire.background"))
+	s.Set(lines, s.Cancel("docker.wire.background"))
 	tool, args, asRoot := s.desk.Tool, s.args("--yes"), s.rooted()
 	s.desk.Work(func(ctx context.Context) func() {
 		did, err := wire(ctx, tool, asRoot, args)
@@ -247,18 +244,11 @@ func (s *wireSheet) do() {
 	})
 }
 
-// underWay is a sentence about something that takes a while.
-func underWay(text string) fyne.CanvasObject {
-	bar := widget.NewProgressBarInfinite()
-	thin := container.New(layout.NewGridWrapLayout(fyne.NewSize(120, 4)), bar)
-	return row(12, part.NewText(text), middle(thin))
-}
-
 // ended says what came of it: on the sheet, or in a toast where that was closed.
 func (s *wireSheet) ended(did model.Wiring, err error) {
 	did.Root = did.Root || s.rooted() // for another try
 	s.plan = did
-	if s.gone() {
+	if s.Gone() {
 		s.toast(did, err)
 		return
 	}
@@ -269,23 +259,23 @@ func (s *wireSheet) ended(did model.Wiring, err error) {
 	var body []fyne.CanvasObject
 	switch {
 	case s.undo:
-		body = append(body, verdict(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.wire.disconnected", "Engine", s.engine.Name), lang.Say("docker.wire.as_it_was")))
+		body = append(body, part.NewVerdict(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.wire.disconnected", "Engine", s.engine.Name), lang.Say("docker.wire.as_it_was")))
 	case did.Proven:
-		body = append(body, verdict(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.wire.connected", "Engine", s.engine.Name), lang.Say("docker.wire.proven")), quoted(did.Proof))
+		body = append(body, part.NewVerdict(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.wire.connected", "Engine", s.engine.Name), lang.Say("docker.wire.proven")), part.NewQuote(did.Proof))
 	case err != nil:
 		cause, step := model.Step(err.Error())
-		body = append(body, verdict(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("docker.wire.connected", "Engine", s.engine.Name), lang.Say("docker.wire.unproven")), quoted(cause))
+		body = append(body, part.NewVerdict(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("docker.wire.connected", "Engine", s.engine.Name), lang.Say("docker.wire.unproven")), part.NewQuote(cause))
 		body = append(body, s.next(step)...)
 	default:
-		body = append(body, verdict(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.wire.connected", "Engine", s.engine.Name), lang.Say("docker.wire.proof_later")))
+		body = append(body, part.NewVerdict(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.wire.connected", "Engine", s.engine.Name), lang.Say("docker.wire.proof_later")))
 	}
 	for _, line := range did.Said {
-		body = append(body, notice(fynetheme.ConfirmIcon(), theme.Muted, line))
+		body = append(body, part.NewNotice(fynetheme.ConfirmIcon(), theme.Muted, line))
 	}
 	if len(did.Manual) > 0 {
 		body = append(body, s.manual())
 	}
-	s.set(body, meant(lang.Say("docker.done"), s.close))
+	s.Set(body, part.NewMeant(lang.Say("docker.done"), s.Close))
 }
 
 func (s *wireSheet) toast(did model.Wiring, err error) {
@@ -313,9 +303,9 @@ func (s *wireSheet) failed(err error, again func()) {
 	if line := commandOf(err); line != "" {
 		step = line
 	}
-	body := append(s.choice(), verdict(fynetheme.ErrorIcon(), fynetheme.ColorNameError, title, ""), quoted(cause))
+	body := append(s.choice(), part.NewVerdict(fynetheme.ErrorIcon(), fynetheme.ColorNameError, title, ""), part.NewQuote(cause))
 	body = append(body, s.next(step)...)
-	s.set(body, s.cancel("docker.close"), meant(lang.Say("docker.again"), again))
+	s.Set(body, s.Cancel("docker.close"), part.NewMeant(lang.Say("docker.again"), again))
 }
 
 // next is the step to take, to be copied.
@@ -323,7 +313,7 @@ func (s *wireSheet) next(step string) []fyne.CanvasObject {
 	if step == "" {
 		return nil
 	}
-	return []fyne.CanvasObject{column(6, part.NewText(lang.Say("docker.next")).Bold(), copied(s.desk, step))}
+	return []fyne.CanvasObject{part.VBox(6, part.NewText(lang.Say("docker.next")).Bold(), part.NewCommand(step, s.desk.Copy))}
 }
 
 // commandOf is the command that does in a terminal what could not be done here; "" if the error names none.
@@ -336,33 +326,4 @@ func commandOf(err error) string {
 		return named.Command()
 	}
 	return ""
-}
-
-// verdict is what came of something: a sign, a title and a sentence.
-func verdict(icon fyne.Resource, tint fyne.ThemeColorName, title, below string) fyne.CanvasObject {
-	picture := widget.NewIcon(fynetheme.NewColoredResource(icon, tint))
-	sign := container.New(layout.NewGridWrapLayout(fyne.NewSquareSize(26)), picture)
-	head := part.NewText(title).Bold().Giving()
-	text := column(2, head)
-	if below != "" {
-		text.Add(part.NewMuted(below).Giving())
-	}
-	return container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), middle(sign)), nil, middle(text))
-}
-
-// mutedText is text of second rank that breaks where it has to.
-func mutedText(text string) fyne.CanvasObject {
-	rich := widget.NewRichText(&widget.TextSegment{Text: text, Style: widget.RichTextStyle{ColorName: theme.Muted, SizeName: fynetheme.SizeNameText}})
-	rich.Wrapping = fyne.TextWrapWord
-	return container.New(layout.NewCustomPaddedLayout(-inset, -inset, -inset, -inset), rich)
-}
-
-// quoted is what a program said, in its own words.
-func quoted(text string) fyne.CanvasObject {
-	label := widget.NewLabel(text)
-	label.Wrapping = fyne.TextWrapWord
-	label.SizeName = theme.SizeSmall
-	sheet := part.NewSheet(container.New(layout.NewCustomPaddedLayout(-inset+2, -inset+2, -inset, -inset), label))
-	sheet.Color, sheet.Padding = fynetheme.ColorNameInputBackground, fyne.NewSize(10, 4)
-	return sheet
 }

@@ -46,14 +46,14 @@ func NewFirst(d Desk, done func()) *First {
 	title := part.NewText(lang.Say("first.title")).Bold()
 	title.Scale = theme.SizeHead
 	later := part.NewLink(lang.Say("first.later"), done)
-	head := between(column(3, title, part.NewMuted(lang.Say("first.about")).Giving()), container.NewVBox(later))
-	f.list = column(10, head)
+	head := part.Between(part.VBox(3, title, part.NewMuted(lang.Say("first.about")).Giving()), container.NewVBox(later))
+	f.list = part.VBox(10, head)
 	for i := range f.steps {
 		f.cards[i] = newStepCard(f, i)
 		f.list.Add(f.cards[i].root)
 	}
-	f.end = meant(lang.Say("first.done"), done)
-	f.list.Add(row(0, layout.NewSpacer(), f.end))
+	f.end = part.NewMeant(lang.Say("first.done"), done)
+	f.list.Add(part.HBox(0, layout.NewSpacer(), f.end))
 	f.scroll = container.NewVScroll(container.New(&centred{width: firstWidth}, container.New(layout.NewCustomPaddedLayout(18, 20, 20, 20), f.list)))
 	f.root = f.scroll
 	f.draw()
@@ -112,7 +112,7 @@ func (f *First) draw() {
 	for _, c := range f.cards {
 		c.draw()
 	}
-	show(f.end, f.state.Over())
+	part.Show(f.end, f.state.Over())
 	f.settle()
 }
 
@@ -141,7 +141,7 @@ func (f *First) reveal() {
 func (f *First) buttons(step int, objects ...fyne.CanvasObject) fyne.CanvasObject {
 	skip := part.NewButton(lang.Say("first.skip"), func() { f.skipped(step) })
 	skip.Importance = widget.LowImportance
-	return row(8, append([]fyne.CanvasObject{layout.NewSpacer(), skip}, objects...)...)
+	return part.HBox(8, append([]fyne.CanvasObject{layout.NewSpacer(), skip}, objects...)...)
 }
 
 // stepCard is the frame of a step: its number, its title, what came of it, and while it is shown all of it.
@@ -169,18 +169,18 @@ func newStepCard(f *First, index int) *stepCard {
 	}
 	c.link = part.NewLink("", c.follow)
 	sign := container.New(layout.NewGridWrapLayout(fyne.NewSize(24, 24)), container.NewStack(container.NewCenter(c.number), c.tick))
-	head := container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 10), middle(sign)), middle(c.link),
-		container.NewBorder(nil, nil, middle(c.title), nil, container.New(layout.NewCustomPaddedLayout(0, 0, 12, 12), middle(c.said))))
+	head := container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 10), part.Middle(sign)), part.Middle(c.link),
+		container.NewBorder(nil, nil, part.Middle(c.title), nil, container.New(layout.NewCustomPaddedLayout(0, 0, 12, 12), part.Middle(c.said))))
 	c.body = container.New(layout.NewCustomPaddedLayout(10, 2, 38, 0), f.steps[index].body())
-	c.root = part.NewSheet(column(0, head, c.body))
+	c.root = part.NewSheet(part.VBox(0, head, c.body))
 	c.root.Padding = fyne.NewSize(14, 10)
 	return c
 }
 
 func (c *stepCard) draw() {
 	state, now := c.first.state.State(c.index), c.first.state.Now() == c.index
-	show(c.tick, state == model.StepDone)
-	show(c.number, state != model.StepDone)
+	part.Show(c.tick, state == model.StepDone)
+	part.Show(c.number, state != model.StepDone)
 	color, shade := fynetheme.ColorNameForeground, fyne.ThemeColorName("")
 	if now {
 		shade = fynetheme.ColorNamePrimary
@@ -198,8 +198,8 @@ func (c *stepCard) draw() {
 	}
 	c.said.Set(said)
 	c.link.Set(link)
-	show(c.link, link != "")
-	show(c.body, now)
+	part.Show(c.link, link != "")
+	part.Show(c.body, now)
 	c.root.Refresh()
 }
 
@@ -231,7 +231,7 @@ type stage struct {
 	box  *fyne.Container
 }
 
-func newStage(f *First) *stage { return &stage{f, column(10)} }
+func newStage(f *First) *stage { return &stage{f, part.VBox(10)} }
 
 func (s *stage) set(objects ...fyne.CanvasObject) {
 	s.box.Objects = objects

@@ -50,7 +50,7 @@ func (e *firstEngine) enter() {
 
 // connected are the engines that use Pulley.
 func (e *firstEngine) connected() (list []model.Engine) {
-	for _, x := range e.rows.list {
+	for _, x := range e.rows.Engines() {
 		if x.Standing() == model.Connected {
 			list = append(list, x)
 		}
@@ -59,14 +59,14 @@ func (e *firstEngine) connected() (list []model.Engine) {
 }
 
 func (e *firstEngine) draw() {
-	card := part.NewSheet(e.rows.rows)
+	card := part.NewSheet(e.rows.Rows())
 	card.Padding = fyne.NewSize(1, 1)
-	next := meant(lang.Say("first.next"), func() { e.first.finished(model.EngineStep) })
+	next := part.NewMeant(lang.Say("first.next"), func() { e.first.finished(model.EngineStep) })
 	if len(e.connected()) == 0 {
 		next.Disable()
 	}
-	e.set(mutedText(lang.Say("first.engine.about")), card,
-		notice(fynetheme.InfoIcon(), fynetheme.ColorNamePlaceHolder, lang.Say("first.engine.shown")),
+	e.set(part.NewProse(lang.Say("first.engine.about")), card,
+		part.NewNotice(fynetheme.InfoIcon(), fynetheme.ColorNamePlaceHolder, lang.Say("first.engine.shown")),
 		e.first.buttons(model.EngineStep, next))
 }
 
@@ -84,8 +84,7 @@ func (e *firstEngine) undo() {
 	if len(list) == 1 {
 		disconnectSheet(e.first.desk, list[0], func(did model.Wiring) {
 			if did.Done {
-				e.rows.list = nil
-				e.rows.known = false
+				e.rows.Forget()
 				e.first.undone(model.EngineStep)
 			}
 			e.enter()

@@ -33,7 +33,7 @@ type firstMirrors struct {
 }
 
 func newFirstMirrors(f *First) *firstMirrors {
-	return &firstMirrors{stage: newStage(f), first: f, rows: map[string]*contestRow{}, list: column(0)}
+	return &firstMirrors{stage: newStage(f), first: f, rows: map[string]*contestRow{}, list: part.VBox(0)}
 }
 
 func (m *firstMirrors) body() fyne.CanvasObject { return m.box }
@@ -49,7 +49,7 @@ func (m *firstMirrors) enter() {
 	daemon := m.first.desk.Daemon()
 	switch {
 	case daemon == nil:
-		m.set(m.about(), notice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.no_daemon")), m.first.buttons(model.MirrorStep))
+		m.set(m.about(), part.NewNotice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.no_daemon")), m.first.buttons(model.MirrorStep))
 		return
 	case m.contest != nil:
 		m.draw()
@@ -60,7 +60,7 @@ func (m *firstMirrors) enter() {
 		list, err := daemon.Sources(ctx, hub)
 		return func() {
 			if err != nil {
-				m.set(m.about(), quoted(err.Error()), m.first.buttons(model.MirrorStep, meant(lang.Say("docker.again"), m.enter)))
+				m.set(m.about(), part.NewQuote(err.Error()), m.first.buttons(model.MirrorStep, part.NewMeant(lang.Say("docker.again"), m.enter)))
 				return
 			}
 			m.contest = model.NewContest(hub, list)
@@ -69,7 +69,9 @@ func (m *firstMirrors) enter() {
 	})
 }
 
-func (m *firstMirrors) about() fyne.CanvasObject { return mutedText(lang.Say("first.mirrors.about")) }
+func (m *firstMirrors) about() fyne.CanvasObject {
+	return part.NewProse(lang.Say("first.mirrors.about"))
+}
 
 // draw lays everything out anew; while a test runs only its row is.
 func (m *firstMirrors) draw() {
@@ -94,9 +96,9 @@ func (m *firstMirrors) buttons() fyne.CanvasObject {
 	case m.stop != nil:
 		return m.first.buttons(model.MirrorStep, part.NewButton(lang.Say("first.mirrors.stop"), m.stop))
 	case m.contest.Over():
-		return m.first.buttons(model.MirrorStep, part.NewButton(lang.Say("first.mirrors.again"), m.measure), meant(lang.Say("first.mirrors.use"), m.apply))
+		return m.first.buttons(model.MirrorStep, part.NewButton(lang.Say("first.mirrors.again"), m.measure), part.NewMeant(lang.Say("first.mirrors.use"), m.apply))
 	}
-	return m.first.buttons(model.MirrorStep, meant(lang.Say("first.mirrors.measure"), m.measure))
+	return m.first.buttons(model.MirrorStep, part.NewMeant(lang.Say("first.mirrors.measure"), m.measure))
 }
 
 // refreshRows shows what has been measured.
@@ -133,7 +135,7 @@ func (m *firstMirrors) measure() {
 			fyne.Do(func() { m.contest.Begin(name); m.refreshRows() })
 			var last time.Time
 			report, err := daemon.WatchMirrorTest(ctx, hub, name, func(t control.MirrorTesting) {
-				if at := time.Now(); at.Sub(last) >= glance {
+				if at := time.Now(); at.Sub(last) >= Glance {
 					last = at
 					fyne.Do(func() { m.contest.Heard(name, t); m.refreshRows() })
 				}
@@ -241,7 +243,7 @@ func newContestRow(x model.Measured, ticked func(bool)) *contestRow {
 }
 
 func contestRoot(r *contestRow) fyne.CanvasObject {
-	names := column(1, r.name, part.NewTip(r.where, r.where.Words))
+	names := part.VBox(1, r.name, part.NewTip(r.where, r.where.Words))
 	return container.New(&contestLayout{}, r.tick, names, r.bar, r.first, r.rate, r.said, r.badge)
 }
 
@@ -271,8 +273,8 @@ func (r *contestRow) show(x model.Measured, fastest float64, best bool) {
 	said, tint := contestWord(x)
 	r.said.Tint(tint)
 	r.said.Set(said)
-	show(r.badge, best)
-	show(r.said, !best)
+	part.Show(r.badge, best)
+	part.Show(r.said, !best)
 	if r.tick.Checked != x.Chosen {
 		r.tick.Checked = x.Chosen
 		r.tick.Refresh()

@@ -64,14 +64,14 @@ func (p *firstProve) enter() {
 }
 
 func (p *firstProve) draw() {
-	about := mutedText(lang.Say("first.prove.about", "Image", "alpine"))
+	about := part.NewProse(lang.Say("first.prove.about", "Image", "alpine"))
 	if p.first.desk.Daemon() == nil {
-		p.set(about, notice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.no_daemon")), p.first.buttons(model.ProveStep))
+		p.set(about, part.NewNotice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.no_daemon")), p.first.buttons(model.ProveStep))
 		return
 	}
 	objects := []fyne.CanvasObject{about}
 	if p.running || p.cold != nil {
-		list := column(0)
+		list := part.VBox(0)
 		for i, l := range p.lines {
 			if i == 2 && p.engine == nil {
 				break
@@ -90,13 +90,13 @@ func (p *firstProve) draw() {
 	case p.running:
 		objects = append(objects, p.first.buttons(model.ProveStep))
 	case p.over():
-		objects = append(objects, p.first.buttons(model.ProveStep, meant(lang.Say("first.prove.finish"), func() { p.first.finished(model.ProveStep) })))
+		objects = append(objects, p.first.buttons(model.ProveStep, part.NewMeant(lang.Say("first.prove.finish"), func() { p.first.finished(model.ProveStep) })))
 	default:
 		key := "first.prove.do"
 		if p.cold != nil {
 			key = "docker.again"
 		}
-		objects = append(objects, p.first.buttons(model.ProveStep, meant(lang.Say(key), p.do)))
+		objects = append(objects, p.first.buttons(model.ProveStep, part.NewMeant(lang.Say(key), p.do)))
 	}
 	p.set(objects...)
 }
@@ -152,7 +152,7 @@ func (p *firstProve) pull(ctx context.Context, daemon Daemon) model.TestPull {
 	begin := time.Now()
 	pulled, err := daemon.Pull(ctx, control.Pull{Images: []control.PullImage{{Image: proofImage}}}, func(one control.Pulling) {
 		seen.Heard(one)
-		if at := time.Now(); at.Sub(last) >= glance || one.Done {
+		if at := time.Now(); at.Sub(last) >= Glance || one.Done {
 			last = at
 			fyne.Do(func() { p.pulse.Heard(one); p.update() })
 		}
@@ -217,7 +217,7 @@ func (l *proofLine) set(title, said, aside string, tint fyne.ThemeColorName) {
 }
 
 func (l *proofLine) pull(title string, t *model.TestPull, running bool, pulse *model.Pulse) {
-	show(l.bar, running)
+	part.Show(l.bar, running)
 	switch {
 	case running:
 		have, size := pulse.Have()
@@ -243,7 +243,7 @@ func fromWhom(t model.TestPull) string {
 	}
 	var names []string
 	for _, name := range t.Sources {
-		names = append(names, source(name))
+		names = append(names, Source(name))
 	}
 	if len(names) == 0 {
 		return lang.Say("first.prove.net", "Rate", words.Rate(t.Rate()))
@@ -252,7 +252,7 @@ func fromWhom(t model.TestPull) string {
 }
 
 func (l *proofLine) engine(title, proof string, unproven error, running bool) {
-	show(l.bar, false)
+	part.Show(l.bar, false)
 	switch {
 	case running:
 		l.set(title, lang.Say("first.prove.running"), "", theme.Muted)

@@ -34,7 +34,7 @@ func (t *firstTrust) result() string          { return lang.Say("first.trust.don
 func (t *firstTrust) enter() {
 	d := t.first.desk
 	if d.Tool == nil {
-		t.set(t.about(), notice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("docker.no_tool.title")), t.first.buttons(model.TrustStep))
+		t.set(t.about(), part.NewNotice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("docker.no_tool.title")), t.first.buttons(model.TrustStep))
 		return
 	}
 	t.set(t.about(), part.NewSkeleton(3), t.first.buttons(model.TrustStep))
@@ -69,26 +69,26 @@ func (t *firstTrust) enter() {
 	})
 }
 
-func (t *firstTrust) about() fyne.CanvasObject { return mutedText(lang.Say("first.trust.about")) }
+func (t *firstTrust) about() fyne.CanvasObject { return part.NewProse(lang.Say("first.trust.about")) }
 
 func (t *firstTrust) show() {
 	objects := []fyne.CanvasObject{t.about()}
 	if len(t.names) > 0 {
-		objects = append(objects, notice(fynetheme.LoginIcon(), theme.Muted, lang.Say("first.trust.names", "Names", few(t.names, 6))))
+		objects = append(objects, part.NewNotice(fynetheme.LoginIcon(), theme.Muted, lang.Say("first.trust.names", "Names", few(t.names, 6))))
 	}
 	if len(t.plan) == 0 {
-		t.set(append(objects, notice(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("first.trust.already")),
-			t.first.buttons(model.TrustStep, meant(lang.Say("first.next"), func() { t.first.finished(model.TrustStep) })))...)
+		t.set(append(objects, part.NewNotice(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("first.trust.already")),
+			t.first.buttons(model.TrustStep, part.NewMeant(lang.Say("first.next"), func() { t.first.finished(model.TrustStep) })))...)
 		return
 	}
-	objects = append(objects, column(6, part.NewMuted(lang.Say("first.will")).Bold(), t.deeds()),
-		t.first.buttons(model.TrustStep, meant(lang.Say("first.trust.do"), t.do)))
+	objects = append(objects, part.VBox(6, part.NewMuted(lang.Say("first.will")).Bold(), t.deeds()),
+		t.first.buttons(model.TrustStep, part.NewMeant(lang.Say("first.trust.do"), t.do)))
 	t.set(objects...)
 }
 
 // deeds are what will be done, a row for each store, with the command that does it to be copied.
 func (t *firstTrust) deeds() fyne.CanvasObject {
-	list := column(0)
+	list := part.VBox(0)
 	for i, line := range t.plan {
 		if i > 0 {
 			list.Add(part.NewRule())
@@ -98,9 +98,9 @@ func (t *firstTrust) deeds() fyne.CanvasObject {
 		if deed.Root {
 			what.Set(lang.Say("first.trust.root"))
 		}
-		text := column(1, name, part.NewTip(what, func() string { return deed.What }))
+		text := part.VBox(1, name, part.NewTip(what, func() string { return deed.What }))
 		copier := part.NewCopy(func() string { return deed.What }, t.first.desk.Copy)
-		list.Add(container.New(layout.NewCustomPaddedLayout(7, 7, 13, 10), between(text, middle(copier))))
+		list.Add(container.New(layout.NewCustomPaddedLayout(7, 7, 13, 10), part.Between(text, part.Middle(copier))))
 	}
 	card := part.NewSheet(list)
 	card.Padding = fyne.NewSize(1, 1)
@@ -136,7 +136,7 @@ func (t trusted) needsRoot() bool {
 
 // do has the person's own stores trust it, and then the system's.
 func (t *firstTrust) do() {
-	t.set(t.about(), underWay(lang.Say("first.trust.doing")), part.NewMuted(lang.Say("docker.wire.password")).Giving())
+	t.set(t.about(), part.NewUnderWay(lang.Say("first.trust.doing")), part.NewMuted(lang.Say("docker.wire.password")).Giving())
 	tool := t.first.desk.Tool
 	t.first.desk.Work(func(ctx context.Context) func() {
 		var got trusted
@@ -159,11 +159,11 @@ func (t *firstTrust) failed(err error) {
 	if line := commandOf(err); line != "" {
 		step = line
 	}
-	objects := []fyne.CanvasObject{t.about(), notice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, cause)}
+	objects := []fyne.CanvasObject{t.about(), part.NewNotice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, cause)}
 	if step != "" {
-		objects = append(objects, copied(t.first.desk, step))
+		objects = append(objects, part.NewCommand(step, t.first.desk.Copy))
 	}
-	t.set(append(objects, t.first.buttons(model.TrustStep, meant(lang.Say("docker.again"), t.enter)))...)
+	t.set(append(objects, t.first.buttons(model.TrustStep, part.NewMeant(lang.Say("docker.again"), t.enter)))...)
 }
 
 func (t *firstTrust) undo() {

@@ -68,7 +68,7 @@ func newFlight(d Desk) *flight {
 		title: part.NewText("").Bold(), speed: part.NewMuted(""), more: part.NewMuted(""), idle: part.NewMuted(lang.Say("overview.pulls.idle")).Giving(),
 		later: part.NewMuted(lang.Say("overview.pulls.lately")),
 	}
-	f.list, f.old = column(10), column(5, f.later)
+	f.list, f.old = part.VBox(10), part.VBox(5, f.later)
 	for range maxPulls {
 		p := newLivePull()
 		f.pulls = append(f.pulls, p)
@@ -81,16 +81,16 @@ func newFlight(d Desk) *flight {
 		f.old.Add(p.root)
 	}
 	story := part.NewLink(lang.Say("overview.pulls.activity"), func() { d.Visit(ActivityPage, "") })
-	aside := flush(4, row(10, middle(f.speed), story))
-	f.content = container.NewVBox(container.New(layout.NewCustomPaddedLayout(0, 6, 0, 0), between(middle(f.title), aside)),
-		column(12, f.idle, f.list, f.old))
+	aside := part.Flush(4, part.HBox(10, part.Middle(f.speed), story))
+	f.content = container.NewVBox(container.New(layout.NewCustomPaddedLayout(0, 6, 0, 0), part.Between(part.Middle(f.title), aside)),
+		part.VBox(12, f.idle, f.list, f.old))
 	f.root = part.NewSheet(f.content)
 	return f
 }
 
 func newLivePull() *livePull {
 	p := &livePull{name: part.NewText("").Giving(), state: part.NewMuted(""), more: part.NewMuted("")}
-	list := column(4, between(p.name, middle(p.state)))
+	list := part.VBox(4, part.Between(p.name, part.Middle(p.state)))
 	for range maxLayers {
 		l := newLiveLayer()
 		p.layers = append(p.layers, l)
@@ -128,7 +128,7 @@ func (f *flight) show(v model.View, now time.Time) {
 	var rate float64
 	used := 0
 	for i, row := range f.pulls {
-		show(row.root, i < len(pulls))
+		part.Show(row.root, i < len(pulls))
 		if i < len(pulls) {
 			row.show(pulls[i])
 			used += 1 + min(len(pulls[i].Layers), maxLayers)
@@ -148,10 +148,10 @@ func (f *flight) show(v model.View, now time.Time) {
 	if more := len(pulls) - maxPulls; more > 0 {
 		f.more.Set(lang.Say("overview.pulls.more", "Count", more))
 	}
-	show(f.more, len(pulls) > maxPulls)
-	show(f.list, len(pulls) > 0)
+	part.Show(f.more, len(pulls) > maxPulls)
+	part.Show(f.list, len(pulls) > 0)
 	f.showPasts(pulls, lines-used, now)
-	show(f.idle, len(pulls) == 0 && !f.old.Visible())
+	part.Show(f.idle, len(pulls) == 0 && !f.old.Visible())
 }
 
 // showPasts shows what was pulled of late and is not being pulled, as far as there is room.
@@ -171,10 +171,10 @@ func (f *flight) showPasts(pulls []model.Pull, room int, now time.Time) {
 		}
 	}
 	for i, row := range f.past {
-		show(row.root, i < next)
+		part.Show(row.root, i < next)
 	}
-	show(f.later, len(pulls) > 0)
-	show(f.old, next > 0)
+	part.Show(f.later, len(pulls) > 0)
+	part.Show(f.old, next > 0)
 }
 
 func (p *livePull) show(image model.Pull) {
@@ -192,7 +192,7 @@ func (p *livePull) show(image model.Pull) {
 	}
 	p.state.Set(strings.Join(state, " · "))
 	for i, row := range p.layers {
-		show(row.root, i < len(image.Layers))
+		part.Show(row.root, i < len(image.Layers))
 		if i < len(image.Layers) {
 			row.show(image.Layers[i])
 		}
@@ -200,7 +200,7 @@ func (p *livePull) show(image model.Pull) {
 	if more := len(image.Layers) - maxLayers; more > 0 {
 		p.more.Set(lang.Say("overview.pulls.layers", "Count", more))
 	}
-	show(p.more, len(image.Layers) > maxLayers)
+	part.Show(p.more, len(image.Layers) > maxLayers)
 }
 
 func (l *liveLayer) show(t control.Transfer) {

@@ -62,12 +62,12 @@ func newHead(d Desk) *head {
 	h.resume = part.NewButtonWithIcon(lang.Say("overview.pause.resume"), fynetheme.MediaPlayIcon(), func() {
 		d.Do(model.Action{Verb: model.TurnOn})
 	})
-	h.where = row(3, middle(h.address), middle(part.NewCopy(h.address.Words, d.Copy)))
+	h.where = part.HBox(3, part.Middle(h.address), part.Middle(part.NewCopy(h.address.Words, d.Copy)))
 	line := rowOf(&follow{text: h.below, gap: 8}, h.below, h.where)
-	left := container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), middle(h.mark)), nil,
-		middle(column(1, h.title, line)))
-	right := row(14, middle(h.pause), middle(h.resume), flush(3, middle(h.flip)))
-	h.root = between(left, container.New(layout.NewCustomPaddedLayout(0, 0, 12, 0), right))
+	left := container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), part.Middle(h.mark)), nil,
+		part.Middle(part.VBox(1, h.title, line)))
+	right := part.HBox(14, part.Middle(h.pause), part.Middle(h.resume), part.Flush(3, part.Middle(h.flip)))
+	h.root = part.Between(left, container.New(layout.NewCustomPaddedLayout(0, 0, 12, 0), right))
 	return h
 }
 
@@ -99,8 +99,8 @@ func (h *head) show(v model.View, now time.Time) {
 	h.flip.Allow(running)
 	h.flip.Set(running && v.State.Enabled)
 	paused := running && words.Paused(v.State, now)
-	show(h.pause, running && v.State.Enabled)
-	show(h.resume, paused)
+	part.Show(h.pause, running && v.State.Enabled)
+	part.Show(h.resume, paused)
 	h.address.Set(v.State.Listen)
-	show(h.where, running && v.State.Listen != "")
+	part.Show(h.where, running && v.State.Listen != "")
 }

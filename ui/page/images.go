@@ -2,7 +2,6 @@ package page
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -44,7 +43,7 @@ type Images struct {
 	work   *jobCard
 	table  *part.Table
 	chosen *chosenBar
-	side   *side
+	side   *part.Side
 	detail string // the ID of the image at the side; "": none
 	drawn  drawn
 	wanted string // the image to open when the list is there
@@ -67,18 +66,18 @@ func NewImages(d Desk) *Images {
 	p.work = newJobCard(p)
 	p.table = p.newTable()
 	p.chosen = newChosenBar(p)
-	head := between(row(8, middle(title), middle(container.New(layout.NewCustomPaddedLayout(5, 0, 0, 0), p.count))),
-		row(8, container.NewGridWrap(fyne.NewSize(210, fetching.MinSize().Height), p.search), importing, fetching))
-	top := column(gap, head, p.fetch.root, p.disk.root, p.work.root)
-	main := container.New(layout.NewCustomPaddedLayout(margin, margin, margin, margin),
-		container.New(layout.NewBorderLayout(top, p.chosen.root, nil, nil), top, p.chosen.root, container.New(layout.NewCustomPaddedLayout(gap, 0, 0, 0), p.table)))
-	p.side = newSide(main, func() { p.detail = "" })
+	head := part.Between(part.HBox(8, part.Middle(title), part.Middle(container.New(layout.NewCustomPaddedLayout(5, 0, 0, 0), p.count))),
+		part.HBox(8, container.NewGridWrap(fyne.NewSize(210, fetching.MinSize().Height), p.search), importing, fetching))
+	top := part.VBox(part.Gap, head, p.fetch.root, p.disk.root, p.work.root)
+	main := container.New(layout.NewCustomPaddedLayout(part.Margin, part.Margin, part.Margin, part.Margin),
+		container.New(layout.NewBorderLayout(top, p.chosen.root, nil, nil), top, p.chosen.root, container.New(layout.NewCustomPaddedLayout(part.Gap, 0, 0, 0), p.table)))
+	p.side = part.NewSide(main, func() { p.detail = "" })
 	p.table.Loading(true)
 	return p
 }
 
 // Root is what to put into the window.
-func (p *Images) Root() fyne.CanvasObject { return p.side.root }
+func (p *Images) Root() fyne.CanvasObject { return p.side.Root }
 
 // Show brings the page to what v says.
 func (p *Images) Show(v model.View, now time.Time) {
@@ -108,10 +107,10 @@ func (p *Images) Leave() {
 }
 
 // Seek puts the focus into the search field.
-func (p *Images) Seek() { focus(p.desk, p.search) }
+func (p *Images) Seek() { Focus(p.desk, p.search) }
 
 // Escape closes what is open at the side.
-func (p *Images) Escape() bool { return p.side.shut() }
+func (p *Images) Escape() bool { return p.side.Shut() }
 
 // Take opens an image, by its reference; before the list is there, once it is.
 func (p *Images) Take(thing string) {
@@ -124,24 +123,15 @@ func (p *Images) Take(thing string) {
 	case !p.list.Known():
 		p.wanted = thing
 	default:
-		p.search.SetText(searchable(thing))
+		p.search.SetText(Searchable(thing))
 	}
 }
-
-// searchable is what to search for to find a thing.
-func searchable(thing string) string { return strings.ReplaceAll(model.FamiliarRef(thing), "@", " ") }
 
 // Widths are those of the columns.
 func (p *Images) Widths() map[string]float32 { return p.table.Widths() }
 
 // SetWidths has columns as wide as they were.
 func (p *Images) SetWidths(widths map[string]float32) { p.table.SetWidths(widths) }
-
-func focus(d Desk, object fyne.Focusable) {
-	if window := d.Window(); window != nil {
-		window.Canvas().Focus(object)
-	}
-}
 
 // load asks for the list, unless that is done already.
 func (p *Images) load() {
@@ -234,8 +224,8 @@ func (p *Images) refresh() {
 // reveal shows or hides something that others make room for.
 func (p *Images) reveal(object fyne.CanvasObject, shown bool) {
 	if object.Visible() != shown {
-		show(object, shown)
-		p.side.root.Refresh()
+		part.Show(object, shown)
+		p.side.Root.Refresh()
 	}
 }
 

@@ -21,7 +21,7 @@ func (p *Images) remove(ids []string) {
 		return
 	}
 	if p.list.Get(p.detail) == nil {
-		p.side.shut()
+		p.side.Shut()
 	}
 	p.table.Select()
 	p.refresh()
@@ -169,8 +169,8 @@ func newChosenBar(p *Images) *chosenBar {
 	}))
 	export := part.NewButton(lang.Say("images.export.button"), selected(p.export))
 	removes := part.NewButton(lang.Say("images.remove"), selected(p.remove))
-	b.root = container.New(layout.NewCustomPaddedLayout(gap, 0, 0, 0),
-		between(middle(b.text), row(8, b.one, b.pin, export, removes)))
+	b.root = container.New(layout.NewCustomPaddedLayout(part.Gap, 0, 0, 0),
+		part.Between(part.Middle(b.text), part.HBox(8, b.one, b.pin, export, removes)))
 	b.root.Hide()
 	return b
 }

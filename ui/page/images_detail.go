@@ -26,40 +26,40 @@ type drawn struct {
 func (p *Images) open(id string) {
 	r := p.list.Get(id)
 	if r == nil {
-		p.side.shut()
+		p.side.Shut()
 		return
 	}
 	now := drawn{r, p.list.Pinned(r), p.now.Unix() / 60}
-	if p.side.shown() && now == p.drawn {
+	if p.side.Shown() && now == p.drawn {
 		return
 	}
 	p.detail, p.drawn = id, now
 	name, _, _ := strings.Cut(r.Name(), "@")
-	p.side.open(r.Short(), name, p.details(r)...)
+	p.side.Open(r.Short(), name, p.details(r)...)
 }
 
 func (p *Images) details(r *model.ImageRow) []fyne.CanvasObject {
 	objects := []fyne.CanvasObject{p.detailButtons(r)}
 	if !r.Complete {
-		objects = append(objects, paragraph(lang.Say("images.incomplete.tip"), widget.WarningImportance))
+		objects = append(objects, part.NewParagraph(lang.Say("images.incomplete.tip"), widget.WarningImportance))
 	}
 	objects = append(objects,
-		section(lang.Say("images.detail.pull"), command(p.desk, p.pullCommand(r))),
-		section(lang.Say("images.detail.facts"), facts(p.desk,
-			fact{label: lang.Say("images.detail.name"), value: r.Name(), copied: r.Name()},
-			fact{label: lang.Say("images.detail.digest"), value: r.Digest, mono: true, copied: r.Digest},
-			fact{label: lang.Say("images.detail.tags"), value: strings.Join(r.Tags, ", "), tip: r.Full(), copied: r.Full()},
-			fact{label: lang.Say("images.column.size"), value: words.Bytes(r.Size)},
-			fact{label: lang.Say("images.column.own"), value: words.Bytes(r.Own), tip: lang.Say("images.own.tip")},
-			fact{label: lang.Say("images.column.saved"), value: saved(r), tip: lang.Say("images.saved.tip")},
+		part.NewSection(lang.Say("images.detail.pull"), part.NewCommand(p.pullCommand(r), p.desk.Copy)),
+		part.NewSection(lang.Say("images.detail.facts"), part.NewFacts(p.desk.Copy,
+			part.Fact{Label: lang.Say("images.detail.name"), Value: r.Name(), Copied: r.Name()},
+			part.Fact{Label: lang.Say("images.detail.digest"), Value: r.Digest, Mono: true, Copied: r.Digest},
+			part.Fact{Label: lang.Say("images.detail.tags"), Value: strings.Join(r.Tags, ", "), Tip: r.Full(), Copied: r.Full()},
+			part.Fact{Label: lang.Say("images.column.size"), Value: words.Bytes(r.Size)},
+			part.Fact{Label: lang.Say("images.column.own"), Value: words.Bytes(r.Own), Tip: lang.Say("images.own.tip")},
+			part.Fact{Label: lang.Say("images.column.saved"), Value: saved(r), Tip: lang.Say("images.saved.tip")},
 		)),
-		section(lang.Say("images.detail.times"), facts(p.desk,
+		part.NewSection(lang.Say("images.detail.times"), part.NewFacts(p.desk.Copy,
 			p.when("images.detail.stored", r.Stored), p.when("images.detail.used", r.Used), p.when("images.detail.checked", r.Checked))))
 	if brought := r.Brought(); len(brought) > 0 {
-		objects = append(objects, section(lang.Say("images.detail.sources"), p.brought(r, brought)...))
+		objects = append(objects, part.NewSection(lang.Say("images.detail.sources"), p.brought(r, brought)...))
 	}
 	if len(r.Platforms) > 0 {
-		objects = append(objects, section(lang.Say("images.column.platforms"), p.platformList(r)))
+		objects = append(objects, part.NewSection(lang.Say("images.column.platforms"), p.platformList(r)))
 	}
 	return objects
 }
@@ -79,7 +79,7 @@ func (p *Images) detailButtons(r *model.ImageRow) fyne.CanvasObject {
 	pin := part.NewButton(lang.Say(key), func() { p.pin(!p.list.Pinned(r), []string{r.ID}) })
 	export := part.NewButton(lang.Say("images.export.button"), func() { p.export([]string{r.ID}) })
 	removes := part.NewButton(lang.Say("images.remove"), func() { p.remove([]string{r.ID}) })
-	return row(8, pin, export, removes)
+	return part.HBox(8, pin, export, removes)
 }
 
 // pullCommand is how an engine gets it.
@@ -94,25 +94,25 @@ func (p *Images) pullCommand(r *model.ImageRow) string {
 }
 
 func (p *Images) brought(r *model.ImageRow, names []string) []fyne.CanvasObject {
-	colors := hues(names)
+	colors := Hues(names)
 	var all int64
-	shares := make([]share, len(names))
+	shares := make([]Share, len(names))
 	for n, name := range names {
-		shares[n] = share{name: name, bytes: r.Sources[name], color: colors[name]}
+		shares[n] = Share{Name: name, Bytes: r.Sources[name], Color: colors[name]}
 		all += r.Sources[name]
 	}
-	bar := newStrip(8)
+	bar := part.NewStrip(8)
 	at := int64(0)
 	for _, s := range shares {
-		bar.add(at, at+s.bytes, s.color, "")
-		at += s.bytes
+		bar.Add(at, at+s.Bytes, s.Color, "")
+		at += s.Bytes
 	}
-	bar.set(all)
-	return []fyne.CanvasObject{bar, shareList(shares, func(s share) string { return words.Bytes(s.bytes) })}
+	bar.Set(all)
+	return []fyne.CanvasObject{bar, ShareList(shares, func(s Share) string { return words.Bytes(s.Bytes) })}
 }
 
 func (p *Images) platformList(r *model.ImageRow) fyne.CanvasObject {
-	list := column(4)
+	list := part.VBox(4)
 	for _, platform := range r.Platforms {
 		dot := part.NewDot(theme.Track)
 		state := part.NewMuted(lang.Say("images.detail.missing"))
@@ -120,15 +120,15 @@ func (p *Images) platformList(r *model.ImageRow) fyne.CanvasObject {
 			dot.Tint(fynetheme.ColorNamePrimary)
 			state.Set(lang.Say("images.detail.here"))
 		}
-		list.Add(between(row(8, middle(dot), part.NewTip(part.NewText(platform.String()), func() string { return platform.Digest })), state))
+		list.Add(part.Between(part.HBox(8, part.Middle(dot), part.NewTip(part.NewText(platform.String()), func() string { return platform.Digest })), state))
 	}
 	return list
 }
 
 // when is a fact about a time: roughly, and exactly on hover.
-func (p *Images) when(key string, t time.Time) fact {
+func (p *Images) when(key string, t time.Time) part.Fact {
 	if t.IsZero() {
-		return fact{}
+		return part.Fact{}
 	}
-	return fact{label: lang.Say(key), value: words.Ago(&t, p.now), tip: words.Exact(t, p.now)}
+	return part.Fact{Label: lang.Say(key), Value: words.Ago(&t, p.now), Tip: words.Exact(t, p.now)}
 }

@@ -22,7 +22,7 @@ import (
 // diskCard is what the cache's room is used for, as a picture.
 type diskCard struct {
 	page   *Images
-	bar    *strip
+	bar    *part.Strip
 	said   *part.Text
 	parts  [4]*part.Text // of the legend
 	boxes  [4]fyne.CanvasObject
@@ -38,14 +38,14 @@ type diskCard struct {
 var diskHues = [4]fyne.ThemeColorName{theme.Blue, theme.Cached, theme.Violet, theme.Track}
 
 func newDiskCard(p *Images) *diskCard {
-	c := &diskCard{page: p, bar: newStrip(10), said: part.NewText("").Giving(), legend: row(18), empty: part.NewSkeleton(2)}
+	c := &diskCard{page: p, bar: part.NewStrip(10), said: part.NewText("").Giving(), legend: part.HBox(18), empty: part.NewSkeleton(2)}
 	for n, hue := range diskHues {
 		c.parts[n] = part.NewMuted("")
-		c.boxes[n] = row(6, middle(part.NewDot(hue)), middle(c.parts[n]))
+		c.boxes[n] = part.HBox(6, part.Middle(part.NewDot(hue)), part.Middle(c.parts[n]))
 		c.legend.Add(c.boxes[n])
 	}
 	c.free = part.NewButton(lang.Say("images.free.button"), c.ask)
-	c.known = column(9, between(middle(c.said), c.free), c.bar, c.legend)
+	c.known = part.VBox(9, part.Between(part.Middle(c.said), c.free), c.bar, c.legend)
 	c.root = part.NewSheet(container.NewStack(c.empty, c.known))
 	c.known.Hide()
 	return c
@@ -55,8 +55,8 @@ func (c *diskCard) show() {
 	cache := c.page.view.State.Cache
 	known := cache.Dir != ""
 	c.page.reveal(c.root, known || c.page.view.State.Listen == "") // a cache that cannot be used has no room to show
-	show(c.empty, !known)
-	show(c.known, known)
+	part.Show(c.empty, !known)
+	part.Show(c.known, known)
 	if !known {
 		return
 	}
@@ -75,18 +75,18 @@ func (c *diskCard) show() {
 	if !d.Limited {
 		keys[3] = "images.disk.free_disk"
 	}
-	c.bar.clear()
+	c.bar.Clear()
 	at := int64(0)
 	for n, amount := range amounts {
 		c.parts[n].Set(lang.Say(keys[n], "Size", words.Bytes(amount)))
-		show(c.boxes[n], amount > 0 || n == 3)
+		part.Show(c.boxes[n], amount > 0 || n == 3)
 		if n < 3 {
-			c.bar.add(at, at+amount, diskHues[n], "")
+			c.bar.Add(at, at+amount, diskHues[n], "")
 			at += amount
 		}
 	}
-	c.bar.label = c.said.Words()
-	c.bar.set(d.Total)
+	c.bar.Label = c.said.Words()
+	c.bar.Set(d.Total)
 	c.legend.Refresh()
 	c.known.Refresh()
 }
@@ -112,10 +112,10 @@ func (c *diskCard) ask() {
 		return
 	}
 	f := &freeing{page: p, most: most, says: part.NewText("").Bold(), goes: part.NewMuted("")}
-	names := column(2)
+	names := part.VBox(2)
 	for n := range f.list {
 		f.list[n] = [2]*part.Text{part.NewText("").Giving(), part.NewMuted("")}
-		names.Add(between(f.list[n][0], f.list[n][1]))
+		names.Add(part.Between(f.list[n][0], f.list[n][1]))
 	}
 	f.slider = widget.NewSlider(0, 100)
 	f.slider.Step = 1
@@ -131,14 +131,14 @@ func (c *diskCard) ask() {
 			free.Enable()
 		}
 	}
-	content := column(gap, paragraph(lang.Say("images.free.about"), widget.MediumImportance),
-		container.NewThemeOverride(f.slider, visibleTrack{p.look()}), column(6, f.says, f.goes, names))
+	content := part.VBox(part.Gap, part.NewParagraph(lang.Say("images.free.about"), widget.MediumImportance),
+		container.NewThemeOverride(f.slider, visibleTrack{p.look()}), part.VBox(6, f.says, f.goes, names))
 	f.shown = dialog.NewCustomWithoutButtons(lang.Say("images.free.title"), container.New(layout.NewCustomPaddedLayout(0, 0, -9, -9), content), p.desk.Window())
 	f.shown.SetButtons([]fyne.CanvasObject{cancel, free})
 	f.slider.SetValue(25)
 	f.shown.Resize(fyne.NewSize(460, 320))
 	f.shown.Show()
-	focus(p.desk, f.slider)
+	Focus(p.desk, f.slider)
 }
 
 // visibleTrack is a theme in which a slider's track is told from a dialog's ground.

@@ -35,7 +35,7 @@ func newFetchBar(p *Images) *fetchBar {
 	file := part.NewButton(lang.Say("images.fetch.file"), func() {
 		p.desk.Files.Open(lang.Say("images.fetch.file_title"), nil, func(path string) { p.Drop([]string{path}) })
 	})
-	b.root = part.NewSheet(column(8, container.NewBorder(nil, nil, nil, row(8, b.begin, file), b.entry), part.NewMuted(lang.Say("images.fetch.hint")).Giving()))
+	b.root = part.NewSheet(part.VBox(8, container.NewBorder(nil, nil, nil, part.HBox(8, b.begin, file), b.entry), part.NewMuted(lang.Say("images.fetch.hint")).Giving()))
 	b.root.Hide()
 	return b
 }
@@ -46,7 +46,7 @@ func (b *fetchBar) toggle() {
 		return
 	}
 	b.page.reveal(b.root, true)
-	focus(b.page.desk, b.entry)
+	Focus(b.page.desk, b.entry)
 }
 
 func (b *fetchBar) close() {

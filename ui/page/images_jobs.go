@@ -1,10 +1,10 @@
 package page
 
 import (
+	"cmp"
 	"errors"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -35,11 +35,11 @@ type jobCard struct {
 }
 
 func newJobCard(p *Images) *jobCard {
-	c := &jobCard{page: p, title: part.NewMuted(""), rows: map[*model.Job]*jobRow{}, list: column(10)}
+	c := &jobCard{page: p, title: part.NewMuted(""), rows: map[*model.Job]*jobRow{}, list: part.VBox(10)}
 	c.clear = part.NewLink(lang.Say("images.jobs.clear"), func() { p.jobs.Clear(); c.show() })
 	c.roll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 10), c.list))
-	head := container.New(layout.NewCustomPaddedLayout(0, 0, 3, 0), between(middle(c.title), c.clear))
-	c.root = column(3, head, part.NewSheet(container.New(atMost{p}, c.roll)))
+	head := container.New(layout.NewCustomPaddedLayout(0, 0, 3, 0), part.Between(part.Middle(c.title), c.clear))
+	c.root = part.VBox(3, head, part.NewSheet(container.New(atMost{p}, c.roll)))
 	c.root.Hide()
 	return c
 }
@@ -52,7 +52,7 @@ func (l atMost) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	const least = 100 // two jobs
 	most := float32(least)
 	if l.page.side != nil {
-		most = max(most, l.page.side.root.Size().Height/5)
+		most = max(most, l.page.side.Root.Size().Height/5)
 	}
 	return fyne.NewSize(scroll.MinSize().Width, min(scroll.Content.MinSize().Height, most))
 }
@@ -89,11 +89,11 @@ func (c *jobCard) show() {
 	if left == 0 {
 		c.title.Set(lang.Say("images.jobs.over"))
 	}
-	show(c.clear, over > 0)
-	if !equal(c.list.Objects, objects) {
+	part.Show(c.clear, over > 0)
+	if !slices.Equal(c.list.Objects, objects) {
 		c.list.Objects = objects
 		c.list.Refresh()
-		c.page.side.root.Refresh()
+		c.page.side.Root.Refresh()
 	}
 }
 
@@ -119,25 +119,18 @@ type jobRow struct {
 }
 
 func newJobRow(p *Images, j *model.Job) *jobRow {
-	r := &jobRow{page: p, job: j, name: part.NewText(jobName(j)).Giving(), said: part.NewMuted(""), bar: part.NewMeter(), trouble: widget.NewLabel(""), blobs: column(4), phase: -1}
+	r := &jobRow{page: p, job: j, name: part.NewText(jobName(j)).Giving(), said: part.NewMuted(""), bar: part.NewMeter(), trouble: widget.NewLabel(""), blobs: part.VBox(4), phase: -1}
 	r.bar.Height = 4
 	r.trouble.Wrapping, r.trouble.Importance = fyne.TextWrapWord, widget.DangerImportance
-	r.wrong = container.New(layout.NewCustomPaddedLayout(-inset, -inset, jobIndent-inset, -inset), r.trouble)
+	r.wrong = container.New(layout.NewCustomPaddedLayout(-part.Inset, -part.Inset, jobIndent-part.Inset, -part.Inset), r.trouble)
 	r.more = part.NewIconButton(fynetheme.MenuExpandIcon(), lang.Say("images.jobs.more"), r.fold)
 	r.stop = part.NewIconButton(fynetheme.CancelIcon(), lang.Say("images.jobs.stop", "Name", jobName(j)), r.end)
 	r.again = part.NewLink(lang.Say("images.jobs.again"), func() { p.retry(j) })
-	show(r.more, j.Kind == model.Fetching)
-	head := container.NewBorder(nil, nil, r.more, row(8, middle(r.said), middle(r.again), r.stop), middle(part.NewTip(r.name, func() string { return cmpOr(j.File, j.Name) })))
-	r.root = column(2, head, r.bar, r.wrong, container.New(layout.NewCustomPaddedLayout(4, 0, jobIndent, jobIndent), r.blobs))
+	part.Show(r.more, j.Kind == model.Fetching)
+	head := container.NewBorder(nil, nil, r.more, part.HBox(8, part.Middle(r.said), part.Middle(r.again), r.stop), part.Middle(part.NewTip(r.name, func() string { return cmp.Or(j.File, j.Name) })))
+	r.root = part.VBox(2, head, r.bar, r.wrong, container.New(layout.NewCustomPaddedLayout(4, 0, jobIndent, jobIndent), r.blobs))
 	r.blobs.Hide()
 	return r
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 func jobName(j *model.Job) string {
@@ -160,7 +153,7 @@ func (r *jobRow) fold() {
 	r.more.Set(icon, lang.Say("images.jobs.more"))
 	r.show(r.job.View())
 	r.page.work.list.Refresh()
-	r.page.side.root.Refresh()
+	r.page.side.Root.Refresh()
 }
 
 func (r *jobRow) end() {
@@ -175,23 +168,23 @@ func (r *jobRow) end() {
 func (r *jobRow) show(v model.JobView) {
 	r.said.Set(jobState(r.job, v))
 	r.bar.Set(jobBar(v)...)
-	show(r.bar, v.Phase == model.Working || v.Phase == model.Waiting)
+	part.Show(r.bar, v.Phase == model.Working || v.Phase == model.Waiting)
 	if v.Phase != r.phase {
 		r.phase = v.Phase
-		show(r.again, (v.Phase == model.Failed || v.Phase == model.Stopped) && r.job.Kind == model.Fetching)
+		part.Show(r.again, (v.Phase == model.Failed || v.Phase == model.Stopped) && r.job.Kind == model.Fetching)
 		trouble := v.Error
 		if v.Phase == model.Finished {
 			trouble = v.Note
 			r.trouble.Importance = widget.MediumImportance
 		}
 		r.trouble.SetText(trouble)
-		show(r.wrong, trouble != "")
+		part.Show(r.wrong, trouble != "")
 		if v.Phase > model.Working {
 			r.stop.Set(fynetheme.CancelIcon(), lang.Say("images.jobs.dismiss"))
 		}
 		r.root.Refresh()
 	}
-	show(r.blobs, r.unfolded && len(v.Blobs) > 0)
+	part.Show(r.blobs, r.unfolded && len(v.Blobs) > 0)
 	if !r.unfolded {
 		return
 	}
@@ -204,7 +197,7 @@ func (r *jobRow) show(v model.JobView) {
 	}
 	if len(r.blobs.Objects) != before {
 		r.page.work.list.Refresh()
-		r.page.side.root.Refresh()
+		r.page.side.Root.Refresh()
 	}
 }
 
@@ -235,7 +228,7 @@ func jobState(j *model.Job, v model.JobView) string {
 		text = lang.Say("images.jobs.of", "Have", text, "Size", words.Bytes(v.Size))
 	}
 	if v.Source != "" {
-		text += " · " + sources(v.Source)
+		text += " · " + Sources(v.Source)
 	}
 	return text
 }
@@ -284,7 +277,7 @@ func (b *blobRow) show(v model.JobBlob) {
 		color = theme.Cached
 		text += " · " + lang.Say("images.jobs.was_here")
 	case v.Source != "":
-		text += " · " + sources(v.Source)
+		text += " · " + Sources(v.Source)
 	}
 	b.said.Set(text)
 	if v.Size > 0 {
@@ -304,9 +297,9 @@ func (p *Images) run(j *model.Job, work jobWork, then func(model.JobView)) {
 		p.jobEnded(j, then)
 		return
 	}
-	var s *stream
-	if j.Begin(func() { s.quit() }) { // before the work, which may be done at once
-		s = newStream(p.desk, jobPace, work(d), p.work.show, func(error) { p.jobEnded(j, then) })
+	var s *Stream
+	if j.Begin(func() { s.Quit() }) { // before the work, which may be done at once
+		s = NewStream(p.desk, jobPace, work(d), p.work.show, func(error) { p.jobEnded(j, then) })
 	}
 	p.work.show()
 }
@@ -316,9 +309,4 @@ func (p *Images) jobEnded(j *model.Job, then func(model.JobView)) {
 	then(j.View())
 	p.startJobs()
 	p.work.show()
-}
-
-// joined is several short texts in one line.
-func joined(texts ...string) string {
-	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), " · ")
 }

@@ -78,7 +78,7 @@ func (p *Images) cell(n int, column string) part.Cell {
 		}
 		return part.Cell{Text: words.Ago(&r.Used, p.now), Muted: true, Tip: words.Exact(r.Used, p.now)}
 	case model.ByFrom:
-		return part.Cell{Text: mostly(r.From), Muted: true, Tip: p.bySource(r)}
+		return part.Cell{Text: Mostly(r.From), Muted: true, Tip: p.bySource(r)}
 	case model.BySaved:
 		if r.Saved == 0 {
 			return part.Cell{Text: "–", Muted: true}
@@ -125,43 +125,10 @@ func allPlatforms(r *model.ImageRow) string {
 	return strings.Join(lines, "\n")
 }
 
-// sources says who brought something: "daocloud + origin".
-func sources(from string) string {
-	if from == "" {
-		return "–"
-	}
-	names := strings.Split(from, "+")
-	for n, name := range names {
-		names[n] = source(name)
-	}
-	return strings.Join(names, " + ")
-}
-
-// mostly is the same in little room: "daocloud +1".
-func mostly(from string) string {
-	first, rest, more := strings.Cut(from, "+")
-	if !more {
-		return sources(from)
-	}
-	return fmt.Sprintf("%s +%d", source(first), 1+strings.Count(rest, "+"))
-}
-
-// source is a person's word for one.
-func source(name string) string {
-	switch name {
-	case "cache", "origin", "joined", "push", "import":
-		return lang.Say("images.source." + name)
-	case "":
-		return lang.Say("images.source.unknown")
-	default:
-		return name
-	}
-}
-
 func (p *Images) bySource(r *model.ImageRow) string {
 	var lines []string
 	for _, name := range r.Brought() {
-		lines = append(lines, source(name)+": "+words.Bytes(r.Sources[name]))
+		lines = append(lines, Source(name)+": "+words.Bytes(r.Sources[name]))
 	}
 	return strings.Join(lines, "\n")
 }

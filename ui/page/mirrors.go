@@ -41,9 +41,6 @@ type Mirrors struct {
 	root    fyne.CanvasObject
 }
 
-// fresh is how long what the daemon said of its sources is shown before it is asked again: speeds and quotas change.
-const fresh = 10 * time.Second
-
 // NewMirrors makes the page.
 func NewMirrors(d Desk) *Mirrors {
 	m := &Mirrors{desk: d, trouble: part.NewMuted("").Giving()}
@@ -55,10 +52,10 @@ func NewMirrors(d Desk) *Mirrors {
 	m.trouble.Hide()
 	title := part.NewText(lang.Say("mirrors.title")).Bold()
 	title.Scale = theme.SizeHead
-	head := between(middle(title), row(8, m.testAll, m.add))
+	head := part.Between(part.Middle(title), part.HBox(8, m.testAll, m.add))
 	m.pane = newMirrorPane(m.shelf, m.detail)
 	m.root = container.New(layout.NewCustomPaddedLayout(18, 0, 20, 0), container.NewBorder(
-		container.New(layout.NewCustomPaddedLayout(0, 12, 0, 20), column(6, head, m.trouble)), nil, nil, nil, m.pane.root))
+		container.New(layout.NewCustomPaddedLayout(0, 12, 0, 20), part.VBox(6, head, m.trouble)), nil, nil, nil, m.pane.root))
 	m.render()
 	return m
 }
@@ -75,7 +72,7 @@ func (m *Mirrors) Show(v model.View, now time.Time) {
 		}
 	}
 	m.render()
-	if m.front && now.Sub(m.asked) >= fresh {
+	if m.front && now.Sub(m.asked) >= Fresh {
 		m.ask()
 	}
 }
@@ -139,7 +136,7 @@ func (m *Mirrors) render() {
 	m.detail.show()
 	m.pane.arrange()
 	m.trouble.Set(m.failed)
-	show(m.trouble, m.failed != "")
+	part.Show(m.trouble, m.failed != "")
 	label, icon := lang.Say("mirrors.test_all"), fynetheme.MediaPlayIcon()
 	if m.tests != nil {
 		label, icon = lang.Say("mirrors.test_stop"), fynetheme.MediaStopIcon()
@@ -148,18 +145,8 @@ func (m *Mirrors) render() {
 		m.testAll.SetText(label)
 		m.testAll.SetIcon(icon)
 	}
-	able(m.testAll, m.desk.Daemon() != nil && m.sources.Known())
-	able(m.add, m.desk.Daemon() != nil && m.chosen != "")
-}
-
-// able enables or disables a button; one that stands right is left alone.
-func able(b fyne.Disableable, wanted bool) {
-	switch {
-	case wanted && b.Disabled():
-		b.Enable()
-	case !wanted && !b.Disabled():
-		b.Disable()
-	}
+	part.Enable(m.testAll, m.desk.Daemon() != nil && m.sources.Known())
+	part.Enable(m.add, m.desk.Daemon() != nil && m.chosen != "")
 }
 
 // ask asks the daemon for all sources.

@@ -44,7 +44,7 @@ func newMirrorDetail(m *Mirrors) *mirrorDetail {
 	d := &mirrorDetail{
 		page: m, name: part.NewText("").Bold().Giving(), hosts: part.NewMuted("").Giving(), means: part.NewMuted("").Giving(),
 		rows: map[model.Named]*mirrorRow{}, open: map[model.Named]bool{}, said: part.NewMuted(lang.Say("mirrors.hint")),
-		skeleton: part.NewSkeleton(5), closedRows: column(0),
+		skeleton: part.NewSkeleton(5), closedRows: part.VBox(0),
 	}
 	d.name.Scale = fynetheme.SizeNameSubHeadingText
 	d.route = part.NewChoice(func(route string) {
@@ -61,10 +61,10 @@ func newMirrorDetail(m *Mirrors) *mirrorDetail {
 	d.formCard.Hide()
 
 	label := part.NewMuted(lang.Say("mirrors.route"))
-	card := part.NewSheet(column(4,
-		between(column(1, d.name, d.hosts), middle(row(6, middle(label), flush(4, d.route)))), d.means))
-	d.root = column(12, card, d.formCard, titled(part.NewText(lang.Say("mirrors.sources")), d.said,
-		column(2, d.skeleton, d.sources, container.New(layout.NewCustomPaddedLayout(0, 0, closedInset+4, 0), container.NewHBox(d.fold)), d.closedRows)))
+	card := part.NewSheet(part.VBox(4,
+		part.Between(part.VBox(1, d.name, d.hosts), part.Middle(part.HBox(6, part.Middle(label), part.Flush(4, d.route)))), d.means))
+	d.root = part.VBox(12, card, d.formCard, titled(part.NewText(lang.Say("mirrors.sources")), d.said,
+		part.VBox(2, d.skeleton, d.sources, container.New(layout.NewCustomPaddedLayout(0, 0, closedInset+4, 0), container.NewHBox(d.fold)), d.closedRows)))
 	return d
 }
 
@@ -76,7 +76,7 @@ func (d *mirrorDetail) headHeight() float32 {
 // show brings it to what is known.
 func (d *mirrorDetail) show() {
 	r, known := d.page.registry()
-	show(d.root, known)
+	part.Show(d.root, known)
 	if !known {
 		return
 	}
@@ -129,7 +129,7 @@ func routeMeans(r control.Registry) string {
 
 func (d *mirrorDetail) showSources(registry string) {
 	origin, open, closed := d.page.sources.Of(registry)
-	show(d.skeleton, origin == nil && d.page.failed == "")
+	part.Show(d.skeleton, origin == nil && d.page.failed == "")
 	var items []part.ReorderItem
 	if origin != nil {
 		items = append(items, part.ReorderItem{ID: origin.Name, Name: mirrorSource(origin.Name), Fixed: true, Content: d.row(*origin).root})
@@ -144,8 +144,8 @@ func (d *mirrorDetail) showSources(registry string) {
 }
 
 func (d *mirrorDetail) showClosed(closed []control.Source) {
-	show(d.fold, len(closed) > 0)
-	show(d.closedRows, d.unfolded && len(closed) > 0)
+	part.Show(d.fold, len(closed) > 0)
+	part.Show(d.closedRows, d.unfolded && len(closed) > 0)
 	key := "mirrors.closed_show"
 	if d.unfolded {
 		key = "mirrors.closed_hide"
@@ -159,7 +159,7 @@ func (d *mirrorDetail) showClosed(closed []control.Source) {
 			rows = append(rows, d.row(s).inset)
 		}
 	}
-	set(d.closedRows, rows...)
+	part.Fill(d.closedRows, rows...)
 }
 
 // closedInset is how far rows without a handle stand in, to be in line with those that have one.
@@ -236,4 +236,14 @@ func differing(c model.Condition) fyne.ThemeColorName {
 	default:
 		return theme.Muted
 	}
+}
+
+// titled puts a small heading over a card.
+func titled(title *part.Text, aside fyne.CanvasObject, content fyne.CanvasObject) fyne.CanvasObject {
+	title.Color, title.Scale = theme.Muted, theme.SizeSmall
+	head := part.Between(title, aside)
+	if aside == nil {
+		head = container.NewStack(title)
+	}
+	return part.VBox(5, container.New(layout.NewCustomPaddedLayout(0, 0, 3, 3), head), part.NewSheet(content))
 }

@@ -42,7 +42,7 @@ type mirrorFact struct {
 }
 
 func (f *mirrorFacts) show(s control.Source, t model.Trial, tested, open bool, now time.Time) {
-	show(f.root, open)
+	part.Show(f.root, open)
 	if !open {
 		return
 	}
@@ -61,7 +61,7 @@ func (f *mirrorFacts) show(s control.Source, t model.Trial, tested, open bool, n
 		key := part.NewMuted(fact.key)
 		at := fyne.CanvasObject(container.NewVBox(key))
 		if fact.copied {
-			at = middle(key) // as its value is, beside the button
+			at = part.Middle(key) // as its value is, beside the button
 		}
 		f.list.Objects = append(f.list.Objects, container.New(layout.NewCustomPaddedLayout(2, 0, 4, 14), at), f.value(fact))
 	}
@@ -71,7 +71,7 @@ func (f *mirrorFacts) show(s control.Source, t model.Trial, tested, open bool, n
 func (f *mirrorFacts) value(fact mirrorFact) fyne.CanvasObject {
 	if fact.copied {
 		text := part.NewMuted(fact.text).Giving()
-		return container.NewBorder(nil, nil, nil, middle(part.NewCopy(func() string { return fact.text }, f.page.desk.Copy)), middle(text))
+		return container.NewBorder(nil, nil, nil, part.Middle(part.NewCopy(func() string { return fact.text }, f.page.desk.Copy)), part.Middle(text))
 	}
 	label := widget.NewLabel(fact.text)
 	label.Wrapping, label.SizeName = fyne.TextWrapWord, theme.SizeSmall

@@ -3,7 +3,6 @@ package page
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -28,7 +27,7 @@ type mirrorForm struct {
 	on       bool // it is to be switched on when it is saved
 
 	title                  *part.Text
-	name, url, quota, auth *settingEntry
+	name, url, quota, auth *part.Input
 	style                  *part.Segments
 	styleMeans, wrong      *part.Text
 	cancel, save           *part.Button
@@ -42,10 +41,10 @@ func newMirrorForm(page *Mirrors, closed func()) *mirrorForm {
 	f := &mirrorForm{page: page, close: closed, touched: map[model.MirrorField]bool{}, title: part.NewText("").Bold().Giving(),
 		styleMeans: part.NewMuted("").Giving(), wrong: part.NewMuted("").Giving()}
 	f.wrong.Tint(fynetheme.ColorNameError)
-	entry := func(field model.MirrorField, example string) *settingEntry {
-		e := newSettingEntry(example)
+	entry := func(field model.MirrorField, example string) *part.Input {
+		e := part.NewInput(example)
 		e.OnChanged = func(string) { f.touched[field] = true; f.typed(field) }
-		e.entered, e.escaped = f.submit, f.close
+		e.Entered, e.Escaped = f.submit, f.close
 		return e
 	}
 	f.url = entry(model.MirrorURL, "https://mirror.example.com")
@@ -57,54 +56,15 @@ func newMirrorForm(page *Mirrors, closed func()) *mirrorForm {
 	f.cancel = part.NewButton(lang.Say("mirrors.cancel"), f.close)
 	f.save = part.NewButton("", f.submit)
 	f.save.Importance = widget.HighImportance
-	form := container.New(&formGrid{},
-		formLabel(lang.Say("mirrors.form_url"), ""), f.url,
-		formLabel(lang.Say("mirrors.form_name"), ""), f.name,
-		formLabel(lang.Say("mirrors.fact_style"), ""), column(4, container.NewHBox(f.style), f.styleMeans),
-		formLabel(lang.Say("mirrors.fact_quota"), lang.Say("mirrors.optional")), f.quota,
-		formLabel(lang.Say("mirrors.form_auth"), lang.Say("mirrors.optional")), f.auth,
+	form := container.New(&part.FormGrid{},
+		part.FormLabel(lang.Say("mirrors.form_url"), ""), f.url,
+		part.FormLabel(lang.Say("mirrors.form_name"), ""), f.name,
+		part.FormLabel(lang.Say("mirrors.fact_style"), ""), part.VBox(4, container.NewHBox(f.style), f.styleMeans),
+		part.FormLabel(lang.Say("mirrors.fact_quota"), lang.Say("mirrors.optional")), f.quota,
+		part.FormLabel(lang.Say("mirrors.form_auth"), lang.Say("mirrors.optional")), f.auth,
 	)
-	f.root = column(12, f.title, form, container.NewBorder(nil, nil, nil, row(8, f.cancel, f.save), middle(f.wrong)))
+	f.root = part.VBox(12, f.title, form, container.NewBorder(nil, nil, nil, part.HBox(8, f.cancel, f.save), part.Middle(f.wrong)))
 	return f
-}
-
-// formLabel is what stands before a field.
-func formLabel(text, aside string) fyne.CanvasObject {
-	label := container.NewHBox(part.NewText(text))
-	if aside != "" {
-		label.Add(part.NewMuted(aside))
-	}
-	return container.New(layout.NewCustomPaddedLayout(7, 0, 0, 0), container.NewVBox(label))
-}
-
-// formGrid puts labels of one width before fields that take the rest.
-type formGrid struct{}
-
-const formLabelWidth, formGap = 132, 8
-
-func (formGrid) MinSize(objects []fyne.CanvasObject) (size fyne.Size) {
-	for i := 0; i < len(objects); i += 2 {
-		label, field := objects[i].MinSize(), objects[i+1].MinSize()
-		size.Width = max(size.Width, formLabelWidth+field.Width)
-		size.Height += max(label.Height, field.Height)
-		if i > 0 {
-			size.Height += formGap
-		}
-	}
-	return size
-}
-
-func (formGrid) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	var y float32
-	for i := 0; i < len(objects); i += 2 {
-		label, field := objects[i].MinSize(), objects[i+1].MinSize()
-		high := max(label.Height, field.Height)
-		objects[i].Move(fyne.NewPos(0, y))
-		objects[i].Resize(fyne.NewSize(formLabelWidth, high))
-		objects[i+1].Move(fyne.NewPos(formLabelWidth, y))
-		objects[i+1].Resize(fyne.NewSize(size.Width-formLabelWidth, high))
-		y += high + formGap
-	}
 }
 
 // begin empties the form, or fills it with a mirror that there is.
@@ -122,7 +82,7 @@ func (f *mirrorForm) begin(registry string, amend *control.Source, taken []strin
 	f.name.SetText(s.Name)
 	f.quota.SetText(s.QuotaSet)
 	f.auth.SetText(s.Auth)
-	able(f.name, amend == nil)
+	part.Enable(f.name, amend == nil)
 	for i, style := range mirrorStyles {
 		if style == s.Style {
 			f.style.Set(i)
@@ -149,7 +109,7 @@ func (f *mirrorForm) typed(field model.MirrorField) {
 	switch field {
 	case model.MirrorURL:
 		if !f.named {
-			f.name.proposed(model.NameFrom(f.url.Text))
+			f.name.Propose(model.NameFrom(f.url.Text))
 		}
 	case model.MirrorName:
 		f.named = f.name.Text != ""
@@ -170,15 +130,15 @@ func (f *mirrorForm) check() {
 		f.styleMeans.Set(lang.Say("mirrors.means_ns", "Example", "?ns="+m.Registry))
 	}
 	field, fault := model.CheckMirror(m, f.taken, f.amend != nil)
-	able(f.save, fault == model.NoFault && !f.busy)
+	part.Enable(f.save, fault == model.NoFault && !f.busy)
 	text := ""
 	if f.touched[field] || fault != model.NameMissing && fault != model.URLMissing && fault != model.NoFault {
 		text = faultText(fault, m)
 	}
 	f.wrong.Tint(fynetheme.ColorNameError)
 	f.wrong.Set(text)
-	for of, e := range map[model.MirrorField]*settingEntry{model.MirrorURL: f.url, model.MirrorName: f.name, model.MirrorQuota: f.quota, model.MirrorAuth: f.auth} {
-		e.mark(of == field && text != "")
+	for of, e := range map[model.MirrorField]*part.Input{model.MirrorURL: f.url, model.MirrorName: f.name, model.MirrorQuota: f.quota, model.MirrorAuth: f.auth} {
+		e.Mark(of == field && text != "")
 	}
 }
 
@@ -210,11 +170,11 @@ func (f *mirrorForm) submit() {
 	f.busy = true
 	f.wrong.Tint(theme.Muted)
 	f.wrong.Set(lang.Say("mirrors.saving"))
-	able(f.save, false)
+	part.Enable(f.save, false)
 	f.page.save(m, func(err error) {
 		f.busy = false
 		if err != nil {
-			able(f.save, true)
+			part.Enable(f.save, true)
 			f.wrong.Tint(fynetheme.ColorNameError)
 			f.wrong.Set(err.Error())
 			return

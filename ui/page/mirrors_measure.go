@@ -10,9 +10,6 @@ import (
 	"pulley/ui/model"
 )
 
-// glance is how often a running test is drawn anew.
-const glance = 100 * time.Millisecond
-
 // toggleTests tests all sources of the registry that are on, or ends that.
 func (m *Mirrors) toggleTests() {
 	if m.tests != nil {
@@ -61,7 +58,7 @@ func (m *Mirrors) measure(registry string, names ...string) {
 func trialOf(ctx context.Context, daemon Daemon, of model.Named, far func(control.MirrorTesting)) model.Trial {
 	var last time.Time
 	report, err := daemon.WatchMirrorTest(ctx, of.Registry, of.Name, func(t control.MirrorTesting) {
-		if at := time.Now(); at.Sub(last) >= glance {
+		if at := time.Now(); at.Sub(last) >= Glance {
 			last = at
 			far(t)
 		}

@@ -4,6 +4,8 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
+
+	"pulley/ui/part"
 )
 
 // mirrorPane puts the registries and what is said of the chosen one beside each other, or, where there is no room for that,
@@ -23,12 +25,9 @@ type mirrorPane struct {
 	root   *fyne.Container
 }
 
-// roomy is the width from which both have room beside each other.
-const roomy = 780
-
 func newMirrorPane(shelf *mirrorShelf, detail *mirrorDetail) *mirrorPane {
 	const shelfWidth, gap, margin = 212, 16, 20
-	p := &mirrorPane{shelf: shelf, detail: detail, left: column(2), right: column(0), all: column(4)}
+	p := &mirrorPane{shelf: shelf, detail: detail, left: part.VBox(2), right: part.VBox(0), all: part.VBox(4)}
 	inset := func(object fyne.CanvasObject) fyne.CanvasObject {
 		return container.New(layout.NewCustomPaddedLayout(0, margin, 0, margin), object)
 	}
@@ -46,26 +45,18 @@ func newMirrorPane(shelf *mirrorShelf, detail *mirrorDetail) *mirrorPane {
 func (p *mirrorPane) arrange() {
 	rows := p.shelf.rows()
 	if !p.narrow {
-		set(p.left, rows...)
-		set(p.right, p.detail.root)
+		part.Fill(p.left, rows...)
+		part.Fill(p.right, p.detail.root)
 		return
 	}
 	objects := make([]fyne.CanvasObject, 0, len(rows)+1)
 	for _, row := range rows {
 		objects = append(objects, row)
-		if tab, ok := row.(*mirrorTab); ok && tab.chosen {
+		if tab, ok := row.(*part.Plate); ok && tab.Chosen {
 			objects = append(objects, p.detail.root)
 		}
 	}
-	set(p.all, objects...)
-}
-
-// set changes what a container holds, if that is something else.
-func set(c *fyne.Container, objects ...fyne.CanvasObject) {
-	if !equal(c.Objects, objects) {
-		c.Objects = objects
-		c.Refresh()
-	}
+	part.Fill(p.all, objects...)
 }
 
 // turn changes between the two ways.
@@ -74,15 +65,15 @@ func (p *mirrorPane) turn(narrow bool) {
 		return
 	}
 	p.narrow, p.shown = narrow, p.leaf
-	show(p.detail.name, !narrow) // else it stands right above
-	set(p.left)
-	set(p.right)
-	set(p.all)
+	part.Show(p.detail.name, !narrow) // else it stands right above
+	part.Fill(p.left)
+	part.Fill(p.right)
+	part.Fill(p.all)
 	if narrow {
 		p.shown = p.whole
 	}
-	show(p.sides, !narrow)
-	show(p.whole, narrow)
+	part.Show(p.sides, !narrow)
+	part.Show(p.whole, narrow)
 	p.arrange()
 }
 
@@ -138,7 +129,7 @@ type turning struct{ pane *mirrorPane }
 func (t *turning) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(360, 120) }
 
 func (t *turning) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	t.pane.turn(size.Width < roomy)
+	t.pane.turn(size.Width < Roomy)
 	for _, object := range objects {
 		object.Move(fyne.NewPos(0, 0))
 		object.Resize(size)

@@ -37,7 +37,7 @@ type mirrorRow struct {
 	test   *part.IconButton
 	more   *part.IconButton
 	on     *part.Switch
-	lead   *plate
+	lead   *part.Plate
 	facts  *mirrorFacts
 	root   *fyne.Container
 	inset  *fyne.Container // the row as it stands where there are no handles
@@ -49,7 +49,7 @@ func newMirrorRow(page *Mirrors, of model.Named) *mirrorRow {
 		state: part.NewMuted("").Giving(), quota: part.NewMeter(), used: part.NewMuted(""), speed: newMirrorSpeed(), facts: newMirrorFacts(page),
 	}
 	r.quota.Height = 4
-	r.quotas = row(7, middle(container.New(fixedWidth(52), r.quota)), r.used)
+	r.quotas = part.HBox(7, part.Middle(container.New(part.FixedWidth(52), r.quota)), r.used)
 	r.test = part.NewIconButton(fynetheme.MediaPlayIcon(), lang.Say("mirrors.test", "Name", r.name.Words()), func() { page.measure(of.Registry, of.Name) })
 	r.more = part.NewIconButton(fynetheme.MoreHorizontalIcon(), lang.Say("mirrors.more", "Name", r.name.Words()), func() { part.OpenMenu(r.menu(), r.more) })
 	r.on = part.NewSwitch(func(on bool) { page.flip(of, on) })
@@ -58,11 +58,11 @@ func newMirrorRow(page *Mirrors, of model.Named) *mirrorRow {
 	r.badges = [2]*fyne.Container{container.NewVBox(first), container.NewVBox(fastest)}
 	strut := canvas.NewRectangle(color.Transparent) // rows with badges are no higher than others
 	strut.SetMinSize(fyne.NewSize(0, first.MinSize().Height))
-	titles := container.New(layout.NewCustomPaddedHBoxLayout(7), middle(r.name), r.badges[0], r.badges[1], strut)
-	r.lead = newPlate(column(1, titles, container.NewBorder(nil, nil, nil, r.quotas, r.state)), r.name.Words(), func() { page.detail.toggle(of) })
-	right := row(2, middle(container.New(fixedWidth(speedWidth), r.speed.root)), fixedGap(8), middle(r.test), middle(container.New(fixedWidth(28), r.more)), middle(container.New(fixedWidth(54), r.on)))
-	main := container.New(layout.NewCustomPaddedLayout(1, 1, 0, 0), between(r.lead, right))
-	r.root = column(0, main, r.facts.root)
+	titles := container.New(layout.NewCustomPaddedHBoxLayout(7), part.Middle(r.name), r.badges[0], r.badges[1], strut)
+	r.lead = part.NewPlate(part.VBox(1, titles, container.NewBorder(nil, nil, nil, r.quotas, r.state)), r.name.Words(), func() { page.detail.toggle(of) })
+	right := part.HBox(2, part.Middle(container.New(part.FixedWidth(speedWidth), r.speed.root)), fixedGap(8), part.Middle(r.test), part.Middle(container.New(part.FixedWidth(28), r.more)), part.Middle(container.New(part.FixedWidth(54), r.on)))
+	main := container.New(layout.NewCustomPaddedLayout(1, 1, 0, 0), part.Between(r.lead, right))
+	r.root = part.VBox(0, main, r.facts.root)
 	r.inset = container.New(layout.NewCustomPaddedLayout(0, 0, closedInset, 0), r.root)
 	return r
 }
@@ -76,9 +76,9 @@ func (r *mirrorRow) show(s control.Source) {
 	trial, tested := r.page.sources.Trial(r.of)
 	registry, _ := r.page.registry()
 	best := registry.Best == s.Name && registry.Route == "auto" && s.Enabled
-	show(r.badges[0], best)
+	part.Show(r.badges[0], best)
 	fastest, top := r.page.sources.Fastest(r.of.Registry)
-	show(r.badges[1], fastest == s.Name)
+	part.Show(r.badges[1], fastest == s.Name)
 	text, color := r.stateText(s, condition, trial, tested)
 	r.state.Tint(color)
 	r.state.Set(text)
@@ -87,20 +87,20 @@ func (r *mirrorRow) show(s control.Source) {
 		nameColor = theme.Muted
 	}
 	r.name.Tint(nameColor)
-	show(r.quotas, s.Quota > 0 && s.Enabled && !tested) // what a test says needs the room
+	part.Show(r.quotas, s.Quota > 0 && s.Enabled && !tested) // what a test says needs the room
 	r.showQuota(s)
 	rate, firstByte := r.page.sources.Speed(s)
 	r.speed.show(s.Enabled || tested, trial, rate, firstByte, top, fastest == s.Name)
-	able(r.test, r.page.tests == nil && s.Style != styleShared)
-	show(r.more, !s.Origin)
-	show(r.on, !s.Origin)
+	part.Enable(r.test, r.page.tests == nil && s.Style != styleShared)
+	part.Show(r.more, !s.Origin)
+	part.Show(r.on, !s.Origin)
 	r.on.Set(s.Enabled)
 	r.facts.show(s, trial, tested, r.page.detail.open[r.of], r.page.now)
 	lead := lang.Say("mirrors.lead_open", "Text", strings.Join([]string{r.name.Words(), text}, ", "))
 	if r.page.detail.open[r.of] {
 		lead = lang.Say("mirrors.lead_close", "Text", strings.Join([]string{r.name.Words(), text}, ", "))
 	}
-	r.lead.label = lead
+	r.lead.Label = lead
 }
 
 // styleShared is the style of the shared store among sources.
@@ -232,20 +232,7 @@ func (r *mirrorRow) menu() *fyne.Menu {
 }
 
 // flash points the row out for a moment.
-func (r *mirrorRow) flash() { r.lead.flash() }
-
-// fixedWidth gives one object a width and its own height.
-type fixedWidth float32
-
-func (w fixedWidth) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	return fyne.NewSize(float32(w), objects[0].MinSize().Height)
-}
-
-func (w fixedWidth) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	least := objects[0].MinSize()
-	objects[0].Resize(fyne.NewSize(float32(w), least.Height))
-	objects[0].Move(fyne.NewPos(0, (size.Height-least.Height)/2))
-}
+func (r *mirrorRow) flash() { r.lead.Flash() }
 
 // fixedGap is room that stays.
 func fixedGap(width float32) fyne.CanvasObject {

@@ -25,12 +25,12 @@ type mirrorSpeed struct {
 func newMirrorSpeed() *mirrorSpeed {
 	s := &mirrorSpeed{first: part.NewMuted(""), rate: part.NewMuted(""), bar: part.NewMeter()}
 	s.bar.Height = 4
-	s.root = column(5, container.NewBorder(nil, nil, s.first, s.rate), s.bar)
+	s.root = part.VBox(5, container.NewBorder(nil, nil, s.first, s.rate), s.bar)
 	return s
 }
 
 func (s *mirrorSpeed) show(shown bool, t model.Trial, rate float64, first time.Duration, top float64, fastest bool) {
-	show(s.root, shown)
+	part.Show(s.root, shown)
 	text, color := lang.Say("mirrors.unmeasured"), theme.Muted
 	if rate > 0 {
 		text, color = words.Rate(rate), fynetheme.ColorNameForeground

@@ -85,11 +85,11 @@ func (o *Overview) fill(v model.View, now time.Time) {
 	o.head.show(v, now)
 	o.alert.show(v)
 	known, fresh := v.State.Listen != "", model.Fresh(v)
-	show(o.start.root, fresh)
-	show(o.wait, !known && v.Phase == model.Starting)
-	show(o.bytes.root, known && !fresh)
-	show(o.flight.root, known && !fresh)
-	show(o.rail.root, known && !fresh)
+	part.Show(o.start.root, fresh)
+	part.Show(o.wait, !known && v.Phase == model.Starting)
+	part.Show(o.bytes.root, known && !fresh)
+	part.Show(o.flight.root, known && !fresh)
+	part.Show(o.rail.root, known && !fresh)
 	if fresh {
 		o.start.show(v)
 	} else if known {
@@ -194,11 +194,11 @@ func newStart(d Desk) *start {
 	connect.Importance = widget.HighImportance
 	mirrors := part.NewButton(lang.Say("overview.start.mirrors"), func() { d.Visit(MirrorsPage, "") })
 	command := rowOf(&follow{text: s.try, gap: 4}, s.try, part.NewCopy(s.try.Words, d.Copy))
-	s.content = column(12, title,
-		container.New(layout.NewCustomPaddedLayout(-inset, -inset, -inset, -inset), text),
-		row(8, connect, mirrors),
+	s.content = part.VBox(12, title,
+		container.New(layout.NewCustomPaddedLayout(-part.Inset, -part.Inset, -part.Inset, -part.Inset), text),
+		part.HBox(8, connect, mirrors),
 		container.New(layout.NewCustomPaddedLayout(4, 4, 0, 0), part.NewRule()),
-		column(4, part.NewMuted(lang.Say("overview.start.try")), command))
+		part.VBox(4, part.NewMuted(lang.Say("overview.start.try")), command))
 	sheet := part.NewSheet(s.content)
 	sheet.Padding = fyne.NewSize(22, 20)
 	s.root = sheet
@@ -207,13 +207,4 @@ func newStart(d Desk) *start {
 
 func (s *start) show(v model.View) {
 	s.try.Set("docker pull " + v.State.Listen + "/library/alpine")
-}
-
-func show(object fyne.CanvasObject, shown bool) {
-	switch {
-	case shown && !object.Visible():
-		object.Show()
-	case !shown && object.Visible():
-		object.Hide()
-	}
 }

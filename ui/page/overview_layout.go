@@ -194,7 +194,7 @@ func (c *columns) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	}
 	var x float32
 	for i, o := range objects {
-		if show(o, there(i)); !there(i) {
+		if part.Show(o, there(i)); !there(i) {
 			continue
 		}
 		least, wide, right := o.MinSize(), c.widths[i], float32(0)
@@ -233,14 +233,14 @@ func newFigure(caption string, dot fyne.ThemeColorName) *figure {
 	if dot != "" {
 		head = rowOf(&columns{widths: []float32{8, 0}, gap: 6}, part.NewDot(dot), f.caption)
 	}
-	f.root = column(2, head, f.value)
+	f.root = part.VBox(2, head, f.value)
 	return f
 }
 
 // set shows a value; "" hides what is not known.
 func (f *figure) set(value string) {
 	f.value.Set(value)
-	show(f.root, value != "")
+	part.Show(f.root, value != "")
 }
 
 func rowOf(l fyne.Layout, objects ...fyne.CanvasObject) *fyne.Container {

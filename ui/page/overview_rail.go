@@ -43,7 +43,7 @@ const maxLimits = 2
 func newRail(d Desk) *rail {
 	r := &rail{fill: part.NewMeter(), size: part.NewText(""), room: part.NewMuted("").Giving(), registries: newRegistries(d)}
 	r.fill.Height, r.fill.Label = 6, lang.Say("overview.cache.title")
-	gauges := column(12)
+	gauges := part.VBox(12)
 	for range maxLimits {
 		l := newLimitRow()
 		r.limits = append(r.limits, l)
@@ -51,30 +51,30 @@ func newRail(d Desk) *rail {
 	}
 	r.afterLimit = part.NewRule()
 	open := part.NewLink(lang.Say("overview.cache.open"), func() { d.Visit(ImagesPage, "") })
-	cache := column(7, between(middle(part.NewText(lang.Say("overview.cache.title")).Bold()), flush(4, open)),
-		r.fill, column(1, r.size, r.room))
-	r.routes = column(13, part.NewRule(), r.registries.root)
-	r.content = container.NewVBox(column(13, gauges, r.afterLimit, cache, r.routes))
+	cache := part.VBox(7, part.Between(part.Middle(part.NewText(lang.Say("overview.cache.title")).Bold()), part.Flush(4, open)),
+		r.fill, part.VBox(1, r.size, r.room))
+	r.routes = part.VBox(13, part.NewRule(), r.registries.root)
+	r.content = container.NewVBox(part.VBox(13, gauges, r.afterLimit, cache, r.routes))
 	r.root = part.NewSheet(r.content)
 	return r
 }
 
 func newLimitRow() *limitRow {
 	l := &limitRow{gauge: part.NewGauge(56), name: part.NewText("").Bold().Giving(), words: part.NewText("").Giving(), whose: part.NewMuted("").Giving()}
-	l.root = container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), middle(l.gauge)), nil,
-		middle(column(1, l.name, l.words, l.whose)))
+	l.root = container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), part.Middle(l.gauge)), nil,
+		part.Middle(part.VBox(1, l.name, l.words, l.whose)))
 	return l
 }
 
 func (r *rail) show(v model.View, now time.Time) {
 	limits := model.Limits(v.State, now)
 	for i, l := range r.limits {
-		show(l.root, i < len(limits))
+		part.Show(l.root, i < len(limits))
 		if i < len(limits) {
 			l.show(limits[i], now)
 		}
 	}
-	show(r.afterLimit, len(limits) > 0)
+	part.Show(r.afterLimit, len(limits) > 0)
 	c := v.State.Cache
 	if c.MaxSize > 0 {
 		r.size.Set(lang.Say("overview.cache.of", "Size", words.Bytes(c.Size), "Most", words.Bytes(c.MaxSize)))
@@ -83,13 +83,13 @@ func (r *rail) show(v model.View, now time.Time) {
 		r.size.Set(words.Bytes(c.Size))
 		r.fill.Set()
 	}
-	show(r.fill, c.MaxSize > 0)
+	part.Show(r.fill, c.MaxSize > 0)
 	about := lang.Say("overview.cache.images", "Count", int(c.Images))
 	if c.Free >= 0 {
 		about = lang.Say("overview.cache.free", "Images", about, "Free", words.Bytes(c.Free))
 	}
 	r.room.Set(about)
-	show(r.routes, v.Phase == model.Running)
+	part.Show(r.routes, v.Phase == model.Running)
 	if v.Phase == model.Running {
 		r.registries.show(v, now)
 	}

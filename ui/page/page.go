@@ -1,48 +1,63 @@
-// Package page holds what the window shows, one file a page. A page is told
-// what is known and says what a person asked for; it asks nobody itself.
+// Package page is what the window's pages have in common: what a page is (Page), what it works with (Desk), how it is called (Name), and
+// the little that several of them say or do in the same way. A page is told what is known and says what a person asked for; it knows
+// the daemon and the command line program by what Desk has of them.
+//
+// Each page is a package below this one and knows no other page: one leads to another by Desk.Visit. What two of them show is a
+// widget of ui/part, or, where it is about container engines, in the package engine.
 package page
 
 import (
-	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/layout"
+	"time"
 
-	"pulley/ui/part"
-	"pulley/ui/theme"
+	"fyne.io/fyne/v2"
+
+	"pulley/ui/model"
 )
 
-// column stacks objects with the same gap between all of them. Hidden ones
-// leave no gap.
-func column(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
-	return container.New(layout.NewCustomPaddedVBoxLayout(gap), objects...)
+// Page is one of the window's. All of it is for the UI goroutine. It may also be a Seeker, a Guest, a Taker or Layered.
+type Page interface {
+	// Root is what to put into the window, the same object for ever.
+	Root() fyne.CanvasObject
+	// Show brings the page to what v says: called when it comes to the front and, while it is there, after each change and
+	// at least every 30 s, at most ten times a second. It must not block. Texts are in the language in force: after a change
+	// of language the window makes its pages anew.
+	Show(v model.View, now time.Time)
 }
 
-// row puts objects beside each other; a layout.Spacer takes what is left.
-func row(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
-	return container.New(layout.NewCustomPaddedHBoxLayout(gap), objects...)
+// Seeker is a page that can be searched.
+type Seeker interface {
+	Seek() // puts the keyboard's focus into the search field: Ctrl+F
 }
 
-// middle centres an object vertically and lets it keep its own height.
-func middle(object fyne.CanvasObject) fyne.CanvasObject {
-	return container.NewVBox(layout.NewSpacer(), object, layout.NewSpacer())
+// Layered is a page that can have something open beside or over what it shows.
+type Layered interface {
+	// Escape closes that, and tells whether there was anything to close.
+	Escape() bool
 }
 
-// flush lets an object that has room of its own around it end where others do.
-func flush(room float32, object fyne.CanvasObject) fyne.CanvasObject {
-	return container.New(layout.NewCustomPaddedLayout(0, 0, 0, -room), object)
+// Guest is a page that asks for what it shows only while it is in front.
+type Guest interface {
+	Enter()
+	Leave()
 }
 
-// between puts one object at the left and one at the right; the left one gives.
-func between(left, right fyne.CanvasObject) *fyne.Container {
-	return container.NewBorder(nil, nil, nil, right, left)
+// Taker is a page that is led to one of its things, as by a problem's fix: an image, a registry, an engine, a setting.
+type Taker interface {
+	Take(thing string)
 }
 
-// titled puts a small heading over a card.
-func titled(title *part.Text, aside fyne.CanvasObject, content fyne.CanvasObject) fyne.CanvasObject {
-	title.Color, title.Scale = theme.Muted, theme.SizeSmall
-	head := between(title, aside)
-	if aside == nil {
-		head = container.NewStack(title)
-	}
-	return column(5, container.New(layout.NewCustomPaddedLayout(0, 0, 3, 3), head), part.NewSheet(content))
-}
+// Name is a page, as remembered between two runs and in keys of texts.
+type Name string
+
+// The pages, in their order.
+const (
+	OverviewPage Name = "overview"
+	ImagesPage   Name = "images"
+	MirrorsPage  Name = "mirrors"
+	DockerPage   Name = "docker"
+	ActivityPage Name = "activity"
+	SettingsPage Name = "settings"
+)
+
+// FirstPage is the first steps: no page of the sidebar, and not remembered, but Desk.Visit leads there.
+const FirstPage Name = "first"

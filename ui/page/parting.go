@@ -15,7 +15,7 @@ import (
 
 // parting is what is asked before the daemon ends with the app while engines are wired to it.
 type parting struct {
-	*modal
+	*part.Modal
 
 	desk    Desk
 	engines []model.Engine
@@ -25,9 +25,9 @@ type parting struct {
 // AskParting says which engines are wired and what becomes of their pulls, and offers to keep the daemon as a service or to
 // take the wiring back first. leave is called when the app may end.
 func AskParting(d Desk, engines []model.Engine, leave func()) {
-	p := &parting{modal: newModal(lang.Say("parting.title"), lang.Say("parting.about", "Count", len(engines)), fyne.NewSize(560, 460)), desk: d, engines: engines, leave: leave}
+	p := &parting{Modal: part.NewModal(lang.Say("parting.title"), lang.Say("parting.about", "Count", len(engines)), fyne.NewSize(560, 460)), desk: d, engines: engines, leave: leave}
 	p.ask(nil)
-	p.open(d.Window())
+	p.Open(d.Window())
 }
 
 // ask shows the choice, and why the last one did not come about.
@@ -35,23 +35,23 @@ func (p *parting) ask(failed error) {
 	var body []fyne.CanvasObject
 	for _, e := range p.engines {
 		if e.Wired.Way == "proxy" {
-			body = append(body, notice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("parting.proxy", "Engine", e.Name)))
+			body = append(body, part.NewNotice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("parting.proxy", "Engine", e.Name)))
 		} else {
-			body = append(body, notice(fynetheme.ConfirmIcon(), theme.Muted, lang.Say("parting.mirror", "Engine", e.Name)))
+			body = append(body, part.NewNotice(fynetheme.ConfirmIcon(), theme.Muted, lang.Say("parting.mirror", "Engine", e.Name)))
 		}
 	}
 	if failed != nil {
-		body = append(body, notice(fynetheme.ErrorIcon(), fynetheme.ColorNameError, failed.Error()))
+		body = append(body, part.NewNotice(fynetheme.ErrorIcon(), fynetheme.ColorNameError, failed.Error()))
 	}
-	p.set(body,
-		p.cancel("parting.stay"),
+	p.Set(body,
+		p.Cancel("parting.stay"),
 		part.NewButton(lang.Say("parting.quit"), p.end),
 		part.NewButton(lang.Say("parting.unwire"), p.unwire),
-		meant(lang.Say("parting.keep"), p.keep))
+		part.NewMeant(lang.Say("parting.keep"), p.keep))
 }
 
 func (p *parting) end() {
-	p.close()
+	p.Close()
 	p.leave()
 }
 
@@ -80,16 +80,16 @@ func (p *parting) unwire() {
 
 // work does something, and leaves if that came about.
 func (p *parting) work(text string, do func(context.Context) error) {
-	p.set([]fyne.CanvasObject{underWay(text)}, p.cancel("parting.stay"))
+	p.Set([]fyne.CanvasObject{part.NewUnderWay(text)}, p.Cancel("parting.stay"))
 	p.desk.Work(func(ctx context.Context) func() {
 		err := do(ctx)
 		return func() {
 			switch {
-			case err != nil && p.gone():
+			case err != nil && p.Gone():
 				p.desk.Toast(Toast{Text: err.Error(), Bad: true})
 			case err != nil:
 				p.ask(err)
-			case !p.gone():
+			case !p.Gone():
 				p.end()
 			}
 		}

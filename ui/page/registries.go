@@ -34,9 +34,9 @@ type registry struct {
 const maxRegistries = 6
 
 func newRegistries(d Desk) *registries {
-	r := &registries{do: d.Do, rows: map[string]*registry{}, list: column(9)}
+	r := &registries{do: d.Do, rows: map[string]*registry{}, list: part.VBox(9)}
 	all := part.NewLink(lang.Say("overview.registries.all"), func() { d.Visit(MirrorsPage, "") })
-	r.root = column(7, between(middle(part.NewText(lang.Say("overview.registries.title")).Bold()), flush(4, all)), r.list)
+	r.root = part.VBox(7, part.Between(part.Middle(part.NewText(lang.Say("overview.registries.title")).Bold()), part.Flush(4, all)), r.list)
 	return r
 }
 
@@ -52,7 +52,7 @@ func (r *registries) show(v model.View, now time.Time) {
 		row.show(state, now)
 		wanted = append(wanted, row.root)
 	}
-	if !equal(r.list.Objects, wanted) {
+	if !slices.Equal(r.list.Objects, wanted) {
 		r.list.Objects = wanted
 		r.list.Refresh()
 	}
@@ -70,7 +70,7 @@ func (r *registries) row(name string) *registry {
 		}
 		return words.Exact(*row.at, row.now)
 	})
-	row.root = between(column(0, part.NewText(name).Giving(), tip), flush(8, middle(row.route)))
+	row.root = part.Between(part.VBox(0, part.NewText(name).Giving(), tip), part.Flush(8, part.Middle(row.route)))
 	return row
 }
 
@@ -90,6 +90,3 @@ func (r *registry) show(state control.Registry, now time.Time) {
 	}
 	r.route.Set(options, state.Route)
 }
-
-// equal tells whether two lists hold the same objects.
-func equal(a, b []fyne.CanvasObject) bool { return slices.Equal(a, b) }

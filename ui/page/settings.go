@@ -109,7 +109,7 @@ func (s *Settings) keyedOne(key string) *settingRow {
 	}
 	if key == "listen" {
 		address := func() string { return s.values.Value(key) }
-		c.object = row(4, middle(part.NewCopy(address, s.desk.Copy)), c.object)
+		c.object = part.HBox(4, part.Middle(part.NewCopy(address, s.desk.Copy)), c.object)
 	}
 	r = newSettingRow(key, settingLabel(key), settingHint(key), c.object)
 	s.controls[key], s.rows[key] = c, r
@@ -130,7 +130,7 @@ func (s *Settings) build() {
 	s.search = part.NewSearch(lang.Say("settings.search"), func(text string) { s.sought = text; s.filter() })
 	s.nothing = part.NewMuted(lang.Say("settings.nothing"))
 	s.jump = part.NewChoice(func(name string) { s.Take(name) })
-	all, entries := column(22), column(1)
+	all, entries := part.VBox(22), part.VBox(1)
 	for _, section := range s.sections {
 		all.Add(section.root)
 		entries.Add(section.entry)
@@ -141,7 +141,7 @@ func (s *Settings) build() {
 	s.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, margin, 0, margin), all))
 	s.scroll.OnScrolled = func(fyne.Position) { s.mark() }
 	s.index = entries
-	head := between(middle(title), row(8, middle(s.jump), container.New(fixedWidth(220), s.search)))
+	head := part.Between(part.Middle(title), part.HBox(8, part.Middle(s.jump), container.New(part.FixedWidth(220), s.search)))
 	s.root = container.New(layout.NewCustomPaddedLayout(18, 0, margin, 0), container.NewBorder(
 		container.New(layout.NewCustomPaddedLayout(0, 14, 0, margin), head), nil, nil, nil,
 		container.New(&settingSides{page: s}, s.index, s.scroll)))
@@ -154,7 +154,7 @@ func (s *Settings) Root() fyne.CanvasObject { return s.root }
 func (s *Settings) Show(v model.View, now time.Time) {
 	s.view, s.now = v, now
 	s.render()
-	if s.front && now.Sub(s.asked) >= fresh {
+	if s.front && now.Sub(s.asked) >= Fresh {
 		s.ask()
 		if !s.ca.known { // there was no daemon to ask, perhaps
 			s.ca.ask()
@@ -208,7 +208,7 @@ func (s *Settings) Take(thing string) {
 	for _, section := range s.sections {
 		if section.name == name {
 			s.reveal(section.root)
-			section.entry.flash()
+			section.entry.Flash()
 			s.choose(section)
 		}
 	}

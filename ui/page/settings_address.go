@@ -37,14 +37,14 @@ type pinRow struct {
 }
 
 func newAddressPins(s *Settings) *addressPins {
-	p := &addressPins{page: s, kept: map[string]*pinRow{}, rows: column(0), empty: container.New(layout.NewCustomPaddedLayout(12, 4, 0, 0), part.NewMuted(lang.Say("settings.pins_none")).Giving())}
+	p := &addressPins{page: s, kept: map[string]*pinRow{}, rows: part.VBox(0), empty: container.New(layout.NewCustomPaddedLayout(12, 4, 0, 0), part.NewMuted(lang.Say("settings.pins_none")).Giving())}
 	p.form = newSettingForm(
 		settingField{label: lang.Say("settings.pin_host"), example: "auth.docker.io"},
 		settingField{label: lang.Say("settings.pin_use"), example: "34.193.147.40, 52.5.246.212", hint: lang.Say("settings.pin_use_hint")},
 	)
 	p.form.check = p.check
 	p.add = part.NewIconButton(fynetheme.ContentAddIcon(), lang.Say("settings.pin_add"), func() { p.edit(control.Address{}) })
-	p.root = column(0, p.empty, p.rows, p.form.root)
+	p.root = part.VBox(0, p.empty, p.rows, p.form.root)
 	return p
 }
 
@@ -67,8 +67,8 @@ func (p *addressPins) heard(list []control.Address, err error) {
 }
 
 func (p *addressPins) show() {
-	able(p.add, p.page.desk.Daemon() != nil)
-	show(p.empty, p.known && len(p.list) == 0)
+	part.Enable(p.add, p.page.desk.Daemon() != nil)
+	part.Show(p.empty, p.known && len(p.list) == 0)
 	var rows []fyne.CanvasObject
 	for _, a := range p.list {
 		r := p.kept[a.Host]
@@ -86,14 +86,14 @@ func (p *addressPins) show() {
 		r.row.rule(len(rows) > 0)
 		rows = append(rows, r.row)
 	}
-	set(p.rows, rows...)
+	part.Fill(p.rows, rows...)
 }
 
 func (p *addressPins) row(host string) *pinRow {
 	r := &pinRow{}
 	edit := part.NewIconButton(fynetheme.DocumentCreateIcon(), lang.Say("settings.pin_edit", "Host", host), func() { p.edit(r.last) })
 	remove := part.NewIconButton(fynetheme.DeleteIcon(), lang.Say("settings.pin_remove", "Host", host), func() { p.remove(r.last) })
-	r.row = newSettingRow("address."+host, host, " ", row(2, edit, remove))
+	r.row = newSettingRow("address."+host, host, " ", part.HBox(2, edit, remove))
 	return r
 }
 

@@ -28,7 +28,7 @@ type advancedCard struct {
 
 func newAdvancedCard(s *Settings) *advancedCard {
 	c := &advancedCard{page: s}
-	c.file = newSettingRow("config", lang.Say("settings.file"), " ", row(8,
+	c.file = newSettingRow("config", lang.Say("settings.file"), " ", part.HBox(8,
 		part.NewButton(lang.Say("settings.file_open"), func() { c.visit(s.view.State.ConfigFile) }),
 		part.NewButton(lang.Say("settings.file_reveal"), func() { c.visit(filepath.Dir(s.view.State.ConfigFile)) }),
 	))
@@ -42,9 +42,9 @@ func (c *advancedCard) show() {
 	file := c.page.view.State.ConfigFile
 	c.file.explain(file)
 	for _, o := range c.file.control.(*fyne.Container).Objects {
-		able(o.(*part.Button), file != "")
+		part.Enable(o.(*part.Button), file != "")
 	}
-	able(c.copy, !c.busy && c.page.desk.Tool != nil)
+	part.Enable(c.copy, !c.busy && c.page.desk.Tool != nil)
 	switch {
 	case c.busy:
 		c.diagnose.say(lang.Say("settings.diagnosis_runs"), widget.MediumImportance)

@@ -83,8 +83,8 @@ func newAuthorityCard(s *Settings) *authorityCard {
 	c.rotate = part.NewButton(lang.Say("settings.ca_rotate"), c.renew)
 	c.export = part.NewButton(lang.Say("settings.ca_export"), c.save)
 	c.note = newNote()
-	c.facts = column(0, c.trusts, c.valid, c.print, c.names)
-	c.root = column(4, c.skeleton, c.facts, flushNote(c.note), row(8, c.trust, c.untrust, c.rotate, c.export))
+	c.facts = part.VBox(0, c.trusts, c.valid, c.print, c.names)
+	c.root = part.VBox(4, c.skeleton, c.facts, flushNote(c.note), part.HBox(8, c.trust, c.untrust, c.rotate, c.export))
 	return c
 }
 
@@ -107,7 +107,7 @@ func tell(note *widget.Label, text string, importance widget.Importance) {
 		note.Importance = importance
 		note.SetText(text)
 	}
-	show(note, text != "")
+	part.Show(note, text != "")
 }
 
 // current is the authority that signs.
@@ -147,8 +147,8 @@ func (c *authorityCard) ask() {
 
 func (c *authorityCard) show() {
 	a := c.current()
-	show(c.skeleton, !c.known && c.failed == "")
-	show(c.facts, c.known && a.SHA256 != "")
+	part.Show(c.skeleton, !c.known && c.failed == "")
+	part.Show(c.facts, c.known && a.SHA256 != "")
 	now := c.page.now
 	c.until.Set(lang.Say("settings.ca_until", "Date", words.Date(a.NotAfter, now)))
 	note := ""
@@ -169,7 +169,7 @@ func (c *authorityCard) show() {
 	} else if !c.busy {
 		tell(c.note, "", widget.MediumImportance)
 	}
-	able(c.trust, !c.busy && c.known)
+	part.Enable(c.trust, !c.busy && c.known)
 	importance := widget.MediumImportance
 	if c.known && len(a.TrustedBy) == 0 {
 		importance = widget.HighImportance // it is what is left to do
@@ -178,10 +178,10 @@ func (c *authorityCard) show() {
 		c.trust.Importance = importance
 		c.trust.Refresh()
 	}
-	show(c.untrust, len(a.TrustedBy) > 0)
-	able(c.untrust, !c.busy)
-	able(c.rotate, !c.busy && c.page.desk.Daemon() != nil)
-	able(c.export, !c.busy && c.known)
+	part.Show(c.untrust, len(a.TrustedBy) > 0)
+	part.Enable(c.untrust, !c.busy)
+	part.Enable(c.rotate, !c.busy && c.page.desk.Daemon() != nil)
+	part.Enable(c.export, !c.busy && c.known)
 }
 
 // fingerprint sets a digest in groups, as it is compared.

@@ -34,8 +34,8 @@ func (s *Settings) newSettingControl(d model.SettingDef, change func(string), wr
 			s.desk.Files.Folder(settingLabel(d.Key), change)
 		})
 		field := c.show
-		c.show = func(value string, held bool) { field(value, held); able(pick, !held) }
-		c.object = row(4, middle(pick), c.object)
+		c.show = func(value string, held bool) { field(value, held); part.Enable(pick, !held) }
+		c.object = part.HBox(4, part.Middle(pick), c.object)
 		return c
 	default:
 		width := float32(settingNarrow)
@@ -82,11 +82,11 @@ func newSettingOptions(d model.SettingDef, change func(string)) *settingControl 
 
 // newSettingField is a line to type into: Enter and leaving it say that the value is meant, Escape takes back what was typed.
 func newSettingField(d model.SettingDef, width float32, change func(string), wrong func(bool)) *settingControl {
-	e := newSettingEntry(settingExample(d))
+	e := part.NewInput(settingExample(d))
 	value, typing := "", false
 	check := func() bool {
 		fits := !typing || d.Fits(e.Text)
-		e.mark(!fits)
+		e.Mark(!fits)
 		wrong(!fits)
 		return fits
 	}
@@ -101,13 +101,13 @@ func newSettingField(d model.SettingDef, width float32, change func(string), wro
 		change(e.Text)
 	}
 	e.OnChanged = func(text string) { typing = text != value; check() }
-	e.entered, e.left = done, done
+	e.Entered, e.Left = done, done
 	back := func() {
 		typing = false
-		e.proposed(value)
+		e.Propose(value)
 		check()
 	}
-	e.escaped = func() {
+	e.Escaped = func() {
 		if typing {
 			back()
 			return
@@ -115,17 +115,17 @@ func newSettingField(d model.SettingDef, width float32, change func(string), wro
 		part.PassKey(e, &fyne.KeyEvent{Name: fyne.KeyEscape})
 	}
 	return &settingControl{
-		object: container.New(fixedWidth(width), e), check: check,
+		object: container.New(part.FixedWidth(width), e), check: check,
 		show: func(now string, held bool) {
-			able(e, !held)
+			part.Enable(e, !held)
 			if typing && now == value {
 				return // somebody is at it
 			}
 			typing = false
 			if value = now; e.Text != now {
-				e.proposed(now)
+				e.Propose(now)
 			}
-			e.mark(false)
+			e.Mark(false)
 		},
 	}
 }
@@ -137,10 +137,10 @@ func newSizeControl(d model.SettingDef, change func(string), wrong func(bool)) (
 	slider := widget.NewSlider(0, float64(len(steps)-1))
 	slider.Step = 1
 	value, moving := "", false
-	entry := field.object.(*fyne.Container).Objects[0].(*settingEntry)
+	entry := field.object.(*fyne.Container).Objects[0].(*part.Input)
 	slider.OnChanged = func(at float64) {
 		moving = true
-		entry.proposed(model.SizeText(steps[int(at)]))
+		entry.Propose(model.SizeText(steps[int(at)]))
 	}
 	slider.OnChangeEnded = func(at float64) {
 		moving = false
@@ -156,13 +156,13 @@ func newSizeControl(d model.SettingDef, change func(string), wrong func(bool)) (
 		slider.Refresh()
 		slider.OnChanged = told
 	}
-	c = &settingControl{object: row(8, middle(container.New(fixedWidth(150), container.NewThemeOverride(slider, sliderTheme{}))), field.object), check: field.check,
+	c = &settingControl{object: part.HBox(8, part.Middle(container.New(part.FixedWidth(150), container.NewThemeOverride(slider, sliderTheme{}))), field.object), check: field.check,
 		show: func(now string, held bool) {
 			value = now
 			if !moving {
 				field.show(now, held)
 			}
-			able(slider, !held)
+			part.Enable(slider, !held)
 			place()
 		}}
 	return c, func(bytes int64) {

@@ -52,7 +52,7 @@ type wayRow struct {
 const directly = "direct"
 
 func newWaysOut(s *Settings) *waysOut {
-	w := &waysOut{page: s, gone: map[string]bool{}, reports: map[string]egressTrial{}, kept: map[string]*wayRow{}, rows: column(0)}
+	w := &waysOut{page: s, gone: map[string]bool{}, reports: map[string]egressTrial{}, kept: map[string]*wayRow{}, rows: part.VBox(0)}
 	w.form = newSettingForm(
 		settingField{label: lang.Say("settings.way_name"), example: "jump"},
 		settingField{label: lang.Say("settings.way_url"), example: "ssh://me@host.example.com", hint: lang.Say("settings.way_url_hint")},
@@ -60,7 +60,7 @@ func newWaysOut(s *Settings) *waysOut {
 	)
 	w.form.check = w.check
 	w.add = part.NewIconButton(fynetheme.ContentAddIcon(), lang.Say("settings.way_add"), func() { w.edit(nil) })
-	w.root = column(0, w.rows, w.form.root)
+	w.root = part.VBox(0, w.rows, w.form.root)
 	return w
 }
 
@@ -86,7 +86,7 @@ func (w *waysOut) heard(list []control.Egress, err error) {
 }
 
 func (w *waysOut) show() {
-	able(w.add, w.page.desk.Daemon() != nil)
+	part.Enable(w.add, w.page.desk.Daemon() != nil)
 	all := append(slices.Clone(w.list), control.Egress{Name: directly})
 	var rows []fyne.CanvasObject
 	for _, e := range all {
@@ -102,7 +102,7 @@ func (w *waysOut) show() {
 		row.row.rule(len(rows) > 0)
 		rows = append(rows, row.row)
 	}
-	set(w.rows, rows...)
+	part.Fill(w.rows, rows...)
 }
 
 func (w *waysOut) row(name string) *wayRow {
@@ -116,7 +116,7 @@ func (w *waysOut) row(name string) *wayRow {
 		label = lang.Say("settings.way_direct")
 		r.more.Hide()
 	}
-	r.row = newSettingRow("egress."+name, label, " ", row(2, middle(r.accept), middle(r.test), middle(r.more)))
+	r.row = newSettingRow("egress."+name, label, " ", part.HBox(2, part.Middle(r.accept), part.Middle(r.test), part.Middle(r.more)))
 	return r
 }
 
@@ -127,8 +127,8 @@ func (w *waysOut) showRow(r *wayRow, e control.Egress) {
 	if key == nil {
 		key = trial.report.HostKey
 	}
-	show(r.accept, key != nil)
-	able(r.test, !trial.running)
+	part.Show(r.accept, key != nil)
+	part.Enable(r.test, !trial.running)
 	hint := e.URL + " · " + forWhom(e)
 	if e.Name == directly {
 		hint = lang.Say("settings.way_direct_hint")

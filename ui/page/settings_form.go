@@ -21,7 +21,7 @@ type settingForm struct {
 	save  func(values []string, then func(error))
 
 	title   *part.Text
-	entries []*settingEntry
+	entries []*part.Input
 	touched bool
 	busy    bool
 	wrong   *part.Text
@@ -32,23 +32,23 @@ type settingForm struct {
 func newSettingForm(fields ...settingField) *settingForm {
 	f := &settingForm{title: part.NewText("").Bold().Giving(), wrong: part.NewMuted("").Giving()}
 	f.wrong.Tint(fynetheme.ColorNameError)
-	grid := container.New(formGrid{})
+	grid := container.New(part.FormGrid{})
 	for _, field := range fields {
-		e := newSettingEntry(field.example)
+		e := part.NewInput(field.example)
 		e.OnChanged = func(string) { f.touched = true; f.look() }
-		e.entered, e.escaped = f.do, f.close
+		e.Entered, e.Escaped = f.do, f.close
 		f.entries = append(f.entries, e)
 		var object fyne.CanvasObject = e
 		if field.hint != "" {
-			object = column(3, e, part.NewMuted(field.hint).Giving())
+			object = part.VBox(3, e, part.NewMuted(field.hint).Giving())
 		}
-		grid.Objects = append(grid.Objects, formLabel(field.label, ""), object)
+		grid.Objects = append(grid.Objects, part.FormLabel(field.label, ""), object)
 	}
 	f.submit = part.NewButton("", f.do)
 	f.submit.Importance = widget.HighImportance
 	cancel := part.NewButton(settingCancel(), f.close)
-	f.root = container.New(layout.NewCustomPaddedLayout(10, 8, 0, 0), column(11, part.NewRule(), f.title, grid,
-		container.NewBorder(nil, nil, nil, row(8, cancel, f.submit), middle(f.wrong))))
+	f.root = container.New(layout.NewCustomPaddedLayout(10, 8, 0, 0), part.VBox(11, part.NewRule(), f.title, grid,
+		container.NewBorder(nil, nil, nil, part.HBox(8, cancel, f.submit), part.Middle(f.wrong))))
 	f.root.Hide()
 	return f
 }
@@ -59,13 +59,13 @@ func (f *settingForm) begin(title, do string, values []string, save func([]strin
 	f.submit.SetText(do)
 	f.save, f.busy = save, false
 	f.root.Show()
-	var first *settingEntry
+	var first *part.Input
 	for i, e := range f.entries {
-		e.proposed(values[i])
-		able(e, true)
+		e.Propose(values[i])
+		part.Enable(e, true)
 		for _, n := range fixed {
 			if n == i {
-				able(e, false)
+				part.Enable(e, false)
 			}
 		}
 		if first == nil && !e.Disabled() {
@@ -92,12 +92,12 @@ func (f *settingForm) values() (values []string) {
 // look says what is wrong, once something was typed.
 func (f *settingForm) look() bool {
 	field, wrong := f.check(f.values())
-	able(f.submit, wrong == "" && !f.busy)
+	part.Enable(f.submit, wrong == "" && !f.busy)
 	if !f.touched {
 		field = -1
 	}
 	for i, e := range f.entries {
-		e.mark(i == field)
+		e.Mark(i == field)
 	}
 	text := wrong
 	if !f.touched {
@@ -113,11 +113,11 @@ func (f *settingForm) do() {
 		return
 	}
 	f.busy = true
-	able(f.submit, false)
+	part.Enable(f.submit, false)
 	f.save(f.values(), func(err error) {
 		f.busy = false
 		if err != nil {
-			able(f.submit, true)
+			part.Enable(f.submit, true)
 			f.wrong.Set(err.Error())
 			return
 		}

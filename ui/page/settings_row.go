@@ -45,7 +45,7 @@ func (r *settingRow) say(text string, importance widget.Importance) {
 	}
 	r.note.Importance = importance
 	r.note.SetText(text)
-	show(r.note, text != "")
+	part.Show(r.note, text != "")
 	r.Refresh()
 }
 

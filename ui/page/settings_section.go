@@ -15,24 +15,24 @@ type settingSection struct {
 	title *part.Text
 	rows  []*settingRow
 	words func() []string // what else it can be found by; nil: its rows alone
-	entry *plate
+	entry *part.Plate
 	card  *fyne.Container
 	root  *fyne.Container
 	head  *fyne.Container
 }
 
 func (s *Settings) section(name, title string, rows []*settingRow, more ...*settingRow) *settingSection {
-	section := &settingSection{name: name, title: part.NewText(title).Bold(), rows: append(rows, more...), card: column(0)}
+	section := &settingSection{name: name, title: part.NewText(title).Bold(), rows: append(rows, more...), card: part.VBox(0)}
 	for _, r := range section.rows {
 		section.card.Add(r)
 		s.rows[r.id] = r
 	}
-	section.entry = newPlate(part.NewText(title).Giving(), title, func() { s.Take(name) })
-	section.entry.moved = func(by int) { s.lead(section, by) }
+	section.entry = part.NewPlate(part.NewText(title).Giving(), title, func() { s.Take(name) })
+	section.entry.Moved = func(by int) { s.lead(section, by) }
 	sheet := part.NewSheet(section.card)
 	sheet.Padding = fyne.NewSize(14, 3)
 	section.head = container.NewBorder(nil, nil, nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 3, 3), section.title))
-	section.root = column(7, section.head, sheet)
+	section.root = part.VBox(7, section.head, sheet)
 	return section
 }
 
@@ -41,7 +41,7 @@ func (c *settingSection) with(content, aside fyne.CanvasObject, words func() []s
 	c.card.Add(container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), content))
 	c.words = words
 	if aside != nil {
-		c.head = between(c.head, aside)
+		c.head = part.Between(c.head, aside)
 		c.root.Objects[0] = c.head
 	}
 	return c
@@ -53,7 +53,7 @@ func (c *settingSection) filter(sought string, visible func(*settingRow) bool) b
 	titled := model.Finds(sought, c.title.Words(), c.name)
 	for _, r := range c.rows {
 		on := visible(r) && (titled || model.Finds(sought, append(r.words(), c.title.Words())...))
-		show(r, on)
+		part.Show(r, on)
 		if on {
 			r.rule(!first)
 			found, first = true, false
@@ -62,8 +62,8 @@ func (c *settingSection) filter(sought string, visible func(*settingRow) bool) b
 	if c.words != nil && (titled || model.Finds(sought, append(c.words(), c.title.Words())...)) {
 		found = true
 	}
-	show(c.root, found)
-	show(c.entry, found)
+	part.Show(c.root, found)
+	part.Show(c.entry, found)
 	return found
 }
 
@@ -86,7 +86,7 @@ func (s *Settings) filter() {
 		})
 		any = any || shown
 	}
-	show(s.nothing, !any)
+	part.Show(s.nothing, !any)
 	s.mark()
 }
 
@@ -110,7 +110,7 @@ func (s *Settings) mark() {
 // choose marks a section in the index.
 func (s *Settings) choose(chosen *settingSection) {
 	for _, section := range s.sections {
-		section.entry.choose(section == chosen)
+		section.entry.Choose(section == chosen)
 	}
 	s.jump.Set(s.options(), chosen.name)
 }
@@ -146,9 +146,9 @@ func (l *settingSides) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewS
 
 func (l *settingSides) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	const gap = 20
-	wide := size.Width >= roomy
-	show(objects[0], wide)
-	show(l.page.jump, !wide)
+	wide := size.Width >= Roomy
+	part.Show(objects[0], wide)
+	part.Show(l.page.jump, !wide)
 	objects[1].Move(fyne.NewPos(0, 0))
 	objects[1].Resize(size)
 	if wide {

@@ -54,7 +54,7 @@ func newServiceCard(s *Settings) *serviceCard {
 	}
 	c.install, c.uninstall = do("settings.service_install", "install"), do("settings.service_uninstall", "uninstall")
 	c.start, c.stop = do("settings.service_start", "start"), do("settings.service_stop", "stop")
-	c.root = column(6, c.skeleton, c.state, c.log, flushNote(c.note), row(8, c.install, c.start, c.stop, c.uninstall))
+	c.root = part.VBox(6, c.skeleton, c.state, c.log, flushNote(c.note), part.HBox(8, c.install, c.start, c.stop, c.uninstall))
 	return c
 }
 
@@ -115,9 +115,9 @@ func (c *serviceCard) do(what string) {
 
 func (c *serviceCard) show() {
 	s := c.status
-	show(c.skeleton, !c.known && c.failed == "")
-	show(c.state, c.known)
-	show(c.log, c.known && s.Log != "")
+	part.Show(c.skeleton, !c.known && c.failed == "")
+	part.Show(c.state, c.known)
+	part.Show(c.log, c.known && s.Log != "")
 	c.log.explain(s.Log)
 	switch {
 	case s.Running:
@@ -151,7 +151,7 @@ func (c *serviceCard) show() {
 		b  *part.Button
 		on bool
 	}{{c.install, !s.Installed && s.Kind != serviceNone}, {c.uninstall, s.Installed}, {c.start, s.Installed && !s.Running}, {c.stop, s.Running && s.Installed}} {
-		show(one.b, one.on)
-		able(one.b, usable)
+		part.Show(one.b, one.on)
+		part.Enable(one.b, usable)
 	}
 }

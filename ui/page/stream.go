@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// stream is work beside the UI goroutine that goes on for a while, and what is seen of it meanwhile.
-type stream struct {
+// Stream is work beside the UI goroutine that goes on for a while, and what is seen of it meanwhile.
+type Stream struct {
 	desk Desk
 	pace time.Duration
 	show func()
@@ -20,11 +20,11 @@ type stream struct {
 	stopped bool
 }
 
-// newStream runs work, which calls moved as often as it likes, from any goroutine. show is called on the UI goroutine after
+// NewStream runs work, which calls moved as often as it likes, from any goroutine. show is called on the UI goroutine after
 // that, at most once in pace, and end once, after the last show. After stop neither is called.
-func newStream(d Desk, pace time.Duration, work func(ctx context.Context, moved func()) error, show func(), end func(error)) *stream {
+func NewStream(d Desk, pace time.Duration, work func(ctx context.Context, moved func()) error, show func(), end func(error)) *Stream {
 	life, quit := context.WithCancel(context.Background())
-	s := &stream{desk: d, pace: pace, show: show, end: end, moved: make(chan struct{}, 1), over: make(chan struct{}), quit: quit}
+	s := &Stream{desk: d, pace: pace, show: show, end: end, moved: make(chan struct{}, 1), over: make(chan struct{}), quit: quit}
 	d.Work(func(ctx context.Context) func() {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -37,21 +37,24 @@ func newStream(d Desk, pace time.Duration, work func(ctx context.Context, moved 
 	return s
 }
 
-func (s *stream) poke() {
+func (s *Stream) poke() {
 	select {
 	case s.moved <- struct{}{}:
 	default:
 	}
 }
 
-// stop ends it.
-func (s *stream) stop() {
+// Quit has the work end, which is told as any other end is.
+func (s *Stream) Quit() { s.quit() }
+
+// Stop ends it.
+func (s *Stream) Stop() {
 	s.stopped = true
 	s.quit()
 }
 
 // await waits beside the UI goroutine for something to show.
-func (s *stream) await() {
+func (s *Stream) await() {
 	s.desk.Work(func(ctx context.Context) func() {
 		select {
 		case <-s.moved:
@@ -64,7 +67,7 @@ func (s *stream) await() {
 	})
 }
 
-func (s *stream) rest(ctx context.Context) {
+func (s *Stream) rest(ctx context.Context) {
 	timer := time.NewTimer(s.pace)
 	defer timer.Stop()
 	select {
@@ -74,7 +77,7 @@ func (s *stream) rest(ctx context.Context) {
 	}
 }
 
-func (s *stream) tell() {
+func (s *Stream) tell() {
 	if s.stopped {
 		return
 	}

@@ -1,4 +1,4 @@
-package page
+package part
 
 import (
 	"fyne.io/fyne/v2"
@@ -10,15 +10,15 @@ import (
 	"pulley/ui/theme"
 )
 
-// strip is a whole drawn as a bar, with its pieces where they are in it.
-type strip struct {
+// Strip is a whole drawn as a bar, with its pieces where they are in it.
+type Strip struct {
 	widget.BaseWidget
 	height float32
 	total  int64
 	pieces []piece
-	label  string
-	// pointed hears what is said of the piece under the pointer; "" where there is none. nil: nobody listens.
-	pointed func(string)
+	Label  string
+	// Pointed hears what is said of the piece under the pointer; "" where there is none. nil: nobody listens.
+	Pointed func(string)
 }
 
 // piece is a part of a strip, from a place to another one that is not in it, and what is said of it.
@@ -28,67 +28,67 @@ type piece struct {
 	said     string
 }
 
-func newStrip(height float32) *strip {
-	s := &strip{height: height}
+func NewStrip(height float32) *Strip {
+	s := &Strip{height: height}
 	s.ExtendBaseWidget(s)
 	return s
 }
 
-// add puts in a piece; set draws what was put in, out of a whole of so many.
-func (s *strip) add(from, to int64, color fyne.ThemeColorName, said string) {
+// Add puts in a piece; set draws what was put in, out of a whole of so many.
+func (s *Strip) Add(from, to int64, color fyne.ThemeColorName, said string) {
 	if to > from {
 		s.pieces = append(s.pieces, piece{from, to, color, said})
 	}
 }
 
-func (s *strip) set(total int64) {
+func (s *Strip) Set(total int64) {
 	s.total = total
 	s.Refresh()
 }
 
-// clear takes all pieces out.
-func (s *strip) clear() { s.pieces = nil }
+// Clear takes all pieces out.
+func (s *Strip) Clear() { s.pieces = nil }
 
 // MouseIn says what is under the pointer.
-func (s *strip) MouseIn(e *desktop.MouseEvent) { s.MouseMoved(e) }
+func (s *Strip) MouseIn(e *desktop.MouseEvent) { s.MouseMoved(e) }
 
 // MouseMoved does, too.
-func (s *strip) MouseMoved(e *desktop.MouseEvent) {
-	if s.pointed == nil || s.Size().Width <= 0 {
+func (s *Strip) MouseMoved(e *desktop.MouseEvent) {
+	if s.Pointed == nil || s.Size().Width <= 0 {
 		return
 	}
 	at := int64(float64(e.Position.X) / float64(s.Size().Width) * float64(s.total))
 	for _, p := range s.pieces {
 		if p.from <= at && at < p.to {
-			s.pointed(p.said)
+			s.Pointed(p.said)
 			return
 		}
 	}
-	s.pointed("")
+	s.Pointed("")
 }
 
 // MouseOut says nothing.
-func (s *strip) MouseOut() {
-	if s.pointed != nil {
-		s.pointed("")
+func (s *Strip) MouseOut() {
+	if s.Pointed != nil {
+		s.Pointed("")
 	}
 }
 
 // AccessibilityLabel is what it shows, in words.
-func (s *strip) AccessibilityLabel() string { return s.label }
+func (s *Strip) AccessibilityLabel() string { return s.Label }
 
 // AccessibilityRole is that of text: there is nothing to do with it.
-func (s *strip) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+func (s *Strip) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
 // CreateRenderer is called by Fyne.
-func (s *strip) CreateRenderer() fyne.WidgetRenderer {
+func (s *Strip) CreateRenderer() fyne.WidgetRenderer {
 	r := &stripRenderer{strip: s, track: &canvas.Rectangle{}}
 	r.Refresh()
 	return r
 }
 
 type stripRenderer struct {
-	strip  *strip
+	strip  *Strip
 	track  *canvas.Rectangle
 	pieces []*canvas.Rectangle
 }

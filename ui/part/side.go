@@ -1,4 +1,4 @@
-package page
+package part
 
 import (
 	"image/color"
@@ -11,50 +11,35 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/lang"
-	"pulley/ui/part"
 	"pulley/ui/theme"
 )
 
-// Measures of a page and its side panel.
-const (
-	margin     = 20
-	gap        = 12
-	sideWidth  = 340
-	sideBeside = 1180 // from this width of the page on the panel stands beside what is on it, else it lies over that
-)
-
-// Layered is a page that can have something open beside or over what it shows.
-type Layered interface {
-	// Escape closes that, and tells whether there was anything to close.
-	Escape() bool
-}
-
-// side is what stands at the right of a page: one of its things, in full.
-type side struct {
-	title, below *part.Text
+// Side is what stands at the right of a page: one of its things, in full.
+type Side struct {
+	title, below *Text
 	body         *fyne.Container
 	scroll       *container.Scroll
 	sheet        *plane
 	closed       func()
-	root         *fyne.Container
+	Root         *fyne.Container
 }
 
-// newSide lays a page out: main, and beside it a panel that is not open.
-func newSide(main fyne.CanvasObject, closed func()) *side {
-	s := &side{title: part.NewText("").Bold().Giving(), below: part.NewMuted("").Giving(), body: column(gap), closed: closed}
+// NewSide lays a page out: main, and beside it a panel that is not open.
+func NewSide(main fyne.CanvasObject, closed func()) *Side {
+	s := &Side{title: NewText("").Bold().Giving(), below: NewMuted("").Giving(), body: VBox(Gap), closed: closed}
 	s.title.Scale = fynetheme.SizeNameSubHeadingText
-	shut := part.NewIconButton(fynetheme.CancelIcon(), lang.Say("images.detail.close"), func() { s.shut() })
-	head := container.New(layout.NewCustomPaddedLayout(margin-4, 8, margin, margin-8),
-		container.NewBorder(nil, nil, nil, container.NewVBox(shut), column(2, part.NewTip(s.title, s.title.Words), part.NewTip(s.below, s.below.Words))))
-	s.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(6, margin, margin, margin), s.body))
+	shut := NewIconButton(fynetheme.CancelIcon(), lang.Say("images.detail.close"), func() { s.Shut() })
+	head := container.New(layout.NewCustomPaddedLayout(Margin-4, 8, Margin, Margin-8),
+		container.NewBorder(nil, nil, nil, container.NewVBox(shut), VBox(2, NewTip(s.title, s.title.Words), NewTip(s.below, s.below.Words))))
+	s.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(6, Margin, Margin, Margin), s.body))
 	s.sheet = newPlane(container.NewBorder(head, nil, nil, nil, s.scroll))
 	s.sheet.Hide()
-	s.root = container.New(sideLayout{}, main, s.sheet)
+	s.Root = container.New(sideLayout{}, main, s.sheet)
 	return s
 }
 
-// open shows the panel with these objects, from the top.
-func (s *side) open(title, below string, objects ...fyne.CanvasObject) {
+// Open shows the panel with these objects, from the top.
+func (s *Side) Open(title, below string, objects ...fyne.CanvasObject) {
 	s.title.Set(title)
 	s.below.Set(below)
 	s.body.Objects = objects
@@ -62,20 +47,20 @@ func (s *side) open(title, below string, objects ...fyne.CanvasObject) {
 	if !s.sheet.Visible() {
 		s.scroll.ScrollToTop()
 		s.sheet.Show()
-		s.root.Refresh()
+		s.Root.Refresh()
 	}
 }
 
-// shown tells whether it is open.
-func (s *side) shown() bool { return s.sheet.Visible() }
+// Shown tells whether it is open.
+func (s *Side) Shown() bool { return s.sheet.Visible() }
 
-// shut closes it, and tells whether it was open.
-func (s *side) shut() bool {
+// Shut closes it, and tells whether it was open.
+func (s *Side) Shut() bool {
 	if !s.sheet.Visible() {
 		return false
 	}
 	s.sheet.Hide()
-	s.root.Refresh()
+	s.Root.Refresh()
 	s.closed()
 	return true
 }
@@ -93,7 +78,7 @@ func (sideLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	}
 	main.Move(fyne.NewPos(0, 0))
 	main.Resize(room)
-	width := min(sideWidth, size.Width-2*margin)
+	width := min(sideWidth, size.Width-2*Margin)
 	panel.Move(fyne.NewPos(size.Width-width, 0))
 	panel.Resize(fyne.NewSize(width, size.Height))
 }
@@ -160,3 +145,11 @@ func (r *planeRenderer) paint() {
 	r.ground.FillColor = fynetheme.ColorForWidget(theme.Card, r.plane)
 	r.line.FillColor = fynetheme.ColorForWidget(theme.CardBorder, r.plane)
 }
+
+// Measures of a page and its side panel.
+const (
+	Margin     = 20
+	Gap        = 12
+	sideWidth  = 340
+	sideBeside = 1180 // from this width of the page on the panel stands beside what is on it, else it lies over that
+)
