@@ -21,7 +21,8 @@ type job struct {
 	plan      *Plan  // of connect
 	verb      string // what the person asked for
 	trusted   bool   // the authorities were put into the store just now
-	activated bool
+	stopped   bool   // it was stopped, or may have been
+	activated bool   // it may have taken up what was written
 }
 
 func (j *job) connect(ctx context.Context, l *ledger, trust bool) error {
@@ -49,7 +50,7 @@ func (j *job) stop(ctx context.Context) (stopped bool, err error) {
 	if !j.e.Running || len(j.how.Before) == 0 {
 		return false, nil
 	}
-	j.activated = true
+	j.stopped = true
 	j.say("stopping " + j.e.Name)
 	for _, c := range j.how.Before {
 		if _, err := j.w.Machine.Run(ctx, c); err != nil {
@@ -57,6 +58,19 @@ func (j *job) stop(ctx context.Context) (stopped bool, err error) {
 		}
 	}
 	return true, nil
+}
+
+// startAgain starts an engine that was stopped for nothing, because of why.
+func (j *job) startAgain(ctx context.Context, why error) error {
+	if !j.stopped {
+		return why
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	if err := j.activate(ctx); err != nil {
+		return fmt.Errorf("%w; starting it again failed too: %s", why, oneLineOf(err))
+	}
+	return why
 }
 
 // write writes the files.
@@ -175,6 +189,9 @@ func (j *job) putBack(ctx context.Context, l *ledger, was *record, why error) er
 	var failed []error
 	if j.activated {
 		j.ease(ctx)
+		for _, c := range j.how.Before { // else it would write over what is put back as it ends; it may be down already
+			_, _ = j.w.Machine.Run(ctx, c)
+		}
 	}
 	for _, c := range slices.Backward(j.list) {
 		if err := c.undo(); err != nil {
@@ -188,11 +205,10 @@ func (j *job) putBack(ctx context.Context, l *ledger, was *record, why error) er
 			l.Trust = false
 		}
 	}
-	if j.activated {
-		for _, c := range j.how.Run {
+	if j.activated || j.stopped {
+		for _, c := range j.how.Run { // all of them: the last is what starts it
 			if _, err := j.w.Machine.Run(ctx, c); err != nil {
 				failed = append(failed, err)
-				break
 			}
 		}
 		if err := j.w.up(ctx, j.e); err != nil {

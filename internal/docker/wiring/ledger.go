@@ -70,6 +70,16 @@ type Backup struct {
 // downed says that the engine ran when something was begun that was ended in the middle: if it does not run now, that is why.
 func (r *record) downed() bool { return r != nil && r.Phase != connected && r.Engine.Running }
 
+// untrusts says that with one engine goes the last that needs the authorities which connect put into the machine's store.
+func (l *ledger) untrusts(with string) bool {
+	for key, r := range l.Engines {
+		if key != with && r.Trust {
+			return false
+		}
+	}
+	return l.Trust
+}
+
 // maxBackups is how many are kept that nobody needs any more.
 const maxBackups = 50
 

@@ -2,7 +2,6 @@ package wiring
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -58,12 +57,7 @@ func (w *Wirer) planUndo(ctx context.Context, l *ledger, id string) (*Undo, erro
 			changed = append(changed, c.Path)
 		}
 	}
-	u.Trust = l.Trust
-	for key, other := range l.Engines {
-		if key != w.key(id) && other.Trust {
-			u.Trust = false
-		}
-	}
+	u.Trust = l.untrusts(w.key(id))
 	u.Engine.Running, u.Engine.kind = false, nil
 	if e, err := w.find(ctx, id); err == nil { // it may have been uninstalled: its files go all the same
 		e.Wired.Way, e.Wired.Ours = r.Way, true
@@ -88,9 +82,7 @@ func (w *Wirer) Disconnect(ctx context.Context, id string, say func(string)) (*U
 	if err != nil {
 		return nil, err
 	}
-	if err := w.mend(ctx, l, w.key(id), say); err != nil {
-		return nil, err
-	}
+	w.mend(ctx, l, w.key(id), say)
 	u, err := w.planUndo(ctx, l, id)
 	if err != nil {
 		return nil, err
@@ -106,26 +98,32 @@ func (w *Wirer) Disconnect(ctx context.Context, id string, say func(string)) (*U
 	w.ease(ctx, u, say)
 	j := &job{w: w, e: u.Engine, how: u.How, list: u.list, say: say, verb: "disconnect"}
 	if stopped, err := j.stop(ctx); err != nil {
-		return u, fmt.Errorf("%s: %w; nothing was changed: see what it says itself, then: pulley disconnect %s", id, err, id)
+		return u, fmt.Errorf("%s: %w; nothing was changed: see what it says itself, then: pulley disconnect %s", id, j.startAgain(ctx, err), id)
 	} else if stopped { // it may have written its files as it ended
 		list, err := w.undone(r)
 		if err != nil {
-			return u, fmt.Errorf("%s: %w", id, errors.Join(err, j.activate(ctx)))
+			return u, fmt.Errorf("%s: %w", id, j.startAgain(ctx, err))
 		}
 		j.list, u.list = list, list
 	}
 	if err := j.write(); err != nil {
-		return u, fmt.Errorf("%s: %w; what was begun is finished by: pulley disconnect %s", id, err, id)
+		return u, fmt.Errorf("%s: %w; what was begun is finished by: pulley disconnect %s", id, j.startAgain(ctx, err), id)
 	}
+	var trusts error
 	if u.Trust && w.Trust != nil {
-		if err := w.Trust(ctx, false); err != nil {
-			return u, fmt.Errorf("%s: its files are as they were, but the system trusts Pulley's local authority still: %w", id, err)
+		if trusts = w.Trust(ctx, false); trusts == nil {
+			l.Trust = false
+			say("the system does not trust Pulley's local authority any more")
 		}
-		l.Trust = false
-		say("the system does not trust Pulley's local authority any more")
 	}
 	if err := j.activate(ctx); err != nil {
+		if trusts != nil {
+			say("the system trusts Pulley's local authority still: " + oneLineOf(trusts))
+		}
 		return u, fmt.Errorf("%s: its files are as they were, but: %w; see what it says itself, then: pulley disconnect %s", id, err, id)
+	}
+	if trusts != nil {
+		return u, fmt.Errorf("%s: its files are as they were, but the system trusts Pulley's local authority still: %w", id, trusts)
 	}
 	delete(l.Engines, w.key(id))
 	return u, w.save(l)

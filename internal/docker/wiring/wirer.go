@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os/exec"
 	"slices"
 	"strings"
@@ -183,9 +184,7 @@ func (w *Wirer) Connect(ctx context.Context, p *Plan, say func(string)) error {
 		return err
 	}
 	id := p.Engine.ID
-	if err := w.mend(ctx, l, w.key(id), say); err != nil {
-		return err
-	}
+	w.mend(ctx, l, w.key(id), say)
 	was := l.Engines[w.key(id)]
 	p.Engine.Running = p.Engine.Running || was.downed()
 	list, err := w.changes(p, was)
@@ -216,7 +215,7 @@ func (w *Wirer) Connect(ctx context.Context, p *Plan, say func(string)) error {
 		j.list = list
 	}
 	unchanged := func(err error) error {
-		if j.activated {
+		if j.stopped {
 			return j.putBack(ctx, l, was, err)
 		}
 		return fmt.Errorf("%s: %w; nothing was changed", id, err)
@@ -302,38 +301,59 @@ func (w *Wirer) checks(ctx context.Context, p *Plan, list []*change) error {
 	})
 }
 
-// mend puts back what was ended in the middle, of all engines of this machine but one, which whoever calls goes on with.
-func (w *Wirer) mend(ctx context.Context, l *ledger, but string, say func(string)) error {
-	for _, key := range slices.Sorted(keys(l.Engines)) {
+// mend puts back what was ended in the middle, of all engines of this machine but one, which whoever calls goes on with. What
+// cannot be put back now is said, and keeps nobody from the others.
+func (w *Wirer) mend(ctx context.Context, l *ledger, but string, say func(string)) {
+	for _, key := range slices.Sorted(maps.Keys(l.Engines)) {
 		r := l.Engines[key]
 		if key == but || r.Phase == connected || w.key(r.Engine.ID) != key {
 			continue
 		}
-		list, err := w.undone(r)
-		if err != nil {
-			return fmt.Errorf("%s: %s was ended in the middle: %w", r.Engine.ID, r.Phase, err)
+		id, phase := r.Engine.ID, r.Phase
+		if err := w.mendOne(ctx, l, r, say); err != nil {
+			say(fmt.Sprintf("%s: %s was ended in the middle: %s; next: pulley disconnect %s", id, phase, oneLineOf(err), id))
 		}
-		for _, c := range list {
-			if err := c.do(); err != nil {
-				return fmt.Errorf("%s: %s was ended in the middle: %w", r.Engine.ID, r.Phase, w.asRoot(err, "disconnect", r.Engine.ID))
-			}
-		}
-		delete(l.Engines, key)
-		if err := w.save(l); err != nil {
+	}
+}
+
+func (w *Wirer) mendOne(ctx context.Context, l *ledger, r *record, say func(string)) error {
+	id := r.Engine.ID
+	list, err := w.undone(r)
+	if err != nil {
+		return err
+	}
+	if err := w.allowed(list, "disconnect", id); err != nil {
+		return err
+	}
+	for _, c := range list {
+		if err := c.do(); err != nil {
 			return err
 		}
-		say(fmt.Sprintf("%s: %s was ended in the middle; its files are as they were", r.Engine.ID, r.Phase))
-		e, err := w.find(ctx, r.Engine.ID)
-		if err != nil || !e.Running {
-			continue
+	}
+	if l.untrusts(w.key(id)) && w.Trust != nil {
+		if err := w.Trust(ctx, false); err != nil {
+			return err
 		}
-		switch how := e.kind.Activation(ctx, w.Machine, e, r.paths()); how.Kind {
-		case Reload:
-			for _, c := range how.Run {
-				_, _ = w.Machine.Run(ctx, c)
-			}
-		case Restart, ByHand:
-			say(e.ID + ": it may need: " + how.Text)
+		l.Trust = false
+	}
+	delete(l.Engines, w.key(id))
+	if err := w.save(l); err != nil {
+		return err
+	}
+	say(fmt.Sprintf("%s: %s was ended in the middle; its files are as they were", id, r.Phase))
+	e, err := w.find(ctx, id)
+	if err != nil || !e.Running && !r.downed() {
+		return nil //nolint:nilerr // it was uninstalled, or takes them up when it starts
+	}
+	how := e.kind.Activation(ctx, w.Machine, e, r.paths())
+	switch {
+	case how.Kind == ByHand, how.Kind == Restart && e.Running: // nobody was asked about that
+		say(id + ": it may need: " + how.Text)
+		return nil
+	}
+	for _, c := range how.Run {
+		if _, err := w.Machine.Run(ctx, c); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -344,16 +364,6 @@ func (r *record) paths() (list []string) {
 		list = append(list, k.Path)
 	}
 	return list
-}
-
-func keys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 // Prove has an engine pull an image; the error is one line.

@@ -23,6 +23,7 @@ type paper struct {
 	trust   bool
 	running bool
 	how     Activate
+	before  []machine.Command
 	checks  []machine.Command
 	up      func() error
 	eased   []string // what its files were to become whenever it was to let go
@@ -33,7 +34,7 @@ func (k *paper) Find(context.Context, machine.Machine) []Engine {
 }
 
 func (k *paper) activation() Activation {
-	return Activation{Kind: k.how, Run: []machine.Command{{Args: []string{"restart-paper"}}}, Text: "restart-paper"}
+	return Activation{Kind: k.how, Before: k.before, Run: []machine.Command{{Args: []string{"restart-paper"}}}, Text: "restart-paper"}
 }
 
 func (k *paper) Plan(_ context.Context, _ machine.Machine, _ Engine, _ Target, o Options) (*Plan, error) {
@@ -384,6 +385,76 @@ func TestPutBackAfterReload(t *testing.T) {
 	})
 }
 
+// An engine that writes over its files as it ends is stopped before they are put back, and runs as before afterwards.
+func TestPutBackIsNotOverwritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const file = "/etc/paper/daemon.json"
+		d := newDesk(t)
+		d.kind.before = []machine.Command{{Args: []string{"stop-paper"}}}
+		d.put(file, `{"a": 1}`)
+		was, memory, runs := d.tree(), `{"a": 1}`, true
+		d.local.Exec = func(_ context.Context, c machine.Command) ([]byte, error) {
+			switch c.Args[0] {
+			case "stop-paper":
+				if runs {
+					d.put(file, memory)
+				}
+				runs = false
+			case "restart-paper":
+				if !runs {
+					data, err := os.ReadFile(filepath.Join(d.dir, file))
+					memory, runs = string(data), true
+					return nil, err
+				}
+			}
+			return nil, nil
+		}
+		d.kind.up = func() error {
+			if strings.Contains(memory, "us") {
+				return errors.New("connection refused")
+			}
+			return nil
+		}
+		if err := d.connect(); err == nil || !strings.Contains(err.Error(), "put back") {
+			t.Error(err)
+		}
+		d.same(was)
+		if memory != `{"a": 1}` || !runs {
+			t.Errorf("it runs (%t) with %s", runs, memory)
+		}
+	})
+}
+
+// Whatever goes wrong while it is stopped, an engine runs in the end.
+func TestDisconnectLeavesNothingDown(t *testing.T) {
+	for _, fails := range []string{"a write", "trust"} {
+		d := newDesk(t)
+		d.kind.before, d.kind.trust = []machine.Command{{Args: []string{"stop-paper"}}}, true
+		d.put("/etc/paper/daemon.json", `{"a": 1}`)
+		was := d.tree()
+		d.must(d.connect())
+		d.ran = nil
+		file := filepath.Join(d.dir, "/etc/paper/daemon.json")
+		switch fails {
+		case "a write":
+			d.must(os.Chmod(file, 0o444))
+		case "trust":
+			d.fail["trust"] = errors.New("no")
+		}
+		if _, err := d.disconnect(); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Error(fails, err)
+		}
+		if !slices.Equal(d.ran, []string{"stop-paper", "restart-paper"}) {
+			t.Errorf("%s: ran %v", fails, d.ran)
+		}
+		d.must(os.Chmod(file, 0o644))
+		delete(d.fail, "trust")
+		_, err := d.disconnect()
+		d.must(err)
+		d.same(was)
+	}
+}
+
 // full is a machine with no room for one file.
 type full struct{ *machine.Local }
 
@@ -476,6 +547,47 @@ func TestAnotherEndedInTheMiddle(t *testing.T) {
 	d.same(was)
 	if len(d.ran) != 2 || !strings.Contains(strings.Join(d.said, "\n"), "paper: connecting was ended in the middle") {
 		t.Error(d.ran, d.said)
+	}
+}
+
+// One that cannot be put right now keeps nobody from the others.
+func TestAnotherCannotBePutRight(t *testing.T) {
+	d := newDesk(t)
+	d.must(d.connect())
+	l, err := d.load()
+	d.must(err)
+	l.Engines["old"] = l.Engines["paper"]
+	l.Engines["old"].Phase, l.Engines["old"].Engine.ID = connecting, "old"
+	delete(l.Engines, "paper")
+	d.must(d.save(l))
+	d.put("/etc/paper/daemon.json", "{ broken")
+	d.kind.files = []File{{Path: "/etc/new", Mode: 0o644, Edit: whole("ours\n")}}
+	d.must(d.connect())
+	_, err = d.disconnect()
+	d.must(err)
+	if said := strings.Join(d.said, "\n"); !strings.Contains(said, "old: connecting was ended in the middle: ") || !strings.Contains(said, "pulley disconnect old") {
+		t.Error(said)
+	}
+	if ids, err := d.Wired(); err != nil || !slices.Equal(ids, []string{"old"}) {
+		t.Error(ids, err)
+	}
+}
+
+// One that was left down by what was ended in the middle is started, and what it put into the store is taken out.
+func TestAnotherEndedWhileDown(t *testing.T) {
+	d := newDesk(t)
+	d.kind.trust = true
+	d.must(d.connect())
+	l, err := d.load()
+	d.must(err)
+	l.Engines["paper"].Phase = connecting
+	d.must(d.save(l))
+	d.kind.running, d.ran = false, nil
+	if _, err := d.Disconnect(t.Context(), "other", d.say); !errors.Is(err, ErrNotWired) {
+		t.Error(err)
+	}
+	if !slices.Equal(d.ran, []string{"restart-paper"}) || d.store {
+		t.Errorf("ran %v; trusted: %t", d.ran, d.store)
 	}
 }
 
