@@ -212,6 +212,10 @@ func TestUseKeepsLinkAndMode(t *testing.T) {
 	if got := read(t, file); got != text {
 		t.Errorf("after default, config.json is %s", got)
 	}
+	must(t, os.Chmod(file, 0o444)) //nolint:gosec // somebody wants it so
+	if err := b.Use("far"); err == nil || !strings.Contains(err.Error(), "is read-only") || read(t, file) != text {
+		t.Errorf("a read-only config.json: %v", err)
+	}
 	if left, err := os.ReadDir(dots); err != nil || len(left) != 1 {
 		t.Errorf("there is more beside it: %v, %v", left, err)
 	}

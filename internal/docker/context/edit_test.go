@@ -9,20 +9,22 @@ import (
 func TestSettingKeepsEveryOtherByte(t *testing.T) {
 	for _, c := range []struct{ name, text, to, want string }{
 		{"tabs, as docker writes", "{\n\t\"auths\": {}\n}", "far", "{\n\t\"auths\": {},\n\t\"currentContext\": \"far\"\n}"},
-		{"two spaces and a last newline", "{\n  \"b\" : 1,\n  \"a\" : [1,  2]\n}\n", "far", "{\n  \"b\" : 1,\n  \"a\" : [1,  2],\n  \"currentContext\" : \"far\"\n}\n"},
-		{"one line", `{"auths":{},"x":1e400}`, "far", `{"auths":{},"x":1e400,"currentContext":"far"}`},
+		{"two spaces and a last newline", "{\n  \"b\" : 1,\n  \"a\" : [1,  2]\n}\n", "far", "{\n  \"b\" : 1,\n  \"a\" : [1,  2],\n  \"currentContext\": \"far\"\n}\n"},
+		{"one line", `{"auths":{},"x":1e400}`, "far", `{"auths":{},"x":1e400,"currentContext": "far"}`},
 		{"lines that end in CR LF", "{\r\n  \"a\": 1\r\n}\r\n", "far", "{\r\n  \"a\": 1,\r\n  \"currentContext\": \"far\"\r\n}\r\n"},
-		{"an object with nothing in it", "{}\n", "far", "{\n\t\"currentContext\": \"far\"\n}\n"},
-		{"nothing at all", "", "far", "{\n\t\"currentContext\": \"far\"\n}"},
+		{"an object with nothing in it", "{}\n", "far", "{\n  \"currentContext\": \"far\"\n}\n"},
+		{"nothing at all", "", "far", "{\n  \"currentContext\": \"far\"\n}\n"},
 		{"another one", "{\"currentContext\" :  \"near\" , \"a\":1}", "far", "{\"currentContext\" :  \"far\" , \"a\":1}"},
 		{"a key in other letters, which docker reads too", `{"CURRENTCONTEXT":"near"}`, "far", `{"CURRENTCONTEXT":"far"}`},
-		{"a key of the same name deeper down", `{"a":{"currentContext":"x"}}`, "far", `{"a":{"currentContext":"x"},"currentContext":"far"}`},
-		{"braces and quotes in strings", `{"a":"}\",{"}`, "far", `{"a":"}\",{","currentContext":"far"}`},
+		{"a key of the same name deeper down", `{"a":{"currentContext":"x"}}`, "far", `{"a":{"currentContext":"x"}, "currentContext": "far"}`},
+		{"braces and quotes in strings", `{"a":"}\",{"}`, "far", `{"a":"}\",{", "currentContext": "far"}`},
 		{"escapes in a key", `{"\u0061":1,"\u0063urrentContext":"near"}`, "far", `{"\u0061":1,"\u0063urrentContext":"far"}`},
 		{"away from the middle", "{\n\t\"a\": 1,\n\t\"currentContext\": \"x\",\n\t\"b\": 2\n}", "", "{\n\t\"a\": 1,\n\t\"b\": 2\n}"},
 		{"away from the front", "{\n\t\"currentContext\": \"x\",\n\t\"b\": 2\n}", "", "{\n\t\"b\": 2\n}"},
 		{"away from the end", "{\n\t\"a\": 1,\n\t\"currentContext\": \"x\"\n}", "", "{\n\t\"a\": 1\n}"},
 		{"the only one away", "{\n\t\"currentContext\": \"x\"\n}", "", "{}"},
+		{"another, under keys of both kinds", `{"currentContext":"x","a":1,"currentcontext":"y"}`, "far", `{"currentContext":"far","a":1,"currentcontext":"far"}`},
+		{"the same key twice, away", `{"currentContext":"x","a":1,"currentContext":"y"}`, "", `{"a":1}`},
 		{"twice there", `{"currentContext":"x","a":1,"currentcontext":"y"}`, "", `{"a":1}`},
 		{"not there", "{ \"a\":1}\n", "", "{ \"a\":1}\n"},
 	} {
@@ -39,6 +41,7 @@ func TestWhatIsNoConfigIsRefused(t *testing.T) {
 		{"\xef\xbb\xbf{}", "byte order mark"},
 		{"[]", "line 1"},
 		{"null", "not a JSON object"},
+		{"{\n\"currentContext\": 7}", "line 2: a number"},
 		{"{} {}", "line 1"},
 		{"{\"a\":1}\n// by hand", "line 2"},
 	} {
@@ -75,7 +78,7 @@ func FuzzSetCurrent(f *testing.F) {
 		}
 		had := false
 		for key, value := range before {
-			if (member{name: key}).isCurrent() {
+			if strings.EqualFold(key, currentKey) {
 				had = true
 			} else if string(after[key]) != string(value) {
 				t.Fatalf("%q became %q: %q changed", text, set, key)

@@ -1,9 +1,6 @@
 package context
 
-import (
-	"os"
-	"strings"
-)
+import "strings"
 
 const homeVariable = "USERPROFILE"
 
@@ -11,6 +8,3 @@ const homeVariable = "USERPROFILE"
 func Unset(names ...string) string {
 	return "Remove-Item Env:" + strings.Join(names, ",Env:")
 }
-
-// keepOwner has nothing to do: a file inherits its folder's access list.
-func keepOwner(*os.File, os.FileInfo) error { return nil }

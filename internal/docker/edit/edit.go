@@ -113,6 +113,32 @@ func Has(f Format, text []byte, path ...string) (json.RawMessage, error) {
 	return encode(v)
 }
 
+// Drop is text without a key, however often that is there. Where it is not, text stays as it is. Lines and Whole have no
+// keys.
+func Drop(f Format, text []byte, path ...string) ([]byte, error) {
+	d, err := dialectOf(f)
+	if err != nil {
+		return nil, err
+	}
+	root, err := d.decode(text)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := lookup(root, path); !ok {
+		return text, nil
+	}
+	want := without(root, path)
+	for ok := true; ok; _, ok = lookup(root, path) {
+		if text, err = d.remove(text, path, path); err != nil {
+			return nil, err
+		}
+		if root, err = d.decode(text); err != nil {
+			return nil, err
+		}
+	}
+	return proven(d, text, want)
+}
+
 // Check says whether text can be worked on: nil if it can, else what is wrong in which line.
 func Check(f Format, text []byte) error {
 	switch f {

@@ -344,3 +344,31 @@ func TestHas(t *testing.T) {
 		t.Errorf("%s, %v", got, err)
 	}
 }
+
+func TestDrop(t *testing.T) {
+	for _, c := range []struct {
+		format     edit.Format
+		text, want string
+		path       []string
+	}{
+		{edit.JSON, "{\n\t\"a\": 1,\n\t\"b\": 2\n}\n", "{\n\t\"a\": 1\n}\n", []string{"b"}},
+		{edit.JSON, `{"a":1, "b":{"a":2}, "a":3}`, `{"b":{"a":2}}`, []string{"a"}},
+		{edit.JSON, `{"a":{"b":1,"c":2}}`, `{"a":{"c":2}}`, []string{"a", "b"}},
+		{edit.JSON, `{"A":1}`, `{"A":1}`, []string{"a"}},
+		{edit.JSON, "", "", []string{"a"}},
+		{edit.TOML, "# of all\na = 1\nb = 2\n", "# of all\nb = 2\n", []string{"a"}},
+		{edit.YAML, "a: 1\nb: 2\n", "b: 2\n", []string{"a"}},
+	} {
+		if got, err := edit.Drop(c.format, []byte(c.text), c.path...); err != nil || string(got) != c.want {
+			t.Errorf("%s %q without %q is %q, %v; want %q", c.format, c.text, c.path, got, err, c.want)
+		}
+	}
+	for _, broken := range []string{`{"a":1`, "[]"} {
+		if got, err := edit.Drop(edit.JSON, []byte(broken), "a"); err == nil {
+			t.Errorf("%s became %s", broken, got)
+		}
+	}
+	if _, err := edit.Drop(edit.Lines, nil, "a"); err == nil {
+		t.Error("a key of lines is dropped")
+	}
+}
