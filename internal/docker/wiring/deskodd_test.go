@@ -238,6 +238,39 @@ func TestDesktopStartedAgain(t *testing.T) {
 	}
 }
 
+// TestDesktopLeftDown has the next call start what a connect that was killed had stopped.
+func TestDesktopLeftDown(t *testing.T) {
+	d := macWith(t, true, daemonFile, "{}")
+	api, answer := d.apis, d.local.Exec
+	d.local.Exec = func(ctx context.Context, c machine.Command) ([]byte, error) {
+		switch strings.Join(c.Args, " ") {
+		case "docker desktop stop":
+			d.apis = nil
+		case "docker desktop start":
+			d.apis = api
+		default:
+			return answer(ctx, c)
+		}
+		return nil, nil
+	}
+	w := d.wirer()
+	if err := d.through(w, desktopID, Options{Way: Proxy}); err != nil {
+		t.Fatal(err)
+	}
+	l, err := w.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Engines[desktopID].Phase = connecting
+	if err := w.save(l); err != nil {
+		t.Fatal(err)
+	}
+	d.apis = nil
+	if _, err := w.Disconnect(t.Context(), desktopID, func(string) {}); err != nil || d.apis == nil {
+		t.Errorf("started: %t (%v)", d.apis != nil, err)
+	}
+}
+
 // TestDesktopTakesMirror asks the engine whether it goes by what was written.
 func TestDesktopTakesMirror(t *testing.T) {
 	d := macWith(t, true, daemonFile, "{}")

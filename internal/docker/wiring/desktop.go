@@ -302,19 +302,21 @@ func (desktop) Up(ctx context.Context, m machine.Machine, e Engine) error { retu
 
 // Activation implements Kind: both files are read at start.
 func (desktop) Activation(ctx context.Context, m machine.Machine, e Engine, _ []string) Activation {
-	s, err := askDocker(ctx, m, e.Socket)
-	if err != nil {
-		return Activation{Kind: Restart, Text: "start Docker Desktop"}
-	}
 	stop, start := []string{"docker", "desktop", "stop"}, []string{"docker", "desktop", "start"}
-	if !atLeast(desktopVersion(s.product), 4, 37) {
-		if m.Facts().OS != machine.Linux {
-			return Activation{Kind: ByHand, Text: "restart Docker Desktop, from the whale's menu", Stop: s.containers}
-		}
+	s, err := askDocker(ctx, m, e.Socket)
+	old := err == nil && !atLeast(desktopVersion(s.product), 4, 37)
+	if m.Facts().OS == machine.Linux && (old || err != nil) {
 		stop, start = []string{"systemctl", "--user", "stop", "docker-desktop"}, []string{"systemctl", "--user", "start", "docker-desktop"}
 	}
+	run := []machine.Command{{Args: start}}
+	switch {
+	case err != nil: // whoever left it down has it started
+		return Activation{Kind: Restart, Run: run, Text: "start Docker Desktop"}
+	case old && m.Facts().OS != machine.Linux:
+		return Activation{Kind: ByHand, Text: "restart Docker Desktop, from the whale's menu", Stop: s.containers}
+	}
 	return Activation{
-		Kind: Restart, Stop: s.containers, Before: []machine.Command{{Args: stop}}, Run: []machine.Command{{Args: start}},
+		Kind: Restart, Stop: s.containers, Before: []machine.Command{{Args: stop}}, Run: run,
 		Text: strings.Join(stop, " ") + ", then " + strings.Join(start, " ") + ": Docker Desktop would overwrite its settings as it ends",
 	}
 }
