@@ -10,37 +10,38 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/page/pagetest"
 	"pulley/ui/part"
 )
 
-func activityPage(t *testing.T) *cacheRig {
+func activityPage(t *testing.T) *pagetest.Live {
 	t.Helper()
-	r := newCacheRig(t, usualSize, func(d page.Desk) page.Page { return page.NewActivity(d) })
-	r.enter()
-	r.says("postgres@")
+	r := pagetest.NewLive(t, pagetest.Usual, func(d page.Desk) page.Page { return page.NewActivity(d) })
+	r.Enter()
+	r.Says("postgres@")
 	return r
 }
 
 // tell has the daemon answer another request.
-func tell(r *cacheRig, name string) {
-	r.t.Helper()
-	r.now = r.now.Add(time.Second)
-	e := control.Event{Time: r.now, Door: "http", Client: "127.0.0.1", Registry: "docker.io", Repository: "library/" + name, What: "blob", Reference: "1", Status: 200, Bytes: 5, FromCache: 5, Source: "cache"}
+func tell(r *pagetest.Live, name string) {
+	r.T.Helper()
+	r.Now = r.Now.Add(time.Second)
+	e := control.Event{Time: r.Now, Door: "http", Client: "127.0.0.1", Registry: "docker.io", Repository: "library/" + name, What: "blob", Reference: "1", Status: 200, Bytes: 5, FromCache: 5, Source: "cache"}
 	sent := make(chan struct{})
-	go func() { r.daemon.news <- e; close(sent) }()
-	r.until("the page listens", func() bool {
+	go func() { r.Daemon.News <- e; close(sent) }()
+	r.Until("the page listens", func() bool {
 		select {
 		case <-sent:
 			return true
-		case then := <-r.then:
+		case then := <-r.Then:
 			then()
 			return false
 		}
 	})
 }
 
-func choose(r *cacheRig, option int) {
-	everything(r.window.Canvas().Content(), func(o fyne.CanvasObject) {
+func choose(r *pagetest.Live, option int) {
+	pagetest.Everything(r.Window.Canvas().Content(), func(o fyne.CanvasObject) {
 		if s, ok := o.(*part.Segments); ok {
 			s.Choose(option)
 		}
@@ -50,123 +51,123 @@ func choose(r *cacheRig, option int) {
 func TestLogFollowsTheNews(t *testing.T) {
 	r := activityPage(t)
 	tell(r, "newcomer")
-	r.says("newcomer:1")
-	if !r.table().AtEnd() {
+	r.Says("newcomer:1")
+	if !r.Table().AtEnd() {
 		t.Error("the end is not followed")
 	}
 }
 
 func TestLogStaysWhereSomebodyReads(t *testing.T) {
 	r := activityPage(t)
-	r.key(fyne.KeyHome)
-	if r.table().AtEnd() {
+	r.Key(fyne.KeyHome)
+	if r.Table().AtEnd() {
 		t.Fatal("the log is too short to be read")
 	}
 	tell(r, "first")
 	tell(r, "second")
-	r.says("2 new entries")
-	if r.reads("second:1") {
+	r.Says("2 new entries")
+	if r.Reads("second:1") {
 		t.Error("the log moved on under somebody's eyes")
 	}
-	r.tap("2 new entries")
-	r.says("second:1")
-	if r.reads("new entries") || !r.table().AtEnd() {
+	r.Tap("2 new entries")
+	r.Says("second:1")
+	if r.Reads("new entries") || !r.Table().AtEnd() {
 		t.Error("the pill stays, or does not lead to the end")
 	}
 	tell(r, "third")
-	r.says("third:1")
+	r.Says("third:1")
 }
 
 func TestLogIsFiltered(t *testing.T) {
 	r := activityPage(t)
 	choose(r, 2)
-	r.says("3 of 46")
-	if r.reads("nginx") || !r.reads("ghcr.io/astral-sh/uv:0.6-missing") {
-		t.Errorf("failures: %q", r.texts())
+	r.Says("3 of 46")
+	if r.Reads("nginx") || !r.Reads("ghcr.io/astral-sh/uv:0.6-missing") {
+		t.Errorf("failures: %q", r.Texts())
 	}
 	tell(r, "fine")
-	r.says("3 of 47")
+	r.Says("3 of 47")
 	choose(r, 0)
-	r.says("fine:1")
-	r.search("kube jump")
-	r.says("3 of 47")
-	r.search("never seen")
-	r.says("Nothing matches")
-	r.search("")
-	r.page.(page.Taker).Take("docker.io/library/postgres@" + hex(42))
-	r.says("1 of 47")
-	r.search("")
-	r.page.(page.Taker).Take("quay.io")
-	r.says("3 of 47")
+	r.Says("fine:1")
+	r.Search("kube jump")
+	r.Says("3 of 47")
+	r.Search("never seen")
+	r.Says("Nothing matches")
+	r.Search("")
+	r.Page.(page.Taker).Take("docker.io/library/postgres@" + pagetest.Digest(42))
+	r.Says("1 of 47")
+	r.Search("")
+	r.Page.(page.Taker).Take("quay.io")
+	r.Says("3 of 47")
 }
 
 func TestStory(t *testing.T) {
 	r := activityPage(t)
-	r.key(fyne.KeyEnd)
+	r.Key(fyne.KeyEnd)
 	for _, text := range []string{
 		"16 MiB were on disk, 94 MiB came from daocloud + origin + ustc, in 5.2 s. That is 21 MiB/s. 2 sources failed on the way; others took over.",
 		"110 MiB in 7 ranges", "57 MiB · 52%", "after 1.2 s", "connection reset by peer", "ustc is left out", "HTTP proxy", "200 OK", "direct 34.193.147.40", "180 ms",
 	} {
-		r.says(text)
+		r.Says(text)
 	}
-	r.tap("Copy as JSON")
-	if !strings.Contains(r.copied, `"source": "daocloud+origin+ustc"`) || !strings.Contains(r.copied, `"failed": [`) {
-		t.Errorf("copied %q", r.copied)
+	r.Tap("Copy as JSON")
+	if !strings.Contains(r.Copied, `"source": "daocloud+origin+ustc"`) || !strings.Contains(r.Copied, `"failed": [`) {
+		t.Errorf("copied %q", r.Copied)
 	}
-	r.key(fyne.KeyUp)
-	r.says("40 MiB in 3.1 s from origin. That is 13 MiB/s.")
-	r.key(fyne.KeyUp)
-	r.key(fyne.KeyUp)
-	r.says("manifest unknown")
-	if !r.page.(page.Layered).Escape() || r.reads("Copy as JSON") {
+	r.Key(fyne.KeyUp)
+	r.Says("40 MiB in 3.1 s from origin. That is 13 MiB/s.")
+	r.Key(fyne.KeyUp)
+	r.Key(fyne.KeyUp)
+	r.Says("manifest unknown")
+	if !r.Page.(page.Layered).Escape() || r.Reads("Copy as JSON") {
 		t.Error("Escape does not close it")
 	}
 }
 
 func TestLogListensOnlyInFront(t *testing.T) {
 	r := activityPage(t)
-	r.page.(page.Guest).Leave()
-	r.daemon.mu.Lock()
-	r.daemon.events = append(r.daemon.events, control.Event{Time: r.now, Registry: "docker.io", Repository: "library/meanwhile", What: "manifest", Reference: "1"})
-	r.daemon.mu.Unlock()
-	r.enter()
-	r.says("meanwhile:1")
-	r.says("47")
-	if r.reads("48") {
+	r.Page.(page.Guest).Leave()
+	r.Daemon.Mu.Lock()
+	r.Daemon.Past = append(r.Daemon.Past, control.Event{Time: r.Now, Registry: "docker.io", Repository: "library/meanwhile", What: "manifest", Reference: "1"})
+	r.Daemon.Mu.Unlock()
+	r.Enter()
+	r.Says("meanwhile:1")
+	r.Says("47")
+	if r.Reads("48") {
 		t.Error("what was there is shown twice")
 	}
 }
 
 func TestLogIsHeardAgainAfterADaemonThatEnded(t *testing.T) {
-	r := newCacheRig(t, usualSize, func(d page.Desk) page.Page { return page.NewActivity(d) })
-	daemon := r.daemon
-	r.daemon = nil
-	r.enter()
-	r.page.Show(model.View{Phase: model.Down}, r.now)
-	r.says("Pulley is not running")
-	r.daemon = daemon
-	r.now = r.now.Add(5 * time.Second)
-	r.page.Show(r.view, r.now)
-	r.says("postgres@")
+	r := pagetest.NewLive(t, pagetest.Usual, func(d page.Desk) page.Page { return page.NewActivity(d) })
+	daemon := r.Daemon
+	r.Daemon = nil
+	r.Enter()
+	r.Page.Show(model.View{Phase: model.Down}, r.Now)
+	r.Says("Pulley is not running")
+	r.Daemon = daemon
+	r.Now = r.Now.Add(5 * time.Second)
+	r.Page.Show(r.View, r.Now)
+	r.Says("postgres@")
 }
 
 // BenchmarkActivity is what a full log costs the UI goroutine, a frame of scrolling at a time.
 func BenchmarkActivity(b *testing.B) {
-	r := newCacheRig(b, usualSize, func(d page.Desk) page.Page { return page.NewActivity(d) })
-	events := someEvents()
-	r.daemon.events = nil
+	r := pagetest.NewLive(b, pagetest.Usual, func(d page.Desk) page.Page { return page.NewActivity(d) })
+	events := pagetest.SomeEvents()
+	r.Daemon.Past = nil
 	for n := range model.Kept {
 		e := events[n%len(events)]
 		e.Time = e.Time.Add(time.Duration(n) * time.Microsecond)
-		r.daemon.events = append(r.daemon.events, e)
+		r.Daemon.Past = append(r.Daemon.Past, e)
 	}
-	r.enter()
-	r.says("100,000")
-	table := r.table()
+	r.Enter()
+	r.Says("100,000")
+	table := r.Table()
 	b.Run("scroll", func(b *testing.B) {
 		for row := 0; b.Loop(); row = (row + 977) % model.Kept {
 			table.ScrollTo(row)
-			r.window.Canvas().Refresh(table)
+			r.Window.Canvas().Refresh(table)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"pulley/internal/desktop/tool"
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/page/pagetest"
 	"pulley/ui/theme"
 )
 
@@ -101,12 +102,12 @@ func TestTheRealProgramIsUnderstood(t *testing.T) {
 // onThePage shows the page with what the real program says.
 func onThePage(t *testing.T, real *tool.Tool, engines []model.Engine) {
 	t.Helper()
-	r := newDockerRig(t, fyne.NewSize(900, 700), theme.Light, nil)
-	r.desk.Tool = real
-	r.put(page.NewDocker(r.desk), runningView())
-	r.work()
+	r := pagetest.New(t, fyne.NewSize(900, 700), theme.Light, nil)
+	r.Desk.Tool = real
+	r.Put(page.NewDocker(r.Desk), pagetest.Running())
+	r.Work()
 	for _, e := range engines {
-		r.expect(e.Name)
+		r.Expect(e.Name)
 	}
-	r.expect("Contexts")
+	r.Expect("Contexts")
 }

@@ -11,6 +11,7 @@ import (
 	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/page/pagetest"
 	"pulley/ui/theme"
 )
 
@@ -78,43 +79,43 @@ func (d *newcomer) Pull(_ context.Context, _ control.Pull, progress func(control
 	return control.Pulled{Images: []control.PulledImage{image}}, nil
 }
 
-func firstTool() *cli {
-	tool := dockerTool()
-	tool.answers["ca trust --dry-run"] = `{"plan":["system (update-ca-certificates): as root: install -m 0644 pulley-2f81.crt /usr/local/share/ca-certificates && update-ca-certificates","Firefox (NSS): add the certificate to ~/.mozilla/firefox/x.default"]}`
-	tool.answers["ca trust"] = `{"trusted":true,"stores":[]}`
-	tool.answers["connect docker --mirror --yes"] = `[{"engine":{"id":"docker","name":"Docker Engine","running":true},"way":"mirror","done":true,"proven":true,"proof":"docker pulls alpine:latest through Pulley (cache)"}]`
+func firstTool() *pagetest.CLI {
+	tool := pagetest.Engines()
+	tool.Answers["ca trust --dry-run"] = `{"plan":["system (update-ca-certificates): as root: install -m 0644 pulley-2f81.crt /usr/local/share/ca-certificates && update-ca-certificates","Firefox (NSS): add the certificate to ~/.mozilla/firefox/x.default"]}`
+	tool.Answers["ca trust"] = `{"trusted":true,"stores":[]}`
+	tool.Answers["connect docker --mirror --yes"] = `[{"engine":{"id":"docker","name":"Docker Engine","running":true},"way":"mirror","done":true,"proven":true,"proof":"docker pulls alpine:latest through Pulley (cache)"}]`
 	return tool
 }
 
 // TestFirstLooks draws all of it in every look. PULLEY_SHEETS keeps the pictures.
 func TestFirstLooks(t *testing.T) {
-	each(t, func(t *testing.T, name string, size fyne.Size, look theme.Choice) {
-		r := newDockerRig(t, size, look, firstTool())
+	pagetest.Each(t, func(t *testing.T, name string, size fyne.Size, look theme.Choice) {
+		r := pagetest.New(t, size, look, firstTool())
 		daemon := &newcomer{}
-		r.daemon = daemon
+		r.Daemon = daemon
 		done := 0
-		f := page.NewFirst(r.desk, func() { done++ })
-		r.put(f, model.View{Phase: model.Running})
-		r.work()
-		r.shoot("first-1-" + name)
-		r.press(lang.Say("first.trust.do"))
-		r.shoot("first-2-" + name)
-		r.press(lang.Say("first.next"))
-		r.shoot("first-3-" + name)
+		f := page.NewFirst(r.Desk, func() { done++ })
+		r.Put(f, model.View{Phase: model.Running})
+		r.Work()
+		r.Shoot("first-1-" + name)
+		r.Press(lang.Say("first.trust.do"))
+		r.Shoot("first-2-" + name)
+		r.Press(lang.Say("first.next"))
+		r.Shoot("first-3-" + name)
 		daemon.at = func(where string) {
 			if where == "1ms" {
-				r.shoot("first-3-running-" + name)
+				r.Shoot("first-3-running-" + name)
 			}
 		}
-		r.press(lang.Say("first.mirrors.measure"))
-		r.shoot("first-3-over-" + name)
-		r.press(lang.Say("first.mirrors.use"))
-		daemon.at = func(string) { r.shoot("first-4-running-" + name) }
-		r.press(lang.Say("first.prove.do"))
-		r.shoot("first-4-" + name)
-		r.press(lang.Say("first.prove.finish"))
-		r.shoot("first-5-" + name)
-		r.press(lang.Say("first.done"))
+		r.Press(lang.Say("first.mirrors.measure"))
+		r.Shoot("first-3-over-" + name)
+		r.Press(lang.Say("first.mirrors.use"))
+		daemon.at = func(string) { r.Shoot("first-4-running-" + name) }
+		r.Press(lang.Say("first.prove.do"))
+		r.Shoot("first-4-" + name)
+		r.Press(lang.Say("first.prove.finish"))
+		r.Shoot("first-5-" + name)
+		r.Press(lang.Say("first.done"))
 		if done != 1 {
 			t.Error("nobody was told")
 		}

@@ -14,6 +14,7 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/page"
+	"pulley/ui/page/pagetest"
 	"pulley/ui/theme"
 )
 
@@ -38,42 +39,42 @@ func TestCacheLooks(t *testing.T) {
 		dir = t.TempDir()
 	}
 	for _, look := range cacheLooks {
-		for name, scene := range map[string]func(*cacheRig){
-			"images": func(r *cacheRig) { r.says("golang") },
-			"images-detail": func(r *cacheRig) {
-				r.says("golang")
-				r.page.(page.Taker).Take("debian:12")
+		for name, scene := range map[string]func(*pagetest.Live){
+			"images": func(r *pagetest.Live) { r.Says("golang") },
+			"images-detail": func(r *pagetest.Live) {
+				r.Says("golang")
+				r.Page.(page.Taker).Take("debian:12")
 			},
-			"images-busy": func(r *cacheRig) {
-				r.says("golang")
-				r.daemon.pull = halfway
-				r.page.(*page.Images).Drop([]string{compose(t)})
-				r.until("one pull is half done, and another failed", func() bool { return r.reads("58 MiB") && r.reads("denied") })
-				r.tap(lang.Say("images.jobs.more"))
-				r.key(fyne.KeyDown)
-				r.table().TypedShortcut(&fyne.ShortcutSelectAll{})
+			"images-busy": func(r *pagetest.Live) {
+				r.Says("golang")
+				r.Daemon.OnPull = halfway
+				r.Page.(*page.Images).Drop([]string{compose(t)})
+				r.Until("one pull is half done, and another failed", func() bool { return r.Reads("58 MiB") && r.Reads("denied") })
+				r.Tap(lang.Say("images.jobs.more"))
+				r.Key(fyne.KeyDown)
+				r.Table().TypedShortcut(&fyne.ShortcutSelectAll{})
 			},
-			"images-fetch": func(r *cacheRig) {
-				r.says("golang")
-				r.tap(lang.Say("images.fetch.button"))
+			"images-fetch": func(r *pagetest.Live) {
+				r.Says("golang")
+				r.Tap(lang.Say("images.fetch.button"))
 			},
-			"images-free": func(r *cacheRig) {
-				r.says("golang")
-				r.tap(lang.Say("images.free.button"))
+			"images-free": func(r *pagetest.Live) {
+				r.Says("golang")
+				r.Tap(lang.Say("images.free.button"))
 			},
-			"images-empty": func(r *cacheRig) {
-				r.says("golang")
-				r.daemon.images = nil
-				r.now = r.now.Add(time.Minute)
-				r.page.Show(r.view, r.now)
-				r.until("it is empty", func() bool { return !r.reads("golang") })
+			"images-empty": func(r *pagetest.Live) {
+				r.Says("golang")
+				r.Daemon.Held = nil
+				r.Now = r.Now.Add(time.Minute)
+				r.Page.Show(r.View, r.Now)
+				r.Until("it is empty", func() bool { return !r.Reads("golang") })
 			},
-			"activity":         func(r *cacheRig) { r.says("postgres") },
-			"activity-story":   func(r *cacheRig) { r.says("postgres"); r.key(fyne.KeyEnd) },
-			"activity-loading": func(*cacheRig) {},
+			"activity":         func(r *pagetest.Live) { r.Says("postgres") },
+			"activity-story":   func(r *pagetest.Live) { r.Says("postgres"); r.Key(fyne.KeyEnd) },
+			"activity-loading": func(*pagetest.Live) {},
 		} {
-			speak(t, look.language)
-			r := newCacheRig(t, look.size, func(d page.Desk) page.Page {
+			pagetest.Speak(t, look.language)
+			r := pagetest.NewLive(t, look.size, func(d page.Desk) page.Page {
 				if name[0] == 'a' {
 					return page.NewActivity(d)
 				}
@@ -81,22 +82,22 @@ func TestCacheLooks(t *testing.T) {
 			})
 			fyne.CurrentApp().Settings().SetTheme(theme.New(look.theme))
 			if name != "activity-loading" {
-				r.enter()
+				r.Enter()
 			}
 			scene(r)
 			picture(t, r, filepath.Join(dir, name+"-"+look.name+".png"))
-			r.page.(page.Guest).Leave()
+			r.Page.(page.Guest).Leave()
 		}
 	}
 }
 
-func picture(t *testing.T, r *cacheRig, path string) {
+func picture(t *testing.T, r *pagetest.Live, path string) {
 	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := png.Encode(f, r.window.Canvas().Capture()); err != nil {
+	if err := png.Encode(f, r.Window.Canvas().Capture()); err != nil {
 		t.Error(err)
 	}
 	if err := f.Close(); err != nil {
@@ -107,9 +108,9 @@ func picture(t *testing.T, r *cacheRig, path string) {
 // halfway is a pull that has come as far as half, and waits there.
 func halfway(ctx context.Context, p control.Pull, progress func(control.Pulling)) (control.Pulled, error) {
 	name := p.Images[0].Image
-	progress(control.Pulling{Image: name, What: "manifest", Digest: hex(1), Have: 1200, Size: 1200, Done: true, Source: "origin"})
-	progress(control.Pulling{Image: name, What: "layer", Digest: hex(2), Have: 21 << 20, Size: 48 << 20, Source: "daocloud+origin"})
-	progress(control.Pulling{Image: name, What: "layer", Digest: hex(3), Have: 10 << 20, Size: 10 << 20, Done: true, Source: "origin"})
+	progress(control.Pulling{Image: name, What: "manifest", Digest: pagetest.Digest(1), Have: 1200, Size: 1200, Done: true, Source: "origin"})
+	progress(control.Pulling{Image: name, What: "layer", Digest: pagetest.Digest(2), Have: 21 << 20, Size: 48 << 20, Source: "daocloud+origin"})
+	progress(control.Pulling{Image: name, What: "layer", Digest: pagetest.Digest(3), Have: 10 << 20, Size: 10 << 20, Done: true, Source: "origin"})
 	if strings.Contains(name, "ghcr.io") {
 		return control.Pulled{Images: []control.PulledImage{{Image: name, Error: "ghcr.io/org/app:1.2: denied: the repository is private or does not exist; try: docker login ghcr.io"}}}, nil
 	}

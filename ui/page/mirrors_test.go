@@ -12,17 +12,15 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/page/pagetest"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 )
-
-var mirrorNow = time.Date(2026, 5, 4, 14, 20, 0, 0, time.UTC)
 
 // mirrorDaemon is a daemon of one hub with three mirrors. What is not made here is not asked for.
 type mirrorDaemon struct {
@@ -35,7 +33,7 @@ type mirrorDaemon struct {
 }
 
 func newMirrorDaemon() *mirrorDaemon {
-	at := func(d time.Duration) *time.Time { t := mirrorNow.Add(d); return &t }
+	at := func(d time.Duration) *time.Time { t := pagetest.Afternoon.Add(d); return &t }
 	const hub = "docker.io"
 	return &mirrorDaemon{list: []control.Source{
 		{Registry: hub, Name: "near", Place: 2, URL: "https://mirror.example.com", Style: "host", Enabled: true, Usable: true, Proven: true,
@@ -43,7 +41,7 @@ func newMirrorDaemon() *mirrorDaemon {
 		{Registry: hub, Name: "origin", Origin: true, URL: "https://registry-1.docker.io", Enabled: true, Usable: true, Rate: 2.1 * (1 << 20), FirstByte: 240 * time.Millisecond},
 		{Registry: hub, Name: "daocloud", Place: 1, URL: "https://docker.m.daocloud.io", Style: "host", Enabled: true, Usable: true, BuiltIn: true, About: "DaoCloud's public mirror",
 			Rate: 980 << 10, FirstByte: 96 * time.Millisecond, Limits: "has what is on its allow list",
-			Differs: []control.Differs{{Image: "docker.io/library/alpine:latest", Mirror: "sha256:ab12cd34ef567890", Origin: "sha256:98fe76dc54ba3210", At: mirrorNow.Add(-3 * time.Hour)}}},
+			Differs: []control.Differs{{Image: "docker.io/library/alpine:latest", Mirror: "sha256:ab12cd34ef567890", Origin: "sha256:98fe76dc54ba3210", At: pagetest.Afternoon.Add(-3 * time.Hour)}}},
 		{Registry: hub, Name: "google", Place: 8, URL: "https://mirror.gcr.io", Style: "host", Enabled: true, BuiltIn: true, About: "Google's cache of Docker Hub", Why: "connection reset by peer", Until: at(9 * time.Minute)},
 		{Registry: hub, Name: "aliyun", Place: 3, URL: "https://{id}.mirror.aliyuncs.com", Style: "host", BuiltIn: true, About: "Alibaba Cloud's image accelerator", Needs: "the id of an Alibaba Cloud account"},
 		{Registry: hub, Name: "ecr-public", Place: 9, URL: "https://public.ecr.aws/docker", Style: "host", BuiltIn: true, About: "Docker's official images in Amazon's public registry"},
@@ -143,7 +141,7 @@ func newMirrorRigIn(t *testing.T, language string, looks theme.Choice, size fyne
 	t.Cleanup(func() { lang.Use("en") })
 	app := test.NewTempApp(t)
 	app.Settings().SetTheme(theme.New(looks))
-	used := func(ago time.Duration) *time.Time { at := mirrorNow.Add(-ago); return &at }
+	used := func(ago time.Duration) *time.Time { at := pagetest.Afternoon.Add(-ago); return &at }
 	routes := []string{"auto", "direct", "offline", "daocloud", "near", "google"}
 	r := &mirrorRig{daemon: newMirrorDaemon(), view: model.View{Phase: model.Running, State: control.State{Listen: "127.0.0.1:5055", Registries: []control.Registry{
 		{Name: "docker.io", Hosts: []string{"registry-1.docker.io", "index.docker.io", "docker.io"}, Route: "auto", Routes: routes, LastUsed: used(4 * time.Minute), Best: "near"},
@@ -168,16 +166,16 @@ func newMirrorRigIn(t *testing.T, language string, looks theme.Choice, size fyne
 			do()
 		},
 		Copy: func(text string) { r.copied = append(r.copied, text) }, Toast: func(toast page.Toast) { r.toasts = append(r.toasts, toast) },
-		Window: func() fyne.Window { return r.window }, Now: func() time.Time { return mirrorNow },
+		Window: func() fyne.Window { return r.window }, Now: func() time.Time { return pagetest.Afternoon },
 	})
 	r.window = app.NewWindow("")
 	r.window.SetPadded(false)
 	r.window.SetContent(r.page.Root())
 	r.window.Resize(size)
-	r.page.Show(r.view, mirrorNow)
+	r.page.Show(r.view, pagetest.Afternoon)
 	r.page.Enter()
-	r.page.Show(r.view, mirrorNow)
-	inWindow(r.window)
+	r.page.Show(r.view, pagetest.Afternoon)
+	pagetest.InWindow(r.window)
 	return r
 }
 
@@ -191,108 +189,11 @@ func (r *mirrorRig) release() {
 	}
 }
 
-// seen is every object that is to be seen, from the top.
-func seen(o fyne.CanvasObject) (found []fyne.CanvasObject) {
-	if o == nil || !o.Visible() {
-		return nil
-	}
-	found = append(found, o)
-	switch one := o.(type) {
-	case *fyne.Container:
-		for _, child := range one.Objects {
-			found = append(found, seen(child)...)
-		}
-	case fyne.Widget:
-		for _, child := range test.WidgetRenderer(one).Objects() {
-			found = append(found, seen(child)...)
-		}
-	}
-	return found
-}
-
-// lay gives everything in an object its place, as a window on a screen does before it is drawn.
-func lay(o fyne.CanvasObject) {
-	switch one := o.(type) {
-	case *fyne.Container:
-		if one.Layout != nil {
-			one.Layout.Layout(one.Objects, one.Size())
-		}
-		for _, child := range one.Objects {
-			lay(child)
-		}
-	case fyne.Widget:
-		r := test.WidgetRenderer(one)
-		r.Layout(one.Size())
-		for _, child := range r.Objects() {
-			lay(child)
-		}
-	}
-}
-
-// inWindow is all that is to be seen in a window, laid out.
-func inWindow(w fyne.Window) []fyne.CanvasObject {
-	lay(w.Canvas().Content())
-	return seen(w.Canvas().Content())
-}
-
-// all finds what is seen of a kind.
-func all[T fyne.CanvasObject](w fyne.Window) (found []T) {
-	for _, o := range inWindow(w) {
-		if one, ok := o.(T); ok {
-			found = append(found, one)
-		}
-	}
-	return found
-}
-
-// texts is everything that can be read.
-func texts(w fyne.Window) string {
-	var all []string
-	for _, o := range inWindow(w) {
-		switch one := o.(type) {
-		case *part.Text:
-			all = append(all, one.Words())
-		case *widget.Label:
-			all = append(all, one.Text)
-		}
-	}
-	return strings.Join(all, "\n")
-}
-
-func button(t *testing.T, w fyne.Window, text string) *part.Button {
-	t.Helper()
-	for _, b := range all[*part.Button](w) {
-		if b.Text == text {
-			return b
-		}
-	}
-	t.Fatalf("no button %q", text)
-	return nil
-}
-
-// labelled finds what a screen reader calls so, by its beginning.
-func labelled(t *testing.T, w fyne.Window, label string) fyne.CanvasObject {
-	t.Helper()
-	for _, o := range inWindow(w) {
-		switch o.(type) {
-		case *part.Button, *part.Text: // the first may have none, and the second are only read
-			continue
-		}
-		if a, ok := o.(fyne.Accessible); ok && strings.HasPrefix(a.AccessibilityLabel(), label) {
-			return o
-		}
-	}
-	t.Fatalf("nothing is labelled %q", label)
-	return nil
-}
-
-var mirrorSize = fyne.NewSize(900, 660)
-
-func mirrorSwitches(r *mirrorRig) []*part.Switch { return all[*part.Switch](r.window) }
+func mirrorSwitches(r *mirrorRig) []*part.Switch { return pagetest.All[*part.Switch](r.window) }
 
 func TestMirrorsShowRegistriesAndSources(t *testing.T) {
-	r := newMirrorRig(t, "en", mirrorSize)
-	seen := texts(r.window)
+	r := newMirrorRig(t, "en", pagetest.Size)
+	seen := pagetest.Texts(r.window)
 	for _, want := range []string{
 		"Used lately\ndocker.io\n", "4 minutes ago", "Automatic · near", "Other registries", "gcr.io",
 		"registry-1.docker.io, index.docker.io, docker.io", "The registry itself", "asked first", "fastest", "11 MiB/s", "38 ms",
@@ -318,8 +219,8 @@ func TestMirrorsShowRegistriesAndSources(t *testing.T) {
 }
 
 func TestMirrorIsDraggedIntoAnotherPlace(t *testing.T) {
-	r := newMirrorRig(t, "en", mirrorSize)
-	grip := labelled(t, r.window, "Move daocloud, 1 of 5").(*part.Grip)
+	r := newMirrorRig(t, "en", pagetest.Size)
+	grip := pagetest.Labelled(t, r.window, "Move daocloud, 1 of 5").(*part.Grip)
 	row := grip.Size().Height
 	grip.Dragged(&fyne.DragEvent{Dragged: fyne.NewDelta(0, row*1.2)})
 	if len(r.daemon.calls) != 0 {
@@ -329,8 +230,8 @@ func TestMirrorIsDraggedIntoAnotherPlace(t *testing.T) {
 	if want := "order docker.io [near daocloud aliyun google ecr-public]"; !slices.Equal(r.daemon.calls, []string{want}) {
 		t.Errorf("%v", r.daemon.calls)
 	}
-	labelled(t, r.window, "Move daocloud, 2 of 5")
-	if !strings.Contains(texts(r.window), "daocloud is now 2 of 5") {
+	pagetest.Labelled(t, r.window, "Move daocloud, 2 of 5")
+	if !strings.Contains(pagetest.Texts(r.window), "daocloud is now 2 of 5") {
 		t.Error("the move is not said")
 	}
 	grip.TypedShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyDown, Modifier: fyne.KeyModifierAlt})
@@ -340,27 +241,27 @@ func TestMirrorIsDraggedIntoAnotherPlace(t *testing.T) {
 }
 
 func TestRefusedOrderFallsBack(t *testing.T) {
-	r := newMirrorRig(t, "en", mirrorSize)
+	r := newMirrorRig(t, "en", pagetest.Size)
 	r.daemon.refuse, r.hold = errors.New("the file is read-only"), true
-	grip := labelled(t, r.window, "Move near, 2 of 5").(*part.Grip)
+	grip := pagetest.Labelled(t, r.window, "Move near, 2 of 5").(*part.Grip)
 	grip.TypedShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyUp, Modifier: fyne.KeyModifierAlt})
-	labelled(t, r.window, "Move near, 1 of 5")
+	pagetest.Labelled(t, r.window, "Move near, 1 of 5")
 	r.release()
-	labelled(t, r.window, "Move near, 2 of 5")
+	pagetest.Labelled(t, r.window, "Move near, 2 of 5")
 	if len(r.toasts) != 1 || !r.toasts[0].Bad || !strings.Contains(r.toasts[0].Text, "read-only") {
 		t.Errorf("%+v", r.toasts)
 	}
 }
 
 func TestMirrorSwitchFlipsAtOnceAndFallsBack(t *testing.T) {
-	r := newMirrorRig(t, "en", mirrorSize)
+	r := newMirrorRig(t, "en", pagetest.Size)
 	r.hold = true
 	s := mirrorSwitches(r)[4] // ecr-public's
 	test.Tap(s)
 	if !s.On() || len(r.daemon.calls) != 0 {
 		t.Errorf("on %v, %v", s.On(), r.daemon.calls)
 	}
-	r.page.Show(r.view, mirrorNow.Add(time.Second)) // an older word of the daemon's undoes nothing
+	r.page.Show(r.view, pagetest.Afternoon.Add(time.Second)) // an older word of the daemon's undoes nothing
 	if !s.On() {
 		t.Error("it fell back by itself")
 	}
@@ -378,14 +279,14 @@ func TestMirrorSwitchFlipsAtOnceAndFallsBack(t *testing.T) {
 
 // A mirror whose address has a place for an id asks for it before it is switched on.
 func TestMirrorAsksForWhatItLacks(t *testing.T) {
-	r := newMirrorRig(t, "en", mirrorSize)
+	r := newMirrorRig(t, "en", pagetest.Size)
 	s := mirrorSwitches(r)[2] // aliyun's
 	test.Tap(s)
-	if seen := texts(r.window); s.On() || !strings.Contains(seen, "Edit aliyun of docker.io") || !strings.Contains(seen, "Put your own id") || len(r.daemon.calls) != 0 {
+	if seen := pagetest.Texts(r.window); s.On() || !strings.Contains(seen, "Edit aliyun of docker.io") || !strings.Contains(seen, "Put your own id") || len(r.daemon.calls) != 0 {
 		t.Fatalf("on %v, %v\n%s", s.On(), r.daemon.calls, seen)
 	}
 	r.window.Canvas().Focused().(interface{ SetText(string) }).SetText("https://abc.mirror.aliyuncs.com")
-	test.Tap(button(t, r.window, "Save"))
+	test.Tap(pagetest.ButtonOf(t, r.window, "Save"))
 	if len(r.daemon.calls) != 2 || !strings.Contains(r.daemon.calls[0], "URL:https://abc.mirror.aliyuncs.com") || !strings.Contains(r.daemon.calls[0], "Amend:true") ||
 		r.daemon.calls[1] != "switch docker.io aliyun true" || !s.On() {
 		t.Errorf("on %v, %v", s.On(), r.daemon.calls)
@@ -393,33 +294,33 @@ func TestMirrorAsksForWhatItLacks(t *testing.T) {
 }
 
 func TestClosedMirrorsUnfold(t *testing.T) {
-	r := newMirrorRig(t, "en", mirrorSize)
-	test.Tap(all[*part.Link](r.window)[0])
-	if seen := texts(r.window); !strings.Contains(seen, "Closed since 2024-06 · NetEase") || !strings.Contains(seen, "Hide 2 closed mirrors") {
+	r := newMirrorRig(t, "en", pagetest.Size)
+	test.Tap(pagetest.All[*part.Link](r.window)[0])
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "Closed since 2024-06 · NetEase") || !strings.Contains(seen, "Hide 2 closed mirrors") {
 		t.Errorf("%s", seen)
 	}
 	before := mirrorSwitches(r)
-	r.page.Show(r.view, mirrorNow)
+	r.page.Show(r.view, pagetest.Afternoon)
 	if after := mirrorSwitches(r); !slices.Equal(before, after) {
 		t.Error("rows are made anew: the focus would be lost")
 	}
-	test.Tap(all[*part.Link](r.window)[0])
-	if strings.Contains(texts(r.window), "NetEase") {
+	test.Tap(pagetest.All[*part.Link](r.window)[0])
+	if strings.Contains(pagetest.Texts(r.window), "NetEase") {
 		t.Error("they cannot be folded again")
 	}
 }
 
 func TestMirrorIsRemovedWithUndo(t *testing.T) {
-	r := newMirrorRig(t, "en", mirrorSize)
+	r := newMirrorRig(t, "en", pagetest.Size)
 	remove := func() {
-		labelled(t, r.window, "near,")
-		for _, b := range all[*part.IconButton](r.window) {
+		pagetest.Labelled(t, r.window, "near,")
+		for _, b := range pagetest.All[*part.IconButton](r.window) {
 			if b.Tip() == "More for near" {
 				test.Tap(b)
 			}
 		}
 		for _, o := range r.window.Canvas().Overlays().List() {
-			for _, item := range seen(o) {
+			for _, item := range pagetest.Seen(o) {
 				if tap, ok := item.(fyne.Tappable); ok && strings.Contains(test.RenderObjectToMarkup(item), "Remove near") && strings.HasSuffix(fmt.Sprintf("%T", item), "menuItem") {
 					tap.Tapped(&fyne.PointEvent{})
 					return
@@ -429,31 +330,31 @@ func TestMirrorIsRemovedWithUndo(t *testing.T) {
 		t.Fatal("no way to remove it")
 	}
 	remove()
-	if strings.Contains(texts(r.window), "\nnear\n") || len(r.daemon.calls) != 0 || r.toasts[0].Undo == nil {
-		t.Errorf("%v %+v\n%s", r.daemon.calls, r.toasts, texts(r.window))
+	if strings.Contains(pagetest.Texts(r.window), "\nnear\n") || len(r.daemon.calls) != 0 || r.toasts[0].Undo == nil {
+		t.Errorf("%v %+v\n%s", r.daemon.calls, r.toasts, pagetest.Texts(r.window))
 	}
 	r.toasts[0].Undo()
-	if !strings.Contains(texts(r.window), "\nnear\n") {
+	if !strings.Contains(pagetest.Texts(r.window), "\nnear\n") {
 		t.Error("undo brings it not back")
 	}
 	remove()
 	r.daemon.refuse = errors.New("its route is near")
 	r.toasts[1].Done()
-	if !strings.Contains(texts(r.window), "\nnear\n") || !r.toasts[2].Bad {
+	if !strings.Contains(pagetest.Texts(r.window), "\nnear\n") || !r.toasts[2].Bad {
 		t.Errorf("refused: %+v", r.toasts)
 	}
 	r.daemon.refuse = nil
 	remove()
 	r.toasts[3].Done()
-	if got := r.daemon.calls[len(r.daemon.calls)-1]; got != "remove docker.io near" || strings.Contains(texts(r.window), "\nnear\n") {
+	if got := r.daemon.calls[len(r.daemon.calls)-1]; got != "remove docker.io near" || strings.Contains(pagetest.Texts(r.window), "\nnear\n") {
 		t.Errorf("%v", r.daemon.calls)
 	}
 }
 
 func TestNewMirrorIsCheckedAsItIsTyped(t *testing.T) {
-	r := newMirrorRig(t, "en", mirrorSize)
-	test.Tap(button(t, r.window, "Add a mirror"))
-	save := button(t, r.window, "Add")
+	r := newMirrorRig(t, "en", pagetest.Size)
+	test.Tap(pagetest.ButtonOf(t, r.window, "Add a mirror"))
+	save := pagetest.ButtonOf(t, r.window, "Add")
 	if !save.Disabled() {
 		t.Error("nothing can be added already")
 	}
@@ -463,17 +364,17 @@ func TestNewMirrorIsCheckedAsItIsTyped(t *testing.T) {
 		"https://{id}.mirror.example.org": "Put your own id",
 	} {
 		typed(text)
-		if seen := texts(r.window); !strings.Contains(seen, want) || !save.Disabled() {
+		if seen := pagetest.Texts(r.window); !strings.Contains(seen, want) || !save.Disabled() {
 			t.Errorf("%s: no %q in\n%s", text, want, seen)
 		}
 	}
 	r.daemon.refuse = errors.New("docker.io: mirror example: url: no")
 	typed("https://mirror.example.org")
 	if save.Disabled() {
-		t.Fatalf("a good one cannot be added:\n%s", texts(r.window))
+		t.Fatalf("a good one cannot be added:\n%s", pagetest.Texts(r.window))
 	}
 	test.Tap(save)
-	if seen := texts(r.window); !strings.Contains(seen, "url: no") || save.Disabled() {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "url: no") || save.Disabled() {
 		t.Errorf("what the daemon says is not in the form:\n%s", seen)
 	}
 	r.daemon.refuse = nil
@@ -482,7 +383,7 @@ func TestNewMirrorIsCheckedAsItIsTyped(t *testing.T) {
 	if got := r.daemon.calls[len(r.daemon.calls)-1]; got != "add "+want {
 		t.Errorf("%s", got)
 	}
-	if seen := texts(r.window); !strings.Contains(seen, "\nexample\n") || strings.Contains(seen, "Add a mirror to") {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "\nexample\n") || strings.Contains(seen, "Add a mirror to") {
 		t.Errorf("it is not there, or the form is:\n%s", seen)
 	}
 	r.toasts[len(r.toasts)-1].Undo()
@@ -492,16 +393,16 @@ func TestNewMirrorIsCheckedAsItIsTyped(t *testing.T) {
 }
 
 func TestEscapeLeavesTheForm(t *testing.T) {
-	r := newMirrorRig(t, "en", mirrorSize)
-	test.Tap(button(t, r.window, "Add a mirror"))
+	r := newMirrorRig(t, "en", pagetest.Size)
+	test.Tap(pagetest.ButtonOf(t, r.window, "Add a mirror"))
 	r.window.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
-	if strings.Contains(texts(r.window), "Add a mirror to") {
+	if strings.Contains(pagetest.Texts(r.window), "Add a mirror to") {
 		t.Error("it is still there")
 	}
 }
 
 func TestMirrorsAreTestedLive(t *testing.T) {
-	r := newMirrorRig(t, "en", mirrorSize)
+	r := newMirrorRig(t, "en", pagetest.Size)
 	r.daemon.reports = map[string]control.MirrorReport{
 		"origin":   {Reachable: true, Rate: 2 << 20, FirstByte: 200 * time.Millisecond, Ranges: true},
 		"daocloud": {Reachable: true, Rate: 15 << 20, FirstByte: 20 * time.Millisecond, Ranges: true, Agrees: "yes"},
@@ -510,18 +411,18 @@ func TestMirrorsAreTestedLive(t *testing.T) {
 	}
 	far := 0
 	r.daemon.on = func(name string) {
-		if seen := texts(r.window); strings.Contains(seen, "9.0 MiB/s") && strings.Contains(seen, "3.0 MiB of 8.0 MiB") {
+		if seen := pagetest.Texts(r.window); strings.Contains(seen, "9.0 MiB/s") && strings.Contains(seen, "3.0 MiB of 8.0 MiB") {
 			far++
 		} else {
 			t.Errorf("%s: how far it is, is not to be seen:\n%s", name, seen)
 		}
-		button(t, r.window, "Stop the test")
+		pagetest.ButtonOf(t, r.window, "Stop the test")
 	}
-	test.Tap(button(t, r.window, "Test all"))
+	test.Tap(pagetest.ButtonOf(t, r.window, "Test all"))
 	if far != 4 {
 		t.Errorf("%d tests were seen to run: %v", far, r.daemon.calls)
 	}
-	seen := texts(r.window)
+	seen := pagetest.Texts(r.window)
 	for _, want := range []string{
 		"daocloud\nfastest\nAgrees with the origin", "15 MiB/s", "near\nasked first\nDisagrees with the origin · whole files only", "Cannot be used: no route to host",
 	} {
@@ -529,43 +430,43 @@ func TestMirrorsAreTestedLive(t *testing.T) {
 			t.Errorf("%q is not in:\n%s", want, seen)
 		}
 	}
-	button(t, r.window, "Test all")
+	pagetest.ButtonOf(t, r.window, "Test all")
 }
 
 func TestMirrorTestIsStopped(t *testing.T) {
-	r := newMirrorRig(t, "en", mirrorSize)
-	r.daemon.on = func(string) { test.Tap(button(t, r.window, "Stop the test")) }
-	test.Tap(button(t, r.window, "Test all"))
+	r := newMirrorRig(t, "en", pagetest.Size)
+	r.daemon.on = func(string) { test.Tap(pagetest.ButtonOf(t, r.window, "Stop the test")) }
+	test.Tap(pagetest.ButtonOf(t, r.window, "Test all"))
 	if len(r.daemon.calls) != 1 {
 		t.Errorf("it went on: %v", r.daemon.calls)
 	}
-	if seen := texts(r.window); strings.Contains(seen, "Reaching it") || strings.Contains(seen, "canceled") {
+	if seen := pagetest.Texts(r.window); strings.Contains(seen, "Reaching it") || strings.Contains(seen, "canceled") {
 		t.Errorf("what was stopped is told of:\n%s", seen)
 	}
 }
 
 func TestRegistriesByKeyboard(t *testing.T) {
-	r := newMirrorRig(t, "en", mirrorSize)
-	tab := labelled(t, r.window, "docker.io,").(fyne.Focusable)
+	r := newMirrorRig(t, "en", pagetest.Size)
+	tab := pagetest.Labelled(t, r.window, "docker.io,").(fyne.Focusable)
 	r.window.Canvas().Focus(tab)
 	tab.TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
-	if seen := texts(r.window); !strings.Contains(seen, "Only the registry itself is asked") {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "Only the registry itself is asked") {
 		t.Errorf("ghcr.io is not shown:\n%s", seen)
 	}
 	r.page.Take("docker.io/daocloud")
-	if seen := texts(r.window); !strings.Contains(seen, "Its bytes are checked") || !strings.Contains(seen, "ab12cd34ef56") {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "Its bytes are checked") || !strings.Contains(seen, "ab12cd34ef56") {
 		t.Errorf("it does not lead to the mirror:\n%s", seen)
 	}
 }
 
 func TestRouteIsChosen(t *testing.T) {
-	r := newMirrorRig(t, "en", mirrorSize)
-	choice := all[*part.Choice](r.window)[0]
+	r := newMirrorRig(t, "en", pagetest.Size)
+	choice := pagetest.All[*part.Choice](r.window)[0]
 	choice.Choose("near")
 	if len(r.did) != 1 || r.did[0] != (model.Action{Verb: model.SetRoute, Registry: "docker.io", Route: "near"}) {
 		t.Errorf("%+v", r.did)
 	}
-	r.page.Show(r.view, mirrorNow) // refused: the state says so
+	r.page.Show(r.view, pagetest.Afternoon) // refused: the state says so
 	if choice.Value() != "auto" {
 		t.Errorf("it stays at %s", choice.Value())
 	}
@@ -574,12 +475,12 @@ func TestRouteIsChosen(t *testing.T) {
 // Where there is little room, a registry's sources are below its name, and nothing is lost.
 func TestMirrorsOnASmallWindow(t *testing.T) {
 	r := newMirrorRig(t, "zh-CN", fyne.NewSize(700, 540))
-	seen := texts(r.window)
+	seen := pagetest.Texts(r.window)
 	if !strings.Contains(seen, "Amazon 公共镜像仓库") || !strings.Contains(seen, "registry.k8s.io") {
 		t.Errorf("%s", seen)
 	}
-	r.window.Resize(mirrorSize)
-	if texts(r.window) == "" || len(mirrorSwitches(r)) != 5 {
+	r.window.Resize(pagetest.Size)
+	if pagetest.Texts(r.window) == "" || len(mirrorSwitches(r)) != 5 {
 		t.Errorf("%d switches", len(mirrorSwitches(r)))
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/page/pagetest"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 )
@@ -201,24 +202,24 @@ func newSettingRig(t *testing.T, language string, looks theme.Choice, size fyne.
 			}
 		},
 		Copy: func(text string) { r.copied = append(r.copied, text) }, Toast: func(toast page.Toast) { r.toasts = append(r.toasts, toast) },
-		Window: func() fyne.Window { return r.window }, Now: func() time.Time { return mirrorNow },
+		Window: func() fyne.Window { return r.window }, Now: func() time.Time { return pagetest.Afternoon },
 	})
 	r.page.Login = r.login
 	r.window = app.NewWindow("")
 	r.window.SetPadded(false)
 	r.window.SetContent(r.page.Root())
 	r.window.Resize(size)
-	r.page.Show(r.view, mirrorNow)
+	r.page.Show(r.view, pagetest.Afternoon)
 	r.page.Enter()
-	r.page.Show(r.view, mirrorNow)
-	inWindow(r.window)
-	inWindow(r.window)
+	r.page.Show(r.view, pagetest.Afternoon)
+	pagetest.InWindow(r.window)
+	pagetest.InWindow(r.window)
 	return r
 }
 
 func newSettings(t *testing.T, prepare func(*settingRig)) *settingRig {
 	t.Helper()
-	return newSettingRig(t, "en", theme.Light, mirrorSize, prepare)
+	return newSettingRig(t, "en", theme.Light, pagetest.Size, prepare)
 }
 
 // typing is what a line to type into can.
@@ -232,7 +233,7 @@ type typing interface {
 // entryOf finds the line that shows a text.
 func (r *settingRig) entryOf(t *testing.T, text string) typing {
 	t.Helper()
-	for _, o := range inWindow(r.window) {
+	for _, o := range pagetest.InWindow(r.window) {
 		if e, ok := o.(typing); ok {
 			if strings.Contains(test.RenderObjectToMarkup(o), ">"+text+"<") {
 				return e
@@ -250,16 +251,16 @@ func TestSettingIsTypedAndWritten(t *testing.T) {
 	e := r.entryOf(t, "16MiB")
 	r.window.Canvas().Focus(e)
 	e.SetText("lots")
-	if seen := texts(r.window); !strings.Contains(seen, "A size, as 20GiB") {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "A size, as 20GiB") {
 		t.Errorf("what is wrong is not said:\n%s", seen)
 	}
 	e.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
 	if len(r.daemon.calls) != 0 {
 		t.Errorf("it was written: %v", r.daemon.calls)
 	}
-	r.page.Show(r.view, mirrorNow) // what is typed stays
+	r.page.Show(r.view, pagetest.Afternoon) // what is typed stays
 	e.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
-	if seen := texts(r.window); strings.Contains(seen, "A size, as 20GiB") || r.entryOf(t, "16MiB") != e {
+	if seen := pagetest.Texts(r.window); strings.Contains(seen, "A size, as 20GiB") || r.entryOf(t, "16MiB") != e {
 		t.Errorf("escape does not take it back:\n%s", seen)
 	}
 	e.SetText("32MiB")
@@ -280,7 +281,7 @@ func TestRefusedSettingFallsBackWithTheReason(t *testing.T) {
 	e := r.entryOf(t, "127.0.0.1:5055")
 	e.SetText("0.0.0.0:5055")
 	e.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
-	if seen := texts(r.window); !strings.Contains(seen, "Stays as it was: listen: 0.0.0.0:5055 can be reached") {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "Stays as it was: listen: 0.0.0.0:5055 can be reached") {
 		t.Errorf("the reason is not said:\n%s", seen)
 	}
 	if r.entryOf(t, "127.0.0.1:5055") != e {
@@ -289,7 +290,7 @@ func TestRefusedSettingFallsBackWithTheReason(t *testing.T) {
 	r.daemon.refuse = nil
 	e.SetText("127.0.0.1:6000")
 	e.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
-	if seen := texts(r.window); !strings.Contains(seen, "In force from the next start of Pulley; until then it is 127.0.0.1:5055") || strings.Contains(seen, "Stays as it was") {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "In force from the next start of Pulley; until then it is 127.0.0.1:5055") || strings.Contains(seen, "Stays as it was") {
 		t.Errorf("what follows is not said:\n%s", seen)
 	}
 }
@@ -297,10 +298,10 @@ func TestRefusedSettingFallsBackWithTheReason(t *testing.T) {
 func TestSettingSwitchFallsBack(t *testing.T) {
 	r := newSettings(t, nil)
 	r.daemon.refuse = errors.New("the file is read-only")
-	s := labelled(t, r.window, "Notifications").(*part.Switch)
+	s := pagetest.Labelled(t, r.window, "Notifications").(*part.Switch)
 	test.Tap(s)
-	if !s.On() || r.last() != "set tray.notify=false" || !strings.Contains(texts(r.window), "read-only") {
-		t.Errorf("%v %v\n%s", s.On(), r.daemon.calls, texts(r.window))
+	if !s.On() || r.last() != "set tray.notify=false" || !strings.Contains(pagetest.Texts(r.window), "read-only") {
+		t.Errorf("%v %v\n%s", s.On(), r.daemon.calls, pagetest.Texts(r.window))
 	}
 }
 
@@ -308,14 +309,14 @@ func TestEnvironmentHoldsASetting(t *testing.T) {
 	r := newSettings(t, func(r *settingRig) {
 		r.view.State.Held = map[string]string{"listen": "PULLEY_LISTEN", "tray.notify": "PULLEY_TRAY_NOTIFY", "tray.theme": "PULLEY_TRAY_THEME"}
 	})
-	if seen := texts(r.window); !strings.Contains(seen, "Held by PULLEY_LISTEN") {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "Held by PULLEY_LISTEN") {
 		t.Errorf("%s", seen)
 	}
 	if !r.entryOf(t, "127.0.0.1:5055").Disabled() {
 		t.Error("it can be typed into")
 	}
-	test.Tap(labelled(t, r.window, "Notifications").(*part.Switch))
-	segments := all[*part.Segments](r.window)
+	test.Tap(pagetest.Labelled(t, r.window, "Notifications").(*part.Switch))
+	segments := pagetest.All[*part.Segments](r.window)
 	segments[1].Choose(2)
 	if len(r.daemon.calls) != 0 || segments[1].Chosen() != 0 {
 		t.Errorf("%v, theme %d", r.daemon.calls, segments[1].Chosen())
@@ -328,7 +329,7 @@ func TestEnvironmentHoldsASetting(t *testing.T) {
 
 func TestSizeOfTheCacheBySlider(t *testing.T) {
 	r := newSettings(t, nil)
-	slider := all[*widget.Slider](r.window)[0]
+	slider := pagetest.All[*widget.Slider](r.window)[0]
 	if want := len(model.SizeSteps(222<<30)) - 1; int(slider.Max) != want {
 		t.Errorf("it goes to %v, want %d", slider.Max, want)
 	}
@@ -344,13 +345,13 @@ func TestSizeOfTheCacheBySlider(t *testing.T) {
 }
 
 func TestAccessIsShownOffLoopback(t *testing.T) {
-	if seen := texts(newSettings(t, nil).window); strings.Contains(seen, "Who may come in") {
+	if seen := pagetest.Texts(newSettings(t, nil).window); strings.Contains(seen, "Who may come in") {
 		t.Error("it is in the way on loopback")
 	}
 	r := newSettings(t, func(r *settingRig) {
 		r.daemon.values["listen"], r.view.State.Users = "0.0.0.0:5055", []string{"ann", "bob"}
 	})
-	if seen := texts(r.window); !strings.Contains(seen, "Who may come in") || !strings.Contains(seen, "ann, bob") {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "Who may come in") || !strings.Contains(seen, "ann, bob") {
 		t.Errorf("%s", seen)
 	}
 }
@@ -360,15 +361,15 @@ func TestSettingsAreSearched(t *testing.T) {
 	r.page.Seek()
 	search := r.window.Canvas().Focused().(*part.Search)
 	search.SetText("dns https")
-	if seen := texts(r.window); !strings.Contains(seen, "DNS over HTTPS") || strings.Contains(seen, "Notifications") || strings.Contains(seen, "Split from") {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "DNS over HTTPS") || strings.Contains(seen, "Notifications") || strings.Contains(seen, "Split from") {
 		t.Errorf("%s", seen)
 	}
 	search.SetText("xyzzy")
-	if seen := texts(r.window); !strings.Contains(seen, "No setting is called so") {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "No setting is called so") {
 		t.Errorf("%s", seen)
 	}
 	r.page.Take("cache.tag_ttl")
-	if seen := texts(r.window); !strings.Contains(seen, "Notifications") || search.Text != "" {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "Notifications") || search.Text != "" {
 		t.Errorf("who is led somewhere sees all of it: %s", seen)
 	}
 }
@@ -377,7 +378,7 @@ func TestSettingsLeadToThings(t *testing.T) {
 	r := newSettings(t, nil)
 	driver := fyne.CurrentApp().Driver()
 	at := func(text string) float32 {
-		for _, one := range all[*part.Text](r.window) {
+		for _, one := range pagetest.All[*part.Text](r.window) {
 			if one.Words() == text {
 				return driver.AbsolutePositionForObject(one).Y
 			}
@@ -387,7 +388,7 @@ func TestSettingsLeadToThings(t *testing.T) {
 	for thing, text := range map[string]string{"fetch.max_rate": "Speed limit", "egress": "jump", "jump": "jump", "auth.docker.io": "auth.docker.io", "/home/ann/.cache/pulley": "Tags are fresh for"} {
 		r.page.Take("general")
 		r.page.Take(thing)
-		if y := at(text); y < 50 || y > mirrorSize.Height-30 {
+		if y := at(text); y < 50 || y > pagetest.Size.Height-30 {
 			t.Errorf("%s: %s is at %v", thing, text, y)
 		}
 	}
@@ -395,14 +396,14 @@ func TestSettingsLeadToThings(t *testing.T) {
 
 func TestLoginFallsBack(t *testing.T) {
 	r := newSettings(t, nil)
-	s := labelled(t, r.window, "Start at login").(*part.Switch)
+	s := pagetest.Labelled(t, r.window, "Start at login").(*part.Switch)
 	if !s.On() {
 		t.Error("it is on")
 	}
 	r.login.refuse = errors.New("start at login: no room on the disk")
 	test.Tap(s)
-	if !s.On() || !strings.Contains(texts(r.window), "no room on the disk") {
-		t.Errorf("%v\n%s", s.On(), texts(r.window))
+	if !s.On() || !strings.Contains(pagetest.Texts(r.window), "no room on the disk") {
+		t.Errorf("%v\n%s", s.On(), pagetest.Texts(r.window))
 	}
 	r.login.refuse = nil
 	test.Tap(s)
@@ -413,7 +414,7 @@ func TestLoginFallsBack(t *testing.T) {
 
 func (r *settingRig) tap(t *testing.T, tip string) {
 	t.Helper()
-	for _, b := range all[*part.IconButton](r.window) {
+	for _, b := range pagetest.All[*part.IconButton](r.window) {
 		if b.Tip() == tip {
 			test.Tap(b)
 			return
@@ -426,7 +427,7 @@ func (r *settingRig) tap(t *testing.T, tip string) {
 func (r *settingRig) choose(t *testing.T, text string) {
 	t.Helper()
 	for _, o := range r.window.Canvas().Overlays().List() {
-		for _, item := range seen(o) {
+		for _, item := range pagetest.Seen(o) {
 			if tap, ok := item.(fyne.Tappable); ok && strings.HasSuffix(fmt.Sprintf("%T", item), "menuItem") && strings.Contains(test.RenderObjectToMarkup(item), text) {
 				tap.Tapped(&fyne.PointEvent{})
 				return
@@ -438,63 +439,63 @@ func (r *settingRig) choose(t *testing.T, text string) {
 
 func TestWaysOut(t *testing.T) {
 	r := newSettings(t, nil)
-	seenText := texts(r.window)
+	seenText := pagetest.Texts(r.window)
 	for _, want := range []string{"ssh://root@203.0.113.7 · gcr.io, registry.k8s.io", "for everything but ghcr.io", "SHA256:uNiVztksCsDhcc0u9e8BgrJXVGDdGPlv6a3kLkQ1"} {
 		if !strings.Contains(seenText, want) {
 			t.Errorf("%q is not in:\n%s", want, seenText)
 		}
 	}
 	r.daemon.report = control.EgressReport{OK: true, Target: "registry-1.docker.io:443", Connect: 40 * time.Millisecond, Answer: 120 * time.Millisecond}
-	test.Tap(button(t, r.window, "Accept the key"))
+	test.Tap(pagetest.ButtonOf(t, r.window, "Accept the key"))
 	if !slices.Equal(r.daemon.calls, []string{"accept jump SHA256:uNiVztksCsDhcc0u9e8BgrJXVGDdGPlv6a3kLkQ1", "test jump "}) {
 		t.Errorf("%v", r.daemon.calls)
 	}
-	if seen := texts(r.window); !strings.Contains(seen, "registry-1.docker.io:443 reached: connected in 40 ms") {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "registry-1.docker.io:443 reached: connected in 40 ms") {
 		t.Errorf("%s", seen)
 	}
 	r.tap(t, "Add a way out")
-	typed := all[typing](r.window)
+	typed := pagetest.All[typing](r.window)
 	find := func(n int) typing { return typed[slices.Index(typed, r.window.Canvas().Focused().(typing))+n] }
 	name, address, whom := find(0), find(1), find(2)
 	name.SetText("away")
 	address.SetText("proxy:3128")
-	if seen := texts(r.window); !strings.Contains(seen, "The address begins with http://") || !button(t, r.window, "Add").Disabled() {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "The address begins with http://") || !pagetest.ButtonOf(t, r.window, "Add").Disabled() {
 		t.Errorf("%s", seen)
 	}
 	address.SetText("socks5://proxy:1080")
 	whom.SetText("ghcr.io, quay.io")
-	test.Tap(button(t, r.window, "Add"))
-	if r.last() != "add away socks5://proxy:1080 [ghcr.io quay.io]" || !strings.Contains(texts(r.window), "socks5://proxy:1080 · ghcr.io, quay.io") {
-		t.Errorf("%v\n%s", r.daemon.calls, texts(r.window))
+	test.Tap(pagetest.ButtonOf(t, r.window, "Add"))
+	if r.last() != "add away socks5://proxy:1080 [ghcr.io quay.io]" || !strings.Contains(pagetest.Texts(r.window), "socks5://proxy:1080 · ghcr.io, quay.io") {
+		t.Errorf("%v\n%s", r.daemon.calls, pagetest.Texts(r.window))
 	}
 	r.tap(t, "More for away")
 	r.choose(t, "Remove away")
-	if strings.Contains(texts(r.window), "socks5://proxy") || r.last() != "add away socks5://proxy:1080 [ghcr.io quay.io]" {
+	if strings.Contains(pagetest.Texts(r.window), "socks5://proxy") || r.last() != "add away socks5://proxy:1080 [ghcr.io quay.io]" {
 		t.Errorf("%v", r.daemon.calls)
 	}
 	r.toasts[len(r.toasts)-1].Undo()
-	if !strings.Contains(texts(r.window), "socks5://proxy") {
+	if !strings.Contains(pagetest.Texts(r.window), "socks5://proxy") {
 		t.Error("undo brings it not back")
 	}
 	r.tap(t, "More for away")
 	r.choose(t, "Remove away")
 	r.toasts[len(r.toasts)-1].Done()
-	if r.last() != "remove away" || strings.Contains(texts(r.window), "socks5://proxy") {
+	if r.last() != "remove away" || strings.Contains(pagetest.Texts(r.window), "socks5://proxy") {
 		t.Errorf("%v", r.daemon.calls)
 	}
 }
 
 func TestAddressesOfHosts(t *testing.T) {
 	r := newSettings(t, nil)
-	if seen := texts(r.window); !strings.Contains(seen, "34.193.147.40, 52.5.246.212") || !strings.Contains(seen, "Failed lately: 52.5.246.212") {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "34.193.147.40, 52.5.246.212") || !strings.Contains(seen, "Failed lately: 52.5.246.212") {
 		t.Errorf("%s", seen)
 	}
 	r.tap(t, "Remove the addresses of auth.docker.io")
-	if r.last() != "forget auth.docker.io" || strings.Contains(texts(r.window), "34.193.147.40") {
+	if r.last() != "forget auth.docker.io" || strings.Contains(pagetest.Texts(r.window), "34.193.147.40") {
 		t.Errorf("%v", r.daemon.calls)
 	}
 	r.toasts[0].Undo()
-	if r.last() != "address auth.docker.io [34.193.147.40 52.5.246.212]" || !strings.Contains(texts(r.window), "34.193.147.40") {
+	if r.last() != "address auth.docker.io [34.193.147.40 52.5.246.212]" || !strings.Contains(pagetest.Texts(r.window), "34.193.147.40") {
 		t.Errorf("%v", r.daemon.calls)
 	}
 }
@@ -504,19 +505,19 @@ func TestTrustAsAdministratorWhereNeeded(t *testing.T) {
 		r.tool.answers["ca trust"] = `{"trusted":false,"stores":[{"store":"system","done":false,"command":"sudo pulley ca trust","error":"permission denied"}]}`
 		r.tool.fails["ca trust"] = errors.New("ca: system: permission denied")
 	})
-	if seen := texts(r.window); !strings.Contains(seen, "9F2A 41C0") || !strings.Contains(seen, "system (update-ca-certificates)") || !strings.Contains(seen, "until 4 May 2028") {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "9F2A 41C0") || !strings.Contains(seen, "system (update-ca-certificates)") || !strings.Contains(seen, "until 4 May 2028") {
 		t.Errorf("%s", seen)
 	}
-	test.Tap(button(t, r.window, "Trust it"))
+	test.Tap(pagetest.ButtonOf(t, r.window, "Trust it"))
 	if !slices.Contains(r.tool.calls, "root ca trust") || len(r.toasts) != 1 || r.toasts[0].Bad {
 		t.Errorf("%v %+v", r.tool.calls, r.toasts)
 	}
 	r.tool.fails["root ca trust"] = errors.New("the administrator's dialog was closed")
-	test.Tap(button(t, r.window, "Trust it"))
-	if !strings.Contains(texts(r.window), "dialog was closed") {
-		t.Errorf("%s", texts(r.window))
+	test.Tap(pagetest.ButtonOf(t, r.window, "Trust it"))
+	if !strings.Contains(pagetest.Texts(r.window), "dialog was closed") {
+		t.Errorf("%s", pagetest.Texts(r.window))
 	}
-	test.Tap(button(t, r.window, "Renew its keys"))
+	test.Tap(pagetest.ButtonOf(t, r.window, "Renew its keys"))
 	if r.last() != "rotate" {
 		t.Errorf("%v", r.daemon.calls)
 	}
@@ -525,12 +526,12 @@ func TestTrustAsAdministratorWhereNeeded(t *testing.T) {
 // A daemon that comes later is asked again, without the page being left.
 func TestAuthorityIsAskedForAgain(t *testing.T) {
 	r := newSettings(t, func(r *settingRig) { r.tool.fails["ca show"] = errors.New("pulley is not running") })
-	if seen := texts(r.window); !strings.Contains(seen, "pulley is not running") {
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "pulley is not running") {
 		t.Errorf("%s", seen)
 	}
 	delete(r.tool.fails, "ca show")
-	r.page.Show(r.view, mirrorNow.Add(time.Minute))
-	if seen := texts(r.window); !strings.Contains(seen, "9F2A 41C0") || strings.Contains(seen, "pulley is not running") {
+	r.page.Show(r.view, pagetest.Afternoon.Add(time.Minute))
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "9F2A 41C0") || strings.Contains(seen, "pulley is not running") {
 		t.Errorf("%s", seen)
 	}
 }
@@ -538,13 +539,13 @@ func TestAuthorityIsAskedForAgain(t *testing.T) {
 func TestServiceIsStopped(t *testing.T) {
 	r := newSettings(t, nil)
 	r.tool.answers["service stop"] = `{"kind":"systemd user service","installed":true,"running":false}`
-	test.Tap(button(t, r.window, "Stop"))
-	if seen := texts(r.window); !strings.Contains(seen, "stopped") {
+	test.Tap(pagetest.ButtonOf(t, r.window, "Stop"))
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "stopped") {
 		t.Errorf("%s", seen)
 	}
 	r.tool.fails["service start"] = errors.New("service: systemd is not there")
-	test.Tap(button(t, r.window, "Start"))
-	if seen := texts(r.window); !strings.Contains(seen, "systemd is not there") {
+	test.Tap(pagetest.ButtonOf(t, r.window, "Start"))
+	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "systemd is not there") {
 		t.Errorf("%s", seen)
 	}
 }
@@ -552,13 +553,13 @@ func TestServiceIsStopped(t *testing.T) {
 func TestDiagnosisIsCopied(t *testing.T) {
 	r := newSettings(t, nil)
 	r.tool.answers["doctor"], r.tool.fails["doctor"] = `{"problems":1}`, errors.New("doctor: 1 problem")
-	test.Tap(button(t, r.window, "Copy diagnosis"))
+	test.Tap(pagetest.ButtonOf(t, r.window, "Copy diagnosis"))
 	if !slices.Equal(r.copied, []string{`{"problems":1}`}) || len(r.toasts) != 1 {
 		t.Errorf("%v %+v", r.copied, r.toasts)
 	}
 	r.tool.answers["doctor"], r.tool.fails["doctor"] = "", errors.New("pulley is not to be found")
-	test.Tap(button(t, r.window, "Copy diagnosis"))
-	if !strings.Contains(texts(r.window), "not to be found") {
-		t.Errorf("%s", texts(r.window))
+	test.Tap(pagetest.ButtonOf(t, r.window, "Copy diagnosis"))
+	if !strings.Contains(pagetest.Texts(r.window), "not to be found") {
+		t.Errorf("%s", pagetest.Texts(r.window))
 	}
 }

@@ -1,4 +1,4 @@
-package page_test
+package pagetest
 
 import (
 	"fmt"
@@ -8,11 +8,11 @@ import (
 	"pulley/internal/control"
 )
 
-func hex(n int) string {
+func Digest(n int) string {
 	return "sha256:" + strings.Repeat(fmt.Sprintf("%08x", uint32(n)*2654435761), 8)
 }
 
-func cacheState() control.State {
+func CacheState() control.State {
 	return control.State{
 		Enabled: true, Listen: "127.0.0.1:5055",
 		Cache:      control.Cache{Dir: "/home/ada/.cache/pulley", Size: 4_310 << 20, MaxSize: 8 << 30, Blobs: 96, Free: 210 << 30, Images: 14, Pinned: 2, PinnedSize: 543 << 20},
@@ -20,14 +20,14 @@ func cacheState() control.State {
 	}
 }
 
-func someImages() []control.Image {
+func SomeImages() []control.Image {
 	linux := func(complete string, architectures ...string) (list []control.Platform) {
 		for n, a := range architectures {
 			variant := ""
 			if a == "arm" {
 				variant = "v7"
 			}
-			list = append(list, control.Platform{OS: "linux", Architecture: a, Variant: variant, Digest: hex(900 + n), Complete: strings.Contains(complete, a)})
+			list = append(list, control.Platform{OS: "linux", Architecture: a, Variant: variant, Digest: Digest(900 + n), Complete: strings.Contains(complete, a)})
 		}
 		return list
 	}
@@ -51,7 +51,7 @@ func someImages() []control.Image {
 	}
 	for n := range all {
 		i := &all[n]
-		i.Digest, i.Stored, i.Checked = hex(n+1), i.Used.Add(-3*day), i.Used
+		i.Digest, i.Stored, i.Checked = Digest(n+1), i.Used.Add(-3*day), i.Used
 		if len(i.Tags) > 0 {
 			i.Tag = i.Tags[0]
 		}
@@ -59,7 +59,7 @@ func someImages() []control.Image {
 	return all
 }
 
-func someEvents() (list []control.Event) {
+func SomeEvents() (list []control.Event) {
 	at := cacheNoon.Add(-3 * time.Minute)
 	left := 76
 	add := func(e control.Event) {
@@ -82,15 +82,15 @@ func someEvents() (list []control.Event) {
 		for n, name := range []string{"library/debian", "library/postgres", "library/nginx"} {
 			add(control.Event{Registry: "docker.io", What: "ping", Status: 401, Duration: 900 * time.Microsecond, FirstByte: 800 * time.Microsecond})
 			add(control.Event{Registry: "docker.io", What: "token", Repository: name, Status: 200, Bytes: 2100, FromNet: 2100, Source: "origin", Duration: 310 * time.Millisecond, FirstByte: 309 * time.Millisecond})
-			add(control.Event{Registry: "docker.io", Repository: name, What: "manifest", Method: "HEAD", Reference: []string{"12", "16", "1.27-alpine"}[n], Digest: hex(n + 1), Status: 200, Source: "origin", Way: "direct 34.193.147.40", Duration: 420 * time.Millisecond, FirstByte: 420 * time.Millisecond, PullsLeft: &left})
-			add(control.Event{Registry: "docker.io", Repository: name, What: "blob", Reference: hex(100 + 10*round + n), Digest: hex(100 + 10*round + n), Status: 200, Bytes: 28 << 20, FromCache: 28 << 20, Source: "cache", Duration: 41 * time.Millisecond, FirstByte: time.Millisecond})
+			add(control.Event{Registry: "docker.io", Repository: name, What: "manifest", Method: "HEAD", Reference: []string{"12", "16", "1.27-alpine"}[n], Digest: Digest(n + 1), Status: 200, Source: "origin", Way: "direct 34.193.147.40", Duration: 420 * time.Millisecond, FirstByte: 420 * time.Millisecond, PullsLeft: &left})
+			add(control.Event{Registry: "docker.io", Repository: name, What: "blob", Reference: Digest(100 + 10*round + n), Digest: Digest(100 + 10*round + n), Status: 200, Bytes: 28 << 20, FromCache: 28 << 20, Source: "cache", Duration: 41 * time.Millisecond, FirstByte: time.Millisecond})
 		}
 		add(control.Event{Registry: "ghcr.io", Repository: "astral-sh/uv", What: "manifest", Reference: "0.6-missing", Status: 404, Source: "origin", Duration: 380 * time.Millisecond, FirstByte: 380 * time.Millisecond, Err: "ghcr.io/astral-sh/uv:0.6-missing: manifest unknown"})
-		add(control.Event{Door: "mirror", Agent: "containerd/v2.0.2", Registry: "registry.k8s.io", Repository: "kube-apiserver", What: "blob", Reference: hex(70 + round), Digest: hex(70 + round), Status: 200, Bytes: 88 << 20, FromNet: 88 << 20, Source: "origin", Way: "egress jump", Duration: 9300 * time.Millisecond, FirstByte: 700 * time.Millisecond})
-		add(control.Event{Door: "pull", Agent: "pulley/1.0", Registry: "quay.io", Repository: "prometheus/prometheus", What: "blob", Reference: hex(80 + round), Digest: hex(80 + round), FromNet: 40 << 20, Source: "origin", Duration: 3100 * time.Millisecond})
+		add(control.Event{Door: "mirror", Agent: "containerd/v2.0.2", Registry: "registry.k8s.io", Repository: "kube-apiserver", What: "blob", Reference: Digest(70 + round), Digest: Digest(70 + round), Status: 200, Bytes: 88 << 20, FromNet: 88 << 20, Source: "origin", Way: "egress jump", Duration: 9300 * time.Millisecond, FirstByte: 700 * time.Millisecond})
+		add(control.Event{Door: "pull", Agent: "pulley/1.0", Registry: "quay.io", Repository: "prometheus/prometheus", What: "blob", Reference: Digest(80 + round), Digest: Digest(80 + round), FromNet: 40 << 20, Source: "origin", Duration: 3100 * time.Millisecond})
 	}
 	big := int64(110 << 20)
-	add(control.Event{Registry: "docker.io", Repository: "library/postgres", What: "blob", Reference: hex(42), Digest: hex(42), Status: 200, Bytes: big, FromCache: 16 << 20, FromNet: 94 << 20, Source: "daocloud+origin+ustc", Way: "direct 34.193.147.40", Duration: 5200 * time.Millisecond, FirstByte: 180 * time.Millisecond,
+	add(control.Event{Registry: "docker.io", Repository: "library/postgres", What: "blob", Reference: Digest(42), Digest: Digest(42), Status: 200, Bytes: big, FromCache: 16 << 20, FromNet: 94 << 20, Source: "daocloud+origin+ustc", Way: "direct 34.193.147.40", Duration: 5200 * time.Millisecond, FirstByte: 180 * time.Millisecond,
 		Parts: []control.Part{
 			{Source: "cache", From: 0, To: 16 << 20}, {Source: "daocloud", From: 16 << 20, To: 38 << 20}, {Source: "origin", From: 38 << 20, To: 54 << 20},
 			{Source: "daocloud", From: 54 << 20, To: 71 << 20}, {Source: "ustc", From: 71 << 20, To: 76 << 20}, {Source: "origin", From: 76 << 20, To: 92 << 20}, {Source: "daocloud", From: 92 << 20, To: big},

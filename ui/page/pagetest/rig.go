@@ -1,4 +1,4 @@
-package page_test
+package pagetest
 
 import (
 	"context"
@@ -24,36 +24,36 @@ import (
 	"pulley/ui/theme"
 )
 
-// cli plays `pulley`: it answers what begins like one of its keys, the longest that fits, and remembers what it was asked.
-type cli struct {
-	answers map[string]string // JSON
-	errors  map[string]error
-	asked   []string // the arguments; as root with a # before them
-	follow  func(ctx context.Context, line func(string), args []string) error
+// CLI plays `pulley`: it answers what begins like one of its keys, the longest that fits, and remembers what it was asked.
+type CLI struct {
+	Answers  map[string]string // JSON
+	Errors   map[string]error
+	Asked    []string // the arguments; as root with a # before them
+	OnFollow func(ctx context.Context, line func(string), args []string) error
 }
 
-func (c *cli) Run(_ context.Context, into any, args ...string) error {
+func (c *CLI) Run(_ context.Context, into any, args ...string) error {
 	return c.run(into, strings.Join(args, " "), "")
 }
 
-func (c *cli) AsRoot(_ context.Context, into any, args ...string) error {
+func (c *CLI) AsRoot(_ context.Context, into any, args ...string) error {
 	return c.run(into, strings.Join(args, " "), "# ")
 }
 
-func (c *cli) run(into any, line, as string) error {
-	c.asked = append(c.asked, as+line)
+func (c *CLI) run(into any, line, as string) error {
+	c.Asked = append(c.Asked, as+line)
 	best := ""
-	for key := range c.answers {
+	for key := range c.Answers {
 		if strings.HasPrefix(as+line, key) && len(key) > len(best) {
 			best = key
 		}
 	}
-	if text := c.answers[best]; best != "" && text != "" && into != nil {
+	if text := c.Answers[best]; best != "" && text != "" && into != nil {
 		if err := json.Unmarshal([]byte(text), into); err != nil {
 			return err
 		}
 	}
-	for key, err := range c.errors {
+	for key, err := range c.Errors {
 		if strings.HasPrefix(as+line, key) {
 			return err
 		}
@@ -64,75 +64,75 @@ func (c *cli) run(into any, line, as string) error {
 	return nil
 }
 
-func (c *cli) Follow(ctx context.Context, line func(string), args ...string) error {
-	c.asked = append(c.asked, strings.Join(args, " "))
-	return c.follow(ctx, line, args)
+func (c *CLI) Follow(ctx context.Context, line func(string), args ...string) error {
+	c.Asked = append(c.Asked, strings.Join(args, " "))
+	return c.OnFollow(ctx, line, args)
 }
 
-// dockerRig is a page in a window. Work waits until it is done by work.
-type dockerRig struct {
+// Rig is a page in a window. Work waits until it is done by work.
+type Rig struct {
 	t       *testing.T
-	tool    *cli
-	daemon  page.Daemon
-	desk    page.Desk
-	window  fyne.Window
+	Tool    *CLI
+	Daemon  page.Daemon
+	Desk    page.Desk
+	Window  fyne.Window
 	waiting []func(context.Context) func()
-	toasts  []page.Toast
+	Toasts  []page.Toast
 	copied  string
-	visited []page.Name
-	picked  string // by the file dialog
-	now     time.Time
+	Visited []page.Name
+	Picked  string // by the file dialog
+	Now     time.Time
 	page    interface {
 		Root() fyne.CanvasObject
 		Show(model.View, time.Time)
 	}
 }
 
-var dockerNoon = time.Date(2026, 3, 4, 12, 5, 0, 0, time.UTC)
+var Noon = time.Date(2026, 3, 4, 12, 5, 0, 0, time.UTC)
 
-func newDockerRig(t *testing.T, size fyne.Size, look theme.Choice, tool *cli) *dockerRig {
+func New(t *testing.T, size fyne.Size, look theme.Choice, tool *CLI) *Rig {
 	t.Helper()
 	app := test.NewTempApp(t)
 	app.Settings().SetTheme(theme.New(look))
-	r := &dockerRig{t: t, tool: tool, now: dockerNoon, window: test.NewWindow(nil)}
-	t.Cleanup(r.window.Close)
-	r.window.SetPadded(false)
-	r.window.Resize(size)
-	r.desk = page.Desk{
-		Daemon: func() page.Daemon { return r.daemon },
+	r := &Rig{t: t, Tool: tool, Now: Noon, Window: test.NewWindow(nil)}
+	t.Cleanup(r.Window.Close)
+	r.Window.SetPadded(false)
+	r.Window.Resize(size)
+	r.Desk = page.Desk{
+		Daemon: func() page.Daemon { return r.Daemon },
 		Tool:   tool, Shares: model.NewShares(), Files: r,
 		Work:   func(work func(context.Context) func()) { r.waiting = append(r.waiting, work) },
 		Copy:   func(text string) { r.copied = text },
-		Toast:  func(toast page.Toast) { r.toasts = append(r.toasts, toast) },
-		Visit:  func(name page.Name, _ string) { r.visited = append(r.visited, name) },
-		Window: func() fyne.Window { return r.window },
-		Now:    func() time.Time { return r.now },
+		Toast:  func(toast page.Toast) { r.Toasts = append(r.Toasts, toast) },
+		Visit:  func(name page.Name, _ string) { r.Visited = append(r.Visited, name) },
+		Window: func() fyne.Window { return r.Window },
+		Now:    func() time.Time { return r.Now },
 	}
 	return r
 }
 
-func (r *dockerRig) Open(_ string, _ []string, then func(string)) { then(r.picked) }
-func (r *dockerRig) Save(string, string, func(string))            {}
-func (r *dockerRig) Folder(string, func(string))                  {}
+func (r *Rig) Open(_ string, _ []string, then func(string)) { then(r.Picked) }
+func (r *Rig) Save(string, string, func(string))            {}
+func (r *Rig) Folder(string, func(string))                  {}
 
-// put shows a page.
-func (r *dockerRig) put(p interface {
+// Put shows a page.
+func (r *Rig) Put(p interface {
 	Root() fyne.CanvasObject
 	Show(model.View, time.Time)
 }, v model.View,
 ) {
 	r.page = p
-	size := r.window.Canvas().Size()
-	r.window.SetContent(p.Root())
-	r.window.Resize(size)
-	p.Show(v, r.now)
+	size := r.Window.Canvas().Size()
+	r.Window.SetContent(p.Root())
+	r.Window.Resize(size)
+	p.Show(v, r.Now)
 	if guest, ok := p.(page.Guest); ok {
 		guest.Enter()
 	}
 }
 
-// work does all that waits, and what comes of it.
-func (r *dockerRig) work() {
+// Work does all that waits, and what comes of it.
+func (r *Rig) Work() {
 	for len(r.waiting) > 0 {
 		next := r.waiting[0]
 		r.waiting = r.waiting[1:]
@@ -142,17 +142,17 @@ func (r *dockerRig) work() {
 	}
 }
 
-// all visits what is seen, in the window and over it.
-func (r *dockerRig) all(f func(fyne.CanvasObject)) {
-	if top := r.window.Canvas().Overlays().Top(); top != nil {
-		everything(top, f)
+// All visits what is seen, in the window and over it.
+func (r *Rig) All(f func(fyne.CanvasObject)) {
+	if top := r.Window.Canvas().Overlays().Top(); top != nil {
+		Everything(top, f)
 		return
 	}
-	everything(r.window.Canvas().Content(), f)
+	Everything(r.Window.Canvas().Content(), f)
 }
 
-func (r *dockerRig) texts() (list []string) {
-	r.all(func(o fyne.CanvasObject) {
+func (r *Rig) Texts() (list []string) {
+	r.All(func(o fyne.CanvasObject) {
 		switch o := o.(type) {
 		case *part.Text:
 			list = append(list, o.Words())
@@ -171,37 +171,37 @@ func (r *dockerRig) texts() (list []string) {
 	return list
 }
 
-func (r *dockerRig) reads(text string) bool {
-	return slices.ContainsFunc(r.texts(), func(said string) bool { return strings.Contains(said, text) })
+func (r *Rig) Reads(text string) bool {
+	return slices.ContainsFunc(r.Texts(), func(said string) bool { return strings.Contains(said, text) })
 }
 
-func (r *dockerRig) expect(texts ...string) {
+func (r *Rig) Expect(texts ...string) {
 	r.t.Helper()
 	for _, text := range texts {
-		if !r.reads(text) {
-			r.t.Errorf("%q is not to be read: %s", text, strings.Join(r.texts(), " | "))
+		if !r.Reads(text) {
+			r.t.Errorf("%q is not to be read: %s", text, strings.Join(r.Texts(), " | "))
 		}
 	}
 }
 
-func (r *dockerRig) refuse(texts ...string) {
+func (r *Rig) Refuse(texts ...string) {
 	r.t.Helper()
 	for _, text := range texts {
-		if r.reads(text) {
+		if r.Reads(text) {
 			r.t.Errorf("%q is to be read", text)
 		}
 	}
 }
 
-// tap presses the n-th button, link or check with a text, or the icon with a tip, and does what waits.
-func (r *dockerRig) tap(text string, n ...int) {
+// Tap presses the n-th button, link or check with a text, or the icon with a tip, and does what waits.
+func (r *Rig) Tap(text string, n ...int) {
 	r.t.Helper()
 	at := 0
 	if len(n) > 0 {
 		at = n[0]
 	}
 	var found []fyne.Tappable
-	r.all(func(o fyne.CanvasObject) {
+	r.All(func(o fyne.CanvasObject) {
 		switch o := o.(type) {
 		case *part.Button:
 			if o.Text == text && !o.Disabled() {
@@ -222,21 +222,21 @@ func (r *dockerRig) tap(text string, n ...int) {
 		}
 	})
 	if at >= len(found) {
-		r.t.Fatalf("%q cannot be pressed: %s", text, strings.Join(r.texts(), " | "))
+		r.t.Fatalf("%q cannot be pressed: %s", text, strings.Join(r.Texts(), " | "))
 	}
 	found[at].Tapped(&fyne.PointEvent{})
 }
 
-// press taps and does what comes of it.
-func (r *dockerRig) press(text string, n ...int) {
+// Press taps and does what comes of it.
+func (r *Rig) Press(text string, n ...int) {
 	r.t.Helper()
-	r.tap(text, n...)
-	r.work()
+	r.Tap(text, n...)
+	r.Work()
 }
 
-// entries are the fields to be filled in, from the top.
-func (r *dockerRig) entries() (list []*part.Entry) {
-	r.all(func(o fyne.CanvasObject) {
+// Entries are the fields to be filled in, from the top.
+func (r *Rig) Entries() (list []*part.Entry) {
+	r.All(func(o fyne.CanvasObject) {
 		if e, ok := o.(*part.Entry); ok {
 			list = append(list, e)
 		}
@@ -244,15 +244,15 @@ func (r *dockerRig) entries() (list []*part.Entry) {
 	return list
 }
 
-func (r *dockerRig) asked(line string) {
+func (r *Rig) Asked(line string) {
 	r.t.Helper()
-	if !slices.Contains(r.tool.asked, line) {
-		r.t.Errorf("%q was not asked: %s", line, strings.Join(r.tool.asked, "\n"))
+	if !slices.Contains(r.Tool.Asked, line) {
+		r.t.Errorf("%q was not asked: %s", line, strings.Join(r.Tool.Asked, "\n"))
 	}
 }
 
-// shoot keeps a picture where PULLEY_SHEETS says, for whoever wants to look.
-func (r *dockerRig) shoot(name string) {
+// Shoot keeps a picture where PULLEY_SHEETS says, for whoever wants to look.
+func (r *Rig) Shoot(name string) {
 	r.t.Helper()
 	dir := os.Getenv("PULLEY_SHEETS")
 	if dir == "" {
@@ -262,7 +262,7 @@ func (r *dockerRig) shoot(name string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if err := errors.Join(png.Encode(f, r.window.Canvas().Capture()), f.Close()); err != nil {
+	if err := errors.Join(png.Encode(f, r.Window.Canvas().Capture()), f.Close()); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -289,22 +289,22 @@ const connectPlan = `[{"engine":{"id":"docker","name":"Docker Engine","version":
  "how":{"kind":"restart","text":"systemctl restart docker","stops":3},"warn":["only Docker Hub's images come by a mirror; those of other registries are pulled by their name behind Pulley's address, 127.0.0.1:5055/ghcr.io/…"],
  "diff":"--- /etc/docker/daemon.json\n+++ /etc/docker/daemon.json\n@@ -1,5 +1,6 @@\n {\n   \"log-driver\": \"json-file\",\n-  \"registry-mirrors\": [\"https://old.example\"],\n+  \"registry-mirrors\": [\"http://127.0.0.1:5055\", \"https://old.example\"],\n+  \"max-concurrent-downloads\": 6,\n   \"storage-driver\": \"overlay2\"\n }\n"}]`
 
-func dockerTool() *cli {
-	return &cli{answers: map[string]string{
+func Engines() *CLI {
+	return &CLI{Answers: map[string]string{
 		"connect": engineList, "context ls": contextList, "context test": reportList, "connect docker --mirror --dry-run": connectPlan,
 		"connect podman --mirror --dry-run": `[{"engine":{"id":"podman","name":"Podman","running":true},"way":"mirror","how":{"kind":"none"},"diff":"--- /dev/null\n+++ /home/me/.config/containers/registries.conf.d/pulley.conf\n@@ -0,0 +1,6 @@\n+[[registry]]\n+prefix = \"docker.io\"\n+location = \"docker.io\"\n+[[registry.mirror]]\n+location = \"127.0.0.1:5055\"\n+insecure = true\n"}]`,
 		"connect --backups":                 `[{"engine":"docker","path":"/etc/docker/daemon.json","time":"2026-03-04T09:00:00Z","file":"/home/me/.local/state/pulley/backups/2f81","in_use":true},{"engine":"podman","path":"/home/me/.config/containers/registries.conf.d/pulley.conf","time":"2026-02-01T09:00:00Z","absent":true}]`,
-	}, errors: map[string]error{"context test": errors.New("desktop-linux: there is no socket; is the engine running?")}}
+	}, Errors: map[string]error{"context test": errors.New("desktop-linux: there is no socket; is the engine running?")}}
 }
 
-func runningView() model.View {
+func Running() model.View {
 	return model.View{Phase: model.Running, State: control.State{Enabled: true, Listen: "127.0.0.1:5055", Registries: []control.Registry{
 		{Name: "docker.io"}, {Name: "ghcr.io"}, {Name: "quay.io"}, {Name: "gcr.io"}, {Name: "registry.k8s.io"}, {Name: "mcr.microsoft.com"},
 	}}}
 }
 
-// each runs f in all looks: light, dark and Chinese, in both sizes of a page.
-func each(t *testing.T, f func(t *testing.T, name string, size fyne.Size, look theme.Choice)) {
+// Each runs f in all looks: light, dark and Chinese, in both sizes of a page.
+func Each(t *testing.T, f func(t *testing.T, name string, size fyne.Size, look theme.Choice)) {
 	for _, l := range []struct {
 		name, language string
 		look           theme.Choice

@@ -1,0 +1,107 @@
+package pagetest
+
+import (
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
+
+	"pulley/ui/part"
+)
+
+// Seen is every object that is to be seen, from the top.
+func Seen(o fyne.CanvasObject) (found []fyne.CanvasObject) {
+	if o == nil || !o.Visible() {
+		return nil
+	}
+	found = append(found, o)
+	switch one := o.(type) {
+	case *fyne.Container:
+		for _, child := range one.Objects {
+			found = append(found, Seen(child)...)
+		}
+	case fyne.Widget:
+		for _, child := range test.WidgetRenderer(one).Objects() {
+			found = append(found, Seen(child)...)
+		}
+	}
+	return found
+}
+
+// lay gives everything in an object its place, as a window on a screen does before it is drawn.
+func lay(o fyne.CanvasObject) {
+	switch one := o.(type) {
+	case *fyne.Container:
+		if one.Layout != nil {
+			one.Layout.Layout(one.Objects, one.Size())
+		}
+		for _, child := range one.Objects {
+			lay(child)
+		}
+	case fyne.Widget:
+		r := test.WidgetRenderer(one)
+		r.Layout(one.Size())
+		for _, child := range r.Objects() {
+			lay(child)
+		}
+	}
+}
+
+// InWindow is all that is to be seen in a window, laid out.
+func InWindow(w fyne.Window) []fyne.CanvasObject {
+	lay(w.Canvas().Content())
+	return Seen(w.Canvas().Content())
+}
+
+// All finds what is seen of a kind.
+func All[T fyne.CanvasObject](w fyne.Window) (found []T) {
+	for _, o := range InWindow(w) {
+		if one, ok := o.(T); ok {
+			found = append(found, one)
+		}
+	}
+	return found
+}
+
+// Texts is everything that can be read.
+func Texts(w fyne.Window) string {
+	var all []string
+	for _, o := range InWindow(w) {
+		switch one := o.(type) {
+		case *part.Text:
+			all = append(all, one.Words())
+		case *widget.Label:
+			all = append(all, one.Text)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+func ButtonOf(t *testing.T, w fyne.Window, text string) *part.Button {
+	t.Helper()
+	for _, b := range All[*part.Button](w) {
+		if b.Text == text {
+			return b
+		}
+	}
+	t.Fatalf("no button %q", text)
+	return nil
+}
+
+// Labelled finds what a screen reader calls so, by its beginning.
+func Labelled(t *testing.T, w fyne.Window, label string) fyne.CanvasObject {
+	t.Helper()
+	for _, o := range InWindow(w) {
+		switch o.(type) {
+		case *part.Button, *part.Text: // the first may have none, and the second are only read
+			continue
+		}
+		if a, ok := o.(fyne.Accessible); ok && strings.HasPrefix(a.AccessibilityLabel(), label) {
+			return o
+		}
+	}
+	t.Fatalf("nothing is labelled %q", label)
+	return nil
+}
