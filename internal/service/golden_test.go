@@ -32,13 +32,14 @@ type bench struct {
 	user    bool // whether the user pulley is there
 	lacks   []string
 	answer  func(line string) (string, error) // before the usual
+	since   time.Time                         // when the daemon started
 }
 
 var failed = &machine.ExitError{Program: "x", Status: 1, Stderr: "no"}
 
 func newBench(t *testing.T, facts machine.Facts, environ ...string) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: t.TempDir()}
+	b := &bench{t: t, dir: t.TempDir(), since: time.Date(2126, 11, 21, 10, 0, 0, 0, time.UTC)}
 	b.local = &machine.Local{Dir: b.dir, As: &facts, Environ: environ, Exec: b.exec}
 	return b
 }
@@ -80,6 +81,9 @@ func (b *bench) exec(_ context.Context, c machine.Command) ([]byte, error) {
 		b.user = true
 	case has("userdel"), has("deluser"), has("dscl . -delete /Users"):
 		b.user = false
+	case has("start-stop-daemon --help"):
+		silent = true
+		out = "  -T, --status  check whether it runs\n"
 	case has("getent group"):
 		silent = true
 		err = failed
@@ -148,7 +152,7 @@ func (b *bench) service(platform string, o Options) *Service {
 		if !b.running {
 			return control.Version{}, time.Time{}, errors.New("nobody answers")
 		}
-		return control.Version{PID: 42}, time.Date(2126, 11, 21, 10, 0, 0, 0, time.UTC), nil
+		return control.Version{PID: 42}, b.since, nil
 	}
 	return s
 }

@@ -142,17 +142,12 @@ func (l *launchd) uninstall(ctx context.Context) error {
 	if err := l.stop(ctx); err != nil {
 		return err
 	}
-	m, err := l.remove(l.file())
-	if err != nil {
-		return err
-	}
 	if !l.opt.System && !l.opt.KeepData {
 		for _, log := range []string{l.log(), l.log() + ".1"} {
 			_ = l.m.Remove(log)
 		}
 	}
-	l.sweep(ctx, m)
-	return nil
+	return l.remove(ctx, l.file())
 }
 
 // launchctl print is for people, and these lines of it have been the same since macOS 10.10.

@@ -23,6 +23,9 @@ type script struct {
 }
 
 func (c *script) install(ctx context.Context) (changed bool, err error) {
+	if err := c.runs(ctx); err != nil {
+		return false, err
+	}
 	m, err := c.prepare(ctx, initScript, append(systemDirs(), systemLogDir))
 	if err != nil {
 		return false, err
@@ -39,6 +42,17 @@ func (c *script) install(ctx context.Context) (changed bool, err error) {
 		return changed, err
 	}
 	return changed, c.register(ctx, c.add)
+}
+
+// runs says whether the script will: the start-stop-daemon of BusyBox knows no --status, and others have none.
+func (c *script) runs(ctx context.Context) error {
+	if c.kind != SysV {
+		return nil
+	}
+	if help, err := c.command(ctx, "start-stop-daemon", "--help"); err != nil || !strings.Contains(help, "--status") {
+		return errors.New("service: the script for SysV init needs dpkg's start-stop-daemon, which is not here; what works: have whatever starts your machine run, as a user of its own: pulley service run")
+	}
+	return nil
 }
 
 // register runs the first of several commands that is there.
@@ -62,16 +76,12 @@ func (c *script) uninstall(ctx context.Context) error {
 	if c.kind == OpenRC { // rc-update wants to see the script
 		_ = c.register(ctx, c.remove)
 	}
-	m, err := c.Service.remove(initScript)
-	if err != nil {
+	if err := c.Service.remove(ctx, initScript); err != nil {
 		return err
 	}
 	if c.kind == SysV { // update-rc.d wants it to be gone
-		if err := c.register(ctx, c.remove); err != nil {
-			return err
-		}
+		return c.register(ctx, c.remove)
 	}
-	c.sweep(ctx, m)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +60,8 @@ type Status struct {
 	Log       string     `json:"log,omitempty"`   // the command that shows what it logs
 	Detail    string     `json:"detail"`          // for people: one line
 	Hints     []string   `json:"hints,omitempty"` // what a person may want to do next
+
+	masked bool
 }
 
 // manager is a platform's way to keep a program running. Where something is not there, an error Is errNotInstalled.
@@ -166,6 +169,9 @@ func (s *Service) Start(ctx context.Context) error {
 	if !status.Installed {
 		return s.notInstalled()
 	}
+	if s.gone(status) {
+		return fmt.Errorf("service: its program %s is gone; next: pulley service install%s", s.program(status), s.flag())
+	}
 	return s.bringUp(ctx, false)
 }
 
@@ -189,9 +195,25 @@ func (s *Service) bringUp(ctx context.Context, changed bool) error {
 	return s.awaitAnswer(ctx)
 }
 
+// program is the one that the installed service runs, "" where nothing says so.
+func (s *Service) program(status Status) string {
+	text, _ := s.old(status.Unit)
+	return readMade(text).Program
+}
+
+// gone tells whether the installed service's program was moved or removed.
+func (s *Service) gone(status Status) bool {
+	program := s.program(status)
+	if program == "" {
+		return false
+	}
+	_, err := s.m.Stat(program)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 // outdated tells whether the program was replaced after the daemon had started.
 func (s *Service) outdated(status Status) bool {
-	binary := s.opt.Binary
+	binary := cmp.Or(s.program(status), s.opt.Binary)
 	if binary == "" {
 		var err error
 		if binary, err = FindBinary(); err != nil {
@@ -199,7 +221,7 @@ func (s *Service) outdated(status Status) bool {
 		}
 	}
 	info, err := s.m.Stat(binary)
-	return err == nil && status.Since != nil && info.ModTime().After(*status.Since)
+	return err == nil && status.Since != nil && placed(info).After(*status.Since)
 }
 
 // Stop stops the service until the next login or boot, or Start.
@@ -242,6 +264,9 @@ func (s *Service) Status(ctx context.Context) (Status, error) {
 				status.Since = &since
 			}
 		}
+	}
+	if status.Installed && s.gone(status) {
+		status.Detail = "its program " + s.program(status) + " is gone; next: pulley service install" + s.flag()
 	}
 	if status.Detail == "" {
 		switch {

@@ -96,6 +96,9 @@ func (d *systemd) install(ctx context.Context) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if status, err := d.status(ctx); err == nil && status.masked {
+		return false, fmt.Errorf("service: %s", status.Detail)
+	}
 	name, m := "systemd-user.service", made{}
 	if !d.user {
 		name = "systemd-system.service"
@@ -134,19 +137,17 @@ func (d *systemd) uninstall(ctx context.Context) error {
 			return err
 		}
 	}
-	m, err := d.remove(file)
-	if err != nil {
-		return err
-	}
 	// The folder of what is wanted at login is systemctl's, made for our link if that was the first in it.
 	if d.user {
 		_ = d.m.Remove(path.Join(path.Dir(file), "default.target.wants"))
+	}
+	if err := d.remove(ctx, file); err != nil {
+		return err
 	}
 	if _, err := d.systemctl(ctx, "daemon-reload"); err != nil {
 		return err
 	}
 	_, _ = d.systemctl(ctx, "reset-failed", unitName) // says that there is none, if all is well
-	d.sweep(ctx, m)
 	return nil
 }
 
@@ -187,6 +188,11 @@ func (d *systemd) status(ctx context.Context) (Status, error) {
 	}
 	status.Installed = is["LoadState"] != "" && is["LoadState"] != "not-found"
 	status.Unit = is["FragmentPath"]
+	if is["LoadState"] == "masked" {
+		status.Installed, status.masked = false, true
+		status.Detail = "systemd was told never to start it; next: " + d.unmask()
+		return status, nil
+	}
 	switch is["ActiveState"] {
 	case "active", "reloading":
 		status.Running = true
@@ -212,6 +218,14 @@ func (d *systemd) status(ctx context.Context) (Status, error) {
 	return status, nil
 }
 
+// unmask is the command that lets systemd start it again.
+func (d *systemd) unmask() string {
+	if d.user {
+		return "systemctl --user unmask " + unitName
+	}
+	return "sudo systemctl unmask " + unitName
+}
+
 // said asks the journal.
 func (d *systemd) said(ctx context.Context) string {
 	command := []string{"journalctl", "-u", unitName, "-n", "20", "-o", "cat", "--no-pager", "-q"}
@@ -225,10 +239,13 @@ func (d *systemd) said(ctx context.Context) string {
 	return lastError(string(out))
 }
 
-// lastError is the last line with which a program of ours ended in error.
+// lastError is the last line with which a program of ours ended in error, and has not served since.
 func lastError(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	for _, line := range slices.Backward(lines) {
+		if strings.HasPrefix(line, string(readyMark)) {
+			return ""
+		}
 		if said, ok := strings.CutPrefix(strings.TrimSpace(line), "pulley: "); ok && !strings.HasPrefix(said, keeperSays) {
 			return said
 		}

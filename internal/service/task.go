@@ -72,8 +72,7 @@ func (t *task) uninstall(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := t.remove(t.file())
-	return err
+	return t.remove(ctx, t.file())
 }
 
 func (t *task) start(ctx context.Context) error {

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -30,13 +31,14 @@ func fill(name string, values map[string]string) string {
 	return strings.NewReplacer(pairs...).Replace(string(text))
 }
 
-// made is what an installation made besides its file: what an uninstallation removes. It stands in that file, in a comment,
-// so that there is no second file that could go astray.
+// made is what an installation made besides its file: what an uninstallation removes; and the program that is run. It stands in
+// that file, in a comment, so that there is no second file that could go astray.
 type made struct {
-	Dirs []string `json:"dirs,omitempty"` // folders for the file itself, outermost first: removed when empty
-	Data []string `json:"data,omitempty"` // folders of the service's data
-	Lent []string `json:"lent,omitempty"` // such that were there before, and were given to the service's user
-	User bool     `json:"user,omitempty"` // the user and group pulley
+	Program string   `json:"program,omitempty"` // what the service runs
+	Dirs    []string `json:"dirs,omitempty"`    // folders for the file itself, outermost first: removed when empty
+	Data    []string `json:"data,omitempty"`    // folders of the service's data
+	Lent    []string `json:"lent,omitempty"`    // such that were there before, and were given to the service's user
+	User    bool     `json:"user,omitempty"`    // the user and group pulley
 }
 
 const madeMark = "made: "
@@ -70,30 +72,34 @@ func (s *Service) old(path string) (string, error) {
 	return string(f.Data), err
 }
 
-// write writes a unit of ours if it changed. text is given what was made, folders for the file included. An executable one
-// gets that mode.
+// write writes a unit of ours if it changed. m is what was made for it; text is given all that ever was, folders for the file
+// included. An executable one gets that mode. What was made for one that cannot be written goes again.
 func (s *Service) write(ctx context.Context, path string, m made, executable bool, text func(made) string) (changed bool, err error) {
 	old, err := s.old(path)
 	if err != nil {
+		s.undo(ctx, m)
 		return false, err
 	}
 	before := readMade(old)
-	m.Dirs, m.User = before.Dirs, m.User || before.User
-	m.Data, m.Lent = union(before.Data, m.Data), union(before.Lent, m.Lent)
-	if old == text(m) {
+	all := made{
+		Program: s.opt.Binary, Dirs: before.Dirs, User: m.User || before.User,
+		Data: union(before.Data, m.Data), Lent: union(before.Lent, m.Lent),
+	}
+	if old == text(all) {
 		return false, nil
 	}
 	mode := fs.FileMode(0o644)
 	if executable {
 		mode = 0o755
 	}
-	dirs, err := s.m.WriteFile(path, []byte(text(m)), mode)
-	if err == nil && len(dirs) > 0 { // told once more, now that they are known
-		m.Dirs = append(m.Dirs, dirs...)
-		_, err = s.m.WriteFile(path, []byte(text(m)), mode)
+	m.Dirs, err = s.m.WriteFile(path, []byte(text(all)), mode)
+	if err != nil {
+		s.undo(ctx, m)
+		return false, err
 	}
-	if errors.Is(err, fs.ErrPermission) {
-		s.sweep(ctx, made{Dirs: dirs})
+	if len(m.Dirs) > 0 { // told once more, now that they are known
+		all.Dirs = append(all.Dirs, m.Dirs...)
+		_, err = s.m.WriteFile(path, []byte(text(all)), mode)
 	}
 	return true, err
 }
@@ -105,41 +111,65 @@ func union(a, b []string) []string {
 	return slices.Compact(all)
 }
 
-// remove removes a unit of ours, and tells what else was made.
-func (s *Service) remove(path string) (made, error) {
+// remove removes a unit of ours and all that was made with it. The unit goes last: it says what there is, so that a removal
+// that failed can be done once more.
+func (s *Service) remove(ctx context.Context, path string) error {
 	old, err := s.old(path)
 	if err != nil {
-		return made{}, err
+		return err
+	}
+	m := readMade(old)
+	if err := s.discard(ctx, m); err != nil {
+		return err
 	}
 	if err := s.m.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return made{}, err
+		return err
 	}
-	return readMade(old), nil
+	s.removeDirs(m)
+	return nil
 }
 
-// sweep removes what was made, but for the unit: empty folders, and data and user unless they are to be kept.
-func (s *Service) sweep(ctx context.Context, m made) {
+// removeDirs removes the folders that were made for a unit.
+func (s *Service) removeDirs(m made) {
 	for _, dir := range slices.Backward(m.Dirs) {
 		_ = s.m.Remove(dir) // others may have put something there
 	}
+}
+
+// undo removes what was made for a unit that did not come to be.
+func (s *Service) undo(ctx context.Context, m made) {
+	if err := s.discard(ctx, m); err != nil {
+		s.opt.Say(err.Error())
+	}
+	s.removeDirs(m)
+}
+
+// discard removes data and user, and gives back what was lent, unless they are to be kept.
+func (s *Service) discard(ctx context.Context, m made) error {
 	if s.opt.KeepData {
-		return
+		return nil
+	}
+	var failed []string
+	note := func(what string, err error) {
+		if err != nil {
+			failed = append(failed, what+": "+err.Error())
+		}
 	}
 	for _, dir := range m.Data {
-		if _, err := s.command(ctx, "rm", "-rf", "--", dir); err != nil {
-			s.opt.Say("could not remove " + dir + ": " + err.Error())
-		}
+		_, err := s.command(ctx, "rm", "-rf", "--", dir)
+		note("could not remove "+dir, err)
 	}
 	for _, dir := range m.Lent {
-		if _, err := s.command(ctx, "chown", "-R", "0:0", dir); err != nil {
-			s.opt.Say("could not give back " + dir + ": " + err.Error())
-		}
+		_, err := s.command(ctx, "chown", "-R", "0:0", dir)
+		note("could not give back "+dir, err)
 	}
 	if m.User {
-		if err := s.removeUser(ctx); err != nil {
-			s.opt.Say("could not remove the user " + account + ": " + err.Error())
-		}
+		note("could not remove the user "+s.account(), s.removeUser(ctx))
 	}
+	if len(failed) > 0 {
+		return fmt.Errorf("service: %s; next: once more pulley service uninstall%s", strings.Join(failed, "; "), s.flag())
+	}
+	return nil
 }
 
 // environment are the variables that the service's daemon needs to have its files where the person's other commands look for

@@ -1,8 +1,8 @@
 package service
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -51,7 +51,7 @@ func (s *Service) prepare(ctx context.Context, file string, dirs []string) (made
 			m.Data = append(m.Data, dir)
 		}
 		if err != nil {
-			s.sweep(ctx, m)
+			s.undo(ctx, m)
 			return m, fmt.Errorf("service: %w", err)
 		}
 	}
@@ -78,9 +78,13 @@ func (s *Service) addUser(ctx context.Context) (made bool, err error) {
 	if s.m.Facts().OS == machine.Darwin {
 		return true, s.addUserDarwin(ctx)
 	}
+	useradd, addgroup := "--user-group", [][]string{{"addgroup", "-S", account}}
+	if _, err := s.command(ctx, "getent", "group", account); err == nil { // of a user before, kept by its members
+		useradd, addgroup = "--gid="+account, nil
+	}
 	for _, way := range [][][]string{
-		{{"useradd", "--system", "--user-group", "--home-dir", "/var/lib/pulley", "--no-create-home", "--shell", "/usr/sbin/nologin", "--comment", "Pulley", account}},
-		{{"addgroup", "-S", account}, {"adduser", "-S", "-D", "-H", "-h", "/var/lib/pulley", "-s", "/sbin/nologin", "-G", account, account}}, // BusyBox
+		{{"useradd", "--system", useradd, "--home-dir", "/var/lib/pulley", "--no-create-home", "--shell", "/usr/sbin/nologin", "--comment", "Pulley", account}},
+		append(addgroup, []string{"adduser", "-S", "-D", "-H", "-h", "/var/lib/pulley", "-s", "/sbin/nologin", "-G", account, account}), // BusyBox
 	} {
 		for _, command := range way {
 			if _, err = s.command(ctx, command...); err != nil {
@@ -97,23 +101,28 @@ func (s *Service) addUser(ctx context.Context) (made bool, err error) {
 	return true, nil
 }
 
-// removeUser removes the user and, where that does not go with it, the group.
+// removeUser removes the user and, where that does not go with it, the group: what is there of them.
 func (s *Service) removeUser(ctx context.Context) error {
 	if s.m.Facts().OS == machine.Darwin {
 		_, err := s.command(ctx, "dscl", ".", "-delete", "/Users/_"+account)
 		_, gerr := s.command(ctx, "dscl", ".", "-delete", "/Groups/"+account)
-		return errors.Join(err, gerr)
+		return cmp.Or(err, gerr)
 	}
-	_, err := s.command(ctx, "userdel", account)
-	if !missing(err) {
-		if _, gerr := s.command(ctx, "getent", "group", account); gerr == nil {
-			_, gerr = s.command(ctx, "groupdel", account)
-			err = errors.Join(err, gerr)
+	var err error
+	if _, gone := s.command(ctx, "id", "-u", account); gone == nil {
+		if _, err = s.command(ctx, "userdel", account); missing(err) {
+			_, err = s.command(ctx, "deluser", account)
 		}
-		return err
 	}
-	_, err = s.command(ctx, "deluser", account)
-	_, _ = s.command(ctx, "delgroup", account) // BusyBox's deluser takes it along if it is empty
+	if _, gone := s.command(ctx, "getent", "group", account); gone == nil {
+		_, gerr := s.command(ctx, "groupdel", account)
+		if missing(gerr) {
+			_, gerr = s.command(ctx, "delgroup", account)
+		}
+		err = cmp.Or(err, gerr)
+	} else if missing(gone) {
+		_, _ = s.command(ctx, "delgroup", account) // it may have gone with the user
+	}
 	return err
 }
 
