@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
 // book opens the contexts in a folder of their own, with more in the environment.
@@ -313,5 +314,63 @@ func TestPasswordsOfOthersAreNotShown(t *testing.T) {
 			}
 		}
 		must(t, b.store.Remove("new"))
+	}
+}
+
+// A change that cannot be written as a whole is not half there: a context without its certificates would be an engine that
+// is talked to in the clear.
+func TestChangeIsWrittenAsAWholeOrNotAtAll(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // not everybody may make links there
+	}
+	dir := t.TempDir()
+	ca, cert, key := filepath.Join(dir, "ca"), filepath.Join(dir, "cert"), filepath.Join(dir, "key")
+	clientPair(t, cert, key)
+	must(t, os.WriteFile(ca, []byte(read(t, cert)), 0o600))
+	b := book(t, dir)
+	tls := Change{Host: to("tcp://far.test:2376"), CA: &ca, Cert: &cert, Key: &key}
+	must(t, b.Create("kept", tls))
+	inTheWay := func(name string) (away func()) {
+		t.Helper()
+		link := b.store.GetStorageInfo(name).TLSPath
+		must(t, os.Symlink(filepath.Join(dir, "nowhere"), link))
+		return func() { must(t, os.Remove(link)) }
+	}
+	inTheWay("new")
+	if err := b.Create("new", tls); err == nil || strings.Contains(err.Error(), "\n") {
+		t.Errorf("it is made without its certificates: %v", err)
+	}
+	if _, err := b.Get("new"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("half of it is there: %v", err)
+	}
+	must(t, b.Create("bare", Change{Host: to("tcp://near.test:2375")}))
+	away := inTheWay("bare")
+	if err := b.Update("bare", tls); err == nil {
+		t.Error("it is changed without its certificates")
+	}
+	away()
+	if e, err := b.Get("bare"); err != nil || e.Host != "tcp://near.test:2375" || e.TLS {
+		t.Errorf("it is half changed: %+v, %v", e, err)
+	}
+}
+
+// A context may come from anywhere: what is shown of it does nothing to a terminal.
+func TestNoControlCharactersAreShown(t *testing.T) {
+	b := book(t, t.TempDir())
+	must(t, b.Create("far", Change{Host: to("ssh://far.test")}))
+	file := filepath.Join(b.store.GetStorageInfo("far").MetadataPath, "meta.json")
+	for _, host := range []string{`ssh://far\u001b[31m.test`, `ssh://me@far\u001b[31m.test`, `tcp://far.test:1/\u009b31m`, `\u001b[31m`} {
+		write(t, file, `{"Name":"far","Metadata":{"Description":"x"},"Endpoints":{"docker":{"Host":"`+host+`"}}}`)
+		e, err := b.Get("far")
+		must(t, err)
+		r := b.Test(within(t, time.Second), "far")
+		for _, text := range []string{e.Host, e.Error, r.Host, r.Error} {
+			if strings.ContainsFunc(text, unicode.IsControl) {
+				t.Errorf("%s: %q", host, text)
+			}
+		}
+	}
+	if text := oneLine("a\tb\x1b[31m\n\u009bc"); text != "a b[31m c" {
+		t.Errorf("what an engine says is %q", text)
 	}
 }

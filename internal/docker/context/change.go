@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -29,7 +30,7 @@ func (b *Book) Create(name string, c Change) error {
 	if c.Host == nil {
 		return fmt.Errorf("%s: no address; give ssh://user@host, tcp://host:2376 or unix:///path", name)
 	}
-	return b.apply(store.Metadata{Name: name, Metadata: fields{}, Endpoints: map[string]any{}}, &dockercontext.TLSData{}, c)
+	return b.apply(store.Metadata{Name: name}, dockercontext.TLSData{}, c, func() error { return b.store.Remove(name) })
 }
 
 // Update changes one. Its TLS files go when its new address has no use for them.
@@ -41,14 +42,20 @@ func (b *Book) Update(name string, c Change) error {
 	if err != nil {
 		return err
 	}
-	tls, err := dockercontext.LoadTLSData(b.store, name, docker.DockerEndpoint)
+	tls, err := b.tls(name)
 	if err != nil {
 		return err
 	}
-	if tls == nil {
-		tls = &dockercontext.TLSData{}
+	return b.apply(m, tls, c, func() error { return b.put(m, &tls) })
+}
+
+// tls are a context's files, if it has any.
+func (b *Book) tls(name string) (dockercontext.TLSData, error) {
+	tls, err := dockercontext.LoadTLSData(b.store, name, docker.DockerEndpoint)
+	if err != nil || tls == nil {
+		return dockercontext.TLSData{}, err
 	}
-	return b.apply(m, tls, c)
+	return *tls, nil
 }
 
 var errDefault = errors.New("default: it is what the environment says and has no entry to change; create another: pulley context create NAME URL")
@@ -123,8 +130,9 @@ func (b *Book) free(name string) error {
 	return err
 }
 
-// apply checks everything first, so that a refused change leaves the context as it was.
-func (b *Book) apply(m store.Metadata, tls *dockercontext.TLSData, c Change) error {
+// apply checks everything first, so that a refused change leaves the context as it was; one that cannot be written is taken
+// back.
+func (b *Book) apply(m store.Metadata, tls dockercontext.TLSData, c Change, back func() error) error {
 	refuse := func(err error) error { return fmt.Errorf("%s: %w", m.Name, err) }
 	endpoint, _ := m.Endpoints[docker.DockerEndpoint].(docker.EndpointMeta)
 	if c.Host != nil {
@@ -139,7 +147,7 @@ func (b *Book) apply(m store.Metadata, tls *dockercontext.TLSData, c Change) err
 			return refuse(errors.New("certificates are for tcp:// only; leave --ca, --cert and --key out"))
 		}
 		files = files || tls.CA != nil || tls.Cert != nil || tls.Key != nil
-		*tls = dockercontext.TLSData{}
+		tls = dockercontext.TLSData{}
 	}
 	if err := errors.Join(readPEM("--ca", c.CA, &tls.CA), readPEM("--cert", c.Cert, &tls.Cert), readPEM("--key", c.Key, &tls.Key)); err != nil {
 		return refuse(err)
@@ -147,28 +155,38 @@ func (b *Book) apply(m store.Metadata, tls *dockercontext.TLSData, c Change) err
 	if (tls.Cert == nil) != (tls.Key == nil) {
 		return refuse(errors.New("a certificate needs its key, and a key its certificate; give --cert and --key"))
 	}
-	if err := checkEndpoint(endpoint, tls); err != nil {
+	if err := checkEndpoint(endpoint, &tls); err != nil {
 		return refuse(err)
 	}
 	if err := annotate(&m, c); err != nil {
 		return refuse(err)
 	}
+	m.Endpoints = maps.Clone(m.Endpoints)
+	if m.Endpoints == nil {
+		m.Endpoints = map[string]any{}
+	}
 	m.Endpoints[docker.DockerEndpoint] = endpoint
-	if err := b.store.CreateOrUpdate(m); err != nil {
-		return refuse(err)
-	}
+	changed := &tls
 	if !files {
-		return nil
+		changed = nil
 	}
-	if err := b.store.ResetEndpointTLSMaterial(m.Name, docker.DockerEndpoint, tls.ToStoreTLSData()); err != nil {
-		return refuse(err)
+	if err := b.put(m, changed); err != nil {
+		return refuse(errors.Join(err, back()))
 	}
 	return nil
 }
 
+// put writes a context, and its TLS files unless they are nil.
+func (b *Book) put(m store.Metadata, tls *dockercontext.TLSData) error {
+	if err := b.store.CreateOrUpdate(m); err != nil || tls == nil {
+		return err
+	}
+	return b.store.ResetEndpointTLSMaterial(m.Name, docker.DockerEndpoint, tls.ToStoreTLSData())
+}
+
 // annotate changes description and mark; a context's other fields stay.
 func annotate(m *store.Metadata, c Change) error {
-	f := metadata(*m)
+	f := maps.Clone(metadata(*m))
 	if f == nil {
 		f = fields{}
 	}

@@ -67,7 +67,7 @@ var (
 
 // oneLine is somebody else's message as it may be shown.
 func oneLine(text string) string {
-	text = spaces.ReplaceAllString(strings.TrimSpace(text), " ")
+	text = visible(spaces.ReplaceAllString(strings.TrimSpace(text), " "))
 	text = secrets.ReplaceAllString(text, "://")
 	if runes := []rune(text); len(runes) > 300 {
 		text = string(runes[:300]) + "…"

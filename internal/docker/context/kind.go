@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"unicode"
 )
 
 // A Kind says where a context's engine is.
@@ -40,8 +41,9 @@ func scheme(host string) string {
 	return s
 }
 
-// redact is a URL as it may be shown.
+// redact is a URL as it may be shown: without a password, and without what a terminal would act on.
 func redact(host string) string {
+	host = visible(host)
 	if !strings.Contains(host, "@") {
 		return host
 	}
@@ -51,4 +53,14 @@ func redact(host string) string {
 		return s + "://…" + rest[strings.LastIndex(rest, "@")+1:]
 	}
 	return u.Redacted()
+}
+
+// visible is a text from elsewhere without control characters.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, text)
 }
