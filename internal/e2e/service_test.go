@@ -241,6 +241,7 @@ func TestServiceSysV(t *testing.T) {
 		t.Errorf("owners and modes:\n%swant:\n%s", got, want)
 	}
 	b.do("pulley status")
+	b.do("! find /run/pulley /var/lib/pulley /var/cache/pulley /var/log/pulley ! -user pulley | grep .") // nothing was done there as root
 	b.do("setpriv --reuid nobody --regid nogroup --groups pulley env HOME=/nonexistent pulley status")
 	if out, code := b.try("setpriv --reuid nobody --regid nogroup --clear-groups env HOME=/nonexistent pulley status"); code == 0 {
 		t.Errorf("somebody outside the group was answered: %s", out)
@@ -273,6 +274,12 @@ func TestServiceSysV(t *testing.T) {
 	if s = b.service("stop"); s.Running {
 		t.Errorf("stopped: %+v", s)
 	}
+	// The number that a dead one left is by now that of a person's own pulley: that is nobody's to stop.
+	b.do("mkdir /opt/own && cp /bin/sleep /opt/own/pulley && setpriv --reuid nobody --clear-groups /opt/own/pulley 1000 >/dev/null 2>&1 & echo $! >/run/pulley.pid; until [ \"$(cat /proc/$!/comm)\" = pulley ]; do sleep 0.1; done")
+	if out, code := b.try("/etc/init.d/pulley status"); code != 1 {
+		t.Errorf("a pid file of before is 1 (LSB), not %d: %s", code, out)
+	}
+	b.do("/etc/init.d/pulley stop && pkill -KILL -x -u nobody pulley && rm -r /opt/own")
 	if out, code := b.try("/etc/init.d/pulley status"); code != 3 {
 		t.Errorf("stopped is 3 (LSB), not %d: %s", code, out)
 	}

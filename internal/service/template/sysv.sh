@@ -28,16 +28,16 @@ umask 022
 
 # is_kept exits as the Linux Standard Base wants of `status`: 0 runs, 1 is dead and left its file, 3 does not run.
 is_kept() {
-	start-stop-daemon --status --pidfile "$PIDFILE" --name pulley
+	start-stop-daemon --status --pidfile "$PIDFILE" --name pulley --user pulley
 }
 
 # await waits for an answer. The keeper goes on trying when a daemon fails, but whoever starts it wants to know; $1 is how many
-# lines the log had before.
+# lines the log had before. Root runs nothing of $DAEMON: the question is the service's user's, too.
 await() {
 	tries=0
 	while [ "$tries" -lt 60 ]; do
-		"$DAEMON" status >/dev/null 2>&1 && return 0
-		is_kept || [ "$tries" -lt 4 ] || return 1 # until it is started it has another name
+		start-stop-daemon --start --quiet --pidfile /nonexistent --chuid pulley:pulley --startas "$DAEMON" -- status >/dev/null 2>&1 && return 0
+		is_kept || [ "$tries" -lt 4 ] || return 1 # until it is started it has another name and user
 		tail -n "+$(($1 + 1))" "$LOG" 2>/dev/null | grep -q '^pulley: keeper: the daemon ended' && return 1
 		tries=$((tries + 1))
 		sleep 0.5
@@ -63,7 +63,7 @@ start() {
 }
 
 stop() {
-	start-stop-daemon --stop --quiet --oknodo --retry TERM/80/KILL/5 --pidfile "$PIDFILE" --name pulley || return 1
+	start-stop-daemon --stop --quiet --oknodo --retry TERM/80/KILL/5 --pidfile "$PIDFILE" --name pulley --user pulley || return 1
 	rm -f "$PIDFILE"
 	rmdir /run/pulley 2>/dev/null || :
 }
@@ -89,7 +89,7 @@ try-restart)
 reload | force-reload)
 	echo "Reloading pulley"
 	if is_kept; then
-		start-stop-daemon --stop --quiet --signal HUP --pidfile "$PIDFILE" --name pulley
+		start-stop-daemon --stop --quiet --signal HUP --pidfile "$PIDFILE" --name pulley --user pulley
 	else
 		start
 	fi
