@@ -19,6 +19,7 @@ import (
 	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/page/overview"
 	"pulley/ui/part"
 )
 
@@ -217,7 +218,7 @@ func (w *Window) page(name page.Name) page.Page {
 		settings.Login = w.options.Login
 		p = settings
 	default:
-		p = page.NewOverview(w.desk)
+		p = overview.New(w.desk)
 	}
 	w.pages[name] = p
 	if wide, ok := p.(spread); ok {

@@ -122,7 +122,7 @@ func (p *firstProve) do() {
 		return
 	}
 	p.running, p.cold, p.warm, p.proof, p.unproven, p.asked, p.pulse = true, nil, nil, "", nil, false, model.Pulse{}
-	engine := p.engine
+	pick := p.engine
 	p.draw()
 	p.first.desk.Work(func(ctx context.Context) func() {
 		cold := p.pull(ctx, daemon)
@@ -134,12 +134,12 @@ func (p *firstProve) do() {
 			warm = p.pull(ctx, daemon)
 			fyne.Do(func() { p.warm = &warm; p.update() })
 		}
-		if engine != nil && tool != nil && cold.Error == "" {
-			did, err := wire(ctx, tool, false, []string{"connect", engine.ID, "--" + engine.Wired.Way, "--yes", "--test", proofImage})
+		if pick != nil && tool != nil && cold.Error == "" {
+			did, err := wire(ctx, tool, false, []string{"connect", pick.ID, "--" + pick.Wired.Way, "--yes", "--test", proofImage})
 			proof, unproven = did.Proof, err
 		}
 		return func() {
-			p.running, p.proof, p.unproven, p.asked = false, proof, unproven, engine != nil && cold.Error == ""
+			p.running, p.proof, p.unproven, p.asked = false, proof, unproven, pick != nil && cold.Error == ""
 			p.draw()
 		}
 	})

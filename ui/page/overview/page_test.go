@@ -1,4 +1,4 @@
-package page_test
+package overview_test
 
 import (
 	"context"
@@ -20,6 +20,7 @@ import (
 	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/page/overview"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 )
@@ -45,7 +46,7 @@ func (d *teller) Events(context.Context, int) ([]control.Event, error) { return 
 
 // table is an overview in a window, with what it was asked for.
 type table struct {
-	*page.Overview
+	*overview.Page
 	t       *testing.T
 	window  fyne.Window
 	daemon  *teller
@@ -55,14 +56,14 @@ type table struct {
 	copied  string
 }
 
-func overview(t *testing.T, size fyne.Size, daemon *teller) *table {
+func open(t *testing.T, size fyne.Size, daemon *teller) *table {
 	t.Helper()
 	o := &table{t: t, daemon: daemon, now: wednesday}
 	app := test.NewTempApp(t)
 	app.Settings().SetTheme(theme.New(theme.Light))
 	o.window = app.NewWindow("")
 	o.window.SetPadded(false)
-	o.Overview = page.NewOverview(page.Desk{
+	o.Page = overview.New(page.Desk{
 		Do: func(a model.Action) { o.done = append(o.done, a) },
 		Daemon: func() page.Daemon {
 			if o.daemon == nil {
@@ -296,7 +297,7 @@ func TestOverviewLooks(t *testing.T) {
 				continue // that it can be drawn at all is seen in one
 			}
 			lang.Use(look.language)
-			o := overview(t, look.size, past())
+			o := open(t, look.size, past())
 			if name == "fresh" {
 				o.daemon = &teller{}
 			}

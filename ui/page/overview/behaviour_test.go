@@ -1,4 +1,4 @@
-package page_test
+package overview_test
 
 import (
 	"errors"
@@ -23,7 +23,7 @@ var wide = fyne.NewSize(916, 686)
 
 func TestOverviewSaysWhetherItHelps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := overview(t, wide, past()).shows(running(idle()))
+		o := open(t, wide, past()).shows(running(idle()))
 		o.refuse("Hit rate") // nothing is known yet
 		o.Enter()
 		o.expect("On", "127.0.0.1:5055", "6.1 GiB", "1.5 GiB", "81%", "6 h 12 min", "76 of 100 pulls left", "3.3 GiB of 20 GiB", "42 images · 181 GiB free on disk")
@@ -60,7 +60,7 @@ func TestOverviewSaysWhetherItHelps(t *testing.T) {
 
 func TestOverviewSwitchesAndPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := overview(t, wide, past()).shows(running(idle()))
+		o := open(t, wide, past()).shows(running(idle()))
 		flip := every[*part.Switch](o)[0]
 		test.Tap(flip)
 		if flip.On() {
@@ -100,7 +100,7 @@ func TestOverviewSwitchesAndPauses(t *testing.T) {
 
 func TestOverviewLeadsOutOfTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := overview(t, wide, past()).shows(running(troubled()))
+		o := open(t, wide, past()).shows(running(troubled()))
 		o.expect("pulley mirror off daocloud", "Open Mirrors", "Open Images", "8 of 100 pulls left")
 		o.press("Open Mirrors")
 		o.press("Open Images")
@@ -131,7 +131,7 @@ func TestOverviewLeadsOutOfTrouble(t *testing.T) {
 
 func TestOverviewShowsPulls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := overview(t, wide, past()).shows(running(busy()))
+		o := open(t, wide, past()).shows(running(busy()))
 		o.expect("3 pulls in progress", "postgres", "quay.io/prometheus/node-exporter", "68 MiB of 149 MiB · 4 s left",
 			"1f2e3d4c5b6a", "60 MiB / 109 MiB", "14 MiB/s", "daocloud + registry")
 
@@ -162,7 +162,7 @@ func TestOverviewShowsPulls(t *testing.T) {
 // Numbers stand for a second; an image that comes or goes does not wait.
 func TestOverviewIsCalm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := overview(t, wide, past())
+		o := open(t, wide, past())
 		state := busy()
 		o.shows(running(state))
 		state.Active = slices.Clone(state.Active)
@@ -188,7 +188,7 @@ func TestOverviewOfAFreshInstall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		state := idle()
 		state.Traffic, state.Limits = control.Traffic{}, nil
-		o := overview(t, wide, &teller{}).shows(running(state))
+		o := open(t, wide, &teller{}).shows(running(state))
 		o.Enter()
 		o.expect("Nothing has come through Pulley yet", "docker pull 127.0.0.1:5055/library/alpine")
 		o.refuse("Traffic", "Routes")
@@ -211,7 +211,7 @@ func TestOverviewOfAFreshInstall(t *testing.T) {
 // The daemon is asked when the page comes to the front, once a minute while it is there, and when a pull has ended.
 func TestOverviewAsksForHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := overview(t, wide, past()).shows(running(idle()))
+		o := open(t, wide, past()).shows(running(idle()))
 		asked := func(want int, why string) {
 			t.Helper()
 			if o.daemon.asked != want {
@@ -234,16 +234,16 @@ func TestOverviewAsksForHistory(t *testing.T) {
 		o.shows(running(idle()))
 		asked(3, "no longer in front")
 
-		refused := overview(t, wide, &teller{err: errors.New("pulley speaks /v2")}).shows(running(idle()))
+		refused := open(t, wide, &teller{err: errors.New("pulley speaks /v2")}).shows(running(idle()))
 		refused.Enter()
 		refused.expect("There is no history to show", "pulley speaks /v2")
-		overview(t, wide, nil).shows(model.View{Phase: model.Down}).Enter() // nobody to ask
+		open(t, wide, nil).shows(model.View{Phase: model.Down}).Enter() // nobody to ask
 	})
 }
 
 func TestOverviewChangesRoutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := overview(t, wide, past()).shows(running(idle()))
+		o := open(t, wide, past()).shows(running(idle()))
 		o.expect("docker.io", "via daocloud", "ghcr.io", "43 minutes ago", "quay.io")
 		o.refuse("gcr.io") // not used lately
 		routes := every[*part.Choice](o)
@@ -268,7 +268,7 @@ func TestOverviewChangesRoutes(t *testing.T) {
 func TestOverviewGaugesLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		state := idle()
-		o := overview(t, wide, past())
+		o := open(t, wide, past())
 		gauge := func() string {
 			if g := every[*part.Gauge](o); len(g) > 0 {
 				return g[0].AccessibilityLabel()
@@ -298,7 +298,7 @@ func TestOverviewSpeaksChinese(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lang.Use("zh-CN")
 		t.Cleanup(func() { lang.Use("en") })
-		o := overview(t, wide, past()).shows(running(busy()))
+		o := open(t, wide, past()).shows(running(busy()))
 		o.Enter()
 		o.expect("已开启", "正在拉取 3 个镜像", "来自缓存", "剩余 76/100 次拉取")
 	})
@@ -308,7 +308,7 @@ func TestOverviewSpeaksChinese(t *testing.T) {
 func TestOverviewFits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		small := fyne.NewSize(840, 566)
-		o := overview(t, small, past()).shows(running(idle()))
+		o := open(t, small, past()).shows(running(idle()))
 		o.Enter()
 		for _, line := range []string{"On", "76 of 100 pulls left", "6.1 GiB", "3.3 GiB of 20 GiB", "debian:12"} {
 			found := false
@@ -333,12 +333,12 @@ func TestOverviewLaysItselfOutAnew(t *testing.T) {
 		fresh.Traffic, fresh.Limits = control.Traffic{}, nil
 		paused.Enabled, paused.PausedUntil = false, &until
 		views := []model.View{running(busy()), running(troubled()), running(idle()), {Phase: model.Down, State: idle()}, running(paused), running(idle()), running(fresh)}
-		changed := overview(t, wide, past()).shows(model.View{})
+		changed := open(t, wide, past()).shows(model.View{})
 		changed.Enter()
 		for i, v := range views {
 			changed.now = changed.now.Add(time.Second)
 			changed.shows(v)
-			anew := overview(t, wide, past())
+			anew := open(t, wide, past())
 			anew.now = changed.now
 			anew.shows(v)
 			anew.Enter()

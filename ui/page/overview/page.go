@@ -1,4 +1,6 @@
-package page
+// Package overview is the page that the window opens on: whether Pulley is on and helps, what is wrong and where that is seen
+// to, what is being pulled, and beside it pull limits, the cache and the registries' routes.
+package overview
 
 import (
 	"context"
@@ -12,13 +14,14 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 )
 
-// Overview is the first page: whether Pulley is on, whether it helps, what is wrong, and what is on its way.
-type Overview struct {
-	desk   Desk
+// Page is the first page: whether Pulley is on, whether it helps, what is wrong, and what is on its way.
+type Page struct {
+	desk   page.Desk
 	head   *head
 	alert  *alert
 	start  *start
@@ -46,9 +49,9 @@ const (
 	refetch = time.Minute
 )
 
-// NewOverview makes the page.
-func NewOverview(d Desk) *Overview {
-	o := &Overview{
+// New makes the page.
+func New(d page.Desk) *Page {
+	o := &Page{
 		desk: d, head: newHead(d), alert: newAlert(d), start: newStart(d), wait: part.NewSheet(part.NewSkeleton(6)), bytes: newBytes(), flight: newFlight(d), rail: newRail(d),
 	}
 	o.bytes.again = func() { o.fill(o.view, d.Now()) }
@@ -62,10 +65,10 @@ func NewOverview(d Desk) *Overview {
 }
 
 // Root implements Page.
-func (o *Overview) Root() fyne.CanvasObject { return o.scroll }
+func (o *Page) Root() fyne.CanvasObject { return o.scroll }
 
 // Show implements Page. What a person would miss is shown at once; numbers alone move at most once a second.
-func (o *Overview) Show(v model.View, now time.Time) {
+func (o *Page) Show(v model.View, now time.Time) {
 	o.view = v
 	if v.Phase == model.Running {
 		o.bytes.history.Heard(v.State.Traffic.Ever, now)
@@ -81,7 +84,7 @@ func (o *Overview) Show(v model.View, now time.Time) {
 	o.fill(v, now)
 }
 
-func (o *Overview) fill(v model.View, now time.Time) {
+func (o *Page) fill(v model.View, now time.Time) {
 	o.head.show(v, now)
 	o.alert.show(v)
 	known, fresh := v.State.Listen != "", model.Fresh(v)
@@ -103,7 +106,7 @@ func (o *Overview) fill(v model.View, now time.Time) {
 // settle lays everything out anew, as texts have other widths now and rows came and went; and again, as that may have made a
 // paragraph break differently. What has changed was refreshed when it did, and drawing all the rest again, as Container.Refresh
 // does, would take longer than a frame.
-func (o *Overview) settle() {
+func (o *Page) settle() {
 	for range 2 {
 		settle(o.page)
 		for _, c := range o.inner {
@@ -129,20 +132,20 @@ func settle(c *fyne.Container) {
 }
 
 // Enter implements Guest.
-func (o *Overview) Enter() {
+func (o *Page) Enter() {
 	o.inside = true
 	o.asked = time.Time{}
 	o.load(o.desk.Now(), false)
 }
 
 // Leave implements Guest.
-func (o *Overview) Leave() {
+func (o *Page) Leave() {
 	o.inside = false
 	o.bytes.chart.Rest()
 }
 
 // load asks the daemon for what was served over time and of late, once in a while and when a pull has ended.
-func (o *Overview) load(now time.Time, ended bool) {
+func (o *Page) load(now time.Time, ended bool) {
 	since := now.Sub(o.asked)
 	if !o.inside || o.asking || !ended && since >= 0 && since < refetch {
 		return
@@ -165,7 +168,7 @@ func (o *Overview) load(now time.Time, ended bool) {
 // recent is how many requests are looked through for what was pulled of late.
 const recent = 500
 
-func (o *Overview) loaded(h control.History, err error, events []control.Event, lateErr error) {
+func (o *Page) loaded(h control.History, err error, events []control.Event, lateErr error) {
 	o.asking = false
 	o.bytes.told(h, err)
 	if lateErr == nil {
@@ -183,16 +186,16 @@ type start struct {
 	root    fyne.CanvasObject
 }
 
-func newStart(d Desk) *start {
+func newStart(d page.Desk) *start {
 	s := &start{try: part.NewText("").Giving()}
 	s.try.Style.Monospace = true
 	title := part.NewText(lang.Say("overview.start.title")).Bold()
 	title.Scale = theme.SizeHead
 	text := widget.NewLabel(lang.Say("overview.start.text"))
 	text.Wrapping = fyne.TextWrapWord
-	connect := part.NewButton(lang.Say("overview.start.connect"), func() { d.Visit(DockerPage, "") })
+	connect := part.NewButton(lang.Say("overview.start.connect"), func() { d.Visit(page.DockerPage, "") })
 	connect.Importance = widget.HighImportance
-	mirrors := part.NewButton(lang.Say("overview.start.mirrors"), func() { d.Visit(MirrorsPage, "") })
+	mirrors := part.NewButton(lang.Say("overview.start.mirrors"), func() { d.Visit(page.MirrorsPage, "") })
 	command := rowOf(&follow{text: s.try, gap: 4}, s.try, part.NewCopy(s.try.Words, d.Copy))
 	s.content = part.VBox(12, title,
 		container.New(layout.NewCustomPaddedLayout(-part.Inset, -part.Inset, -part.Inset, -part.Inset), text),

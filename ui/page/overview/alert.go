@@ -1,4 +1,4 @@
-package page
+package overview
 
 import (
 	"fyne.io/fyne/v2"
@@ -11,6 +11,7 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 	"pulley/ui/words"
@@ -30,7 +31,7 @@ const troubles = 3
 
 // trouble is the row of one: a paragraph, a command that can be copied, and the way to the page where it is seen to.
 type trouble struct {
-	visit func(page Name, thing string)
+	visit func(page page.Name, thing string)
 	text  *widget.Label
 	fix   *part.Text
 	line  *fyne.Container // of fix
@@ -38,7 +39,7 @@ type trouble struct {
 	root  fyne.CanvasObject
 }
 
-func newAlert(d Desk) *alert {
+func newAlert(d page.Desk) *alert {
 	a := &alert{list: part.VBox(0), rest: part.NewMuted("")}
 	for i := range troubles {
 		t := newTrouble(d, i > 0)
@@ -53,7 +54,7 @@ func newAlert(d Desk) *alert {
 	return a
 }
 
-func newTrouble(d Desk, ruled bool) *trouble {
+func newTrouble(d page.Desk, ruled bool) *trouble {
 	t := &trouble{visit: d.Visit, text: widget.NewLabel(""), fix: part.NewText("").Giving()}
 	t.text.Wrapping = fyne.TextWrapWord
 	t.fix.Style.Monospace = true
@@ -80,10 +81,10 @@ func (t *trouble) show(p control.Problem) {
 	}
 	t.fix.Set(fix)
 	part.Show(t.line, fix != "")
-	place := PlaceOf(p)
-	part.Show(t.open, place != OverviewPage)
-	if place != OverviewPage {
-		t.open.OnTapped = func() { t.visit(place, ThingOf(p)) }
+	place := page.PlaceOf(p)
+	part.Show(t.open, place != page.OverviewPage)
+	if place != page.OverviewPage {
+		t.open.OnTapped = func() { t.visit(place, page.ThingOf(p)) }
 		if label := lang.Say("overview.problem.open", "Page", lang.Say("shell.page."+string(place))); t.open.Text != label {
 			t.open.SetText(label)
 		}

@@ -1,4 +1,4 @@
-package page
+package overview
 
 import (
 	"strconv"

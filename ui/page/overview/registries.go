@@ -1,4 +1,4 @@
-package page
+package overview
 
 import (
 	"slices"
@@ -9,6 +9,7 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/tray"
 	"pulley/ui/words"
@@ -33,9 +34,9 @@ type registry struct {
 // maxRegistries is how many have a row; the others are on the page of mirrors.
 const maxRegistries = 6
 
-func newRegistries(d Desk) *registries {
+func newRegistries(d page.Desk) *registries {
 	r := &registries{do: d.Do, rows: map[string]*registry{}, list: part.VBox(9)}
-	all := part.NewLink(lang.Say("overview.registries.all"), func() { d.Visit(MirrorsPage, "") })
+	all := part.NewLink(lang.Say("overview.registries.all"), func() { d.Visit(page.MirrorsPage, "") })
 	r.root = part.VBox(7, part.Between(part.Middle(part.NewText(lang.Say("overview.registries.title")).Bold()), part.Flush(4, all)), r.list)
 	return r
 }

@@ -1,4 +1,4 @@
-package page
+package overview
 
 import (
 	"strings"
@@ -12,6 +12,7 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 	"pulley/ui/words"
@@ -63,7 +64,7 @@ type pastPull struct {
 	root               fyne.CanvasObject
 }
 
-func newFlight(d Desk) *flight {
+func newFlight(d page.Desk) *flight {
 	f := &flight{
 		title: part.NewText("").Bold(), speed: part.NewMuted(""), more: part.NewMuted(""), idle: part.NewMuted(lang.Say("overview.pulls.idle")).Giving(),
 		later: part.NewMuted(lang.Say("overview.pulls.lately")),
@@ -80,7 +81,7 @@ func newFlight(d Desk) *flight {
 		f.past = append(f.past, p)
 		f.old.Add(p.root)
 	}
-	story := part.NewLink(lang.Say("overview.pulls.activity"), func() { d.Visit(ActivityPage, "") })
+	story := part.NewLink(lang.Say("overview.pulls.activity"), func() { d.Visit(page.ActivityPage, "") })
 	aside := part.Flush(4, part.HBox(10, part.Middle(f.speed), story))
 	f.content = container.NewVBox(container.New(layout.NewCustomPaddedLayout(0, 6, 0, 0), part.Between(part.Middle(f.title), aside)),
 		part.VBox(12, f.idle, f.list, f.old))

@@ -1,4 +1,4 @@
-package page
+package overview
 
 import (
 	"time"
@@ -11,6 +11,7 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 	"pulley/ui/words"
@@ -40,7 +41,7 @@ type limitRow struct {
 // maxLimits is how many registries with a limit are shown: one is known that has any.
 const maxLimits = 2
 
-func newRail(d Desk) *rail {
+func newRail(d page.Desk) *rail {
 	r := &rail{fill: part.NewMeter(), size: part.NewText(""), room: part.NewMuted("").Giving(), registries: newRegistries(d)}
 	r.fill.Height, r.fill.Label = 6, lang.Say("overview.cache.title")
 	gauges := part.VBox(12)
@@ -50,7 +51,7 @@ func newRail(d Desk) *rail {
 		gauges.Add(l.root)
 	}
 	r.afterLimit = part.NewRule()
-	open := part.NewLink(lang.Say("overview.cache.open"), func() { d.Visit(ImagesPage, "") })
+	open := part.NewLink(lang.Say("overview.cache.open"), func() { d.Visit(page.ImagesPage, "") })
 	cache := part.VBox(7, part.Between(part.Middle(part.NewText(lang.Say("overview.cache.title")).Bold()), part.Flush(4, open)),
 		r.fill, part.VBox(1, r.size, r.room))
 	r.routes = part.VBox(13, part.NewRule(), r.registries.root)

@@ -1,4 +1,4 @@
-package page
+package overview
 
 import (
 	"time"
@@ -11,6 +11,7 @@ import (
 	"pulley/assets"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 	"pulley/ui/tray"
@@ -40,7 +41,7 @@ var tints = map[tray.Form]fyne.ThemeColorName{
 // pauses are how long Pulley can be paused for.
 var pauses = []time.Duration{15 * time.Minute, time.Hour, 4 * time.Hour}
 
-func newHead(d Desk) *head {
+func newHead(d page.Desk) *head {
 	h := &head{
 		mark: part.NewMark(40), title: part.NewText("").Bold(),
 		below: part.NewMuted("").Giving(), address: part.NewText(""),
