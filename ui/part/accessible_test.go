@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,14 +17,14 @@ import (
 	"pulley/ui/part"
 )
 
-// widgets are all types of this package that draw themselves, with the methods they have, from its source.
+// widgets are all types of this package that draw themselves, with the methods they have or embed, from its source.
 func widgets(t *testing.T) map[string][]string {
 	t.Helper()
 	sources, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	methods := map[string][]string{}
+	methods, embedded := map[string][]string{}, map[string][]string{}
 	for _, name := range sources {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
@@ -32,6 +33,20 @@ func widgets(t *testing.T) map[string][]string {
 		if err != nil {
 			t.Fatal(err)
 		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, is := n.(*ast.TypeSpec)
+			if !is {
+				return true
+			}
+			if fields, is := spec.Type.(*ast.StructType); is {
+				for _, f := range fields.Fields.List {
+					if len(f.Names) == 0 {
+						embedded[spec.Name.Name] = append(embedded[spec.Name.Name], types.ExprString(f.Type))
+					}
+				}
+			}
+			return true
+		})
 		for _, d := range file.Decls {
 			f, is := d.(*ast.FuncDecl)
 			if !is || f.Recv == nil {
@@ -42,6 +57,12 @@ func widgets(t *testing.T) map[string][]string {
 					methods[of.Name] = append(methods[of.Name], f.Name.Name)
 				}
 			}
+		}
+	}
+	methods["widget.Button"] = []string{"AccessibilityLabel", "AccessibilityRole"} // Fyne's own says its text
+	for name := range methods {
+		for _, other := range embedded[name] {
+			methods[name] = append(methods[name], slices.DeleteFunc(slices.Clone(methods[other]), func(m string) bool { return m == "CreateRenderer" })...)
 		}
 	}
 	for name, has := range methods {
@@ -82,6 +103,10 @@ func TestEveryControlHasALabel(t *testing.T) {
 	meter := part.NewMeter()
 	meter.Label = "Disk"
 	meter.Set(part.Share{Part: 0.25})
+	entry, secret := part.NewEntry(), part.NewEntry()
+	entry.Label, secret.Label, secret.Password = "Address", "Password", true
+	entry.SetText("ssh://root@203.0.113.7")
+	secret.SetText("not for the room")
 	table := newGrid(t, "alpine", "busybox")
 	table.Label = "Images"
 	table.window.Canvas().Focus(table.Table)
@@ -93,6 +118,8 @@ func TestEveryControlHasALabel(t *testing.T) {
 		search:                       "Search images",
 		meter:                        "Disk: 25%",
 		table.Table:                  "Images, 2 rows. alpine, 6 MiB, note",
+		entry:                        "Address: ssh://root@203.0.113.7",
+		secret:                       "Password",
 		part.NewLink("Details", nil): "Details",
 		part.NewIconButton(fynetheme.DeleteIcon(), "Delete", nil): "Delete",
 		part.NewCopy(nil, nil):                          "Copy",

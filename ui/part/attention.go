@@ -20,7 +20,7 @@ var _ = []interface {
 	fyne.Focusable
 	desktop.Hoverable
 	desktop.Cursorable
-}{&Choice{}, &Copy{}, &IconButton{}, &Link{}, &Press{}, &Segments{}, &Switch{}}
+}{&Choice{}, &Copy{}, &IconButton{}, &Link{}, &Plate{}, &Press{}, &Segments{}, &Switch{}}
 
 // FocusGained draws the ring.
 func (a *attention) FocusGained() { a.focused = true; a.noticed() }
@@ -53,10 +53,13 @@ func (a *attention) ground(w fyne.Widget, g *canvas.Rectangle) {
 	a.ring(w, g)
 }
 
+// ringWidth is that of the ring around what the keyboard is on.
+const ringWidth = 1.5
+
 // ring draws the ring of the keyboard around g.
 func (a *attention) ring(w fyne.Widget, g *canvas.Rectangle) {
 	if a.focused {
-		g.StrokeColor, g.StrokeWidth = hue(w, fynetheme.ColorNamePrimary), 1.5
+		g.StrokeColor, g.StrokeWidth = hue(w, fynetheme.ColorNamePrimary), ringWidth
 	}
 }
 

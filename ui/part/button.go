@@ -2,28 +2,65 @@ package part
 
 import (
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
 
-// Button is Fyne's, but for the keys that it has no use for: those are the window's, so that Escape closes what is open while
-// a button has the focus.
-type Button struct{ widget.Button }
+// Button is Fyne's, but for the keyboard: the ring of all parts is around it, Return presses it too, it keeps the focus when it is
+// pressed, and the keys that it has no use for are the window's, so that Escape closes what is open.
+type Button struct {
+	widget.Button
+	focused bool
+}
 
 // NewButton makes one.
 func NewButton(text string, tapped func()) *Button { return NewButtonWithIcon(text, nil, tapped) }
 
 // NewButtonWithIcon makes one with an icon before its text.
 func NewButtonWithIcon(text string, icon fyne.Resource, tapped func()) *Button {
-	b := &Button{widget.Button{Text: text, Icon: icon, OnTapped: tapped}}
+	b := &Button{Button: widget.Button{Text: text, Icon: icon, OnTapped: tapped}}
 	b.ExtendBaseWidget(b)
 	return b
 }
 
-// TypedKey presses the button.
+// FocusGained draws the ring.
+func (b *Button) FocusGained() {
+	b.focused = true
+	b.Button.FocusGained()
+}
+
+// FocusLost takes it away.
+func (b *Button) FocusLost() {
+	b.focused = false
+	b.Button.FocusLost()
+}
+
+// TypedKey presses the button. Fyne's own way to press takes the focus from it.
 func (b *Button) TypedKey(e *fyne.KeyEvent) {
-	if e.Name == fyne.KeyEscape {
+	switch {
+	case !presses(e):
 		PassKey(b, e)
-		return
+	case !b.Disabled() && b.OnTapped != nil:
+		b.OnTapped()
 	}
-	b.Button.TypedKey(e)
+}
+
+// CreateRenderer is called by Fyne.
+func (b *Button) CreateRenderer() fyne.WidgetRenderer {
+	return newRinged(b.Button.CreateRenderer(), func(ring *canvas.Rectangle) {
+		ring.Hidden = !b.focused
+		ring.StrokeColor, ring.StrokeWidth = hue(b, b.ringName()), ringWidth
+		ring.CornerRadius = extent(b, fynetheme.SizeNameButtonRadius)
+	})
+}
+
+// ringName is a colour that is told from the button's own.
+func (b *Button) ringName() fyne.ThemeColorName {
+	switch b.Importance {
+	case widget.HighImportance, widget.DangerImportance, widget.WarningImportance, widget.SuccessImportance:
+		return fynetheme.ColorNameForeground
+	default:
+		return fynetheme.ColorNamePrimary
+	}
 }

@@ -220,7 +220,12 @@ func (c *Chart) TypedKey(e *fyne.KeyEvent) {
 	case fyne.KeyEnd:
 		c.point(last)
 	case fyne.KeyEscape:
+		if c.cursor < 0 {
+			PassKey(c, e)
+		}
 		c.point(-1)
+	default:
+		PassKey(c, e)
 	}
 }
 

@@ -102,7 +102,7 @@ func (v *chartView) paint() {
 	}
 	v.ring.FillColor, v.ring.StrokeColor, v.ring.StrokeWidth, v.ring.CornerRadius = nil, nil, 0, 6
 	if c.focused {
-		v.ring.StrokeColor, v.ring.StrokeWidth = hue(c, fynetheme.ColorNamePrimary), 1
+		v.ring.StrokeColor, v.ring.StrokeWidth = hue(c, fynetheme.ColorNamePrimary), ringWidth
 	}
 	v.band.FillColor, v.band.CornerRadius = hue(c, fynetheme.ColorNamePressed), 2
 	v.tip.paint(c)

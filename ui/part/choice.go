@@ -80,15 +80,7 @@ func (c *Choice) Menu() *fyne.Menu {
 }
 
 // Tapped opens the options below, flush with the right edge.
-func (c *Choice) Tapped(*fyne.PointEvent) {
-	owner := fyne.CurrentApp().Driver().CanvasForObject(c)
-	if owner == nil || len(c.options) == 0 {
-		return
-	}
-	menu := widget.NewPopUpMenu(c.Menu(), owner)
-	at := fyne.CurrentApp().Driver().AbsolutePositionForObject(c)
-	menu.ShowAtPosition(at.AddXY(c.Size().Width-menu.MinSize().Width, c.Size().Height+2))
-}
+func (c *Choice) Tapped(*fyne.PointEvent) { OpenMenu(c.Menu(), c) }
 
 // TypedKey opens the options on space and return, and steps through them with
 // the arrows.
@@ -100,15 +92,20 @@ func (c *Choice) TypedKey(e *fyne.KeyEvent) {
 		c.step(-1)
 	case e.Name == fyne.KeyDown || e.Name == fyne.KeyRight:
 		c.step(1)
+	case e.Name == fyne.KeyHome:
+		c.step(-len(c.options))
+	case e.Name == fyne.KeyEnd:
+		c.step(len(c.options))
 	default:
 		PassKey(c, e)
 	}
 }
 
+// step chooses an option so many further on, or the last on the way there.
 func (c *Choice) step(by int) {
 	at := slices.IndexFunc(c.options, func(o Option) bool { return o.Value == c.value }) + by
-	if at >= 0 && at < len(c.options) {
-		c.Choose(c.options[at].Value)
+	if last := len(c.options) - 1; last >= 0 {
+		c.Choose(c.options[min(max(at, 0), last)].Value)
 	}
 }
 

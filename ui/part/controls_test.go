@@ -1,6 +1,8 @@
 package part_test
 
 import (
+	"image"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 
 	"pulley/ui/part"
+	"pulley/ui/theme"
 )
 
 func TestSearchIsCleared(t *testing.T) {
@@ -57,6 +60,60 @@ func TestSegmentsAreChosen(t *testing.T) {
 	s.MouseIn(&desktop.MouseEvent{})
 	s.MouseOut()
 	part.NewSegments(nil, 0, nil).TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
+}
+
+// A click leaves the pointer where it is: the mark goes to what was clicked all the same.
+func TestSegmentsShowWhatIsClickedUnderThePointer(t *testing.T) {
+	s := part.NewSegments([]string{"All", "Pulls", "Problems"}, 0, nil)
+	w := open(t, container.NewVBox(container.NewHBox(s)))
+	width := s.Size().Width
+	test.MoveMouse(w.Canvas(), fyne.NewPos(width*0.9, 10))
+	test.TapCanvas(w.Canvas(), fyne.NewPos(width*0.9, 10))
+	picture := w.Canvas().Capture()
+	for option, want := range []fyne.ThemeColorName{theme.Track, theme.Track, theme.Card} {
+		x := int(width*float32(option)/3) + 5
+		if got := at(picture, x, 14); got != colour(t, want) {
+			t.Errorf("option %d is drawn on %v, want %s, %v", option, got, want, colour(t, want))
+		}
+	}
+}
+
+// What cannot be flipped does not look as if it could.
+func TestSwitchThatIsDisabledLooksSo(t *testing.T) {
+	for _, choice := range []theme.Choice{theme.Light, theme.Dark} {
+		picture := func(on, allowed bool) image.Image {
+			s := part.NewSwitch(nil)
+			w := look(t, part.NewSheet(s), choice, s.MinSize(), 1)
+			s.Set(on)
+			s.Allow(allowed)
+			return w.Canvas().Capture()
+		}
+		for _, on := range []bool{false, true} {
+			if reflect.DeepEqual(picture(on, true), picture(on, false)) {
+				t.Errorf("%s: on: %v: it looks the same", choice, on)
+			}
+		}
+	}
+}
+
+// Home and End lead to the ends of whatever arrows go through.
+func TestHomeAndEnd(t *testing.T) {
+	w := open(t, part.NewText(""))
+	segments := part.NewSegments([]string{"a", "b", "c"}, 1, nil)
+	choice := part.NewChoice(nil)
+	choice.Set([]part.Option{{Value: "a"}, {Value: "b"}, {Value: "c"}}, "b")
+	w.SetContent(container.NewVBox(segments, choice))
+	for _, c := range []struct {
+		key  fyne.KeyName
+		at   int
+		want string
+	}{{fyne.KeyEnd, 2, "c"}, {fyne.KeyHome, 0, "a"}} {
+		segments.TypedKey(&fyne.KeyEvent{Name: c.key})
+		choice.TypedKey(&fyne.KeyEvent{Name: c.key})
+		if segments.Chosen() != c.at || choice.Value() != c.want {
+			t.Errorf("%s leads to %d and %s", c.key, segments.Chosen(), choice.Value())
+		}
+	}
 }
 
 func TestIconButtonThatIsDisabledDoesNothing(t *testing.T) {

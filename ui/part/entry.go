@@ -2,7 +2,9 @@ package part
 
 import (
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
+	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -10,7 +12,10 @@ import (
 // the window's.
 type Entry struct {
 	widget.Entry
-	self fyne.Widget
+	Label string // what is typed here, for those who cannot see it; "": what stands there before anything is typed says so
+
+	self           fyne.Widget
+	focused, wrong bool
 }
 
 // NewEntry makes one.
@@ -25,6 +30,40 @@ func NewEntry() *Entry {
 func (e *Entry) ExtendBaseWidget(w fyne.Widget) {
 	e.self = w
 	e.Entry.ExtendBaseWidget(w)
+}
+
+// Mark shows it as wrong, or as right again.
+func (e *Entry) Mark(wrong bool) {
+	if e.wrong == wrong {
+		return
+	}
+	e.wrong = wrong
+	e.Refresh()
+}
+
+// FocusGained draws the ring.
+func (e *Entry) FocusGained() {
+	e.focused = true
+	e.Entry.FocusGained()
+}
+
+// FocusLost takes it away.
+func (e *Entry) FocusLost() {
+	e.focused = false
+	e.Entry.FocusLost()
+}
+
+// CreateRenderer is called by Fyne.
+func (e *Entry) CreateRenderer() fyne.WidgetRenderer {
+	return newRinged(e.Entry.CreateRenderer(), func(ring *canvas.Rectangle) {
+		name := fynetheme.ColorNamePrimary
+		if e.wrong {
+			name = fynetheme.ColorNameError
+		}
+		ring.Hidden = !e.focused && !e.wrong
+		ring.StrokeColor, ring.StrokeWidth = hue(e.self, name), ringWidth
+		ring.CornerRadius = extent(e.self, fynetheme.SizeNameInputRadius)
+	})
 }
 
 // TypedKey edits the text.
@@ -48,3 +87,18 @@ func (e *Entry) TypedShortcut(s fyne.Shortcut) {
 	}
 	e.Entry.TypedShortcut(s)
 }
+
+// AccessibilityLabel is what is typed here, and what was. A password is not read out.
+func (e *Entry) AccessibilityLabel() string {
+	label := e.Label
+	if label == "" {
+		label = e.PlaceHolder
+	}
+	if e.Password {
+		return label
+	}
+	return labelled(label, e.Text)
+}
+
+// AccessibilityRole is text.
+func (e *Entry) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }

@@ -1,6 +1,7 @@
 package part_test
 
 import (
+	"slices"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -35,6 +36,39 @@ func TestButtonLeavesEscapeToTheWindow(t *testing.T) {
 	}
 	if len(h.keys) != 1 || h.keys[0] != fyne.KeyEscape || pressed != 1 {
 		t.Errorf("the window heard %v, and the button was pressed %d times", h.keys, pressed)
+	}
+}
+
+// Return presses as Space does, and whoever pressed with the keyboard goes on from there.
+func TestButtonKeepsTheKeyboard(t *testing.T) {
+	pressed := 0
+	b := part.NewButton("press", func() { pressed++ })
+	h := listen(t, b)
+	h.Canvas().Focus(b)
+	for i, key := range []fyne.KeyName{fyne.KeySpace, fyne.KeyReturn, fyne.KeyEnter} {
+		b.TypedKey(&fyne.KeyEvent{Name: key})
+		if pressed != i+1 || h.Canvas().Focused() != fyne.Focusable(b) {
+			t.Errorf("after %s it was pressed %d times, and %v has the keyboard", key, pressed, h.Canvas().Focused())
+		}
+	}
+	b.Disable()
+	b.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
+	if pressed != 3 {
+		t.Error("it can be pressed though it is disabled")
+	}
+}
+
+// A chart has a use for Escape while its cursor is somewhere, and for few other keys.
+func TestChartLeavesKeysToTheWindow(t *testing.T) {
+	c := part.NewChart(part.Measure{Step: part.BinaryStep, Axis: inMiB, Exact: inMiB}, part.Series{Color: theme.Cached})
+	h := listen(t, c)
+	c.Set(slots(4, mib))
+	h.Canvas().Focus(c)
+	for _, key := range []fyne.KeyName{fyne.KeyEnd, fyne.KeyEscape, fyne.KeyEscape, fyne.KeyF1} {
+		c.TypedKey(&fyne.KeyEvent{Name: key})
+	}
+	if !slices.Equal(h.keys, []fyne.KeyName{fyne.KeyEscape, fyne.KeyF1}) {
+		t.Errorf("the window heard %v", h.keys)
 	}
 }
 

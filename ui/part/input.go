@@ -1,23 +1,16 @@
 package part
 
-import (
-	"image/color"
+import "fyne.io/fyne/v2"
 
-	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
-	fynetheme "fyne.io/fyne/v2/theme"
-)
-
-// Input is a line to type into that hands Enter and Escape on, tells when it is left, and can be marked as wrong.
+// Input is a line to type into that hands Enter and Escape on and tells when it is left.
 type Input struct {
 	Entry
 	Entered func() // Enter; nil: nobody listens
 	Escaped func() // Escape; nil: the window hears it
 	Left    func() // the focus went elsewhere
-	wrong   bool
-	ring    *canvas.Rectangle
 }
 
+// NewInput makes one. example stands in it until something is typed.
 func NewInput(example string) *Input {
 	e := &Input{}
 	e.PlaceHolder = example
@@ -52,44 +45,4 @@ func (e *Input) Propose(text string) {
 	e.OnChanged = nil
 	e.SetText(text)
 	e.OnChanged = changed
-}
-
-// Mark shows it as wrong, or as right again.
-func (e *Input) Mark(wrong bool) {
-	if e.wrong == wrong {
-		return
-	}
-	e.wrong = wrong
-	e.Refresh()
-}
-
-// CreateRenderer is called by Fyne.
-func (e *Input) CreateRenderer() fyne.WidgetRenderer {
-	e.ring = &canvas.Rectangle{StrokeWidth: 1, FillColor: color.Transparent, CornerRadius: fynetheme.SizeForWidget(fynetheme.SizeNameInputRadius, e)}
-	return &wrongRing{WidgetRenderer: e.Entry.CreateRenderer(), entry: e}
-}
-
-// wrongRing draws the ring of a wrong entry over it.
-type wrongRing struct {
-	fyne.WidgetRenderer
-	entry *Input
-}
-
-func (r *wrongRing) Objects() []fyne.CanvasObject {
-	return append(append([]fyne.CanvasObject{}, r.WidgetRenderer.Objects()...), r.entry.ring)
-}
-
-func (r *wrongRing) Layout(size fyne.Size) {
-	r.WidgetRenderer.Layout(size)
-	r.entry.ring.Resize(size)
-}
-
-func (r *wrongRing) Refresh() {
-	ring := r.entry.ring
-	ring.StrokeColor = color.Transparent
-	if r.entry.wrong {
-		ring.StrokeColor = fynetheme.ColorForWidget(fynetheme.ColorNameError, r.entry)
-	}
-	ring.Refresh()
-	r.WidgetRenderer.Refresh()
 }

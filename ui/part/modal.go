@@ -121,6 +121,12 @@ type modalFrame struct {
 // CreateRenderer is called by Fyne.
 func (f *modalFrame) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(f.content) }
 
+// AccessibilityLabel is all that stands on it.
+func (f *modalFrame) AccessibilityLabel() string { return reading(f.content) }
+
+// AccessibilityRole is text: a container would be passed over.
+func (f *modalFrame) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+
 // NewMeant is the button of what a sheet is for.
 func NewMeant(text string, tapped func()) *Button {
 	b := NewButton(text, tapped)

@@ -383,9 +383,9 @@ func (row *reorderRow) CreateRenderer() fyne.WidgetRenderer {
 			// It is on its way: the line tells where to.
 			shadow.FillColor, ground.FillColor = hue(row, fynetheme.ColorNameShadow), hue(row, theme.Card)
 			veil.FillColor = faint(hue(row, theme.Card), 0x88)
-			ground.StrokeColor, ground.StrokeWidth = hue(row, fynetheme.ColorNamePrimary), 1
+			ground.StrokeColor, ground.StrokeWidth = hue(row, fynetheme.ColorNamePrimary), ringWidth
 		case row.grip.focused:
-			ground.StrokeColor, ground.StrokeWidth = hue(row, fynetheme.ColorNamePrimary), 1
+			ground.StrokeColor, ground.StrokeWidth = hue(row, fynetheme.ColorNamePrimary), ringWidth
 		}
 	}
 	d.layout = func(size fyne.Size) {

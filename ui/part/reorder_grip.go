@@ -4,6 +4,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
+	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/theme"
@@ -118,7 +119,7 @@ func (g *Grip) CreateRenderer() fyne.WidgetRenderer {
 		d.objects = append(d.objects, &canvas.Circle{})
 	}
 	d.paint = func() {
-		name := theme.Track
+		name := fynetheme.ColorNameDisabled
 		if g.hovered || g.focused {
 			name = theme.Muted
 		}

@@ -54,14 +54,3 @@ func (s *Search) TypedKey(e *fyne.KeyEvent) {
 	}
 	s.Entry.TypedKey(e)
 }
-
-// AccessibilityLabel is what it is for, and what is searched.
-func (s *Search) AccessibilityLabel() string {
-	if s.Text == "" {
-		return s.PlaceHolder
-	}
-	return labelled(s.PlaceHolder, s.Text)
-}
-
-// AccessibilityRole is text.
-func (s *Search) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }

@@ -72,6 +72,10 @@ func (s *Segments) TypedKey(e *fyne.KeyEvent) {
 		s.Choose(s.chosen - 1)
 	case e.Name == fyne.KeyRight || e.Name == fyne.KeyDown:
 		s.Choose(s.chosen + 1)
+	case e.Name == fyne.KeyHome:
+		s.Choose(0)
+	case e.Name == fyne.KeyEnd:
+		s.Choose(len(s.options) - 1)
 	case presses(e) && len(s.options) > 0:
 		s.Choose((s.chosen + 1) % len(s.options))
 	default:
@@ -129,10 +133,12 @@ func (s *Segments) CreateRenderer() fyne.WidgetRenderer {
 			word.Resize(least)
 			word.Move(fyne.NewPos(float32(i)*width+(width-least.Width)/2, (size.Height-least.Height)/2))
 		}
-		for at, r := range map[int]*canvas.Rectangle{s.chosen: mark, s.under: veil} {
-			r.Move(fyne.NewPos(float32(at)*width+rim, rim))
+		on := func(option int, r *canvas.Rectangle) {
+			r.Move(fyne.NewPos(float32(option)*width+rim, rim))
 			r.Resize(fyne.NewSize(width-2*rim, size.Height-2*rim))
 		}
+		on(s.chosen, mark)
+		on(s.under, veil)
 	}
 	d.paint = func() {
 		dark, light := apart(hue(s, theme.Track), hue(s, theme.Card))

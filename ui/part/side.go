@@ -32,7 +32,7 @@ func NewSide(main fyne.CanvasObject, closed func()) *Side {
 	head := container.New(layout.NewCustomPaddedLayout(Margin-4, 8, Margin, Margin-8),
 		container.NewBorder(nil, nil, nil, container.NewVBox(shut), VBox(2, NewTip(s.title, s.title.Words), NewTip(s.below, s.below.Words))))
 	s.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(6, Margin, Margin, Margin), s.body))
-	s.sheet = newPlane(container.NewBorder(head, nil, nil, nil, s.scroll))
+	s.sheet = newPlane(Border(head, nil, nil, nil, s.scroll))
 	s.sheet.Hide()
 	s.Root = container.New(sideLayout{}, main, s.sheet)
 	return s
@@ -104,46 +104,30 @@ func (p *plane) TappedSecondary(*fyne.PointEvent) {}
 // Scrolled does, too.
 func (p *plane) Scrolled(*fyne.ScrollEvent) {}
 
+// AccessibilityLabel is all that stands on it.
+func (p *plane) AccessibilityLabel() string { return reading(p.content) }
+
+// AccessibilityRole is text: a container would be passed over.
+func (p *plane) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+
 // CreateRenderer is called by Fyne.
 func (p *plane) CreateRenderer() fyne.WidgetRenderer {
-	r := &planeRenderer{plane: p, ground: &canvas.Rectangle{}, line: &canvas.Rectangle{}, shade: canvas.NewHorizontalGradient(color.Transparent, color.Transparent)}
-	r.paint()
-	return r
-}
-
-type planeRenderer struct {
-	plane        *plane
-	ground, line *canvas.Rectangle
-	shade        *canvas.LinearGradient // on what it lies over
-}
-
-func (r *planeRenderer) Objects() []fyne.CanvasObject {
-	return []fyne.CanvasObject{r.shade, r.ground, r.line, r.plane.content}
-}
-func (r *planeRenderer) MinSize() fyne.Size { return r.plane.content.MinSize() }
-func (r *planeRenderer) Destroy()           {}
-
-func (r *planeRenderer) Layout(size fyne.Size) {
-	const shade = 12
-	r.shade.Move(fyne.NewPos(-shade, 0))
-	r.shade.Resize(fyne.NewSize(shade, size.Height))
-	r.ground.Resize(size)
-	r.line.Resize(fyne.NewSize(1, size.Height))
-	r.plane.content.Resize(size)
-}
-
-func (r *planeRenderer) Refresh() {
-	r.paint()
-	r.shade.Refresh()
-	r.ground.Refresh()
-	r.line.Refresh()
-	r.plane.content.Refresh()
-}
-
-func (r *planeRenderer) paint() {
-	r.shade.EndColor = fynetheme.ColorForWidget(fynetheme.ColorNameShadow, r.plane)
-	r.ground.FillColor = fynetheme.ColorForWidget(theme.Card, r.plane)
-	r.line.FillColor = fynetheme.ColorForWidget(theme.CardBorder, r.plane)
+	const shadeWidth = 12
+	shade := canvas.NewHorizontalGradient(color.Transparent, color.Transparent) // on what it lies over
+	ground, line := &canvas.Rectangle{}, &canvas.Rectangle{}
+	d := &drawing{objects: []fyne.CanvasObject{shade, ground, line, p.content}, least: p.content.MinSize}
+	d.paint = func() {
+		shade.EndColor, ground.FillColor, line.FillColor = hue(p, fynetheme.ColorNameShadow), hue(p, theme.Card), hue(p, theme.CardBorder)
+	}
+	d.layout = func(size fyne.Size) {
+		shade.Move(fyne.NewPos(-shadeWidth, 0))
+		shade.Resize(fyne.NewSize(shadeWidth, size.Height))
+		ground.Resize(size)
+		line.Resize(fyne.NewSize(1, size.Height))
+		p.content.Resize(size)
+	}
+	d.paint()
+	return d
 }
 
 // Measures of a page and its side panel.

@@ -4,7 +4,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
-	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/theme"
@@ -28,19 +27,21 @@ type piece struct {
 	said     string
 }
 
+// NewStrip makes an empty one.
 func NewStrip(height float32) *Strip {
 	s := &Strip{height: height}
 	s.ExtendBaseWidget(s)
 	return s
 }
 
-// Add puts in a piece; set draws what was put in, out of a whole of so many.
+// Add puts in a piece, which Set draws.
 func (s *Strip) Add(from, to int64, color fyne.ThemeColorName, said string) {
 	if to > from {
 		s.pieces = append(s.pieces, piece{from, to, color, said})
 	}
 }
 
+// Set draws what was put in, out of a whole of so many.
 func (s *Strip) Set(total int64) {
 	s.total = total
 	s.Refresh()
@@ -137,13 +138,13 @@ func (r *stripRenderer) Layout(size fyne.Size) {
 
 func (r *stripRenderer) Refresh() {
 	s := r.strip
-	r.track.FillColor = fynetheme.ColorForWidget(theme.Track, s)
+	r.track.FillColor = hue(s, theme.Track)
 	for len(r.pieces) < len(s.pieces) {
 		r.pieces = append(r.pieces, &canvas.Rectangle{})
 	}
 	r.pieces = r.pieces[:len(s.pieces)]
 	for n, p := range s.pieces {
-		r.pieces[n].FillColor = fynetheme.ColorForWidget(p.color, s)
+		r.pieces[n].FillColor = hue(s, p.color)
 	}
 	r.Layout(s.Size())
 	canvas.Refresh(s)

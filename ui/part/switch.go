@@ -129,13 +129,12 @@ func (s *Switch) CreateRenderer() fyne.WidgetRenderer {
 			track.FillColor = hue(s, fynetheme.ColorNamePrimary)
 		}
 		knob.FillColor = hue(s, theme.Knob)
-		ring.FillColor, veil.FillColor = nil, nil
-		if s.focused {
-			ring.FillColor = hue(s, fynetheme.ColorNameFocus)
-		}
-		if s.Disabled() {
-			track.FillColor, knob.FillColor = hue(s, theme.Track), hue(s, theme.Card)
-		} else if s.hovered {
+		ring.StrokeColor, ring.StrokeWidth, veil.FillColor = nil, 0, nil
+		s.ring(s, ring)
+		switch {
+		case s.Disabled():
+			track.FillColor, knob.FillColor = faint(track.FillColor, 0x60), faint(hue(s, fynetheme.ColorNameDisabled), 0x80)
+		case s.hovered:
 			veil.FillColor = hue(s, fynetheme.ColorNameHover)
 		}
 		place(s.Size())

@@ -332,7 +332,7 @@ func (t *Table) CreateRenderer() fyne.WidgetRenderer {
 
 // rim draws the ring of the keyboard around a table that has no row to draw it around.
 func (t *Table) rim() {
-	t.ring.FillColor, t.ring.StrokeWidth, t.ring.CornerRadius = nil, 1, 5
+	t.ring.FillColor, t.ring.StrokeWidth, t.ring.CornerRadius = nil, ringWidth, 5
 	t.ring.StrokeColor = hue(t, fynetheme.ColorNamePrimary)
 	t.ring.Hidden = !t.focused || t.rows.Len() > 0
 	t.ring.Refresh()

@@ -99,7 +99,7 @@ func (h *header) paint() {
 			ground.FillColor = hue(h, fynetheme.ColorNameHover)
 		}
 		if h.focused && i == h.at {
-			ground.StrokeColor, ground.StrokeWidth = hue(h, fynetheme.ColorNamePrimary), 1
+			ground.StrokeColor, ground.StrokeWidth = hue(h, fynetheme.ColorNamePrimary), ringWidth
 		}
 		name := theme.Muted
 		if h.table.columns.all[i].Key == h.table.sorted {

@@ -115,7 +115,7 @@ func (r *row) shade() {
 		r.ground.FillColor = t.look.colour(fynetheme.ColorNameHover)
 	}
 	if t.focused && t.picked.cursor.row == r.index {
-		r.ground.StrokeColor, r.ground.StrokeWidth = t.look.colour(fynetheme.ColorNamePrimary), 1
+		r.ground.StrokeColor, r.ground.StrokeWidth = t.look.colour(fynetheme.ColorNamePrimary), ringWidth
 	}
 }
 
