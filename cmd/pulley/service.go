@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,15 +62,15 @@ func (a *app) serviceCommand(use, short string, flags func(*cobra.Command, *serv
 
 func (a *app) serviceInstall() *cobra.Command {
 	var noStart bool
+	var options *service.Options
 	cmd := a.serviceCommand("install", "install the service, or bring it up to date, and start it",
-		func(cmd *cobra.Command, _ *service.Options) {
+		func(cmd *cobra.Command, o *service.Options) {
+			options = o
 			cmd.Flags().BoolVar(&noStart, "no-start", false, "only from the next login or boot on")
 		},
 		func(ctx context.Context, s *service.Service) error {
-			for _, name := range []string{"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "DOCKER_CONFIG"} {
-				if os.Getenv(name) != "" {
-					_, _ = fmt.Fprintf(os.Stderr, "pulley: the service does not see this shell's %s\n", name)
-				}
+			for _, name := range unseen(os.Environ(), options.System) {
+				options.Say("the service does not see this shell's " + name)
 			}
 			return s.Install(ctx, !noStart)
 		})
@@ -78,6 +78,22 @@ func (a *app) serviceInstall() *cobra.Command {
 		"a task at logon on Windows; with --system a service of the whole system that starts at boot.\n" +
 		"It runs this program from where it is now. Run it again after an upgrade: the new daemon takes over, no transfer breaks."
 	return cmd
+}
+
+// unseen are the variables that a daemon of this shell goes by and the service does not, in their order.
+func unseen(environ []string, system bool) (names []string) {
+	for _, line := range environ {
+		name, value, _ := strings.Cut(line, "=")
+		switch {
+		case value == "":
+		case name == "PULLEY_HOME" && !system: // the unit keeps it
+		case strings.HasPrefix(name, "PULLEY_"), slices.Contains([]string{
+			"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "DOCKER_CONFIG",
+		}, name):
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (a *app) serviceUninstall() *cobra.Command {
