@@ -177,9 +177,8 @@ func (k colima) planProxy(plan *Plan, file string, text []byte, to Target, o Opt
 	plan.Warn = append(plan.Warn, nothingPulls(to)...)
 	plan.Warn = append(plan.Warn, "all of its virtual machine goes out through this proxy; Pulley passes on untouched what is no registry")
 	if len(o.Insecure) > 0 {
-		e := insecureAlone(o)
-		e.Steps[0].Path = []string{"docker", "insecure-registries"}
-		plan.Files[0].Edit.Steps = append(plan.Files[0].Edit.Steps, emptyTable(text, "docker", e.Steps)...)
+		steps := emptyTable(text, "docker", []edit.Step{insecureStep(o, "docker")})
+		plan.Files[0].Edit.Steps = append(plan.Files[0].Edit.Steps, steps...)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"pulley/internal/docker/edit"
 	"pulley/internal/docker/machine"
 )
 
@@ -58,11 +59,11 @@ func TestOddDesktop(t *testing.T) {
 	}{
 		"daemon.json with a mark and Windows's ends": {
 			daemonFile, "\ufeff{\r\n\t\"debug\": true\r\n}\r\n",
-			"\ufeff{\r\n\t\"debug\": true,\r\n\t\"registry-mirrors\": [\"http://host.docker.internal:5055\"]\r\n}\r\n", desktopID, Mirror,
+			"\ufeff{\r\n\t\"debug\": true,\r\n\t\"registry-mirrors\": [\"http://host.docker.internal:5055\"],\r\n\t\"insecure-registries\": [\"host.docker.internal:5055\"]\r\n}\r\n", desktopID, Mirror,
 		},
-		"daemon.json empty": {daemonFile, "", "{\n  \"registry-mirrors\": [\"http://host.docker.internal:5055\"]\n}\n", desktopID, Mirror},
+		"daemon.json empty": {daemonFile, "", "{\n  \"registry-mirrors\": [\"http://host.docker.internal:5055\"],\n  \"insecure-registries\": [\"host.docker.internal:5055\"]\n}\n", desktopID, Mirror},
 		"daemon.json in one line, without an end": {
-			daemonFile, `{"debug":true,"debug":false}`, `{"debug":true,"debug":false,"registry-mirrors": ["http://host.docker.internal:5055"]}`, desktopID, Mirror,
+			daemonFile, `{"debug":true,"debug":false}`, `{"debug":true,"debug":false,"registry-mirrors": ["http://host.docker.internal:5055"],"insecure-registries": ["host.docker.internal:5055"]}`, desktopID, Mirror,
 		},
 		"settings with Windows's ends": {
 			settingsStore, strings.ReplaceAll(store, "\n", "\r\n"), "\r\n  \"OverrideProxyHTTP\": \"http://127.0.0.1:5055\",\r\n", desktopID, Proxy,
@@ -365,7 +366,69 @@ func (d *screen) takesAll() {
 				return nil, nil
 			}
 		}
+		if strings.HasSuffix(line, "docker info --format {{json .RegistryConfig.Mirrors}}") { // then there is no socket
+			read, err := os.ReadFile(filepath.Join(d.dir, "guest/Ubuntu/etc/docker/daemon.json"))
+			list := listAt(edit.JSON, read, "registry-mirrors")
+			for i := range list {
+				list[i] += "/"
+			}
+			return value(list), err
+		}
 		return answer(ctx, c)
+	}
+}
+
+// TestGuestsLetGo has engines in virtual machines that are put back by a reload let go of their mirror: dockerd keeps a list
+// that is gone from its file.
+func TestGuestsLetGo(t *testing.T) {
+	for _, c := range []struct{ golden, file, reload string }{
+		{"lima-docker", "guest/docker/home/me.linux/.config/docker/daemon.json", "limactl shell --workdir / docker systemctl --user reload docker"},
+		{"lima-docker-rootful", "guest/docker/etc/docker/daemon.json", "limactl shell --workdir / docker sudo systemctl reload docker"},
+		{"rancher-mac", "guest/rancher/etc/docker/daemon.json", "rdctl shell sudo killall -HUP dockerd"},
+		{"wsl-mirrored", "guest/Ubuntu/etc/docker/daemon.json", "wsl.exe --distribution Ubuntu --user root --exec pkill -HUP -x dockerd"},
+	} {
+		t.Run(c.golden, func(t *testing.T) {
+			a, err := txtar.ParseFile("testdata/desk/" + c.golden + ".txtar")
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := newScreen(t, a)
+			inForce, reloads, answer := "[]", 0, d.local.Exec
+			for socket, api := range d.apis {
+				d.apis[socket] = append(api, "")
+			}
+			d.local.Exec = func(ctx context.Context, cmd machine.Command) ([]byte, error) {
+				switch line := strings.Join(cmd.Args, " "); {
+				case line == c.reload:
+					reloads++
+					data, _ := os.ReadFile(filepath.Join(d.dir, c.file))
+					if raw, err := edit.Has(edit.JSON, data, "registry-mirrors"); err != nil || raw != nil {
+						inForce = strings.ReplaceAll(string(raw), `"]`, `/"]`)
+					}
+					for socket := range d.apis {
+						d.apis[socket][3] = strings.Trim(inForce, "[]")
+					}
+					return nil, nil
+				case strings.HasSuffix(line, "docker info --format {{json .RegistryConfig.Mirrors}}"):
+					return []byte(inForce + "\n"), nil
+				}
+				return answer(ctx, cmd)
+			}
+			w, before := d.wirer(), d.files()
+			engine, o := request(t, a)
+			if err := d.through(w, engine, o); err != nil {
+				t.Fatal(err)
+			}
+			if inForce == "[]" {
+				t.Error("it took up no mirror")
+			}
+			if _, err := w.Disconnect(t.Context(), engine, func(string) {}); err != nil {
+				t.Fatal(err)
+			}
+			if inForce != "[]" || reloads != 3 || !mapsEqual(d.files(), before) {
+				t.Errorf("it goes by %s still, after %d reloads\n%v", inForce, reloads, d.files())
+			}
+		})
 	}
 }
 

@@ -286,11 +286,7 @@ func (desktop) planProxy(m machine.Machine, p desktopPlaces, plan *Plan, to Targ
 }
 
 func insecureAlone(o Options) *edit.Edit {
-	s := edit.Step{Path: []string{"insecure-registries"}}
-	for _, r := range o.Insecure {
-		s.Add = append(s.Add, value(r))
-	}
-	return &edit.Edit{Format: edit.JSON, Steps: []edit.Step{s}}
+	return &edit.Edit{Format: edit.JSON, Steps: []edit.Step{insecureStep(o)}}
 }
 
 func splitList(s string) []string {

@@ -152,16 +152,15 @@ func (dockerd) Up(ctx context.Context, m machine.Machine, e Engine) error {
 
 // Taken says whether a running engine goes by what a plan wrote: a reload that fails only shows in its log.
 func (dockerd) Taken(ctx context.Context, m machine.Machine, p *Plan) error {
+	if p.Way == Mirror {
+		return mirrorsAt(m, p.Engine.Socket).takes(ctx, p)
+	}
 	info, err := dockerInfo(ctx, m, p.Engine.Socket)
 	if err != nil {
 		return err
 	}
-	url := mirrorURL(p.reach)
-	switch {
-	case p.Way == Proxy && info.HTTPSProxy != url:
+	if url := mirrorURL(p.reach); info.HTTPSProxy != url {
 		return fmt.Errorf("it did not take up the proxy %s; its log says why", url)
-	case p.Way == Mirror && (info.RegistryConfig == nil || !slices.Contains(info.RegistryConfig.Mirrors, url+"/")):
-		return fmt.Errorf("it did not take up the mirror %s; its log says why", url)
 	}
 	return nil
 }

@@ -30,14 +30,26 @@ func (w *Wirer) ease(ctx context.Context, u *Undo, say func(string)) {
 // (moby, daemon/reload.go), so it is emptied first.
 var reloaded = []string{"registry-mirrors", "insecure-registries"}
 
-// Ease has a dockerd let go of the lists that are about to go from its daemon.json, which is afterwards what it was before.
-func (k dockerd) Ease(ctx context.Context, m machine.Machine, u *Undo) (err error) {
+// mirrorsOf are those that a dockerd goes by.
+type mirrorsOf func(ctx context.Context) ([]string, error)
+
+// Ease has a dockerd let go of the lists that are about to go from its daemon.json.
+func (k dockerd) Ease(ctx context.Context, m machine.Machine, u *Undo) error {
 	at, ok := k.place(ctx, m, u.Engine.ID)
-	i := slices.IndexFunc(u.list, func(c *change) bool { return c.Path == at.config })
-	if !ok || i < 0 {
+	if !ok {
 		return nil
 	}
-	read, err := m.ReadFile(at.config)
+	return easeDocker(ctx, m, u, at.config, mirrorsAt(m, u.Engine.Socket))
+}
+
+// easeDocker is that for a dockerd anywhere. Its file is afterwards what it was before.
+func easeDocker(ctx context.Context, m machine.Machine, u *Undo, config string, mirrors mirrorsOf) (err error) {
+	i := slices.IndexFunc(u.list, func(c *change) bool { return c.Path == config })
+	if i < 0 {
+		return nil
+	}
+	on := u.list[i].on
+	read, err := on.ReadFile(config)
 	if err != nil {
 		return err
 	}
@@ -57,11 +69,11 @@ func (k dockerd) Ease(ctx context.Context, m machine.Machine, u *Undo) (err erro
 	if err != nil {
 		return err
 	}
-	if _, err := m.WriteFile(at.config, text, read.Mode); err != nil {
+	if _, err := on.WriteFile(config, text, read.Mode); err != nil {
 		return err
 	}
 	defer func() {
-		_, back := m.WriteFile(at.config, read.Data, read.Mode)
+		_, back := on.WriteFile(config, read.Data, read.Mode)
 		err = errors.Join(err, back)
 	}()
 	for _, c := range u.How.Run {
@@ -69,25 +81,49 @@ func (k dockerd) Ease(ctx context.Context, m machine.Machine, u *Undo) (err erro
 			return err
 		}
 	}
-	return k.eased(ctx, m, u.Engine, empty.Steps)
+	if empty.Steps[0].Path[0] != reloaded[0] { // it has no mirrors to let go of
+		return nil
+	}
+	return eased(ctx, mirrors)
 }
 
-// eased waits until an engine goes by empty lists.
-func (dockerd) eased(ctx context.Context, m machine.Machine, e Engine, steps []edit.Step) error {
+// eased waits until an engine goes by no mirrors.
+func eased(ctx context.Context, mirrors mirrorsOf) error {
 	ctx, cancel := context.WithTimeout(ctx, takeTime)
 	defer cancel()
 	tick := time.NewTicker(upEvery)
 	defer tick.Stop()
-	mirrors := slices.ContainsFunc(steps, func(s edit.Step) bool { return s.Path[0] == reloaded[0] })
 	for {
-		info, err := dockerInfo(ctx, m, e.Socket)
-		if err == nil && (!mirrors || info.RegistryConfig == nil || len(info.RegistryConfig.Mirrors) == 0) {
+		if list, err := mirrors(ctx); err == nil && len(list) == 0 {
 			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("it keeps its mirrors until it is restarted: it did not take up a reload")
+			return errors.New("it keeps its mirrors until it is restarted: it did not take up a reload")
 		}
 	}
+}
+
+// mirrorsAt asks the engine behind a socket.
+func mirrorsAt(m machine.Machine, socket string) mirrorsOf {
+	return func(ctx context.Context) ([]string, error) {
+		info, err := dockerInfo(ctx, m, socket)
+		if err != nil || info.RegistryConfig == nil {
+			return nil, err
+		}
+		return info.RegistryConfig.Mirrors, nil
+	}
+}
+
+// takes says whether an engine goes by the mirror of a plan.
+func (mirrors mirrorsOf) takes(ctx context.Context, p *Plan) error {
+	list, err := mirrors(ctx)
+	if err != nil {
+		return err
+	}
+	if url := mirrorURL(p.reach); !slices.Contains(list, url+"/") {
+		return fmt.Errorf("it did not take up the mirror %s; its log says why", url)
+	}
+	return nil
 }

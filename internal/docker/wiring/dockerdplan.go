@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -86,23 +84,16 @@ func (k dockerd) planMirror(p *Plan, at dockerPlace) error {
 
 // insecure adds what may be pulled from without TLS: loopback always may.
 func (dockerd) insecure(p *Plan, at dockerPlace, o Options) error {
-	list := slices.Clone(o.Insecure)
-	if u, err := url.Parse(mirrorURL(p.reach)); p.Way == Mirror && err == nil && u.Scheme == "http" && u.Hostname() != "localhost" {
-		if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
-			list = append(list, u.Host)
-		}
+	if p.Way == Mirror {
+		o.Insecure = append(slices.Clone(o.Insecure), plainMirror(p.reach)...)
 	}
-	if len(list) == 0 {
+	if len(o.Insecure) == 0 {
 		return nil
 	}
 	if err := at.conflict("insecure-registries", "insecure-registry"); err != nil {
 		return err
 	}
-	s := edit.Step{Path: []string{"insecure-registries"}}
-	for _, r := range list {
-		s.Add = append(s.Add, value(r))
-	}
-	p.step(at.config, s)
+	p.step(at.config, insecureStep(o))
 	return nil
 }
 

@@ -83,14 +83,34 @@ func daemonJSON(name string, f edit.Format, at []string, reach string, o Options
 	e := &edit.Edit{Format: f, Steps: []edit.Step{{
 		Path: slices.Concat(at, []string{"registry-mirrors"}), Add: []json.RawMessage{value(mirrorURL(reach))}, Front: true,
 	}}}
+	o.Insecure = append(slices.Clone(o.Insecure), plainMirror(reach)...)
 	if len(o.Insecure) > 0 {
-		s := edit.Step{Path: slices.Concat(at, []string{"insecure-registries"})}
-		for _, r := range o.Insecure {
-			s.Add = append(s.Add, value(r))
-		}
-		e.Steps = append(e.Steps, s)
+		e.Steps = append(e.Steps, insecureStep(o, at...))
 	}
 	return File{Path: name, Mode: 0o644, Edit: e}
+}
+
+// plainMirror is a mirror without TLS that is not on loopback, as insecure-registries have it. Up to engine 28 BuildKit and
+// the store of containerd go by that list and not by the scheme of the mirror's URL (moby, daemon/daemon.go, RegistryHosts);
+// loopback is on it by itself.
+func plainMirror(reach string) []string {
+	u, err := url.Parse(mirrorURL(reach))
+	if err != nil || u.Scheme != "http" || u.Hostname() == "localhost" {
+		return nil
+	}
+	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return []string{u.Host}
+}
+
+// insecureStep adds to insecure-registries, in the table at some path.
+func insecureStep(o Options, at ...string) edit.Step {
+	s := edit.Step{Path: append(slices.Clone(at), "insecure-registries")}
+	for _, r := range o.Insecure {
+		s.Add = append(s.Add, value(r))
+	}
+	return s
 }
 
 // searchNeedsPodman is said to who asks Docker for other registries than Docker Hub for short names.
@@ -230,22 +250,7 @@ func takesMirror(ctx context.Context, m machine.Machine, p *Plan) error {
 	if p.Way != Mirror || p.reach == "" || p.Engine.Socket == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	c, err := dialDocker(m, p.Engine.Socket)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = c.Close() }()
-	info, err := c.Info(ctx, client.InfoOptions{})
-	if err != nil {
-		return errors.New(oneLine(err))
-	}
-	url := mirrorURL(p.reach)
-	if info.Info.RegistryConfig == nil || !slices.Contains(info.Info.RegistryConfig.Mirrors, url+"/") {
-		return fmt.Errorf("it did not take up the mirror %s", url)
-	}
-	return nil
+	return mirrorsAt(m, p.Engine.Socket).takes(ctx, p)
 }
 
 // pullDocker is Kind.Pull of an engine with Docker's API. An image that was there before is not taken away.

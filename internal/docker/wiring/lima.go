@@ -183,3 +183,12 @@ func (k lima) Pull(ctx context.Context, m machine.Machine, e Engine, image strin
 func (lima) Taken(ctx context.Context, m machine.Machine, p *Plan) error {
 	return takesMirror(ctx, m, p)
 }
+
+// Ease has its dockerd let go of a mirror.
+func (k lima) Ease(ctx context.Context, m machine.Machine, u *Undo) error {
+	v, _, err := k.find(ctx, m, u.Engine)
+	if err != nil {
+		return err
+	}
+	return easeDocker(ctx, m, u, v.daemon, mirrorsAt(m, u.Engine.Socket))
+}

@@ -133,3 +133,8 @@ func (k rancher) Pull(ctx context.Context, m machine.Machine, e Engine, image st
 func (rancher) Taken(ctx context.Context, m machine.Machine, p *Plan) error {
 	return takesMirror(ctx, m, p)
 }
+
+// Ease has its dockerd let go of a mirror.
+func (k rancher) Ease(ctx context.Context, m machine.Machine, u *Undo) error {
+	return easeDocker(ctx, m, u, k.vm(m).daemon, mirrorsAt(m, u.Engine.Socket))
+}

@@ -3,6 +3,7 @@ package wiring
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"slices"
 	"strings"
 	"unicode/utf16"
@@ -128,4 +129,25 @@ func (k wsl) Pull(ctx context.Context, m machine.Machine, e Engine, image string
 		return err
 	}
 	return run("rmi", image)
+}
+
+// mirrors are those that an engine goes by: its socket is in the distribution, so docker there is asked.
+func (k wsl) mirrors(m machine.Machine, e Engine) mirrorsOf {
+	return func(ctx context.Context) (list []string, err error) {
+		out, err := runBriefly(ctx, m, append(k.vm(k.name(e)).root, "docker", "info", "--format", "{{json .RegistryConfig.Mirrors}}")...)
+		if err != nil {
+			return nil, err
+		}
+		return list, json.Unmarshal([]byte(out), &list)
+	}
+}
+
+// Taken says whether a running engine goes by what a plan wrote.
+func (k wsl) Taken(ctx context.Context, m machine.Machine, p *Plan) error {
+	return k.mirrors(m, p.Engine).takes(ctx, p)
+}
+
+// Ease has its dockerd let go of a mirror.
+func (k wsl) Ease(ctx context.Context, m machine.Machine, u *Undo) error {
+	return easeDocker(ctx, m, u, k.vm(k.name(u.Engine)).daemon, k.mirrors(m, u.Engine))
 }
