@@ -19,6 +19,7 @@ import (
 	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/page/images"
 	"pulley/ui/page/overview"
 	"pulley/ui/part"
 )
@@ -206,7 +207,7 @@ func (w *Window) page(name page.Name) page.Page {
 	}
 	switch name {
 	case page.ImagesPage:
-		p = page.NewImages(w.desk)
+		p = images.New(w.desk)
 	case page.MirrorsPage:
 		p = page.NewMirrors(w.desk)
 	case page.DockerPage:
@@ -254,7 +255,7 @@ func (w *Window) Drop(paths []string) {
 		return
 	}
 	w.Visit(page.ImagesPage, "")
-	if images, ok := w.front.(*page.Images); ok {
+	if images, ok := w.front.(*images.Page); ok {
 		images.Drop(paths)
 	}
 }

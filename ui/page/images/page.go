@@ -1,4 +1,6 @@
-package page
+// Package images is the page of what the cache holds: the images, what each is made of and where it came from, how full the
+// disk is, and what is being fetched, exported and imported.
+package images
 
 import (
 	"context"
@@ -13,14 +15,15 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 	"pulley/ui/words"
 )
 
-// Images is the page of what is in the cache: looked through, pinned, removed, carried elsewhere and fetched ahead.
-type Images struct {
-	desk Desk
+// Page is the page of what is in the cache: looked through, pinned, removed, carried elsewhere and fetched ahead.
+type Page struct {
+	desk page.Desk
 	view model.View
 	now  time.Time
 
@@ -49,9 +52,9 @@ type Images struct {
 	wanted string // the image to open when the list is there
 }
 
-// NewImages makes the page.
-func NewImages(d Desk) *Images {
-	p := &Images{desk: d, list: model.NewImages(), jobs: d.Jobs, now: d.Now(), count: part.NewMuted("")}
+// New makes the page.
+func New(d page.Desk) *Page {
+	p := &Page{desk: d, list: model.NewImages(), jobs: d.Jobs, now: d.Now(), count: part.NewMuted("")}
 	if p.jobs == nil {
 		p.jobs = &model.Jobs{}
 	}
@@ -77,10 +80,10 @@ func NewImages(d Desk) *Images {
 }
 
 // Root is what to put into the window.
-func (p *Images) Root() fyne.CanvasObject { return p.side.Root }
+func (p *Page) Root() fyne.CanvasObject { return p.side.Root }
 
 // Show brings the page to what v says.
-func (p *Images) Show(v model.View, now time.Time) {
+func (p *Page) Show(v model.View, now time.Time) {
 	came := v.Phase == model.Running && p.view.Phase != model.Running
 	p.view, p.now = v, now
 	if p.front && v.Phase == model.Running && (came || v.State.Cache != p.seen || now.Sub(p.asked) >= freshFor) {
@@ -94,26 +97,26 @@ func (p *Images) Show(v model.View, now time.Time) {
 const freshFor = 30 * time.Second
 
 // Enter has the page ask for what it shows.
-func (p *Images) Enter() {
+func (p *Page) Enter() {
 	p.front = true
 	p.load()
 }
 
 // Leave has it stop.
-func (p *Images) Leave() {
+func (p *Page) Leave() {
 	p.front = false
 	p.jobs.Clear()
 	p.work.show()
 }
 
 // Seek puts the focus into the search field.
-func (p *Images) Seek() { Focus(p.desk, p.search) }
+func (p *Page) Seek() { page.Focus(p.desk, p.search) }
 
 // Escape closes what is open at the side.
-func (p *Images) Escape() bool { return p.side.Shut() }
+func (p *Page) Escape() bool { return p.side.Shut() }
 
 // Take opens an image, by its reference; before the list is there, once it is.
-func (p *Images) Take(thing string) {
+func (p *Page) Take(thing string) {
 	p.wanted = ""
 	switch row := p.list.Named(thing); {
 	case thing == "":
@@ -123,18 +126,18 @@ func (p *Images) Take(thing string) {
 	case !p.list.Known():
 		p.wanted = thing
 	default:
-		p.search.SetText(Searchable(thing))
+		p.search.SetText(page.Searchable(thing))
 	}
 }
 
 // Widths are those of the columns.
-func (p *Images) Widths() map[string]float32 { return p.table.Widths() }
+func (p *Page) Widths() map[string]float32 { return p.table.Widths() }
 
 // SetWidths has columns as wide as they were.
-func (p *Images) SetWidths(widths map[string]float32) { p.table.SetWidths(widths) }
+func (p *Page) SetWidths(widths map[string]float32) { p.table.SetWidths(widths) }
 
 // load asks for the list, unless that is done already.
-func (p *Images) load() {
+func (p *Page) load() {
 	d := p.desk.Daemon()
 	if d == nil {
 		return
@@ -158,7 +161,7 @@ func (p *Images) load() {
 
 // pause is how long to wait before asking again: a list of thousands is no small thing to make, so that takes a tenth of the
 // time at most.
-func (p *Images) pause() time.Duration {
+func (p *Page) pause() time.Duration {
 	if p.asked.IsZero() {
 		return 0
 	}
@@ -177,7 +180,7 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (p *Images) loaded(rows []*model.ImageRow, err error, took time.Duration) {
+func (p *Page) loaded(rows []*model.ImageRow, err error, took time.Duration) {
 	p.asking, p.asked, p.took = false, p.desk.Now(), took
 	switch {
 	case p.old:
@@ -196,13 +199,13 @@ func (p *Images) loaded(rows []*model.ImageRow, err error, took time.Duration) {
 }
 
 // overtaken has the list asked for anew after something was done.
-func (p *Images) overtaken() {
+func (p *Page) overtaken() {
 	p.old = p.asking
 	p.load()
 }
 
 // refresh draws what is known.
-func (p *Images) refresh() {
+func (p *Page) refresh() {
 	down := p.view.Phase == model.Down || p.failed != ""
 	p.table.Loading(!p.list.Known() && !down)
 	p.table.Refresh()
@@ -222,24 +225,24 @@ func (p *Images) refresh() {
 }
 
 // reveal shows or hides something that others make room for.
-func (p *Images) reveal(object fyne.CanvasObject, shown bool) {
+func (p *Page) reveal(object fyne.CanvasObject, shown bool) {
 	if object.Visible() != shown {
 		part.Show(object, shown)
 		p.side.Root.Refresh()
 	}
 }
 
-func (p *Images) seek(query string) {
+func (p *Page) seek(query string) {
 	p.list.Search(query)
 	p.refresh()
 }
 
 // ask runs a call of the daemon's beside the UI goroutine; then is given what came of it.
-func (p *Images) ask(call func(ctx context.Context, d Daemon) error, then func(error)) {
+func (p *Page) ask(call func(ctx context.Context, d page.Daemon) error, then func(error)) {
 	ask(p.desk, call, then)
 }
 
-func ask(desk Desk, call func(ctx context.Context, d Daemon) error, then func(error)) {
+func ask(desk page.Desk, call func(ctx context.Context, d page.Daemon) error, then func(error)) {
 	d := desk.Daemon()
 	if d == nil {
 		then(model.ErrNotRunning)
@@ -251,4 +254,4 @@ func ask(desk Desk, call func(ctx context.Context, d Daemon) error, then func(er
 	})
 }
 
-func (p *Images) pinIcon() fyne.Resource { return fynetheme.NewThemedResource(pinIcon) }
+func (p *Page) pinIcon() fyne.Resource { return fynetheme.NewThemedResource(pinIcon) }

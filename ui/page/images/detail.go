@@ -1,4 +1,4 @@
-package page
+package images
 
 import (
 	"strings"
@@ -10,6 +10,7 @@ import (
 
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 	"pulley/ui/words"
@@ -23,7 +24,7 @@ type drawn struct {
 }
 
 // open shows an image at the side.
-func (p *Images) open(id string) {
+func (p *Page) open(id string) {
 	r := p.list.Get(id)
 	if r == nil {
 		p.side.Shut()
@@ -38,7 +39,7 @@ func (p *Images) open(id string) {
 	p.side.Open(r.Short(), name, p.details(r)...)
 }
 
-func (p *Images) details(r *model.ImageRow) []fyne.CanvasObject {
+func (p *Page) details(r *model.ImageRow) []fyne.CanvasObject {
 	objects := []fyne.CanvasObject{p.detailButtons(r)}
 	if !r.Complete {
 		objects = append(objects, part.NewParagraph(lang.Say("images.incomplete.tip"), widget.WarningImportance))
@@ -71,7 +72,7 @@ func saved(r *model.ImageRow) string {
 	return words.Bytes(r.Saved)
 }
 
-func (p *Images) detailButtons(r *model.ImageRow) fyne.CanvasObject {
+func (p *Page) detailButtons(r *model.ImageRow) fyne.CanvasObject {
 	key := "images.pin"
 	if p.list.Pinned(r) {
 		key = "images.unpin"
@@ -83,7 +84,7 @@ func (p *Images) detailButtons(r *model.ImageRow) fyne.CanvasObject {
 }
 
 // pullCommand is how an engine gets it.
-func (p *Images) pullCommand(r *model.ImageRow) string {
+func (p *Page) pullCommand(r *model.ImageRow) string {
 	if r.Mine() {
 		return "docker pull " + p.view.State.Listen + "/" + r.Name()
 	}
@@ -93,12 +94,12 @@ func (p *Images) pullCommand(r *model.ImageRow) string {
 	return "docker pull " + model.FamiliarRef(r.Name())
 }
 
-func (p *Images) brought(r *model.ImageRow, names []string) []fyne.CanvasObject {
-	colors := Hues(names)
+func (p *Page) brought(r *model.ImageRow, names []string) []fyne.CanvasObject {
+	colors := page.Hues(names)
 	var all int64
-	shares := make([]Share, len(names))
+	shares := make([]page.Share, len(names))
 	for n, name := range names {
-		shares[n] = Share{Name: name, Bytes: r.Sources[name], Color: colors[name]}
+		shares[n] = page.Share{Name: name, Bytes: r.Sources[name], Color: colors[name]}
 		all += r.Sources[name]
 	}
 	bar := part.NewStrip(8)
@@ -108,10 +109,10 @@ func (p *Images) brought(r *model.ImageRow, names []string) []fyne.CanvasObject 
 		at += s.Bytes
 	}
 	bar.Set(all)
-	return []fyne.CanvasObject{bar, ShareList(shares, func(s Share) string { return words.Bytes(s.Bytes) })}
+	return []fyne.CanvasObject{bar, page.ShareList(shares, func(s page.Share) string { return words.Bytes(s.Bytes) })}
 }
 
-func (p *Images) platformList(r *model.ImageRow) fyne.CanvasObject {
+func (p *Page) platformList(r *model.ImageRow) fyne.CanvasObject {
 	list := part.VBox(4)
 	for _, platform := range r.Platforms {
 		dot := part.NewDot(theme.Track)
@@ -126,7 +127,7 @@ func (p *Images) platformList(r *model.ImageRow) fyne.CanvasObject {
 }
 
 // when is a fact about a time: roughly, and exactly on hover.
-func (p *Images) when(key string, t time.Time) part.Fact {
+func (p *Page) when(key string, t time.Time) part.Fact {
 	if t.IsZero() {
 		return part.Fact{}
 	}

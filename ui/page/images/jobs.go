@@ -1,4 +1,4 @@
-package page
+package images
 
 import (
 	"cmp"
@@ -15,6 +15,7 @@ import (
 
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 	"pulley/ui/words"
@@ -25,7 +26,7 @@ const jobPace = 200 * time.Millisecond
 
 // jobCard shows what is being fetched, exported and imported.
 type jobCard struct {
-	page  *Images
+	page  *Page
 	title *part.Text
 	clear *part.Link
 	rows  map[*model.Job]*jobRow
@@ -34,7 +35,7 @@ type jobCard struct {
 	root  *fyne.Container
 }
 
-func newJobCard(p *Images) *jobCard {
+func newJobCard(p *Page) *jobCard {
 	c := &jobCard{page: p, title: part.NewMuted(""), rows: map[*model.Job]*jobRow{}, list: part.VBox(10)}
 	c.clear = part.NewLink(lang.Say("images.jobs.clear"), func() { p.jobs.Clear(); c.show() })
 	c.roll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 10), c.list))
@@ -45,7 +46,7 @@ func newJobCard(p *Images) *jobCard {
 }
 
 // atMost is the layout of a scroll that is as high as its content, up to a fifth of the page: the images need room, too.
-type atMost struct{ page *Images }
+type atMost struct{ page *Page }
 
 func (l atMost) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	scroll := objects[0].(*container.Scroll)
@@ -102,7 +103,7 @@ const jobIndent = 32
 
 // jobRow is one of them.
 type jobRow struct {
-	page     *Images
+	page     *Page
 	job      *model.Job
 	name     *part.Text
 	said     *part.Text
@@ -118,7 +119,7 @@ type jobRow struct {
 	root     *fyne.Container
 }
 
-func newJobRow(p *Images, j *model.Job) *jobRow {
+func newJobRow(p *Page, j *model.Job) *jobRow {
 	r := &jobRow{page: p, job: j, name: part.NewText(jobName(j)).Giving(), said: part.NewMuted(""), bar: part.NewMeter(), trouble: widget.NewLabel(""), blobs: part.VBox(4), phase: -1}
 	r.bar.Height = 4
 	r.trouble.Wrapping, r.trouble.Importance = fyne.TextWrapWord, widget.DangerImportance
@@ -228,7 +229,7 @@ func jobState(j *model.Job, v model.JobView) string {
 		text = lang.Say("images.jobs.of", "Have", text, "Size", words.Bytes(v.Size))
 	}
 	if v.Source != "" {
-		text += " · " + Sources(v.Source)
+		text += " · " + page.Sources(v.Source)
 	}
 	return text
 }
@@ -277,7 +278,7 @@ func (b *blobRow) show(v model.JobBlob) {
 		color = theme.Cached
 		text += " · " + lang.Say("images.jobs.was_here")
 	case v.Source != "":
-		text += " · " + Sources(v.Source)
+		text += " · " + page.Sources(v.Source)
 	}
 	b.said.Set(text)
 	if v.Size > 0 {
@@ -288,7 +289,7 @@ func (b *blobRow) show(v model.JobBlob) {
 }
 
 // run has a job done beside the UI goroutine.
-func (p *Images) run(j *model.Job, work jobWork, then func(model.JobView)) {
+func (p *Page) run(j *model.Job, work jobWork, then func(model.JobView)) {
 	d := p.desk.Daemon()
 	if d == nil {
 		if j.Begin(func() {}) {
@@ -297,14 +298,14 @@ func (p *Images) run(j *model.Job, work jobWork, then func(model.JobView)) {
 		p.jobEnded(j, then)
 		return
 	}
-	var s *Stream
+	var s *page.Stream
 	if j.Begin(func() { s.Quit() }) { // before the work, which may be done at once
-		s = NewStream(p.desk, jobPace, work(d), p.work.show, func(error) { p.jobEnded(j, then) })
+		s = page.NewStream(p.desk, jobPace, work(d), p.work.show, func(error) { p.jobEnded(j, then) })
 	}
 	p.work.show()
 }
 
-func (p *Images) jobEnded(j *model.Job, then func(model.JobView)) {
+func (p *Page) jobEnded(j *model.Job, then func(model.JobView)) {
 	p.overtaken()
 	then(j.View())
 	p.startJobs()

@@ -1,4 +1,4 @@
-package page
+package images
 
 import (
 	"context"
@@ -10,12 +10,13 @@ import (
 
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/words"
 )
 
 // remove takes images off the page at once, and out of the cache when the person can no longer change their mind.
-func (p *Images) remove(ids []string) {
+func (p *Page) remove(ids []string) {
 	rows := p.list.Remove(ids...)
 	if len(rows) == 0 {
 		return
@@ -30,14 +31,14 @@ func (p *Images) remove(ids []string) {
 	if len(rows) == 1 && rows[0].Mine() {
 		key = "images.removed_mine"
 	}
-	p.desk.Toast(Toast{
+	p.desk.Toast(page.Toast{
 		Text: lang.Say(key, "Count", len(rows), "Image", rows[0].Short(), "Size", words.Bytes(own)),
 		Undo: func() { p.restore(rows) },
 		Done: func() { p.removeNow(rows) },
 	})
 }
 
-func (p *Images) restore(rows []*model.ImageRow) {
+func (p *Page) restore(rows []*model.ImageRow) {
 	p.list.Restore(idsOf(rows)...)
 	p.refresh()
 }
@@ -50,8 +51,8 @@ func idsOf(rows []*model.ImageRow) []string {
 	return ids
 }
 
-func (p *Images) removeNow(rows []*model.ImageRow) {
-	p.each(rows, func(ctx context.Context, d Daemon, r *model.ImageRow) error {
+func (p *Page) removeNow(rows []*model.ImageRow) {
+	p.each(rows, func(ctx context.Context, d page.Daemon, r *model.ImageRow) error {
 		_, err := d.RemoveImage(ctx, r.ID)
 		return err
 	}, func(done, failed []*model.ImageRow, err error) {
@@ -65,9 +66,9 @@ func (p *Images) removeNow(rows []*model.ImageRow) {
 
 // each does something to images one after the other; then is told which went well and which did not, and why the first did
 // not.
-func (p *Images) each(rows []*model.ImageRow, deed func(context.Context, Daemon, *model.ImageRow) error, then func(done, failed []*model.ImageRow, err error)) {
+func (p *Page) each(rows []*model.ImageRow, deed func(context.Context, page.Daemon, *model.ImageRow) error, then func(done, failed []*model.ImageRow, err error)) {
 	var done, failed []*model.ImageRow
-	p.ask(func(ctx context.Context, d Daemon) (first error) {
+	p.ask(func(ctx context.Context, d page.Daemon) (first error) {
 		for _, r := range rows {
 			if err := deed(ctx, d, r); err != nil {
 				failed = append(failed, r)
@@ -87,9 +88,9 @@ func (p *Images) each(rows []*model.ImageRow, deed func(context.Context, Daemon,
 	})
 }
 
-func (p *Images) complain(key string, failed []*model.ImageRow, err error) {
+func (p *Page) complain(key string, failed []*model.ImageRow, err error) {
 	if len(failed) > 0 {
-		p.desk.Toast(Toast{Bad: true, Text: lang.Say(key, "Count", len(failed), "Image", failed[0].Short(), "Reason", reason(err))})
+		p.desk.Toast(page.Toast{Bad: true, Text: lang.Say(key, "Count", len(failed), "Image", failed[0].Short(), "Reason", reason(err))})
 	}
 }
 
@@ -102,7 +103,7 @@ func reason(err error) string {
 }
 
 // pin keeps images, or lets them go again, at once; Undo does the opposite.
-func (p *Images) pin(on bool, ids []string) {
+func (p *Page) pin(on bool, ids []string) {
 	rows := p.list.Pin(on, ids...)
 	if len(rows) == 0 {
 		return
@@ -113,15 +114,15 @@ func (p *Images) pin(on bool, ids []string) {
 	if on {
 		key = "images.pinned"
 	}
-	p.desk.Toast(Toast{Text: lang.Say(key, "Count", len(rows), "Image", rows[0].Short()), Undo: func() {
+	p.desk.Toast(page.Toast{Text: lang.Say(key, "Count", len(rows), "Image", rows[0].Short()), Undo: func() {
 		changed := p.list.Pin(!on, idsOf(rows)...)
 		p.refresh()
 		p.pinNow(!on, changed)
 	}})
 }
 
-func (p *Images) pinNow(on bool, rows []*model.ImageRow) {
-	p.each(rows, func(ctx context.Context, d Daemon, r *model.ImageRow) error {
+func (p *Page) pinNow(on bool, rows []*model.ImageRow) {
+	p.each(rows, func(ctx context.Context, d page.Daemon, r *model.ImageRow) error {
 		names := []string{r.ID} // by its digest it is let go under all its tags
 		if on && len(r.Tags) > 0 {
 			names = names[:0]
@@ -150,7 +151,7 @@ func (p *Images) pinNow(on bool, rows []*model.ImageRow) {
 
 // chosenBar says what can be done with the selected images.
 type chosenBar struct {
-	page *Images
+	page *Page
 	text *part.Text
 	one  *part.Button // for one image alone
 	pin  *part.Button
@@ -158,7 +159,7 @@ type chosenBar struct {
 	on   bool // what pin does
 }
 
-func newChosenBar(p *Images) *chosenBar {
+func newChosenBar(p *Page) *chosenBar {
 	b := &chosenBar{page: p, text: part.NewText("").Giving()}
 	selected := func(f func(ids []string)) func() { return func() { f(p.table.Selected()) } }
 	b.pin = part.NewButton("", selected(func(ids []string) { p.pin(b.on, ids) }))

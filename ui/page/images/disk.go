@@ -1,4 +1,4 @@
-package page
+package images
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 	"pulley/ui/words"
@@ -21,7 +22,7 @@ import (
 
 // diskCard is what the cache's room is used for, as a picture.
 type diskCard struct {
-	page   *Images
+	page   *Page
 	bar    *part.Strip
 	said   *part.Text
 	parts  [4]*part.Text // of the legend
@@ -37,7 +38,7 @@ type diskCard struct {
 // diskHues are those of pinned images, other images, what is in none, and room.
 var diskHues = [4]fyne.ThemeColorName{theme.Blue, theme.Cached, theme.Violet, theme.Track}
 
-func newDiskCard(p *Images) *diskCard {
+func newDiskCard(p *Page) *diskCard {
 	c := &diskCard{page: p, bar: part.NewStrip(10), said: part.NewText("").Giving(), legend: part.HBox(18), empty: part.NewSkeleton(2)}
 	for n, hue := range diskHues {
 		c.parts[n] = part.NewMuted("")
@@ -93,7 +94,7 @@ func (c *diskCard) show() {
 
 // freeing is the question how much to free.
 type freeing struct {
-	page       *Images
+	page       *Page
 	slider     *widget.Slider
 	says, goes *part.Text
 	list       [5][2]*part.Text // names and sizes of the first of them
@@ -108,7 +109,7 @@ func (c *diskCard) ask() {
 	_, most := p.list.WouldGo(1 << 62)
 	most += p.list.Disk(p.view.State.Cache).Loose
 	if most <= 0 {
-		p.desk.Toast(Toast{Text: lang.Say("images.free.nothing")})
+		p.desk.Toast(page.Toast{Text: lang.Say("images.free.nothing")})
 		return
 	}
 	f := &freeing{page: p, most: most, says: part.NewText("").Bold(), goes: part.NewMuted("")}
@@ -138,7 +139,7 @@ func (c *diskCard) ask() {
 	f.slider.SetValue(25)
 	f.shown.Resize(fyne.NewSize(460, 320))
 	f.shown.Show()
-	Focus(p.desk, f.slider)
+	page.Focus(p.desk, f.slider)
 }
 
 // visibleTrack is a theme in which a slider's track is told from a dialog's ground.
@@ -153,7 +154,7 @@ func (t visibleTrack) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant)
 }
 
 // look is the theme in force.
-func (p *Images) look() fyne.Theme { return fyne.CurrentApp().Settings().Theme() }
+func (p *Page) look() fyne.Theme { return fyne.CurrentApp().Settings().Theme() }
 
 func (f *freeing) choose(percent float64) {
 	f.bytes = int64(float64(f.most) * percent / 100)
@@ -206,27 +207,27 @@ func some(all []string, name func(n int) string) string {
 func (f *freeing) free() {
 	f.shown.Hide()
 	p, bytes := f.page, f.bytes
-	p.desk.Toast(Toast{
+	p.desk.Toast(page.Toast{
 		Text: lang.Say("images.free.begun", "Size", words.Bytes(bytes)),
 		Undo: func() {},
 		Done: func() { p.collect(bytes) },
 	})
 }
 
-func (p *Images) collect(bytes int64) {
+func (p *Page) collect(bytes int64) {
 	var freed control.Freed
-	p.ask(func(ctx context.Context, d Daemon) (err error) {
+	p.ask(func(ctx context.Context, d page.Daemon) (err error) {
 		freed, err = d.GC(ctx, control.GC{Free: bytes})
 		return err
 	}, func(err error) {
 		p.overtaken()
 		switch {
 		case err != nil:
-			p.desk.Toast(Toast{Bad: true, Text: lang.Say("images.free.failed", "Reason", reason(err))})
+			p.desk.Toast(page.Toast{Bad: true, Text: lang.Say("images.free.failed", "Reason", reason(err))})
 		case len(freed.Images) == 0:
-			p.desk.Toast(Toast{Text: lang.Say("images.free.freed_loose", "Size", words.Bytes(freed.Bytes))})
+			p.desk.Toast(page.Toast{Text: lang.Say("images.free.freed_loose", "Size", words.Bytes(freed.Bytes))})
 		default:
-			p.desk.Toast(Toast{Text: lang.Say("images.free.freed", "Size", words.Bytes(freed.Bytes),
+			p.desk.Toast(page.Toast{Text: lang.Say("images.free.freed", "Size", words.Bytes(freed.Bytes),
 				"Images", some(freed.Images, func(n int) string { return model.FamiliarRef(freed.Images[n]) }))})
 		}
 	})

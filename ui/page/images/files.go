@@ -1,4 +1,4 @@
-package page
+package images
 
 import (
 	"context"
@@ -13,11 +13,12 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/words"
 )
 
 // export asks where to, and writes images into that file.
-func (p *Images) export(ids []string) {
+func (p *Page) export(ids []string) {
 	rows := p.rows(ids)
 	if len(rows) == 0 {
 		return
@@ -37,7 +38,7 @@ func fileName(rows []*model.ImageRow) string {
 	return strings.NewReplacer(":", "-", "@", "-").Replace(name) + ".tar"
 }
 
-func (p *Images) exportTo(rows []*model.ImageRow, path string) {
+func (p *Page) exportTo(rows []*model.ImageRow, path string) {
 	size, _ := model.Size(rows)
 	name := lang.Say("images.count", "Count", len(rows))
 	if len(rows) == 1 {
@@ -48,7 +49,7 @@ func (p *Images) exportTo(rows []*model.ImageRow, path string) {
 		return
 	}
 	e := control.Export{Images: namesOf(rows), Platforms: shared(rows)}
-	p.run(j, func(d Daemon) func(ctx context.Context, moved func()) error {
+	p.run(j, func(d page.Daemon) func(ctx context.Context, moved func()) error {
 		return func(ctx context.Context, moved func()) error {
 			err := exportFile(ctx, d, e, path, func(n int64) { j.Moved(n); moved() })
 			j.End("", err)
@@ -56,7 +57,7 @@ func (p *Images) exportTo(rows []*model.ImageRow, path string) {
 		}
 	}, func(v model.JobView) {
 		if v.Phase == model.Finished {
-			p.desk.Toast(Toast{Text: lang.Say("images.exported", "Name", name, "File", filepath.Base(path), "Size", words.Bytes(v.Have))})
+			p.desk.Toast(page.Toast{Text: lang.Say("images.exported", "Name", name, "File", filepath.Base(path), "Size", words.Bytes(v.Have))})
 		}
 	})
 }
@@ -83,7 +84,7 @@ func shared(rows []*model.ImageRow) (platforms []string) {
 }
 
 // exportFile writes a file that is there whole or not at all.
-func exportFile(ctx context.Context, d Daemon, e control.Export, path string, moved func(int64)) (err error) {
+func exportFile(ctx context.Context, d page.Daemon, e control.Export, path string, moved func(int64)) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return fmt.Errorf("%s: cannot be written: %w", path, underPath(err))
@@ -131,17 +132,17 @@ func underPath(err error) error {
 }
 
 // importFile asks for a tar and takes the images out of it.
-func (p *Images) importFile() {
+func (p *Page) importFile() {
 	p.desk.Files.Open(lang.Say("images.import.title"), tars, p.importTar)
 }
 
-func (p *Images) importTar(path string) {
+func (p *Page) importTar(path string) {
 	j, added := p.jobs.Add(model.NewJob(model.Importing, filepath.Base(path), path, -1))
 	if !added {
 		return
 	}
 	var imported control.Imported
-	p.run(j, func(d Daemon) func(ctx context.Context, moved func()) error {
+	p.run(j, func(d page.Daemon) func(ctx context.Context, moved func()) error {
 		return func(ctx context.Context, moved func()) error {
 			var err error
 			imported, err = readTar(ctx, d, path, j, moved)
@@ -153,12 +154,12 @@ func (p *Images) importTar(path string) {
 			return
 		}
 		names := imported.Images
-		p.desk.Toast(Toast{Text: lang.Say("images.imported", "Count", len(names), "File", filepath.Base(path),
+		p.desk.Toast(page.Toast{Text: lang.Say("images.imported", "Count", len(names), "File", filepath.Base(path),
 			"Images", some(names, func(n int) string { return model.FamiliarRef(names[n]) }))})
 	})
 }
 
-func readTar(ctx context.Context, d Daemon, path string, j *model.Job, moved func()) (control.Imported, error) {
+func readTar(ctx context.Context, d page.Daemon, path string, j *model.Job, moved func()) (control.Imported, error) {
 	f, err := os.Open(path) //nolint:gosec // the file that the person chose
 	if err != nil {
 		return control.Imported{}, fmt.Errorf("%s: cannot be read: %w", path, underPath(err))

@@ -1,4 +1,4 @@
-package page_test
+package images_test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/page"
+	"pulley/ui/page/images"
 	"pulley/ui/page/pagetest"
 	"pulley/ui/theme"
 )
@@ -48,7 +49,7 @@ func TestCacheLooks(t *testing.T) {
 			"images-busy": func(r *pagetest.Live) {
 				r.Says("golang")
 				r.Daemon.OnPull = halfway
-				r.Page.(*page.Images).Drop([]string{compose(t)})
+				r.Page.(*images.Page).Drop([]string{compose(t)})
 				r.Until("one pull is half done, and another failed", func() bool { return r.Reads("58 MiB") && r.Reads("denied") })
 				r.Tap(lang.Say("images.jobs.more"))
 				r.Key(fyne.KeyDown)
@@ -78,7 +79,7 @@ func TestCacheLooks(t *testing.T) {
 				if name[0] == 'a' {
 					return page.NewActivity(d)
 				}
-				return page.NewImages(d)
+				return images.New(d)
 			})
 			fyne.CurrentApp().Settings().SetTheme(theme.New(look.theme))
 			if name != "activity-loading" {

@@ -1,4 +1,4 @@
-package page
+package images
 
 import (
 	"context"
@@ -14,19 +14,20 @@ import (
 	"pulley/internal/imagelist"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/words"
 )
 
 // fetchBar takes names of images to fetch ahead.
 type fetchBar struct {
-	page  *Images
+	page  *Page
 	entry *escEntry
 	begin *part.Button
 	root  fyne.CanvasObject
 }
 
-func newFetchBar(p *Images) *fetchBar {
+func newFetchBar(p *Page) *fetchBar {
 	b := &fetchBar{page: p, entry: newEscEntry()}
 	b.entry.PlaceHolder = lang.Say("images.fetch.names")
 	b.entry.OnSubmitted = func(string) { b.submit() }
@@ -46,7 +47,7 @@ func (b *fetchBar) toggle() {
 		return
 	}
 	b.page.reveal(b.root, true)
-	Focus(b.page.desk, b.entry)
+	page.Focus(b.page.desk, b.entry)
 }
 
 func (b *fetchBar) close() {
@@ -90,7 +91,7 @@ func (e *escEntry) TypedKey(key *fyne.KeyEvent) {
 }
 
 // fetchAll fetches images, a job for each; what is under way already is not begun again.
-func (p *Images) fetchAll(images []imagelist.Image) {
+func (p *Page) fetchAll(images []imagelist.Image) {
 	for _, i := range images {
 		j := model.NewJob(model.Fetching, model.FullRef(i.Name), "", -1)
 		if i.Platform != "" {
@@ -102,7 +103,7 @@ func (p *Images) fetchAll(images []imagelist.Image) {
 	p.work.show()
 }
 
-func (p *Images) retry(j *model.Job) {
+func (p *Page) retry(j *model.Job) {
 	again := model.NewJob(j.Kind, j.Name, j.File, -1)
 	again.Platforms = j.Platforms
 	p.jobs.Add(again)
@@ -111,17 +112,17 @@ func (p *Images) retry(j *model.Job) {
 }
 
 // startJobs has those run that wait, as far as there is room.
-func (p *Images) startJobs() {
+func (p *Page) startJobs() {
 	for j := p.jobs.Next(); j != nil; j = p.jobs.Next() {
 		p.run(j, pulling(j), p.fetched)
 	}
 }
 
 // jobWork is what a job does, with a daemon, beside the UI goroutine.
-type jobWork func(d Daemon) func(ctx context.Context, moved func()) error
+type jobWork func(d page.Daemon) func(ctx context.Context, moved func()) error
 
 func pulling(j *model.Job) jobWork {
-	return func(d Daemon) func(ctx context.Context, moved func()) error {
+	return func(d page.Daemon) func(ctx context.Context, moved func()) error {
 		return func(ctx context.Context, moved func()) error {
 			credentials, _ := login.For(ctx, []string{j.Name})
 			pulled, err := d.Pull(ctx, control.Pull{Images: []control.PullImage{{Image: j.Name, Platforms: j.Platforms}}, Credentials: credentials}, func(p control.Pulling) {
@@ -135,7 +136,7 @@ func pulling(j *model.Job) jobWork {
 }
 
 // fetched says that all is there, once it is.
-func (p *Images) fetched(model.JobView) {
+func (p *Page) fetched(model.JobView) {
 	var here []string
 	for _, j := range p.jobs.All() {
 		switch v := j.View(); {
@@ -146,13 +147,13 @@ func (p *Images) fetched(model.JobView) {
 		}
 	}
 	if len(here) > 0 {
-		p.desk.Toast(Toast{Text: lang.Say("images.fetched", "Count", len(here), "Image", model.FamiliarRef(here[0]))})
+		p.desk.Toast(page.Toast{Text: lang.Say("images.fetched", "Count", len(here), "Image", model.FamiliarRef(here[0]))})
 	}
 }
 
 // Drop takes files that were dropped on the window, on whichever page: a tar is imported, what else names images has them
 // fetched.
-func (p *Images) Drop(paths []string) {
+func (p *Page) Drop(paths []string) {
 	var lists []string
 	for _, path := range paths {
 		if isTar(path) {
@@ -164,7 +165,7 @@ func (p *Images) Drop(paths []string) {
 	if len(lists) > 0 {
 		p.read(lists)
 	}
-	p.desk.Visit(ImagesPage, "")
+	p.desk.Visit(page.ImagesPage, "")
 }
 
 func isTar(path string) bool {
@@ -176,7 +177,7 @@ func isTar(path string) bool {
 var tars = []string{"tar", "tar.gz", "tgz", "tar.zst"}
 
 // read asks what files name, and fetches that.
-func (p *Images) read(paths []string) {
+func (p *Page) read(paths []string) {
 	p.desk.Work(func(ctx context.Context) func() {
 		var images []imagelist.Image
 		var failed []string
@@ -191,16 +192,16 @@ func (p *Images) read(paths []string) {
 	})
 }
 
-func (p *Images) named(paths []string, images []imagelist.Image, failed []string) {
+func (p *Page) named(paths []string, images []imagelist.Image, failed []string) {
 	file := filepath.Base(paths[0])
 	switch {
 	case len(failed) > 0:
-		p.desk.Toast(Toast{Bad: true, Text: lang.Say("images.read.failed", "Reason", words.Short(strings.Join(failed, "; "), 300))})
+		p.desk.Toast(page.Toast{Bad: true, Text: lang.Say("images.read.failed", "Reason", words.Short(strings.Join(failed, "; "), 300))})
 	case len(images) == 0:
-		p.desk.Toast(Toast{Bad: true, Text: lang.Say("images.read.none", "File", file)})
+		p.desk.Toast(page.Toast{Bad: true, Text: lang.Say("images.read.none", "File", file)})
 	}
 	if len(images) > 0 {
-		p.desk.Toast(Toast{Text: lang.Say("images.read.found", "Count", len(images), "File", file)})
+		p.desk.Toast(page.Toast{Text: lang.Say("images.read.found", "Count", len(images), "File", file)})
 		p.fetchAll(images)
 	}
 }

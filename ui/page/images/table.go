@@ -1,4 +1,4 @@
-package page
+package images
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"pulley/assets"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/words"
 )
@@ -25,7 +26,7 @@ func icon(name string) fyne.Resource {
 	return fyne.NewStaticResource(name, svg)
 }
 
-func (p *Images) newTable() *part.Table {
+func (p *Page) newTable() *part.Table {
 	column := func(key string, width float32, right bool) part.Column {
 		return part.Column{Key: key, Title: lang.Say("images.column." + key), Width: width, Right: right}
 	}
@@ -44,20 +45,20 @@ func (p *Images) newTable() *part.Table {
 	return t
 }
 
-func (p *Images) sort(column string, down bool) {
+func (p *Page) sort(column string, down bool) {
 	p.list.Sort(column, down)
 	p.table.SortedBy(column, down)
 	p.table.Refresh()
 }
 
-func (p *Images) selected() {
+func (p *Page) selected() {
 	p.chosen.show()
 	if ids := p.table.Selected(); p.detail != "" && len(ids) == 1 && ids[0] != p.detail {
 		p.open(ids[0])
 	}
 }
 
-func (p *Images) cell(n int, column string) part.Cell {
+func (p *Page) cell(n int, column string) part.Cell {
 	r := p.list.At(n)
 	switch column {
 	case model.ByName:
@@ -78,7 +79,7 @@ func (p *Images) cell(n int, column string) part.Cell {
 		}
 		return part.Cell{Text: words.Ago(&r.Used, p.now), Muted: true, Tip: words.Exact(r.Used, p.now)}
 	case model.ByFrom:
-		return part.Cell{Text: Mostly(r.From), Muted: true, Tip: p.bySource(r)}
+		return part.Cell{Text: page.Mostly(r.From), Muted: true, Tip: p.bySource(r)}
 	case model.BySaved:
 		if r.Saved == 0 {
 			return part.Cell{Text: "–", Muted: true}
@@ -125,16 +126,16 @@ func allPlatforms(r *model.ImageRow) string {
 	return strings.Join(lines, "\n")
 }
 
-func (p *Images) bySource(r *model.ImageRow) string {
+func (p *Page) bySource(r *model.ImageRow) string {
 	var lines []string
 	for _, name := range r.Brought() {
-		lines = append(lines, Source(name)+": "+words.Bytes(r.Sources[name]))
+		lines = append(lines, page.Source(name)+": "+words.Bytes(r.Sources[name]))
 	}
 	return strings.Join(lines, "\n")
 }
 
 // names are the full names of images, a line for each.
-func (p *Images) names(ids []string) string {
+func (p *Page) names(ids []string) string {
 	var names []string
 	for _, id := range ids {
 		if r := p.list.Get(id); r != nil {
@@ -144,7 +145,7 @@ func (p *Images) names(ids []string) string {
 	return strings.Join(names, "\n")
 }
 
-func (p *Images) empty() (title, hint string) {
+func (p *Page) empty() (title, hint string) {
 	switch {
 	case p.failed != "":
 		return lang.Say("images.empty.failed"), p.failed
@@ -157,7 +158,7 @@ func (p *Images) empty() (title, hint string) {
 	}
 }
 
-func (p *Images) menu(ids []string) *fyne.Menu {
+func (p *Page) menu(ids []string) *fyne.Menu {
 	rows := p.rows(ids)
 	if len(rows) == 0 {
 		return nil
@@ -180,7 +181,7 @@ func (p *Images) menu(ids []string) *fyne.Menu {
 	return fyne.NewMenu("", items...)
 }
 
-func (p *Images) rows(ids []string) (rows []*model.ImageRow) {
+func (p *Page) rows(ids []string) (rows []*model.ImageRow) {
 	for _, id := range ids {
 		if r := p.list.Get(id); r != nil {
 			rows = append(rows, r)
@@ -189,7 +190,7 @@ func (p *Images) rows(ids []string) (rows []*model.ImageRow) {
 	return rows
 }
 
-func (p *Images) allPinned(rows []*model.ImageRow) bool {
+func (p *Page) allPinned(rows []*model.ImageRow) bool {
 	for _, r := range rows {
 		if !p.list.Pinned(r) {
 			return false

@@ -1,4 +1,4 @@
-package page_test
+package images_test
 
 import (
 	"context"
@@ -18,13 +18,14 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/page/images"
 	"pulley/ui/page/pagetest"
 	"pulley/ui/part"
 )
 
 func imagesPage(t *testing.T) *pagetest.Live {
 	t.Helper()
-	r := pagetest.NewLive(t, pagetest.Usual, func(d page.Desk) page.Page { return page.NewImages(d) })
+	r := pagetest.NewLive(t, pagetest.Usual, func(d page.Desk) page.Page { return images.New(d) })
 	r.Enter()
 	r.Says("golang:1.26")
 	return r
@@ -159,7 +160,7 @@ func TestDetails(t *testing.T) {
 }
 
 func TestImageThatIsAskedForBeforeTheListIsThere(t *testing.T) {
-	r := pagetest.NewLive(t, pagetest.Usual, func(d page.Desk) page.Page { return page.NewImages(d) })
+	r := pagetest.NewLive(t, pagetest.Usual, func(d page.Desk) page.Page { return images.New(d) })
 	r.Enter()
 	r.Page.(page.Taker).Take("quay.io/prometheus/prometheus:v3.1.0")
 	r.Says("docker pull quay.io/prometheus/prometheus:v3.1.0")
@@ -219,7 +220,7 @@ func TestFetchingByName(t *testing.T) {
 func TestDroppedFiles(t *testing.T) {
 	r := imagesPage(t)
 	r.Daemon.OnPull = halfway
-	r.Page.(*page.Images).Drop([]string{compose(t)})
+	r.Page.(*images.Page).Drop([]string{compose(t)})
 	r.Until("what the compose file names is pulled", func() bool { return strings.Contains(r.Daemon.Asked(), "pull docker.io/library/mysql:9") })
 	if got := r.Toasts[0].Text; got != "compose.yaml names 3 images" {
 		t.Errorf("toast %q", got)
@@ -228,7 +229,7 @@ func TestDroppedFiles(t *testing.T) {
 	if err := os.WriteFile(other, []byte("buy milk"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.Page.(*page.Images).Drop([]string{other})
+	r.Page.(*images.Page).Drop([]string{other})
 	r.Until("it is said that it is no such file", func() bool { return r.LastToast().Bad })
 }
 
@@ -261,7 +262,7 @@ func TestImport(t *testing.T) {
 	if err := os.WriteFile(r.Path, []byte("some tar"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.Page.(*page.Images).Drop([]string{r.Path})
+	r.Page.(*images.Page).Drop([]string{r.Path})
 	r.Until("it is imported", func() bool { return len(r.Toasts) > 0 })
 	if got := r.LastToast().Text; got != "Imported debian:12 from out.tar" || r.Daemon.Asked() != "import some tar" {
 		t.Errorf("toast %q, asked for %q", got, r.Daemon.Asked())
@@ -294,7 +295,7 @@ func TestFreeingSpace(t *testing.T) {
 }
 
 func TestNoDaemonNoImages(t *testing.T) {
-	r := pagetest.NewLive(t, pagetest.Usual, func(d page.Desk) page.Page { return page.NewImages(d) })
+	r := pagetest.NewLive(t, pagetest.Usual, func(d page.Desk) page.Page { return images.New(d) })
 	r.Daemon = nil
 	r.Enter()
 	r.Page.Show(model.View{Phase: model.Down}, r.Now)
@@ -306,14 +307,14 @@ func TestJobsOutliveTheirPage(t *testing.T) {
 	r := pagetest.NewLive(t, pagetest.Usual, func(d page.Desk) page.Page {
 		d.Jobs = &model.Jobs{}
 		desk = d
-		return page.NewImages(d)
+		return images.New(d)
 	})
 	r.Enter()
 	r.Says("golang:1.26")
 	r.Daemon.OnPull = halfway
-	r.Page.(*page.Images).Drop([]string{compose(t)})
+	r.Page.(*images.Page).Drop([]string{compose(t)})
 	r.Says("31 MiB of 58 MiB")
-	r.Page = page.NewImages(desk) // the language was changed
+	r.Page = images.New(desk) // the language was changed
 	r.Window.SetContent(r.Page.Root())
 	r.Page.Show(r.View, r.Now)
 	r.Says("31 MiB of 58 MiB")
@@ -377,7 +378,7 @@ func TestSeekAndMenu(t *testing.T) {
 // selected, a frame of scrolling.
 func BenchmarkImagesPage(b *testing.B) {
 	const many = 10_000
-	r := pagetest.NewLive(b, pagetest.Usual, func(d page.Desk) page.Page { return page.NewImages(d) })
+	r := pagetest.NewLive(b, pagetest.Usual, func(d page.Desk) page.Page { return images.New(d) })
 	sample := pagetest.SomeImages()
 	r.Daemon.Held = nil
 	for n := range many {
