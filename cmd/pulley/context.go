@@ -18,7 +18,7 @@ import (
 
 func (a *app) context() *cobra.Command {
 	cmd := group("context", "docker contexts: engines here and elsewhere, and which one docker uses",
-		a.contextList(), a.contextUse(), a.contextCreate(), a.contextUpdate(), a.contextRemove(), a.contextExport(), a.contextImport(), a.contextTest(), a.contextShare(), a.contextEgress())
+		a.contextList(), a.contextUse(), a.contextCreate(), a.contextUpdate(), a.contextRemove(), a.contextUndo(), a.contextExport(), a.contextImport(), a.contextTest(), a.contextShare(), a.contextEgress())
 	cmd.Long = "Works on docker's own contexts, which `docker context` shows too. No daemon of Pulley's need run.\n" +
 		"DOCKER_HOST goes before DOCKER_CONTEXT, and that before what `use` has chosen."
 	return cmd
@@ -249,7 +249,11 @@ func (a *app) contextCreate() *cobra.Command {
 }
 
 func (a *app) contextUpdate() *cobra.Command {
-	cmd := &cobra.Command{Use: "update NAME", Short: "change a context; what is not given stays", Args: exactly(1, "a name")}
+	cmd := &cobra.Command{
+		Use: "update NAME", Short: "change a context; what is not given stays", Args: exactly(1, "a name"),
+		Long: "Changes a context; what is not given stays. What it was before is kept in Pulley's state folder, a private key\n" +
+			"included, for `pulley context undo`.",
+	}
 	change := changeFlags(cmd)
 	host := cmd.Flags().String("host", "", "its URL")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -263,7 +267,13 @@ func (a *app) contextUpdate() *cobra.Command {
 		if c == (dockercontext.Change{}) {
 			return usageError{errors.New("update: nothing to change was given; see: pulley context update --help")}
 		}
-		return a.changed(cmd, args[0], "updated", func(b *dockercontext.Book) error { return b.Update(args[0], c) })
+		err := a.changed(cmd, args[0], "updated", func(b *dockercontext.Book) error {
+			return keeping(b, args[0], func() error { return b.Update(args[0], c) })
+		})
+		if err == nil && !a.json {
+			_, _ = fmt.Fprintln(cmd.OutOrStdout(), "undo:", undoCommand(args[0]))
+		}
+		return err
 	}
 	return cmd
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -64,16 +66,15 @@ func printRemoved(w io.Writer, gone []removed) {
 
 // remove removes a context, and keeps an export of it unless it is to be forgotten.
 func remove(b *dockercontext.Book, name string, force, forget bool) (removed, error) {
-	places, err := config.FindPlaces(os.Environ())
-	if err != nil {
-		return removed{}, err
-	}
-	file := filepath.Join(places.StateDir, "contexts", name+contextSuffix)
 	if err := b.Removable(name, force); err != nil {
 		return removed{}, err
 	}
 	if _, err := b.Get(name); err != nil { // by force goes also what cannot be read, and so cannot be kept
 		forget = true
+	}
+	file, err := keptFile(name)
+	if err != nil {
+		return removed{}, err
 	}
 	if forget {
 		if err := b.Remove(name, force); err != nil {
@@ -84,16 +85,76 @@ func remove(b *dockercontext.Book, name string, force, forget bool) (removed, er
 		}
 		return removed{Name: name}, nil
 	}
+	if err := keeping(b, name, func() error { return b.Remove(name, force) }); err != nil {
+		return removed{}, err
+	}
+	return removed{Name: name, Undo: undoCommand(name), File: file}, nil
+}
+
+func undoCommand(name string) string { return "pulley context undo " + name }
+
+// keptFile is where an export of what a context was before its last change lies.
+func keptFile(name string) (string, error) {
+	places, err := config.FindPlaces(os.Environ())
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(places.StateDir, "contexts", url.PathEscape(name)+contextSuffix), nil
+}
+
+// keeping calls change, and keeps what the context was before if that is done.
+func keeping(b *dockercontext.Book, name string, change func() error) error {
+	file, err := keptFile(name)
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return removed{}, fmt.Errorf("%s: cannot be kept for an undo: %w; add --forget to remove it all the same", name, err)
+		return fmt.Errorf("%s: cannot be kept for an undo: %w", name, err)
 	}
-	if err := exportContext(b, name, file, true); err != nil {
-		return removed{}, err
+	written, err := writeExport(b, name, file)
+	if err != nil {
+		return err
 	}
-	if err := b.Remove(name, force); err != nil {
-		return removed{}, err
+	if err := change(); err != nil {
+		_ = os.Remove(written)
+		return err
 	}
-	return removed{Name: name, Undo: "pulley context import " + name + " " + file, File: file}, nil
+	if err := os.Rename(written, file); err != nil {
+		return fmt.Errorf("%s: it is done, but cannot be undone: %w", name, err)
+	}
+	return nil
+}
+
+func (a *app) contextUndo() *cobra.Command {
+	return &cobra.Command{
+		Use: "undo NAME", Short: "make a context what it was before it was updated or removed last", Args: exactly(1, "a name"),
+		Long: "Brings back what a context was, its certificates and private key included, before `pulley context update`, `rm` or\n" +
+			"`undo` changed it last.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := args[0]
+			file, err := keptFile(name)
+			if err != nil {
+				return err
+			}
+			kept, err := os.ReadFile(file) //nolint:gosec // our own
+			if errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("%s: there is nothing to undo; see: pulley context ls", name)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: what it was cannot be read: %w", name, err)
+			}
+			return a.changed(cmd, name, "brought back", func(b *dockercontext.Book) error {
+				restore := func() error { return b.Restore(name, bytes.NewReader(kept)) }
+				if _, err := b.Get(name); errors.Is(err, dockercontext.ErrNotFound) {
+					if err := restore(); err != nil {
+						return err
+					}
+					return os.Remove(file)
+				}
+				return keeping(b, name, restore)
+			})
+		},
+	}
 }
 
 // contextSuffix is what docker's own exports end in.
@@ -116,7 +177,7 @@ func (a *app) contextExport() *cobra.Command {
 					}
 					return b.Export(name, cmd.OutOrStdout())
 				}
-				if err := exportContext(b, name, file, false); err != nil {
+				if err := exportContext(b, name, file); err != nil {
 					return err
 				}
 				return a.print(cmd, map[string]string{"name": name, "file": file}, func(w io.Writer) { _, _ = fmt.Fprintln(w, "wrote", file) })
@@ -126,16 +187,25 @@ func (a *app) contextExport() *cobra.Command {
 }
 
 // exportContext writes a file for its owner alone, whole or not at all.
-func exportContext(b *dockercontext.Book, name, file string, overwrite bool) (err error) {
+func exportContext(b *dockercontext.Book, name, file string) error {
 	if _, err := b.Get(name); err != nil {
 		return err
 	}
-	if _, err := os.Lstat(file); err == nil && !overwrite {
+	if _, err := os.Lstat(file); err == nil {
 		return fmt.Errorf("%s: it exists already; give another file", file)
 	}
+	written, err := writeExport(b, name, file)
+	if err != nil {
+		return err
+	}
+	return os.Rename(written, file)
+}
+
+// writeExport writes an export beside a file whose place it is to take.
+func writeExport(b *dockercontext.Book, name, file string) (written string, err error) {
 	f, err := os.CreateTemp(filepath.Dir(file), ".context-*") // 0600
 	if err != nil {
-		return fmt.Errorf("%s: cannot be written: %w", file, underPath(err))
+		return "", fmt.Errorf("%s: cannot be written: %w", file, underPath(err))
 	}
 	defer func() {
 		if err != nil {
@@ -144,12 +214,12 @@ func exportContext(b *dockercontext.Book, name, file string, overwrite bool) (er
 		}
 	}()
 	if err := b.Export(name, f); err != nil {
-		return err
+		return "", err
 	}
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("%s: cannot be written: %w", file, underPath(err))
+		return "", fmt.Errorf("%s: cannot be written: %w", file, underPath(err))
 	}
-	return os.Rename(f.Name(), file)
+	return f.Name(), nil
 }
 
 func (a *app) contextImport() *cobra.Command {

@@ -1,6 +1,7 @@
 package context
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,23 @@ func (b *Book) Import(name string, r io.Reader) error {
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("%s: not an exported context: %w", name, err), b.store.Remove(name))
+	}
+	return nil
+}
+
+// Restore makes a context what an archive of its own says, be it there now or not. An archive with anything wrong with it
+// changes nothing.
+func (b *Book) Restore(name string, r io.Reader) error {
+	var now bytes.Buffer
+	back := func() error { return store.Import(name, b.store, &now) }
+	switch err := b.Export(name, &now); {
+	case errors.Is(err, ErrNotFound):
+		back = func() error { return b.store.Remove(name) }
+	case err != nil:
+		return err
+	}
+	if err := store.Import(name, b.store, r); err != nil {
+		return errors.Join(fmt.Errorf("%s: not an exported context: %w", name, err), back())
 	}
 	return nil
 }
