@@ -3,7 +3,6 @@ package part
 import (
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -51,9 +50,8 @@ type Chart struct {
 	drawn  time.Time
 	cursor int // the slot that is pointed at; -1: none
 
-	mu      sync.Mutex // of what waits to be drawn
-	next    []Slot
-	pending *time.Timer
+	next []Slot // waits to be drawn
+	stop func() // nil: nothing waits
 
 	summary, title, hint string
 	gutter               float32 // right of the plot, for the axis; grows only, so that the plot stands still
@@ -78,42 +76,23 @@ var _ = []interface {
 
 // Set changes what is shown; nil: it is not known yet.
 func (c *Chart) Set(slots []Slot) {
-	wait := Beat - time.Since(c.drawn)
+	wait := Beat - clock.now().Sub(c.drawn)
 	switch {
 	case same(slots, c.slots):
 		c.Rest()
 	case wait <= 0 || !sameAxis(slots, c.slots):
 		c.draw(slots)
 	default:
-		c.later(slots, wait)
+		c.next = slots
+		if c.stop == nil {
+			c.stop = clock.after(wait, func() { c.draw(c.next) })
+		}
 	}
-}
-
-// later draws slots, or those that are told meanwhile.
-func (c *Chart) later(slots []Slot, wait time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.next = slots
-	if c.pending != nil {
-		return
-	}
-	var timer *time.Timer
-	timer = time.AfterFunc(wait, func() {
-		fyne.Do(func() {
-			c.mu.Lock()
-			slots, due := c.next, c.pending == timer // else it was drawn meanwhile
-			c.mu.Unlock()
-			if due {
-				c.draw(slots)
-			}
-		})
-	})
-	c.pending = timer
 }
 
 func (c *Chart) draw(slots []Slot) {
 	c.Rest()
-	c.slots, c.drawn = slots, time.Now()
+	c.slots, c.drawn = slots, clock.now()
 	if c.cursor >= len(c.slots) {
 		c.cursor = -1
 	}
@@ -122,11 +101,9 @@ func (c *Chart) draw(slots []Slot) {
 
 // Rest forgets what was to be drawn later. Whoever takes a chart away calls it.
 func (c *Chart) Rest() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.pending != nil {
-		c.pending.Stop()
-		c.pending = nil
+	if c.stop != nil {
+		c.stop()
+		c.stop, c.next = nil, nil
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"image/color"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -131,10 +130,9 @@ func TestChartSaysWhatIsPointedAt(t *testing.T) {
 	if s, ok := c.Pointed(); !ok || s.Name != "12:00" {
 		t.Errorf("the pointer is at %q, %v", s.Name, ok)
 	}
-	if c.MouseMoved(&desktop.MouseEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(250, 100)}}); true {
-		if got, want := c.AccessibilityLabel(), "12:11; From cache 110 MiB; From network 55 MiB"; got != want {
-			t.Errorf("it says %q, want %q", got, want)
-		}
+	c.MouseMoved(&desktop.MouseEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(250, 100)}})
+	if got, want := c.AccessibilityLabel(), "12:11; From cache 110 MiB; From network 55 MiB"; got != want {
+		t.Errorf("it says %q, want %q", got, want)
 	}
 	c.MouseOut()
 	if _, ok := c.Pointed(); ok {
@@ -182,49 +180,44 @@ func TestChartWithNothing(t *testing.T) {
 
 // However often it is told something new, what can be read changes at most twice a second, and ends at the last.
 func TestChartIsCalm(t *testing.T) {
+	pass := part.Clock(t)
 	c := traffic(t, 24)
 	look(t, c, theme.Light, fyne.NewSize(560, 200), 1)
-	synctest.Test(t, func(t *testing.T) {
-		c.Set(slots(30, mib)) // another axis: at once, and the bubble's clock
-		c.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEnd})
-		seen := map[string]bool{}
-		const seconds = 5
-		for i := range seconds * 50 {
-			c.Set(slots(30, float64(i)*mib))
-			time.Sleep(time.Second / 50)
-			synctest.Wait()
-			seen[c.AccessibilityLabel()] = true
-		}
-		if len(seen) > 2*seconds+1 || len(seen) < seconds {
-			t.Errorf("it showed %d values in %d s", len(seen), seconds)
-		}
-		time.Sleep(part.Beat)
-		synctest.Wait()
-		if got, want := c.AccessibilityLabel(), "12:29; From cache 7221 MiB"; !strings.HasPrefix(got, want) {
-			t.Errorf("at last it says %q, want %s", got, want)
-		}
+	c.Set(slots(30, mib)) // another axis: at once
+	c.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEnd})
+	seen := map[string]bool{}
+	const seconds = 5
+	for i := range seconds * 50 {
+		c.Set(slots(30, float64(i)*mib))
+		pass(time.Second / 50)
+		seen[c.AccessibilityLabel()] = true
+	}
+	if len(seen) > 2*seconds+1 || len(seen) < seconds {
+		t.Errorf("it showed %d values in %d s", len(seen), seconds)
+	}
+	pass(part.Beat)
+	if got, want := c.AccessibilityLabel(), "12:29; From cache 7221 MiB"; !strings.HasPrefix(got, want) {
+		t.Errorf("at last it says %q, want %s", got, want)
+	}
 
-		c.Set(slots(30, mib))
-		c.Set(slots(30, 2*mib))
-		c.Set(slots(12, 3*mib)) // a person chose another axis
-		if got, want := c.AccessibilityLabel(), "480 MiB in all"; got != want {
-			t.Errorf("the cursor is beyond the axis: %q", got)
-		}
-		c.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEnd})
-		time.Sleep(part.Beat)
-		synctest.Wait()
-		if got, want := c.AccessibilityLabel(), "12:11; From cache 33 MiB"; !strings.HasPrefix(got, want) {
-			t.Errorf("what was told before was drawn after: %q, want %s", got, want)
-		}
-		c.Set(slots(12, 4*mib))
-		c.Set(slots(12, 5*mib))
-		c.Rest()
-		time.Sleep(part.Beat)
-		synctest.Wait()
-		if got, want := c.AccessibilityLabel(), "12:11; From cache 44 MiB"; !strings.HasPrefix(got, want) {
-			t.Errorf("it draws after it was told to rest: %q", got)
-		}
-	})
+	c.Set(slots(30, mib))
+	c.Set(slots(30, 2*mib))
+	c.Set(slots(12, 3*mib)) // a person chose another axis
+	if got, want := c.AccessibilityLabel(), "480 MiB in all"; got != want {
+		t.Errorf("the cursor is beyond the axis: %q", got)
+	}
+	c.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEnd})
+	pass(part.Beat)
+	if got, want := c.AccessibilityLabel(), "12:11; From cache 33 MiB"; !strings.HasPrefix(got, want) {
+		t.Errorf("what was told before was drawn after: %q, want %s", got, want)
+	}
+	c.Set(slots(12, 4*mib))
+	c.Set(slots(12, 5*mib))
+	c.Rest()
+	pass(part.Beat)
+	if got, want := c.AccessibilityLabel(), "12:11; From cache 44 MiB"; !strings.HasPrefix(got, want) {
+		t.Errorf("it draws after it was told to rest: %q", got)
+	}
 }
 
 func TestBinaryStep(t *testing.T) {

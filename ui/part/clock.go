@@ -10,8 +10,7 @@ import (
 // clock is the time that parts go by. Tests have their own.
 var clock = struct {
 	now func() time.Time
-	// after has f called on the UI goroutine after a while, unless it is stopped before. Who asks for it must bear that f is called though it
-	// was stopped, if both happen at once.
+	// after has f called on the UI goroutine after a while, unless it is stopped before, on that goroutine too.
 	after func(wait time.Duration, f func()) (stop func())
 }{time.Now, later}
 
@@ -19,6 +18,16 @@ func later(wait time.Duration, f func()) (stop func()) {
 	if _, screen := fyne.CurrentApp().Driver().(desktop.Driver); !screen {
 		return func() {} // Fyne's test driver has no UI goroutine: f would be called beside whatever the test does meanwhile
 	}
-	timer := time.AfterFunc(wait, func() { fyne.Do(f) })
-	return func() { timer.Stop() }
+	stopped := false
+	timer := time.AfterFunc(wait, func() {
+		fyne.Do(func() {
+			if !stopped { // after the timer had run out
+				f()
+			}
+		})
+	})
+	return func() {
+		stopped = true
+		timer.Stop()
+	}
 }

@@ -1,12 +1,11 @@
 package part
 
 import (
-	"fmt"
-
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/widget"
 
+	"pulley/ui/lang"
 	"pulley/ui/theme"
 )
 
@@ -108,7 +107,7 @@ func (m *Meter) spoken() string {
 	for _, share := range m.shares {
 		full += share.Part
 	}
-	return labelled(m.Label, fmt.Sprintf("%.0f%%", 100*min(full, 1)))
+	return labelled(m.Label, lang.Say("amount.percent", "Number", lang.Number(100*min(full, 1), 0)))
 }
 
 // smallest is the least width of the shares from i on, with their gaps.

@@ -37,12 +37,13 @@ type Reorder struct {
 
 	rows   []*reorderRow
 	line   *canvas.Rectangle
-	knob   *canvas.Circle // at the line's beginning
-	held   *reorderRow    // the row in hand; nil: none
-	offset float32        // how far it was dragged
-	target int            // its place among the movable rows, were it let go
-	byKey  bool           // picked up with the keyboard: it stays where it is until it is put down
-	over   bool           // the drag was called off: what is left of it means nothing
+	knob   *canvas.Circle  // at the line's beginning
+	held   *reorderRow     // the row in hand; nil: none
+	offset float32         // how far it was dragged
+	target int             // its place among the movable rows, were it let go
+	byKey  bool            // picked up with the keyboard: it stays where it is until it is put down
+	over   bool            // the drag was called off: what is left of it means nothing
+	glide  *fyne.Animation // of rows to their places; nil: there was none
 }
 
 // reorderTime is how long rows take to their new places.
@@ -80,8 +81,24 @@ func (r *Reorder) Set(items ...ReorderItem) {
 	if slices.Equal(r.rows, rows) {
 		return
 	}
+	on := slices.IndexFunc(r.movable(), func(row *reorderRow) bool { return row.grip.focused && !slices.Contains(rows, row) })
 	r.rows = rows
 	r.Refresh()
+	if on >= 0 {
+		r.rest(on)
+	}
+}
+
+// rest takes the keyboard, whose row is gone, to the one in its place.
+func (r *Reorder) rest(place int) {
+	c, rows := canvasFor(r), r.movable()
+	switch {
+	case c == nil:
+	case len(rows) == 0:
+		c.Unfocus()
+	default:
+		c.Focus(rows[min(place, len(rows)-1)].grip)
+	}
 }
 
 func fixedFirst(row *reorderRow) int {
@@ -167,11 +184,7 @@ func (r *Reorder) dragEnd() {
 
 // put lets the row in hand down where it is.
 func (r *Reorder) put() {
-	row, to := r.held, r.target
-	from := map[*reorderRow]float32{}
-	for _, other := range r.rows {
-		from[other] = other.Position().Y
-	}
+	row, to, from := r.held, r.target, r.places()
 	moved := r.place(row) != to
 	r.let()
 	if moved {
@@ -195,7 +208,7 @@ func (r *Reorder) callOff() bool {
 		return false
 	}
 	r.over = !r.byKey // until the button is let go
-	from := map[*reorderRow]float32{r.held: r.held.Position().Y}
+	from := r.places()
 	r.let()
 	r.settle(from)
 	return true
@@ -207,10 +220,7 @@ func (r *Reorder) step(row *reorderRow, by int) {
 	if to < 0 || to >= len(r.movable()) {
 		return
 	}
-	from := map[*reorderRow]float32{}
-	for _, other := range r.rows {
-		from[other] = other.Position().Y
-	}
+	from := r.places()
 	r.rearrange(row, to)
 	r.settle(from)
 	if r.Follow != nil {
@@ -229,35 +239,48 @@ func (r *Reorder) rearrange(row *reorderRow, to int) {
 	r.Refresh()
 }
 
-// settle has rows glide to their places from where they were.
+// places are where rows are seen now.
+func (r *Reorder) places() map[*reorderRow]float32 {
+	at := map[*reorderRow]float32{}
+	for _, row := range r.rows {
+		at[row] = row.Position().Y
+	}
+	return at
+}
+
+// settle has rows glide to their places from where they were. Those that still glide from an earlier move go on from there.
 func (r *Reorder) settle(from map[*reorderRow]float32) {
+	if r.glide != nil {
+		r.glide.Stop()
+	}
 	way := map[*reorderRow]float32{}
-	for row, y := range from {
-		if distance := y - row.top; distance != 0 {
+	for _, row := range r.rows {
+		row.shift = 0
+		if distance := from[row] - row.top; distance != 0 {
 			way[row] = distance
 		}
 	}
 	if len(way) == 0 {
 		return
 	}
-	glide := fyne.NewAnimation(reorderTime, func(done float32) {
+	r.glide = fyne.NewAnimation(reorderTime, func(done float32) {
 		for row, distance := range way {
 			row.shift = distance * (1 - done)
 		}
 		r.arrange(r.Size())
 	})
-	glide.Curve = fyne.AnimationEaseOut
-	glide.Start()
+	r.glide.Curve = fyne.AnimationEaseOut
+	r.glide.Start()
 }
 
-// lead takes the focus to the handle of another row.
+// lead takes the focus to the handle of another row, or the last on the way there.
 func (r *Reorder) lead(row *reorderRow, by int) {
 	rows := r.movable()
-	to := r.place(row) + by
-	if c := fyne.CurrentApp().Driver().CanvasForObject(r); c != nil && to >= 0 && to < len(rows) {
-		c.Focus(rows[to].grip)
+	to := rows[min(max(r.place(row)+by, 0), len(rows)-1)]
+	if c := canvasFor(r); c != nil && to != row {
+		c.Focus(to.grip)
 		if r.Follow != nil {
-			r.Follow(rows[to].top, rows[to].top+rows[to].high)
+			r.Follow(to.top, to.top+to.high)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func (g *Grip) Cursor() desktop.Cursor { return desktop.VResizeCursor }
 func (g *Grip) Tapped(*fyne.PointEvent) { g.focus() }
 
 func (g *Grip) focus() {
-	if c := fyne.CurrentApp().Driver().CanvasForObject(g); c != nil && c.Focused() != fyne.Focusable(g) {
+	if c := canvasFor(g); c != nil && c.Focused() != fyne.Focusable(g) {
 		c.Focus(g)
 	}
 }
@@ -75,24 +75,21 @@ func (g *Grip) FocusLost() {
 	g.attention.FocusLost()
 }
 
-// TypedKey is Space to pick up and put down, the arrows, and Escape.
+// TypedKey is Space to pick up and put down, the arrows, Home and End, and Escape.
 func (g *Grip) TypedKey(e *fyne.KeyEvent) {
 	owner := g.row.owner
-	held := owner.held == g.row
+	held, all := owner.held == g.row, len(owner.rows)
+	by := map[fyne.KeyName]int{fyne.KeyUp: -1, fyne.KeyDown: 1, fyne.KeyHome: -all, fyne.KeyEnd: all}[e.Name]
 	switch {
 	case e.Name == fyne.KeyEscape && owner.callOff():
 	case presses(e) && held:
 		owner.put()
 	case presses(e):
 		owner.carry(g.row, 0)
-	case e.Name == fyne.KeyUp && held:
-		owner.carry(g.row, -1)
-	case e.Name == fyne.KeyDown && held:
-		owner.carry(g.row, 1)
-	case e.Name == fyne.KeyUp:
-		owner.lead(g.row, -1)
-	case e.Name == fyne.KeyDown:
-		owner.lead(g.row, 1)
+	case by != 0 && held:
+		owner.carry(g.row, by)
+	case by != 0:
+		owner.lead(g.row, by)
 	default:
 		PassKey(g, e)
 	}

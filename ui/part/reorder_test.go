@@ -19,6 +19,7 @@ var moved string
 func letters(t *testing.T) (r *part.Reorder, w fyne.Window, moves *[]string) {
 	t.Helper()
 	moves, moved = &[]string{}, ""
+	w = open(t, part.NewText("")) // the parts take their colours from its theme
 	r = part.NewReorder(func(id string, order []string) { *moves, moved = append(*moves, fmt.Sprint(order)), id })
 	r.Label = func(name string, place, of int) string { return fmt.Sprintf("%s %d/%d", name, place, of) }
 	items := []part.ReorderItem{}
@@ -26,7 +27,7 @@ func letters(t *testing.T) (r *part.Reorder, w fyne.Window, moves *[]string) {
 		items = append(items, part.ReorderItem{ID: id, Name: id, Content: part.NewText(id), Fixed: id == "origin"})
 	}
 	r.Set(items...)
-	w = open(t, r)
+	w.SetContent(r)
 	w.Resize(fyne.NewSize(200, 300))
 	return r, w, moves
 }
@@ -135,6 +136,52 @@ func TestReorderByKeyboard(t *testing.T) {
 	w.Canvas().Unfocus()
 	if len(*moves) != 2 || r.Holding() {
 		t.Errorf("%v, in hand %v", *moves, r.Holding())
+	}
+}
+
+// The keyboard stays in the list when the row that it is on goes away.
+func TestReorderKeepsTheKeyboard(t *testing.T) {
+	r, w, _ := letters(t)
+	left := func(ids ...string) {
+		var items []part.ReorderItem
+		for _, id := range ids {
+			items = append(items, part.ReorderItem{ID: id, Name: id, Content: part.NewText(id), Fixed: id == "origin"})
+		}
+		r.Set(items...)
+	}
+	w.Canvas().Focus(r.Handle("b"))
+	for _, step := range []struct {
+		left []string
+		on   string
+	}{{[]string{"origin", "d", "b", "c"}, "b"}, {[]string{"origin", "d", "c"}, "c"}, {[]string{"origin", "d"}, "d"}} {
+		if left(step.left...); w.Canvas().Focused() != fyne.Focusable(r.Handle(step.on)) {
+			t.Errorf("of %v, it is on %v, want %s", step.left, w.Canvas().Focused(), step.on)
+		}
+	}
+	if left("origin"); w.Canvas().Focused() != nil {
+		t.Error("what is gone has the keyboard")
+	}
+}
+
+func TestReorderHomeAndEnd(t *testing.T) {
+	r, w, moves := letters(t)
+	w.Canvas().Focus(r.Handle("b"))
+	press := func(keys ...fyne.KeyName) {
+		for _, key := range keys {
+			w.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: key})
+		}
+	}
+	if press(fyne.KeyEnd); w.Canvas().Focused() != fyne.Focusable(r.Handle("d")) {
+		t.Error("End does not lead to the last handle")
+	}
+	if press(fyne.KeySpace, fyne.KeyHome, fyne.KeySpace); !slices.Equal(*moves, []string{"[d a b c]"}) {
+		t.Errorf("carried home: %v", *moves)
+	}
+	if press(fyne.KeySpace, fyne.KeyEnd, fyne.KeyReturn); r.Order()[3] != "d" {
+		t.Errorf("carried to the end: %v", r.Order())
+	}
+	if press(fyne.KeyHome); w.Canvas().Focused() != fyne.Focusable(r.Handle("a")) {
+		t.Error("Home does not lead to the first handle")
 	}
 }
 

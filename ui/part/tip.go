@@ -58,19 +58,13 @@ const restAfter = 500 * time.Millisecond
 // resting waits for the pointer to stay on something, and then has it explained. The zero value is ready.
 type resting struct {
 	stop  func() // nil: nobody waits
-	turn  int    // an end of an earlier turn is late
 	shown *Toasts
 }
 
 // on begins to wait. explain tells the text ("" for none) and what it is about: a place and size within w.
 func (r *resting) on(w fyne.CanvasObject, explain func() (string, fyne.Position, fyne.Size)) {
 	r.off()
-	turn := r.turn
-	r.stop = clock.after(restAfter, func() {
-		if r.turn == turn {
-			r.now(w, explain)
-		}
-	})
+	r.stop = clock.after(restAfter, func() { r.now(w, explain) })
 }
 
 // now has it explained without waiting.
@@ -86,7 +80,6 @@ func (r *resting) now(w fyne.CanvasObject, explain func() (string, fyne.Position
 
 // off ends waiting, and takes the tip away.
 func (r *resting) off() {
-	r.turn++
 	if r.stop != nil {
 		r.stop()
 		r.stop = nil

@@ -25,7 +25,6 @@ type card struct {
 
 	hovered bool
 	stop    func() // nil: its time does not run
-	turn    int    // an end of an earlier turn is late
 	ends    time.Time
 	left    time.Duration // while it does not run
 }
@@ -68,18 +67,12 @@ func (c *card) wait(while time.Duration) {
 		return
 	}
 	c.still()
-	turn := c.turn
 	c.ends = clock.now().Add(while)
-	c.stop = clock.after(while, func() {
-		if c.turn == turn {
-			c.host.end(c)
-		}
-	})
+	c.stop = clock.after(while, func() { c.host.end(c) })
 }
 
 // still stops its time.
 func (c *card) still() {
-	c.turn++
 	if c.stop != nil {
 		c.stop()
 		c.stop = nil
