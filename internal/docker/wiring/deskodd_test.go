@@ -329,6 +329,11 @@ func TestDeskWired(t *testing.T) {
 					t.Errorf("%s: %q, want %q", at, got, text)
 				}
 			}
+			w.Target.Port = 6066
+			if p, err := w.Plan(t.Context(), engine, o); err != nil || p.Egress != "" {
+				t.Errorf("at another port we are taken for somebody's proxy: %+v (%v)", p, err)
+			}
+			w.Target.Port = 5055
 			if _, err := w.Disconnect(t.Context(), engine, func(string) {}); err != nil {
 				t.Fatal(err)
 			}
@@ -429,6 +434,18 @@ func TestGuestsLetGo(t *testing.T) {
 				t.Errorf("it goes by %s still, after %d reloads\n%v", inForce, reloads, d.files())
 			}
 		})
+	}
+}
+
+// TestProxyTakenOver is said before it is done.
+func TestProxyTakenOver(t *testing.T) {
+	d := macWith(t, false, settingsStore, `{"SettingsVersion":43,"ProxyHTTPMode":"manual","OverrideProxyHTTPS":"http://me:secret@corp:3128"}`)
+	p, err := d.wirer().Plan(t.Context(), desktopID, Options{Way: Proxy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if warn := strings.Join(p.Warn, "\n"); !strings.Contains(warn, "http://me@corp:3128") || strings.Contains(warn, "secret") {
+		t.Error(warn)
 	}
 }
 

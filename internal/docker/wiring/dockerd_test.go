@@ -133,7 +133,7 @@ func TestDockerd(t *testing.T) {
 				"/etc/docker/daemon.json": `{"proxies": {"https-proxy": "http://me:secret@corp:3128", "no-proxy": "corp.lan, 127.0.0.0/8"}}`,
 			}, "77", "0", "/usr/bin/dockerd -H fd://")},
 			file: "/etc/docker/daemon.json", words: []string{`"https-proxy": "http://127.0.0.1:5055"`, `"http-proxy": "http://127.0.0.1:5055"`, `"no-proxy": "corp.lan,127.0.0.0/8,localhost,::1,`, `.svc,.cluster.local"`},
-			how: "restart systemctl restart docker.service 3", egress: "http://me:secret@corp:3128", warn: "http://me@corp:3128",
+			how: "restart systemctl restart docker.service 3", egress: "http://me:secret@corp:3128",
 		},
 		{
 			name: "a proxy, with live-restore", engine: "docker unix:///var/run/docker.sock", o: Options{Way: Proxy},

@@ -112,7 +112,6 @@ func (k dockerd) planProxy(m machine.Machine, p *Plan, at dockerPlace, to Target
 	was := k.proxyNow(m, at)
 	if was.url != "" && !isUs(was.url, to) && was.url != address {
 		p.Egress = was.url
-		p.Warn = append(p.Warn, "it goes out by "+withoutPassword(was.url)+" now: that becomes a way out of Pulley's")
 	}
 	p.Trust = true
 	p.Warn = append(p.Warn, nothingPulls(to)...)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"pulley/internal/docker/edit"
@@ -78,6 +79,15 @@ func (l *ledger) untrusts(with string) bool {
 		}
 	}
 	return l.Trust
+}
+
+// wrote says that connect has put an address into the engine's files. r may be nil.
+func (r *record) wrote(address string) bool {
+	return r != nil && slices.ContainsFunc(r.Files, func(k kept) bool {
+		return slices.ContainsFunc(k.Edit.Steps, func(s edit.Step) bool {
+			return strings.Contains(string(s.Value), quote(address)) || s.Text != "" && strings.Contains(s.Text, address)
+		})
+	})
 }
 
 // maxBackups is how many are kept that nobody needs any more.

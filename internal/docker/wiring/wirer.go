@@ -135,6 +135,16 @@ func (w *Wirer) Plan(ctx context.Context, id string, o Options) (*Plan, error) {
 		return nil, w.asRoot(err, "connect", id)
 	}
 	p.Engine = e
+	l, err := w.load()
+	if err != nil {
+		return nil, err
+	}
+	if l.Engines[w.key(id)].wrote(p.Egress) {
+		p.Egress = "" // Pulley's own, at another address
+	}
+	if p.Egress != "" {
+		p.Warn = append(p.Warn, "it goes out by "+withoutPassword(p.Egress)+" now: that becomes a way out of Pulley's")
+	}
 	return p, nil
 }
 
