@@ -19,7 +19,9 @@ import (
 	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/page/activity"
 	"pulley/ui/page/images"
+	"pulley/ui/page/mirrors"
 	"pulley/ui/page/overview"
 	"pulley/ui/part"
 )
@@ -209,11 +211,11 @@ func (w *Window) page(name page.Name) page.Page {
 	case page.ImagesPage:
 		p = images.New(w.desk)
 	case page.MirrorsPage:
-		p = page.NewMirrors(w.desk)
+		p = mirrors.New(w.desk)
 	case page.DockerPage:
 		p = page.NewDocker(w.desk)
 	case page.ActivityPage:
-		p = page.NewActivity(w.desk)
+		p = activity.New(w.desk)
 	case page.SettingsPage:
 		settings := page.NewSettings(w.desk)
 		settings.Login = w.options.Login

@@ -93,18 +93,18 @@ func (s *Stream) tell() {
 }
 
 // mailbox holds what a stream's work has brought until it is shown. Any goroutine.
-type mailbox[T any] struct {
+type Mailbox[T any] struct {
 	mu   sync.Mutex
 	mail []T
 }
 
-func (m *mailbox[T]) put(items ...T) {
+func (m *Mailbox[T]) Put(items ...T) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.mail = append(m.mail, items...)
 }
 
-func (m *mailbox[T]) take() []T {
+func (m *Mailbox[T]) Take() []T {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	mail := m.mail

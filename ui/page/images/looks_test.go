@@ -2,7 +2,6 @@ package images_test
 
 import (
 	"context"
-	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,27 +18,13 @@ import (
 	"pulley/ui/theme"
 )
 
-// looks are in which each picture is taken, in a page as large as a window of 1100×720 and of 900×600 leaves it.
-var cacheLooks = []struct {
-	name, language string
-	theme          theme.Choice
-	size           fyne.Size
-}{
-	{"light", "en", theme.Light, fyne.NewSize(900, 690)},
-	{"dark", "en", theme.Dark, fyne.NewSize(900, 690)},
-	{"zh-CN", "zh-CN", theme.Light, fyne.NewSize(900, 690)},
-	{"small", "en", theme.Light, fyne.NewSize(844, 570)},
-	{"small-zh-CN", "zh-CN", theme.Dark, fyne.NewSize(844, 570)},
-	{"wide", "en", theme.Light, fyne.NewSize(1240, 800)},
-}
-
-// TestCacheLooks leaves pictures of both pages for a person to look at in the folder that PULLEY_SHEETS names.
-func TestCacheLooks(t *testing.T) {
+// TestLooks leaves pictures for a person to look at in the folder that PULLEY_SHEETS names.
+func TestLooks(t *testing.T) {
 	dir := os.Getenv("PULLEY_SHEETS")
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	for _, look := range cacheLooks {
+	for _, look := range pagetest.LiveLooks {
 		for name, scene := range map[string]func(*pagetest.Live){
 			"images": func(r *pagetest.Live) { r.Says("golang") },
 			"images-detail": func(r *pagetest.Live) {
@@ -70,39 +55,15 @@ func TestCacheLooks(t *testing.T) {
 				r.Page.Show(r.View, r.Now)
 				r.Until("it is empty", func() bool { return !r.Reads("golang") })
 			},
-			"activity":         func(r *pagetest.Live) { r.Says("postgres") },
-			"activity-story":   func(r *pagetest.Live) { r.Says("postgres"); r.Key(fyne.KeyEnd) },
-			"activity-loading": func(*pagetest.Live) {},
 		} {
-			pagetest.Speak(t, look.language)
-			r := pagetest.NewLive(t, look.size, func(d page.Desk) page.Page {
-				if name[0] == 'a' {
-					return page.NewActivity(d)
-				}
-				return images.New(d)
-			})
-			fyne.CurrentApp().Settings().SetTheme(theme.New(look.theme))
-			if name != "activity-loading" {
-				r.Enter()
-			}
+			pagetest.Speak(t, look.Language)
+			r := pagetest.NewLive(t, look.Size, func(d page.Desk) page.Page { return images.New(d) })
+			fyne.CurrentApp().Settings().SetTheme(theme.New(look.Theme))
+			r.Enter()
 			scene(r)
-			picture(t, r, filepath.Join(dir, name+"-"+look.name+".png"))
+			pagetest.Picture(t, r, filepath.Join(dir, name+"-"+look.Name+".png"))
 			r.Page.(page.Guest).Leave()
 		}
-	}
-}
-
-func picture(t *testing.T, r *pagetest.Live, path string) {
-	t.Helper()
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := png.Encode(f, r.Window.Canvas().Capture()); err != nil {
-		t.Error(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Error(err)
 	}
 }
 

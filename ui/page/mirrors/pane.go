@@ -1,18 +1,19 @@
-package page
+package mirrors
 
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
 
+	"pulley/ui/page"
 	"pulley/ui/part"
 )
 
-// mirrorPane puts the registries and what is said of the chosen one beside each other, or, where there is no room for that,
+// pane puts the registries and what is said of the chosen one beside each other, or, where there is no room for that,
 // the latter below its registry, like the leaves of a folder.
-type mirrorPane struct {
-	shelf  *mirrorShelf
-	detail *mirrorDetail
+type pane struct {
+	shelf  *shelf
+	detail *detail
 
 	narrow bool
 	left   *fyne.Container // wide: the registries
@@ -25,9 +26,9 @@ type mirrorPane struct {
 	root   *fyne.Container
 }
 
-func newMirrorPane(shelf *mirrorShelf, detail *mirrorDetail) *mirrorPane {
+func newPane(shelf *shelf, detail *detail) *pane {
 	const shelfWidth, gap, margin = 212, 16, 20
-	p := &mirrorPane{shelf: shelf, detail: detail, left: part.VBox(2), right: part.VBox(0), all: part.VBox(4)}
+	p := &pane{shelf: shelf, detail: detail, left: part.VBox(2), right: part.VBox(0), all: part.VBox(4)}
 	inset := func(object fyne.CanvasObject) fyne.CanvasObject {
 		return container.New(layout.NewCustomPaddedLayout(0, margin, 0, margin), object)
 	}
@@ -42,7 +43,7 @@ func newMirrorPane(shelf *mirrorShelf, detail *mirrorDetail) *mirrorPane {
 }
 
 // arrange puts everything where it belongs now.
-func (p *mirrorPane) arrange() {
+func (p *pane) arrange() {
 	rows := p.shelf.rows()
 	if !p.narrow {
 		part.Fill(p.left, rows...)
@@ -60,7 +61,7 @@ func (p *mirrorPane) arrange() {
 }
 
 // turn changes between the two ways.
-func (p *mirrorPane) turn(narrow bool) {
+func (p *pane) turn(narrow bool) {
 	if p.narrow == narrow {
 		return
 	}
@@ -78,14 +79,14 @@ func (p *mirrorPane) turn(narrow bool) {
 }
 
 // top shows the beginning of the chosen registry.
-func (p *mirrorPane) top() {
+func (p *pane) top() {
 	if !p.narrow {
 		p.leaf.ScrollToTop()
 	}
 }
 
 // follow has part of the rows be seen, for part.Reorder.
-func (p *mirrorPane) follow(top, bottom float32) float32 {
+func (p *pane) follow(top, bottom float32) float32 {
 	return scrollTo(p.shown, p.detail.sources, top, bottom)
 }
 
@@ -124,12 +125,12 @@ func (l sideBySide) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 }
 
 // turning gives the pane's two ways all the room, and chooses between them.
-type turning struct{ pane *mirrorPane }
+type turning struct{ pane *pane }
 
 func (t *turning) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(360, 120) }
 
 func (t *turning) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	t.pane.turn(size.Width < Roomy)
+	t.pane.turn(size.Width < page.Roomy)
 	for _, object := range objects {
 		object.Move(fyne.NewPos(0, 0))
 		object.Resize(size)

@@ -1,4 +1,4 @@
-package page
+package mirrors
 
 import (
 	"slices"
@@ -16,34 +16,34 @@ import (
 	"pulley/ui/words"
 )
 
-// mirrorShelf is the list of registries, those used lately first.
-type mirrorShelf struct {
+// shelf is the list of registries, those used lately first.
+type shelf struct {
 	choose  func(string)
-	tabs    map[string]*mirrorTab
-	lately  []*mirrorTab
-	others  []*mirrorTab
+	tabs    map[string]*tab
+	lately  []*tab
+	others  []*tab
 	heading []fyne.CanvasObject // of the two groups
 	nothing fyne.CanvasObject   // before a state is known
 }
 
-func newMirrorShelf(choose func(string)) *mirrorShelf {
-	s := &mirrorShelf{choose: choose, tabs: map[string]*mirrorTab{}, nothing: part.NewSkeleton(6)}
+func newShelf(choose func(string)) *shelf {
+	s := &shelf{choose: choose, tabs: map[string]*tab{}, nothing: part.NewSkeleton(6)}
 	for _, key := range []string{lang.Say("mirrors.lately"), lang.Say("mirrors.others")} {
 		s.heading = append(s.heading, container.New(layout.NewCustomPaddedLayout(4, 2, 10, 0), part.NewMuted(key)))
 	}
 	return s
 }
 
-func (s *mirrorShelf) show(v model.View, chosen string, now time.Time) {
+func (s *shelf) show(v model.View, chosen string, now time.Time) {
 	lately, others := model.Shelve(v.State.Registries, now)
 	s.lately, s.others = s.group(lately, chosen, now), s.group(others, chosen, now)
 }
 
-func (s *mirrorShelf) group(list []control.Registry, chosen string, now time.Time) (tabs []*mirrorTab) {
+func (s *shelf) group(list []control.Registry, chosen string, now time.Time) (tabs []*tab) {
 	for _, r := range list {
 		tab := s.tabs[r.Name]
 		if tab == nil {
-			tab = newMirrorTab(r.Name, s)
+			tab = newTab(r.Name, s)
 			s.tabs[r.Name] = tab
 		}
 		tab.show(r, r.Name == chosen, now)
@@ -53,11 +53,11 @@ func (s *mirrorShelf) group(list []control.Registry, chosen string, now time.Tim
 }
 
 // rows are what there is to see, from the top.
-func (s *mirrorShelf) rows() (rows []fyne.CanvasObject) {
+func (s *shelf) rows() (rows []fyne.CanvasObject) {
 	if len(s.lately) == 0 {
 		return []fyne.CanvasObject{s.nothing}
 	}
-	for i, group := range [][]*mirrorTab{s.lately, s.others} {
+	for i, group := range [][]*tab{s.lately, s.others} {
 		if len(group) > 0 {
 			rows = append(rows, s.heading[i])
 		}
@@ -69,7 +69,7 @@ func (s *mirrorShelf) rows() (rows []fyne.CanvasObject) {
 }
 
 // next is the registry by places further down, or up.
-func (s *mirrorShelf) next(tab *mirrorTab, by int) *mirrorTab {
+func (s *shelf) next(tab *tab, by int) *tab {
 	all := slices.Concat(s.lately, s.others)
 	at := slices.Index(all, tab) + by
 	if at < 0 || at >= len(all) {
@@ -78,8 +78,8 @@ func (s *mirrorShelf) next(tab *mirrorTab, by int) *mirrorTab {
 	return all[at]
 }
 
-// mirrorTab is one registry in the list: its name, its route, and when it was used.
-type mirrorTab struct {
+// tab is one registry in the list: its name, its route, and when it was used.
+type tab struct {
 	*part.Plate
 	name  string
 	title *part.Text
@@ -88,8 +88,8 @@ type mirrorTab struct {
 	exact string // when it was used
 }
 
-func newMirrorTab(name string, shelf *mirrorShelf) *mirrorTab {
-	t := &mirrorTab{name: name, title: part.NewText(name).Giving(), route: part.NewMuted("").Giving(), used: part.NewMuted("")}
+func newTab(name string, shelf *shelf) *tab {
+	t := &tab{name: name, title: part.NewText(name).Giving(), route: part.NewMuted("").Giving(), used: part.NewMuted("")}
 	below := container.NewBorder(nil, nil, nil, part.NewTip(t.used, func() string { return t.exact }), t.route)
 	t.Plate = part.NewPlate(part.VBox(1, t.title, below), name, func() { shelf.choose(name) })
 	t.Moved = func(by int) { // what has the focus is shown
@@ -101,10 +101,10 @@ func newMirrorTab(name string, shelf *mirrorShelf) *mirrorTab {
 	return t
 }
 
-func (t *mirrorTab) show(r control.Registry, chosen bool, now time.Time) {
+func (t *tab) show(r control.Registry, chosen bool, now time.Time) {
 	route := words.Route(r.Route)
 	if r.Route == "auto" && r.Best != "" {
-		route += " · " + mirrorSource(r.Best)
+		route += " · " + source(r.Best)
 	}
 	t.route.Set(route)
 	t.used.Set(words.Ago(r.LastUsed, now))
@@ -121,8 +121,8 @@ func (t *mirrorTab) show(r control.Registry, chosen bool, now time.Time) {
 	t.Choose(chosen)
 }
 
-// mirrorSource is what a source is called for a person.
-func mirrorSource(name string) string {
+// source is what a source is called for a person.
+func source(name string) string {
 	if name == "origin" {
 		return lang.Say("mirrors.origin")
 	}

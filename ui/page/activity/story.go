@@ -1,4 +1,4 @@
-package page
+package activity
 
 import (
 	"cmp"
@@ -14,13 +14,14 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 	"pulley/ui/words"
 )
 
 // open tells the story of one request at the side.
-func (p *Activity) open(id string) {
+func (p *Page) open(id string) {
 	r := p.log.Get(id)
 	if r == nil || p.detail == id && p.side.Shown() {
 		return
@@ -29,7 +30,7 @@ func (p *Activity) open(id string) {
 	p.side.Open(r.Title(), r.Full(), p.story(r)...)
 }
 
-func (p *Activity) story(r *model.Request) []fyne.CanvasObject {
+func (p *Page) story(r *model.Request) []fyne.CanvasObject {
 	objects := []fyne.CanvasObject{part.NewParagraph(gist(r), widget.MediumImportance)}
 	for _, trouble := range []struct {
 		text       string
@@ -45,7 +46,7 @@ func (p *Activity) story(r *model.Request) []fyne.CanvasObject {
 	}
 	objects = append(objects, part.NewSection(lang.Say("activity.story.timing"), p.timing(r)...),
 		part.NewSection(lang.Say("activity.story.request"), part.NewFacts(p.desk.Copy,
-			part.Fact{Label: lang.Say("activity.story.asked"), Value: Joined(cmp.Or(r.Client, lang.Say("activity.story.nobody")), firstWord(r.Agent)), Tip: joinedLines(r.Client, r.Agent)},
+			part.Fact{Label: lang.Say("activity.story.asked"), Value: page.Joined(cmp.Or(r.Client, lang.Say("activity.story.nobody")), firstWord(r.Agent)), Tip: joinedLines(r.Client, r.Agent)},
 			part.Fact{Label: lang.Say("activity.story.door"), Value: doorName(r.Door)},
 			part.Fact{Label: lang.Say("activity.story.what"), Value: strings.TrimSpace(r.Method + " " + what(r))},
 			part.Fact{Label: lang.Say("activity.story.answer"), Value: answer(r)},
@@ -80,7 +81,7 @@ func left(r *model.Request) string {
 // gist is the story in a sentence or two.
 func gist(r *model.Request) string {
 	data := []any{
-		"Size", words.Bytes(r.Amount()), "Took", words.Span(r.Duration), "Sources", Sources(r.Source),
+		"Size", words.Bytes(r.Amount()), "Took", words.Span(r.Duration), "Sources", page.Sources(r.Source),
 		"Cached", words.Bytes(r.FromCache), "Fetched", words.Bytes(r.FromNet),
 	}
 	key := "activity.gist.nothing"
@@ -114,7 +115,7 @@ func gist(r *model.Request) string {
 }
 
 // origin draws where the bytes of a blob came from, in the blob's order.
-func (p *Activity) origin(r *model.Request) []fyne.CanvasObject {
+func (p *Page) origin(r *model.Request) []fyne.CanvasObject {
 	shares, size := bySource(r.Parts)
 	if size == 0 {
 		return nil
@@ -125,20 +126,20 @@ func (p *Activity) origin(r *model.Request) []fyne.CanvasObject {
 	}
 	bar := part.NewStrip(22)
 	for _, part := range r.Parts {
-		bar.Add(part.From, part.To, colors[part.Source], lang.Say("activity.story.part", "Source", Source(part.Source), "From", words.Bytes(part.From), "To", words.Bytes(part.To)))
+		bar.Add(part.From, part.To, colors[part.Source], lang.Say("activity.story.part", "Source", page.Source(part.Source), "From", words.Bytes(part.From), "To", words.Bytes(part.To)))
 	}
 	usual := lang.Say("activity.story.parts", "Count", len(r.Parts), "Size", words.Bytes(size))
 	caption := part.NewMuted(usual).Giving()
 	bar.Label = usual
 	bar.Pointed = func(said string) { caption.Set(cmp.Or(said, usual)) }
 	bar.Set(size)
-	return []fyne.CanvasObject{part.NewSection(lang.Say("activity.story.bytes"), bar, caption, ShareList(shares, func(s Share) string {
-		return Joined(words.Bytes(s.Bytes), words.Percent(float64(s.Bytes)/float64(size)))
+	return []fyne.CanvasObject{part.NewSection(lang.Say("activity.story.bytes"), bar, caption, page.ShareList(shares, func(s page.Share) string {
+		return page.Joined(words.Bytes(s.Bytes), words.Percent(float64(s.Bytes)/float64(size)))
 	}))}
 }
 
 // bySource adds up who brought how much, most first, and says where the last part ends.
-func bySource(parts []control.Part) (shares []Share, size int64) {
+func bySource(parts []control.Part) (shares []page.Share, size int64) {
 	brought := map[string]int64{}
 	var names []string
 	for _, p := range parts {
@@ -149,9 +150,9 @@ func bySource(parts []control.Part) (shares []Share, size int64) {
 		size = max(size, p.To)
 	}
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(brought[b], brought[a]), cmp.Compare(a, b)) })
-	colors := Hues(names)
+	colors := page.Hues(names)
 	for _, name := range names {
-		shares = append(shares, Share{Name: name, Bytes: brought[name], Color: colors[name]})
+		shares = append(shares, page.Share{Name: name, Bytes: brought[name], Color: colors[name]})
 	}
 	return shares, size
 }
@@ -161,13 +162,13 @@ func detours(r *model.Request) fyne.CanvasObject {
 	list := part.VBox(8)
 	for _, f := range r.Failed {
 		after := part.NewMuted(lang.Say("activity.story.after", "After", words.Span(f.After)))
-		list.Add(part.VBox(1, part.Between(part.NewText(Source(f.Source)).Giving(), after), part.NewParagraph(f.Err, widget.MediumImportance)))
+		list.Add(part.VBox(1, part.Between(part.NewText(page.Source(f.Source)).Giving(), after), part.NewParagraph(f.Err, widget.MediumImportance)))
 	}
 	return list
 }
 
 // timing draws how long it took to the first byte, and from there on.
-func (p *Activity) timing(r *model.Request) []fyne.CanvasObject {
+func (p *Page) timing(r *model.Request) []fyne.CanvasObject {
 	var objects []fyne.CanvasObject
 	if r.FirstByte > 0 && r.FirstByte < r.Duration {
 		bar := part.NewStrip(8)

@@ -1,4 +1,4 @@
-package page_test
+package activity_test
 
 import (
 	"strings"
@@ -10,13 +10,14 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/page/activity"
 	"pulley/ui/page/pagetest"
 	"pulley/ui/part"
 )
 
 func activityPage(t *testing.T) *pagetest.Live {
 	t.Helper()
-	r := pagetest.NewLive(t, pagetest.Usual, func(d page.Desk) page.Page { return page.NewActivity(d) })
+	r := pagetest.NewLive(t, pagetest.Usual, func(d page.Desk) page.Page { return activity.New(d) })
 	r.Enter()
 	r.Says("postgres@")
 	return r
@@ -139,7 +140,7 @@ func TestLogListensOnlyInFront(t *testing.T) {
 }
 
 func TestLogIsHeardAgainAfterADaemonThatEnded(t *testing.T) {
-	r := pagetest.NewLive(t, pagetest.Usual, func(d page.Desk) page.Page { return page.NewActivity(d) })
+	r := pagetest.NewLive(t, pagetest.Usual, func(d page.Desk) page.Page { return activity.New(d) })
 	daemon := r.Daemon
 	r.Daemon = nil
 	r.Enter()
@@ -153,7 +154,7 @@ func TestLogIsHeardAgainAfterADaemonThatEnded(t *testing.T) {
 
 // BenchmarkActivity is what a full log costs the UI goroutine, a frame of scrolling at a time.
 func BenchmarkActivity(b *testing.B) {
-	r := pagetest.NewLive(b, pagetest.Usual, func(d page.Desk) page.Page { return page.NewActivity(d) })
+	r := pagetest.NewLive(b, pagetest.Usual, func(d page.Desk) page.Page { return activity.New(d) })
 	events := pagetest.SomeEvents()
 	r.Daemon.Past = nil
 	for n := range model.Kept {

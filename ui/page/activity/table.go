@@ -1,4 +1,4 @@
-package page
+package activity
 
 import (
 	"encoding/json"
@@ -11,11 +11,12 @@ import (
 
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/words"
 )
 
-func (p *Activity) newTable() *part.Table {
+func (p *Page) newTable() *part.Table {
 	column := func(key string, width float32, right bool) part.Column {
 		return part.Column{Key: key, Title: lang.Say("activity.column." + key), Width: width, Right: right, NoSort: true}
 	}
@@ -38,7 +39,7 @@ func (p *Activity) newTable() *part.Table {
 	return t
 }
 
-func (p *Activity) cell(n int, column string) part.Cell {
+func (p *Page) cell(n int, column string) part.Cell {
 	r := p.log.At(n)
 	c := part.Cell{Muted: true}
 	switch column {
@@ -65,7 +66,7 @@ func (p *Activity) cell(n int, column string) part.Cell {
 			c.Text, c.Muted = words.Bytes(amount), false
 		}
 	case "from":
-		c.Text, c.Tip = Mostly(r.Source), joinedLines(Sources(r.Source), r.Way)
+		c.Text, c.Tip = page.Mostly(r.Source), joinedLines(page.Sources(r.Source), r.Way)
 	case "took":
 		c.Text = words.Span(r.Duration)
 		if rate := r.Rate(); rate > 0 {
@@ -131,7 +132,7 @@ func joinedLines(lines ...string) string {
 }
 
 // json are requests as the daemon tells them, one after the other.
-func (p *Activity) json(ids []string) string {
+func (p *Page) json(ids []string) string {
 	var texts []string
 	for _, id := range ids {
 		if r := p.log.Get(id); r != nil {
@@ -144,7 +145,7 @@ func (p *Activity) json(ids []string) string {
 	return strings.Join(texts, "\n")
 }
 
-func (p *Activity) empty() (title, hint string) {
+func (p *Page) empty() (title, hint string) {
 	switch {
 	case p.log.All() > 0:
 		return lang.Say("activity.empty.none_found"), lang.Say("activity.empty.none_found_hint")
@@ -157,7 +158,7 @@ func (p *Activity) empty() (title, hint string) {
 	}
 }
 
-func (p *Activity) menu(ids []string) *fyne.Menu {
+func (p *Page) menu(ids []string) *fyne.Menu {
 	if len(ids) == 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package page
+package mirrors
 
 import (
 	"image/color"
@@ -21,9 +21,9 @@ import (
 	"pulley/ui/words"
 )
 
-// mirrorRow is one source of a registry.
-type mirrorRow struct {
-	page *Mirrors
+// row is one source of a registry.
+type row struct {
+	page *Page
 	of   model.Named
 	last control.Source
 
@@ -33,20 +33,20 @@ type mirrorRow struct {
 	quota  *part.Meter
 	used   *part.Text
 	quotas fyne.CanvasObject
-	speed  *mirrorSpeed
+	speed  *speed
 	test   *part.IconButton
 	more   *part.IconButton
 	on     *part.Switch
 	lead   *part.Plate
-	facts  *mirrorFacts
+	facts  *facts
 	root   *fyne.Container
 	inset  *fyne.Container // the row as it stands where there are no handles
 }
 
-func newMirrorRow(page *Mirrors, of model.Named) *mirrorRow {
-	r := &mirrorRow{
-		page: page, of: of, name: part.NewText(mirrorSource(of.Name)).Bold(),
-		state: part.NewMuted("").Giving(), quota: part.NewMeter(), used: part.NewMuted(""), speed: newMirrorSpeed(), facts: newMirrorFacts(page),
+func newRow(page *Page, of model.Named) *row {
+	r := &row{
+		page: page, of: of, name: part.NewText(source(of.Name)).Bold(),
+		state: part.NewMuted("").Giving(), quota: part.NewMeter(), used: part.NewMuted(""), speed: newSpeed(), facts: newFacts(page),
 	}
 	r.quota.Height = 4
 	r.quotas = part.HBox(7, part.Middle(container.New(part.FixedWidth(52), r.quota)), r.used)
@@ -70,7 +70,7 @@ func newMirrorRow(page *Mirrors, of model.Named) *mirrorRow {
 // speedWidth has room for a speed and a first byte side by side in every language.
 const speedWidth = 148
 
-func (r *mirrorRow) show(s control.Source) {
+func (r *row) show(s control.Source) {
 	r.last = s
 	condition := model.ConditionOf(s)
 	trial, tested := r.page.sources.Trial(r.of)
@@ -106,7 +106,7 @@ func (r *mirrorRow) show(s control.Source) {
 // styleShared is the style of the shared store among sources.
 const styleShared = "store"
 
-func (r *mirrorRow) showQuota(s control.Source) {
+func (r *row) showQuota(s control.Source) {
 	if s.Quota <= 0 {
 		return
 	}
@@ -129,7 +129,7 @@ func quotaText(s control.Source) string {
 }
 
 // stateText is the second line: what matters most, in its colour.
-func (r *mirrorRow) stateText(s control.Source, c model.Condition, t model.Trial, tested bool) (string, fyne.ThemeColorName) {
+func (r *row) stateText(s control.Source, c model.Condition, t model.Trial, tested bool) (string, fyne.ThemeColorName) {
 	switch {
 	case tested && t.Running && t.Far.FirstByte == 0:
 		return lang.Say("mirrors.testing"), theme.Muted
@@ -210,7 +210,7 @@ func hostOf(text string) string {
 }
 
 // menu is what else can be done.
-func (r *mirrorRow) menu() *fyne.Menu {
+func (r *row) menu() *fyne.Menu {
 	s, page := r.last, r.page
 	items := []*fyne.MenuItem{
 		fyne.NewMenuItem(lang.Say("mirrors.menu_test"), func() { page.measure(r.of.Registry, r.of.Name) }),
@@ -232,7 +232,7 @@ func (r *mirrorRow) menu() *fyne.Menu {
 }
 
 // flash points the row out for a moment.
-func (r *mirrorRow) flash() { r.lead.Flash() }
+func (r *row) flash() { r.lead.Flash() }
 
 // fixedGap is room that stays.
 func fixedGap(width float32) fyne.CanvasObject {

@@ -1,4 +1,4 @@
-package page
+package mirrors
 
 import (
 	"strings"
@@ -18,30 +18,30 @@ import (
 	"pulley/ui/words"
 )
 
-// mirrorFacts is what there is to know of a source beyond its line.
-type mirrorFacts struct {
-	page   *Mirrors
+// facts is what there is to know of a source beyond its line.
+type facts struct {
+	page   *Page
 	list   *fyne.Container
 	said   string // what is in the list, so that it is made anew only when that changed
 	root   fyne.CanvasObject
 	shownS control.Source
 }
 
-func newMirrorFacts(page *Mirrors) *mirrorFacts {
-	f := &mirrorFacts{page: page, list: container.New(layout.NewFormLayout())}
+func newFacts(page *Page) *facts {
+	f := &facts{page: page, list: container.New(layout.NewFormLayout())}
 	f.root = container.New(layout.NewCustomPaddedLayout(0, 10, 4, 8), f.list)
 	f.root.Hide()
 	return f
 }
 
-// mirrorFact is one of them: a word, and what there is to say of it.
-type mirrorFact struct {
+// fact is one of them: a word, and what there is to say of it.
+type fact struct {
 	key, text string
 	copied    bool // it can be copied
 	color     fyne.ThemeColorName
 }
 
-func (f *mirrorFacts) show(s control.Source, t model.Trial, tested, open bool, now time.Time) {
+func (f *facts) show(s control.Source, t model.Trial, tested, open bool, now time.Time) {
 	part.Show(f.root, open)
 	if !open {
 		return
@@ -68,7 +68,7 @@ func (f *mirrorFacts) show(s control.Source, t model.Trial, tested, open bool, n
 	f.list.Refresh()
 }
 
-func (f *mirrorFacts) value(fact mirrorFact) fyne.CanvasObject {
+func (f *facts) value(fact fact) fyne.CanvasObject {
 	if fact.copied {
 		text := part.NewMuted(fact.text).Giving()
 		return container.NewBorder(nil, nil, nil, part.Middle(part.NewCopy(func() string { return fact.text }, f.page.desk.Copy)), part.Middle(text))
@@ -81,14 +81,14 @@ func (f *mirrorFacts) value(fact mirrorFact) fyne.CanvasObject {
 	return container.New(layout.NewCustomPaddedLayout(-4, -4, -7, 0), label)
 }
 
-func factsOf(s control.Source, t model.Trial, tested bool, now time.Time) (facts []mirrorFact) {
+func factsOf(s control.Source, t model.Trial, tested bool, now time.Time) (facts []fact) {
 	add := func(key, text string, color fyne.ThemeColorName) {
 		if text != "" {
-			facts = append(facts, mirrorFact{key: key, text: text, color: color})
+			facts = append(facts, fact{key: key, text: text, color: color})
 		}
 	}
 	if s.URL != "" {
-		facts = append(facts, mirrorFact{key: lang.Say("mirrors.fact_url"), text: s.URL, copied: true})
+		facts = append(facts, fact{key: lang.Say("mirrors.fact_url"), text: s.URL, copied: true})
 	}
 	if !s.Origin {
 		add(lang.Say("mirrors.fact_about"), aboutOf(s), "")

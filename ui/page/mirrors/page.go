@@ -1,4 +1,6 @@
-package page
+// Package mirrors is the page of where each registry's bytes come from: its route, its mirrors, their order and their measures,
+// and the form for another one.
+package mirrors
 
 import (
 	"context"
@@ -13,13 +15,14 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 )
 
-// Mirrors is the page of where each registry's bytes come from: its route, its sources in order, and how fast they are.
-type Mirrors struct {
-	desk    Desk
+// Page is the page of where each registry's bytes come from: its route, its sources in order, and how fast they are.
+type Page struct {
+	desk    page.Desk
 	sources model.Sources
 	view    model.View
 	now     time.Time
@@ -32,20 +35,20 @@ type Mirrors struct {
 
 	tests context.CancelFunc // of the test that runs; nil: none
 
-	shelf   *mirrorShelf
-	detail  *mirrorDetail
+	shelf   *shelf
+	detail  *detail
 	testAll *part.Button
 	add     *part.Button
 	trouble *part.Text
-	pane    *mirrorPane
+	pane    *pane
 	root    fyne.CanvasObject
 }
 
-// NewMirrors makes the page.
-func NewMirrors(d Desk) *Mirrors {
-	m := &Mirrors{desk: d, trouble: part.NewMuted("").Giving()}
-	m.shelf = newMirrorShelf(m.choose)
-	m.detail = newMirrorDetail(m)
+// New makes the page.
+func New(d page.Desk) *Page {
+	m := &Page{desk: d, trouble: part.NewMuted("").Giving()}
+	m.shelf = newShelf(m.choose)
+	m.detail = newDetail(m)
 	m.testAll = part.NewButtonWithIcon(lang.Say("mirrors.test_all"), fynetheme.MediaPlayIcon(), m.toggleTests)
 	m.add = part.NewButtonWithIcon(lang.Say("mirrors.add"), fynetheme.ContentAddIcon(), func() { m.detail.edit(nil) })
 	m.trouble.Tint(fynetheme.ColorNameError)
@@ -53,7 +56,7 @@ func NewMirrors(d Desk) *Mirrors {
 	title := part.NewText(lang.Say("mirrors.title")).Bold()
 	title.Scale = theme.SizeHead
 	head := part.Between(part.Middle(title), part.HBox(8, m.testAll, m.add))
-	m.pane = newMirrorPane(m.shelf, m.detail)
+	m.pane = newPane(m.shelf, m.detail)
 	m.root = container.New(layout.NewCustomPaddedLayout(18, 0, 20, 0), container.NewBorder(
 		container.New(layout.NewCustomPaddedLayout(0, 12, 0, 20), part.VBox(6, head, m.trouble)), nil, nil, nil, m.pane.root))
 	m.render()
@@ -61,10 +64,10 @@ func NewMirrors(d Desk) *Mirrors {
 }
 
 // Root is what to put into the window.
-func (m *Mirrors) Root() fyne.CanvasObject { return m.root }
+func (m *Page) Root() fyne.CanvasObject { return m.root }
 
 // Show brings the page to what v says.
-func (m *Mirrors) Show(v model.View, now time.Time) {
+func (m *Page) Show(v model.View, now time.Time) {
 	m.view, m.now = v, now
 	if m.chosen == "" {
 		if lately, _ := model.Shelve(v.State.Registries, now); len(lately) > 0 {
@@ -72,22 +75,22 @@ func (m *Mirrors) Show(v model.View, now time.Time) {
 		}
 	}
 	m.render()
-	if m.front && now.Sub(m.asked) >= Fresh {
+	if m.front && now.Sub(m.asked) >= page.Fresh {
 		m.ask()
 	}
 }
 
 // Enter asks for the sources.
-func (m *Mirrors) Enter() {
+func (m *Page) Enter() {
 	m.front = true
 	m.ask()
 }
 
 // Leave stops asking. A test goes on.
-func (m *Mirrors) Leave() { m.front = false }
+func (m *Page) Leave() { m.front = false }
 
 // Take leads to a registry, or to a mirror as "registry/name".
-func (m *Mirrors) Take(thing string) {
+func (m *Page) Take(thing string) {
 	for _, r := range m.view.State.Registries {
 		if thing == r.Name {
 			m.choose(r.Name)
@@ -111,7 +114,7 @@ func cutName(thing, registry string) (string, bool) {
 }
 
 // choose shows a registry.
-func (m *Mirrors) choose(registry string) {
+func (m *Page) choose(registry string) {
 	if m.chosen == registry {
 		return
 	}
@@ -122,7 +125,7 @@ func (m *Mirrors) choose(registry string) {
 }
 
 // registry is the one that is shown.
-func (m *Mirrors) registry() (control.Registry, bool) {
+func (m *Page) registry() (control.Registry, bool) {
 	for _, r := range m.view.State.Registries {
 		if r.Name == m.chosen {
 			return r, true
@@ -131,7 +134,7 @@ func (m *Mirrors) registry() (control.Registry, bool) {
 	return control.Registry{}, false
 }
 
-func (m *Mirrors) render() {
+func (m *Page) render() {
 	m.shelf.show(m.view, m.chosen, m.now)
 	m.detail.show()
 	m.pane.arrange()
@@ -150,7 +153,7 @@ func (m *Mirrors) render() {
 }
 
 // ask asks the daemon for all sources.
-func (m *Mirrors) ask() {
+func (m *Page) ask() {
 	daemon := m.desk.Daemon()
 	if daemon == nil || m.asking {
 		return
@@ -178,7 +181,7 @@ func (m *Mirrors) ask() {
 
 // change does something at the daemon that is shown already. key names the sentence for when it refuses, with the mirror's
 // Name and the Reason in it. after, which may be nil, hears what came of it.
-func (m *Mirrors) change(key, name string, do func(context.Context, Daemon) error, after func(error)) {
+func (m *Page) change(key, name string, do func(context.Context, page.Daemon) error, after func(error)) {
 	daemon := m.desk.Daemon()
 	m.render()
 	m.desk.Work(func(ctx context.Context) func() {
@@ -192,7 +195,7 @@ func (m *Mirrors) change(key, name string, do func(context.Context, Daemon) erro
 				after(err)
 			}
 			if err != nil {
-				m.desk.Toast(Toast{Text: lang.Say(key, "Name", name, "Reason", err.Error()), Bad: true})
+				m.desk.Toast(page.Toast{Text: lang.Say(key, "Name", name, "Reason", err.Error()), Bad: true})
 			}
 			m.ask()
 			m.render()
@@ -201,7 +204,7 @@ func (m *Mirrors) change(key, name string, do func(context.Context, Daemon) erro
 }
 
 // flip switches a mirror on or off. One whose address is for a person to fill in asks for that first.
-func (m *Mirrors) flip(of model.Named, on bool) {
+func (m *Page) flip(of model.Named, on bool) {
 	if s, found := m.sources.Find(of); found && on && strings.Contains(s.URL, "{") {
 		m.render() // it stays off until then
 		m.detail.edit(&s)
@@ -211,23 +214,23 @@ func (m *Mirrors) flip(of model.Named, on bool) {
 	m.switchTo(of, on)
 }
 
-func (m *Mirrors) switchTo(of model.Named, on bool) {
+func (m *Page) switchTo(of model.Named, on bool) {
 	m.sources.Switch(of, on)
-	m.change("mirrors.switch_failed", of.Name, func(ctx context.Context, d Daemon) error {
+	m.change("mirrors.switch_failed", of.Name, func(ctx context.Context, d page.Daemon) error {
 		return d.SwitchMirror(ctx, of.Registry, of.Name, on)
 	}, nil)
 }
 
 // reorder takes a new order of the mirrors that are open; closed ones stay after them.
-func (m *Mirrors) reorder(registry string, names []string) {
+func (m *Page) reorder(registry string, names []string) {
 	m.sources.Order(registry, names)
-	m.change("mirrors.order_failed", registry, func(ctx context.Context, d Daemon) error {
+	m.change("mirrors.order_failed", registry, func(ctx context.Context, d page.Daemon) error {
 		return d.OrderMirrors(ctx, registry, names)
 	}, nil)
 }
 
 // remove takes a mirror away: at once to the eye, in earnest when nobody wanted it back.
-func (m *Mirrors) remove(of model.Named) {
+func (m *Page) remove(of model.Named) {
 	found, _ := m.sources.Find(of)
 	m.sources.Remove(of)
 	m.render()
@@ -235,7 +238,7 @@ func (m *Mirrors) remove(of model.Named) {
 	if found.BuiltIn {
 		key = "mirrors.reset_done"
 	}
-	m.desk.Toast(Toast{
+	m.desk.Toast(page.Toast{
 		Text: lang.Say(key, "Name", of.Name, "Registry", of.Registry),
 		Undo: func() { m.sources.Restore(of); m.render() },
 		Done: func() {
@@ -245,7 +248,7 @@ func (m *Mirrors) remove(of model.Named) {
 }
 
 // save adds a mirror, or amends one. then hears whether the daemon took it, and if not why.
-func (m *Mirrors) save(mirror control.Mirror, then func(error)) {
+func (m *Page) save(mirror control.Mirror, then func(error)) {
 	daemon := m.desk.Daemon()
 	m.desk.Work(func(ctx context.Context) func() {
 		err := model.ErrNotRunning
@@ -261,6 +264,6 @@ func (m *Mirrors) save(mirror control.Mirror, then func(error)) {
 	})
 }
 
-func removeCall(registry, name string) func(context.Context, Daemon) error {
-	return func(ctx context.Context, d Daemon) error { return d.RemoveMirror(ctx, registry, name) }
+func removeCall(registry, name string) func(context.Context, page.Daemon) error {
+	return func(ctx context.Context, d page.Daemon) error { return d.RemoveMirror(ctx, registry, name) }
 }

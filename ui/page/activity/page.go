@@ -1,4 +1,6 @@
-package page
+// Package activity is the page of every request as it is answered: what was asked for, by whom, where its bytes came from, and
+// the story of each.
+package activity
 
 import (
 	"context"
@@ -15,22 +17,23 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 	"pulley/ui/words"
 )
 
-// Activity is the page of all that was asked for and answered, as it happens.
-type Activity struct {
-	desk Desk
+// Page is the page of all that was asked for and answered, as it happens.
+type Page struct {
+	desk page.Desk
 	view model.View
 	now  time.Time
 
 	log    *model.Requests
 	front  bool
-	listen *Stream // nil: nobody does
+	listen *page.Stream // nil: nobody does
 	begun  time.Time
-	mail   mailbox[control.Event]
+	mail   page.Mailbox[control.Event]
 	heard  atomic.Bool // the past has come
 	known  bool
 	failed string // why nothing is heard
@@ -55,9 +58,9 @@ const (
 	relisten = 2 * time.Second
 )
 
-// NewActivity makes the page.
-func NewActivity(d Desk) *Activity {
-	p := &Activity{desk: d, log: model.NewRequests(), now: d.Now(), count: part.NewMuted("")}
+// New makes the page.
+func New(d page.Desk) *Page {
+	p := &Page{desk: d, log: model.NewRequests(), now: d.Now(), count: part.NewMuted("")}
 	title := part.NewText(lang.Say("activity.title")).Bold()
 	title.Scale = theme.SizeHead
 	p.search = part.NewSearch(lang.Say("activity.search"), func(string) { p.sift() })
@@ -105,7 +108,7 @@ func doors() []part.Option {
 }
 
 // registries has those to choose from.
-func (p *Activity) registries(list []control.Registry) {
+func (p *Page) registries(list []control.Registry) {
 	options := []part.Option{{Value: "", Label: lang.Say("activity.registries")}}
 	for _, r := range list {
 		options = append(options, part.Option{Value: r.Name, Label: r.Name})
@@ -118,10 +121,10 @@ func (p *Activity) registries(list []control.Registry) {
 }
 
 // Root is what to put into the window.
-func (p *Activity) Root() fyne.CanvasObject { return p.side.Root }
+func (p *Page) Root() fyne.CanvasObject { return p.side.Root }
 
 // Show brings the page to what v says.
-func (p *Activity) Show(v model.View, now time.Time) {
+func (p *Page) Show(v model.View, now time.Time) {
 	p.view, p.now = v, now
 	p.registries(v.State.Registries)
 	if p.front && p.listen == nil && v.Phase == model.Running && now.Sub(p.begun) >= relisten {
@@ -131,14 +134,14 @@ func (p *Activity) Show(v model.View, now time.Time) {
 }
 
 // Enter has the page listen.
-func (p *Activity) Enter() {
+func (p *Page) Enter() {
 	p.front = true
 	p.hear()
 	p.refresh()
 }
 
 // Leave has it stop.
-func (p *Activity) Leave() {
+func (p *Page) Leave() {
 	p.front = false
 	if p.listen != nil {
 		p.listen.Stop()
@@ -147,36 +150,36 @@ func (p *Activity) Leave() {
 }
 
 // Seek puts the focus into the search field.
-func (p *Activity) Seek() { Focus(p.desk, p.search) }
+func (p *Page) Seek() { page.Focus(p.desk, p.search) }
 
 // Escape closes what is open at the side.
-func (p *Activity) Escape() bool { return p.side.Shut() }
+func (p *Page) Escape() bool { return p.side.Shut() }
 
 // Take shows the requests of one thing: a registry, an image.
-func (p *Activity) Take(thing string) {
+func (p *Page) Take(thing string) {
 	if slices.ContainsFunc(p.view.State.Registries, func(r control.Registry) bool { return r.Name == thing }) {
 		p.registry.Choose(thing)
 		return
 	}
 	if thing != "" {
-		p.search.SetText(Searchable(thing))
+		p.search.SetText(page.Searchable(thing))
 	}
 }
 
 // Widths are those of the columns.
-func (p *Activity) Widths() map[string]float32 { return p.table.Widths() }
+func (p *Page) Widths() map[string]float32 { return p.table.Widths() }
 
 // SetWidths has columns as wide as they were.
-func (p *Activity) SetWidths(widths map[string]float32) { p.table.SetWidths(widths) }
+func (p *Page) SetWidths(widths map[string]float32) { p.table.SetWidths(widths) }
 
 // hear listens for requests. It listens before it asks for the past, so that none is lost between the two.
-func (p *Activity) hear() {
+func (p *Page) hear() {
 	d := p.desk.Daemon()
 	if d == nil || p.listen != nil {
 		return
 	}
 	p.begun = p.desk.Now()
-	p.listen = NewStream(p.desk, logPace, func(ctx context.Context, moved func()) error {
+	p.listen = page.NewStream(p.desk, logPace, func(ctx context.Context, moved func()) error {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		asked := false
@@ -188,12 +191,12 @@ func (p *Activity) hear() {
 					cancel(err)
 					return
 				}
-				p.mail.put(events...)
+				p.mail.Put(events...)
 				p.heard.Store(true)
 				moved()
 			}
 			if m.Event != nil {
-				p.mail.put(*m.Event)
+				p.mail.Put(*m.Event)
 				moved()
 			}
 		})
@@ -211,16 +214,16 @@ func (p *Activity) hear() {
 }
 
 // take shows what has come.
-func (p *Activity) take() {
+func (p *Page) take() {
 	if p.heard.Load() {
 		p.known, p.failed = true, ""
 	}
-	p.log.Add(p.mail.take()...)
+	p.log.Add(p.mail.Take()...)
 	p.refresh()
 }
 
 // scrolled notes whether the end is looked at.
-func (p *Activity) scrolled(atEnd bool) {
+func (p *Page) scrolled(atEnd bool) {
 	if atEnd == !p.log.Holding() {
 		return
 	}
@@ -233,14 +236,14 @@ func (p *Activity) scrolled(atEnd bool) {
 }
 
 // follow goes to the end and stays there.
-func (p *Activity) follow() {
+func (p *Page) follow() {
 	p.log.Follow()
 	p.table.Refresh()
 	p.table.ScrollToEnd()
 	p.showPill()
 }
 
-func (p *Activity) showPill() {
+func (p *Page) showPill() {
 	n := p.log.Unseen()
 	if n > 0 {
 		if text := lang.Say("activity.new", "Count", n, "Number", words.Number(int64(n))); text != p.pill.Text {
@@ -254,7 +257,7 @@ func (p *Activity) showPill() {
 }
 
 // refresh draws what is known.
-func (p *Activity) refresh() {
+func (p *Page) refresh() {
 	p.table.Loading(!p.known && p.failed == "" && p.view.Phase != model.Down)
 	p.table.Refresh()
 	p.showPill()
@@ -269,12 +272,12 @@ func (p *Activity) refresh() {
 }
 
 // filter is what was chosen above the log.
-func (p *Activity) filter() model.Filter {
+func (p *Page) filter() model.Filter {
 	return model.Filter{Text: p.search.Text, Registry: p.registry.Value(), Door: p.door.Value(), Only: model.Only(p.only.Chosen())}
 }
 
 // sift puts the filter in force, beside the UI goroutine: a log may be long.
-func (p *Activity) sift() {
+func (p *Page) sift() {
 	sift := p.log.Begin(p.filter())
 	p.desk.Work(func(ctx context.Context) func() {
 		found, done := sift.Run(ctx)

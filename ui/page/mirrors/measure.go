@@ -1,4 +1,4 @@
-package page
+package mirrors
 
 import (
 	"context"
@@ -8,10 +8,11 @@ import (
 
 	"pulley/internal/control"
 	"pulley/ui/model"
+	"pulley/ui/page"
 )
 
 // toggleTests tests all sources of the registry that are on, or ends that.
-func (m *Mirrors) toggleTests() {
+func (m *Page) toggleTests() {
 	if m.tests != nil {
 		m.tests()
 		return
@@ -20,7 +21,7 @@ func (m *Mirrors) toggleTests() {
 }
 
 // measure tests sources of a registry one after another, so that they do not slow each other down.
-func (m *Mirrors) measure(registry string, names ...string) {
+func (m *Page) measure(registry string, names ...string) {
 	daemon := m.desk.Daemon()
 	if daemon == nil || m.tests != nil || len(names) == 0 {
 		return
@@ -55,10 +56,10 @@ func (m *Mirrors) measure(registry string, names ...string) {
 }
 
 // trialOf runs one test. far hears how it goes, not too often, on the goroutine of this call.
-func trialOf(ctx context.Context, daemon Daemon, of model.Named, far func(control.MirrorTesting)) model.Trial {
+func trialOf(ctx context.Context, daemon page.Daemon, of model.Named, far func(control.MirrorTesting)) model.Trial {
 	var last time.Time
 	report, err := daemon.WatchMirrorTest(ctx, of.Registry, of.Name, func(t control.MirrorTesting) {
-		if at := time.Now(); at.Sub(last) >= Glance {
+		if at := time.Now(); at.Sub(last) >= page.Glance {
 			last = at
 			far(t)
 		}
@@ -69,18 +70,18 @@ func trialOf(ctx context.Context, daemon Daemon, of model.Named, far func(contro
 	return model.Trial{Report: report}
 }
 
-func (m *Mirrors) begin(registry, name string) {
+func (m *Page) begin(registry, name string) {
 	m.sources.SetTrial(model.Named{Registry: registry, Name: name}, model.Trial{Running: true})
 	m.render()
 }
 
-func (m *Mirrors) far(of model.Named, far control.MirrorTesting) {
+func (m *Page) far(of model.Named, far control.MirrorTesting) {
 	m.sources.SetTrial(of, model.Trial{Running: true, Far: far})
 	m.detail.showRow(of)
 }
 
 // called off: what was measured so far says nothing.
-func (m *Mirrors) called(of model.Named) {
+func (m *Page) called(of model.Named) {
 	m.sources.DropTrial(of)
 	m.render()
 }

@@ -1,4 +1,4 @@
-package page
+package mirrors
 
 import (
 	"fyne.io/fyne/v2"
@@ -9,13 +9,14 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 )
 
-// mirrorForm asks for what makes a mirror, and says what is wrong with it as it is typed.
-type mirrorForm struct {
-	page  *Mirrors
+// form asks for what makes a mirror, and says what is wrong with it as it is typed.
+type form struct {
+	page  *Page
 	close func()
 
 	registry string
@@ -34,11 +35,11 @@ type mirrorForm struct {
 	root                   fyne.CanvasObject
 }
 
-// mirrorStyles are those of config.toml, in the order of the segments.
-var mirrorStyles = []string{"host", "prefix", "ns"}
+// styles are those of config.toml, in the order of the segments.
+var styles = []string{"host", "prefix", "ns"}
 
-func newMirrorForm(page *Mirrors, closed func()) *mirrorForm {
-	f := &mirrorForm{page: page, close: closed, touched: map[model.MirrorField]bool{}, title: part.NewText("").Bold().Giving(),
+func newForm(page *Page, closed func()) *form {
+	f := &form{page: page, close: closed, touched: map[model.MirrorField]bool{}, title: part.NewText("").Bold().Giving(),
 		styleMeans: part.NewMuted("").Giving(), wrong: part.NewMuted("").Giving()}
 	f.wrong.Tint(fynetheme.ColorNameError)
 	entry := func(field model.MirrorField, example string) *part.Input {
@@ -68,9 +69,9 @@ func newMirrorForm(page *Mirrors, closed func()) *mirrorForm {
 }
 
 // begin empties the form, or fills it with a mirror that there is.
-func (f *mirrorForm) begin(registry string, amend *control.Source, taken []string) {
+func (f *form) begin(registry string, amend *control.Source, taken []string) {
 	f.registry, f.amend, f.taken, f.named, f.busy, f.on = registry, amend, taken, amend != nil, false, false
-	s := control.Source{Style: mirrorStyles[0]}
+	s := control.Source{Style: styles[0]}
 	f.title.Set(lang.Say("mirrors.form_add", "Registry", registry))
 	f.save.SetText(lang.Say("mirrors.form_add_do"))
 	if amend != nil {
@@ -83,7 +84,7 @@ func (f *mirrorForm) begin(registry string, amend *control.Source, taken []strin
 	f.quota.SetText(s.QuotaSet)
 	f.auth.SetText(s.Auth)
 	part.Enable(f.name, amend == nil)
-	for i, style := range mirrorStyles {
+	for i, style := range styles {
 		if style == s.Style {
 			f.style.Set(i)
 		}
@@ -96,8 +97,8 @@ func (f *mirrorForm) begin(registry string, amend *control.Source, taken []strin
 }
 
 // mirror is what was typed.
-func (f *mirrorForm) mirror() control.Mirror {
-	m := control.Mirror{Registry: f.registry, Name: f.name.Text, URL: f.url.Text, Style: mirrorStyles[f.style.Chosen()], Quota: f.quota.Text, Auth: f.auth.Text}
+func (f *form) mirror() control.Mirror {
+	m := control.Mirror{Registry: f.registry, Name: f.name.Text, URL: f.url.Text, Style: styles[f.style.Chosen()], Quota: f.quota.Text, Auth: f.auth.Text}
 	if f.amend != nil {
 		m.Amend, m.TrustTags, m.Private = true, f.amend.TrustTags, f.amend.Private
 	}
@@ -105,7 +106,7 @@ func (f *mirrorForm) mirror() control.Mirror {
 }
 
 // typed follows what is typed; a new mirror's name is that of its host until a person gives it another.
-func (f *mirrorForm) typed(field model.MirrorField) {
+func (f *form) typed(field model.MirrorField) {
 	switch field {
 	case model.MirrorURL:
 		if !f.named {
@@ -118,7 +119,7 @@ func (f *mirrorForm) typed(field model.MirrorField) {
 }
 
 // check says the first thing that is wrong, once a person has been there.
-func (f *mirrorForm) check() {
+func (f *form) check() {
 	m := f.mirror()
 	example := m.Registry + "/library/alpine"
 	switch m.Style {
@@ -158,7 +159,7 @@ func faultText(fault model.MirrorFault, m control.Mirror) string {
 }
 
 // submit hands the mirror to the daemon; what it has against it is said in the form.
-func (f *mirrorForm) submit() {
+func (f *form) submit() {
 	m := f.mirror()
 	if _, fault := model.CheckMirror(m, f.taken, f.amend != nil); fault != model.NoFault || f.busy {
 		for _, field := range []model.MirrorField{model.MirrorName, model.MirrorURL} {
@@ -184,7 +185,7 @@ func (f *mirrorForm) submit() {
 			f.page.switchTo(model.Named{Registry: m.Registry, Name: m.Name}, true)
 		}
 		if !m.Amend {
-			f.page.desk.Toast(Toast{Text: lang.Say("mirrors.added", "Name", m.Name, "Registry", m.Registry), Undo: func() {
+			f.page.desk.Toast(page.Toast{Text: lang.Say("mirrors.added", "Name", m.Name, "Registry", m.Registry), Undo: func() {
 				f.page.change("mirrors.remove_failed", m.Name, removeCall(m.Registry, m.Name), nil)
 			}})
 		}

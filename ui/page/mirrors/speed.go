@@ -1,4 +1,4 @@
-package page
+package mirrors
 
 import (
 	"time"
@@ -14,22 +14,22 @@ import (
 	"pulley/ui/words"
 )
 
-// mirrorSpeed is how fast a source is: its time to the first byte, its speed, and a bar that compares it with the fastest of
+// speed is how fast a source is: its time to the first byte, its speed, and a bar that compares it with the fastest of
 // its registry. While it is tested, the bar is how far the test is.
-type mirrorSpeed struct {
+type speed struct {
 	first, rate *part.Text
 	bar         *part.Meter
 	root        fyne.CanvasObject
 }
 
-func newMirrorSpeed() *mirrorSpeed {
-	s := &mirrorSpeed{first: part.NewMuted(""), rate: part.NewMuted(""), bar: part.NewMeter()}
+func newSpeed() *speed {
+	s := &speed{first: part.NewMuted(""), rate: part.NewMuted(""), bar: part.NewMeter()}
 	s.bar.Height = 4
 	s.root = part.VBox(5, container.NewBorder(nil, nil, s.first, s.rate), s.bar)
 	return s
 }
 
-func (s *mirrorSpeed) show(shown bool, t model.Trial, rate float64, first time.Duration, top float64, fastest bool) {
+func (s *speed) show(shown bool, t model.Trial, rate float64, first time.Duration, top float64, fastest bool) {
 	part.Show(s.root, shown)
 	text, color := lang.Say("mirrors.unmeasured"), theme.Muted
 	if rate > 0 {
@@ -47,7 +47,7 @@ func (s *mirrorSpeed) show(shown bool, t model.Trial, rate float64, first time.D
 	s.bar.Set(s.share(t, rate, top, fastest))
 }
 
-func (s *mirrorSpeed) share(t model.Trial, rate, top float64, fastest bool) part.Share {
+func (s *speed) share(t model.Trial, rate, top float64, fastest bool) part.Share {
 	switch {
 	case t.Running && t.Far.Size > 0:
 		return part.Share{Part: min(float64(t.Far.Bytes)/float64(t.Far.Size), 1), Color: theme.Fetched}

@@ -1,4 +1,4 @@
-package page_test
+package mirrors_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/page/mirrors"
 	"pulley/ui/page/pagetest"
 	"pulley/ui/part"
 	"pulley/ui/theme"
@@ -120,7 +121,7 @@ func (d *mirrorDaemon) WatchMirrorTest(ctx context.Context, registry, name strin
 // mirrorRig is the page in a window, on a desk whose work is done at once.
 type mirrorRig struct {
 	daemon *mirrorDaemon
-	page   *page.Mirrors
+	page   *mirrors.Page
 	window fyne.Window
 	toasts []page.Toast
 	did    []model.Action
@@ -151,7 +152,7 @@ func newMirrorRigIn(t *testing.T, language string, looks theme.Choice, size fyne
 		{Name: "quay.io", Hosts: []string{"quay.io"}, Route: "auto", Routes: routes[:3]},
 		{Name: "mcr.microsoft.com", Hosts: []string{"mcr.microsoft.com"}, Route: "auto", Routes: routes[:3]},
 	}}}}
-	r.page = page.NewMirrors(page.Desk{
+	r.page = mirrors.New(page.Desk{
 		Do: func(a model.Action) { r.did = append(r.did, a) }, Daemon: func() page.Daemon { return r.daemon },
 		Work: func(work func(context.Context) func()) {
 			do := func() {

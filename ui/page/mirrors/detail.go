@@ -1,4 +1,4 @@
-package page
+package mirrors
 
 import (
 	"slices"
@@ -17,9 +17,9 @@ import (
 	"pulley/ui/words"
 )
 
-// mirrorDetail is what is said of one registry: its route, and its sources in order.
-type mirrorDetail struct {
-	page *Mirrors
+// detail is what is said of one registry: its route, and its sources in order.
+type detail struct {
+	page *Page
 
 	name, hosts *part.Text
 	route       *part.Choice
@@ -27,7 +27,7 @@ type mirrorDetail struct {
 	skeleton    fyne.CanvasObject
 
 	sources *part.Reorder
-	rows    map[model.Named]*mirrorRow
+	rows    map[model.Named]*row
 	open    map[model.Named]bool // whose details are shown
 	said    *part.Text           // the last move, in words
 
@@ -35,15 +35,15 @@ type mirrorDetail struct {
 	unfolded   bool
 	closedRows *fyne.Container
 
-	form     *mirrorForm
+	form     *form
 	formCard fyne.CanvasObject
 	root     *fyne.Container
 }
 
-func newMirrorDetail(m *Mirrors) *mirrorDetail {
-	d := &mirrorDetail{
+func newDetail(m *Page) *detail {
+	d := &detail{
 		page: m, name: part.NewText("").Bold().Giving(), hosts: part.NewMuted("").Giving(), means: part.NewMuted("").Giving(),
-		rows: map[model.Named]*mirrorRow{}, open: map[model.Named]bool{}, said: part.NewMuted(lang.Say("mirrors.hint")),
+		rows: map[model.Named]*row{}, open: map[model.Named]bool{}, said: part.NewMuted(lang.Say("mirrors.hint")),
 		skeleton: part.NewSkeleton(5), closedRows: part.VBox(0),
 	}
 	d.name.Scale = fynetheme.SizeNameSubHeadingText
@@ -56,7 +56,7 @@ func newMirrorDetail(m *Mirrors) *mirrorDetail {
 		return lang.Say("mirrors.handle", "Name", name, "Place", place, "Of", of)
 	}
 	d.fold = part.NewLink("", func() { d.unfolded = !d.unfolded; d.show() })
-	d.form = newMirrorForm(m, d.close)
+	d.form = newForm(m, d.close)
 	d.formCard = part.NewSheet(d.form.root)
 	d.formCard.Hide()
 
@@ -69,12 +69,12 @@ func newMirrorDetail(m *Mirrors) *mirrorDetail {
 }
 
 // headHeight is how high a row without its details is.
-func (d *mirrorDetail) headHeight() float32 {
-	return newMirrorRow(d.page, model.Named{}).root.MinSize().Height
+func (d *detail) headHeight() float32 {
+	return newRow(d.page, model.Named{}).root.MinSize().Height
 }
 
 // show brings it to what is known.
-func (d *mirrorDetail) show() {
+func (d *detail) show() {
 	r, known := d.page.registry()
 	part.Show(d.root, known)
 	if !known {
@@ -108,7 +108,7 @@ func hostsOf(r control.Registry) string {
 // routeLabel is a route as it is chosen; Automatic tells who is asked first now.
 func routeLabel(route, best string) string {
 	if route == "auto" && best != "" {
-		return lang.Say("mirrors.auto_now", "Name", mirrorSource(best))
+		return lang.Say("mirrors.auto_now", "Name", source(best))
 	}
 	return words.Route(route)
 }
@@ -127,12 +127,12 @@ func routeMeans(r control.Registry) string {
 	}
 }
 
-func (d *mirrorDetail) showSources(registry string) {
+func (d *detail) showSources(registry string) {
 	origin, open, closed := d.page.sources.Of(registry)
 	part.Show(d.skeleton, origin == nil && d.page.failed == "")
 	var items []part.ReorderItem
 	if origin != nil {
-		items = append(items, part.ReorderItem{ID: origin.Name, Name: mirrorSource(origin.Name), Fixed: true, Content: d.row(*origin).root})
+		items = append(items, part.ReorderItem{ID: origin.Name, Name: source(origin.Name), Fixed: true, Content: d.row(*origin).root})
 	}
 	for _, s := range open {
 		items = append(items, part.ReorderItem{ID: s.Name, Name: s.Name, Fixed: s.Place == 0, Content: d.row(s).root})
@@ -143,7 +143,7 @@ func (d *mirrorDetail) showSources(registry string) {
 	d.showClosed(closed)
 }
 
-func (d *mirrorDetail) showClosed(closed []control.Source) {
+func (d *detail) showClosed(closed []control.Source) {
 	part.Show(d.fold, len(closed) > 0)
 	part.Show(d.closedRows, d.unfolded && len(closed) > 0)
 	key := "mirrors.closed_show"
@@ -166,11 +166,11 @@ func (d *mirrorDetail) showClosed(closed []control.Source) {
 const closedInset = 22
 
 // row is that of a source, brought to what is known of it.
-func (d *mirrorDetail) row(s control.Source) *mirrorRow {
+func (d *detail) row(s control.Source) *row {
 	of := model.Named{Registry: s.Registry, Name: s.Name}
 	r := d.rows[of]
 	if r == nil {
-		r = newMirrorRow(d.page, of)
+		r = newRow(d.page, of)
 		d.rows[of] = r
 	}
 	r.show(s)
@@ -178,20 +178,20 @@ func (d *mirrorDetail) row(s control.Source) *mirrorRow {
 }
 
 // showRow brings one row alone to what is known, for what changes often.
-func (d *mirrorDetail) showRow(of model.Named) {
+func (d *detail) showRow(of model.Named) {
 	if s, found := d.page.sources.Find(of); found && d.rows[of] != nil {
 		d.rows[of].show(s)
 	}
 }
 
 // moved hears of a new order.
-func (d *mirrorDetail) moved(name string, names []string) {
+func (d *detail) moved(name string, names []string) {
 	d.said.Set(lang.Say("mirrors.moved", "Name", name, "Place", slices.Index(names, name)+1, "Of", len(names)))
 	d.page.reorder(d.page.chosen, names)
 }
 
 // toggle shows or hides the details of a source.
-func (d *mirrorDetail) toggle(of model.Named) {
+func (d *detail) toggle(of model.Named) {
 	d.open[of] = !d.open[of]
 	d.show()
 	d.sources.Refresh()
@@ -199,7 +199,7 @@ func (d *mirrorDetail) toggle(of model.Named) {
 }
 
 // edit opens the form: for a new mirror (nil), or for one that there is.
-func (d *mirrorDetail) edit(s *control.Source) {
+func (d *detail) edit(s *control.Source) {
 	_, open, closed := d.page.sources.Of(d.page.chosen)
 	var taken []string
 	for _, other := range append(open, closed...) {
@@ -212,7 +212,7 @@ func (d *mirrorDetail) edit(s *control.Source) {
 }
 
 // close closes the form.
-func (d *mirrorDetail) close() {
+func (d *detail) close() {
 	if d.formCard.Visible() {
 		d.formCard.Hide()
 		d.root.Refresh()
@@ -221,7 +221,7 @@ func (d *mirrorDetail) close() {
 }
 
 // reveal has a source be seen.
-func (d *mirrorDetail) reveal(name string) {
+func (d *detail) reveal(name string) {
 	if row := d.rows[model.Named{Registry: d.page.chosen, Name: name}]; row != nil {
 		scrollTo(d.page.pane.shown, row.root, 0, row.root.MinSize().Height)
 		row.flash()
