@@ -173,6 +173,9 @@ func (c *change) do() error {
 		}
 		return nil
 	}
+	if c.stale() {
+		return fmt.Errorf("%s: somebody has changed it just now; try again", c.Path)
+	}
 	c.written = true // from here on there may be something to put back
 	if c.after == nil {
 		if err := c.on.Remove(c.real); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -184,6 +187,18 @@ func (c *change) do() error {
 	made, err := c.on.WriteFile(c.Path, c.after, c.Mode)
 	c.makes(made)
 	return err
+}
+
+// stale says that a file of this machine is not what it was when the change was thought out.
+func (c *change) stale() bool {
+	if len(c.Through) > 0 {
+		return false // a command more for each of many files
+	}
+	now, err := c.on.ReadFile(c.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c.before != nil
+	}
+	return err == nil && (c.before == nil || !bytes.Equal(now.Data, c.before))
 }
 
 // makes notes folders that are, or will be, made.

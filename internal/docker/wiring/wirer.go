@@ -253,9 +253,12 @@ func (w *Wirer) Connect(ctx context.Context, p *Plan, say func(string)) error {
 	if err := j.connect(ctx, l, trust); err != nil {
 		return j.putBack(ctx, l, was, err)
 	}
-	r.Files = slices.DeleteFunc(r.Files, func(k kept) bool {
-		return !slices.ContainsFunc(list, func(c *change) bool { return c.ours && c.same(k.File) })
-	})
+	r.Files = nil
+	for _, c := range list {
+		if c.ours {
+			r.Files = append(r.Files, c.kept()) // with the folders that were made for it
+		}
+	}
 	r.Phase = connected
 	return w.save(l)
 }

@@ -272,6 +272,44 @@ func TestEditedSinceConnect(t *testing.T) {
 	}
 }
 
+// What somebody writes while the changed files are checked is not lost.
+func TestEditedWhileConnecting(t *testing.T) {
+	d := newDesk(t)
+	d.kind.checks = []machine.Command{{Args: []string{"check-paper"}}}
+	d.put("/etc/paper/daemon.json", `{"a": 1}`)
+	d.local.Exec = func(context.Context, machine.Command) ([]byte, error) {
+		d.put("/etc/paper/daemon.json", `{"a": 2}`)
+		return nil, nil
+	}
+	if err := d.connect(); err == nil || !strings.Contains(err.Error(), "changed it just now") {
+		t.Error(err)
+	}
+	if is := d.tree(); !strings.HasSuffix(is["/etc/paper/daemon.json"], `{"a": 2}`) || is["/etc/paper.d"] != "" {
+		t.Error(is)
+	}
+}
+
+// A link that leads nowhere yet stays one; the folders that were made where it leads go again.
+func TestLinkToNowhere(t *testing.T) {
+	d := newDesk(t)
+	d.kind.files = d.kind.files[:1]
+	link := filepath.Join(d.dir, "/etc/paper/daemon.json")
+	d.must(os.MkdirAll(filepath.Dir(link), 0o755))
+	d.must(os.Symlink("/srv/new/daemon.json", link))
+	d.must(d.connect())
+	if data, err := os.ReadFile(filepath.Join(d.dir, "/srv/new/daemon.json")); err != nil || !strings.Contains(string(data), "us") {
+		t.Errorf("%s (%v)", data, err)
+	}
+	_, err := d.disconnect()
+	d.must(err)
+	if to, err := os.Readlink(link); err != nil || to != "/srv/new/daemon.json" {
+		t.Error(to, err)
+	}
+	if _, err := os.Stat(filepath.Join(d.dir, "/srv")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("/srv is left (%v)", err)
+	}
+}
+
 func TestBrokenSinceConnect(t *testing.T) {
 	d := newDesk(t)
 	d.must(d.connect())
