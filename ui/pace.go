@@ -10,6 +10,7 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/page/first"
 )
 
 // How often the window is brought up to date at most, and how long a daemon that is only starting is not worth a banner.
@@ -127,6 +128,6 @@ func wired(answer json.RawMessage) bool {
 // welcome puts the first steps in front.
 func (w *Window) welcome() {
 	w.memory.setMet()
-	w.put("", page.NewFirst(w.desk, func() { w.Visit(w.remembered(), "") }))
+	w.put("", first.New(w.desk, func() { w.Visit(w.remembered(), "") }))
 	w.front.Show(w.options.Model.View(), w.options.Now())
 }

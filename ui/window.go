@@ -20,9 +20,12 @@ import (
 	"pulley/ui/model"
 	"pulley/ui/page"
 	"pulley/ui/page/activity"
+	"pulley/ui/page/docker"
+	"pulley/ui/page/engine"
 	"pulley/ui/page/images"
 	"pulley/ui/page/mirrors"
 	"pulley/ui/page/overview"
+	"pulley/ui/page/settings"
 	"pulley/ui/part"
 )
 
@@ -33,8 +36,8 @@ type Options struct {
 	Daemon  func() page.Daemon // nil: none runs
 	Tool    page.Tool          // nil: what belongs to the person's machine cannot be done
 	Work    func(work func(ctx context.Context) (then func()))
-	Files   page.Files // nil: Fyne's own dialogs
-	Login   page.Login // nil: this desktop starts nothing at login
+	Files   page.Files     // nil: Fyne's own dialogs
+	Login   settings.Login // nil: this desktop starts nothing at login
 	Now     func() time.Time
 	Close   func() // the person wants the window gone: Escape, Ctrl+W
 	Memory  string // the file in which size, page and columns are remembered; "": they are not
@@ -181,7 +184,7 @@ func (w *Window) Visit(name page.Name, thing string) {
 // Part asks what is to become of engines that are wired, before the app ends with its daemon; leave is called when it may.
 func (w *Window) Part(engines []model.Engine, leave func()) {
 	if w.free() {
-		page.AskParting(w.desk, engines, leave)
+		engine.AskParting(w.desk, engines, leave)
 	}
 }
 
@@ -213,13 +216,13 @@ func (w *Window) page(name page.Name) page.Page {
 	case page.MirrorsPage:
 		p = mirrors.New(w.desk)
 	case page.DockerPage:
-		p = page.NewDocker(w.desk)
+		p = docker.New(w.desk)
 	case page.ActivityPage:
 		p = activity.New(w.desk)
 	case page.SettingsPage:
-		settings := page.NewSettings(w.desk)
-		settings.Login = w.options.Login
-		p = settings
+		s := settings.New(w.desk)
+		s.Login = w.options.Login
+		p = s
 	default:
 		p = overview.New(w.desk)
 	}

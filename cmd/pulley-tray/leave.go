@@ -10,11 +10,11 @@ import (
 
 	"pulley/internal/desktop/login"
 	"pulley/ui/model"
-	"pulley/ui/page"
+	"pulley/ui/page/settings"
 )
 
 // startAtLogin has the app start when the person logs in; nil where it cannot tell which program it is.
-func startAtLogin() page.Login {
+func startAtLogin() settings.Login {
 	program, err := os.Executable()
 	if err != nil {
 		return nil

@@ -1,0 +1,52 @@
+package docker_test
+
+import (
+	"context"
+	"testing"
+
+	"fyne.io/fyne/v2"
+
+	"pulley/ui/lang"
+	"pulley/ui/page/docker"
+	"pulley/ui/page/pagetest"
+	"pulley/ui/theme"
+)
+
+// TestDockerLooks draws all of it in every look. PULLEY_SHEETS keeps the pictures.
+func TestDockerLooks(t *testing.T) {
+	pagetest.Each(t, func(t *testing.T, name string, size fyne.Size, look theme.Choice) {
+		r := pagetest.New(t, size, look, pagetest.Engines())
+		d := docker.New(r.Desk)
+		r.Put(d, pagetest.Running())
+		r.Shoot("docker-loading-" + name)
+		r.Work()
+		r.Expect("Docker Engine", lang.Say("docker.contexts.title"))
+		r.Shoot("docker-" + name)
+		d.Take("build-1")
+		r.Shoot("docker-context-" + name)
+		r.Tool.OnFollow = func(ctx context.Context, line func(string), _ []string) error {
+			line(`{"time":"2026-03-04T11:48:00Z","event":"up","context":"build-1","port":5055}`)
+			r.Shoot("docker-sharing-" + name)
+			return nil
+		}
+		r.Press(lang.Say("docker.share.start"))
+		r.Shoot("docker-share-" + name)
+		r.Press(lang.Say("docker.share.start"))
+		r.Press(lang.Say("docker.egress.start"))
+		r.Shoot("docker-egress-" + name)
+		r.Press(lang.Say("docker.cancel"))
+		d.Take("podman")
+		r.Work()
+		r.Shoot("docker-podman-" + name)
+		r.Press(lang.Say("docker.cancel"))
+		r.Press(lang.Say("docker.connect.again"))
+		r.Shoot("docker-connect-" + name)
+		r.Press(lang.Say("docker.cancel"))
+		r.Press(lang.Say("docker.backups.title"))
+		r.Shoot("docker-backups-" + name)
+		r.Press(lang.Say("docker.close"))
+		r.Press(lang.Say("docker.contexts.new"))
+		r.Entries()[1].SetText("tcp://prod:2376")
+		r.Shoot("docker-form-" + name)
+	})
+}
