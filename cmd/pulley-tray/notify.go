@@ -8,7 +8,6 @@ import (
 
 	"fyne.io/fyne/v2"
 
-	"pulley/internal/control"
 	"pulley/ui/notice"
 )
 
@@ -22,22 +21,9 @@ func (p *program) notify(ctx context.Context) error {
 			return nil
 		case <-p.heed:
 			texts = n.Look(p.model.View(), p.watched.Load(), time.Now())
-		case e := <-p.requests:
-			texts = n.Failed(e, p.model.View(), p.watched.Load(), time.Now())
 		}
 		for _, text := range texts {
 			p.app.SendNotification(fyne.NewNotification(name, text)) // waits for the desktop, so not on the UI goroutine
 		}
-	}
-}
-
-// answered takes a request that the daemon answered. Nobody waits for it: of many at once some are enough.
-func (p *program) answered(e control.Event) {
-	if e.Err == "" {
-		return
-	}
-	select {
-	case p.requests <- e:
-	default:
 	}
 }

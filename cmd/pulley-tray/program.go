@@ -63,9 +63,8 @@ type program struct {
 	tool     tool.Tool
 	contexts *contexts
 
-	watched  atomic.Bool        // a person has the window before them
-	heed     chan struct{}      // holds one signal: something may be worth a notification
-	requests chan control.Event // that failed
+	watched atomic.Bool   // a person has the window before them
+	heed    chan struct{} // holds one signal: something may be worth a notification
 
 	work        *errgroup.Group
 	ctx         context.Context    // of work
@@ -86,7 +85,7 @@ func newProgram(places config.Places, log *slog.Logger) *program {
 		places: places, log: log, model: model.New(),
 		started: make(chan struct{}), changed: make(chan struct{}, 1), rouse: make(chan struct{}, 1), concealed: make(chan struct{}, 1),
 		dressed: dress{theme.Auto, lang.Auto}, worn: theme.Auto,
-		heed: make(chan struct{}, 1), requests: make(chan control.Event, 16),
+		heed: make(chan struct{}, 1),
 	}
 	p.contexts = newContexts(p)
 	p.keeper = keep.New(keep.Options[daemon]{
@@ -341,20 +340,13 @@ func (p *program) heard(s control.State) {
 }
 
 // daemon is a client as the keeper and the model want it.
-type daemon struct {
-	*client.Client
+type daemon struct{ *client.Client }
 
-	answered func(control.Event)
-}
-
-// Watch hears states, and hands requests over.
+// Watch hears states.
 func (d daemon) Watch(ctx context.Context, heard func(control.State)) error {
-	return d.Client.Watch(ctx, true, func(m control.Message) {
+	return d.Client.Watch(ctx, false, func(m control.Message) {
 		if m.State != nil {
 			heard(*m.State)
-		}
-		if m.Event != nil {
-			d.answered(*m.Event)
 		}
 	})
 }
@@ -367,7 +359,7 @@ func (p *program) find(ctx context.Context) (daemon, error) {
 	if errors.Is(err, client.ErrNotRunning) {
 		return daemon{}, keep.ErrNone
 	}
-	return daemon{c, p.answered}, err
+	return daemon{c}, err
 }
 
 func appIcon() fyne.Resource {

@@ -70,6 +70,7 @@ const (
 	ProblemNetwork  = "network"  // a name leads to somebody else's address, or a proxy leads back to us
 	ProblemEgress   = "egress"   // a way out waits for a person
 	ProblemLimit    = "limit"    // a registry finds that too much is asked of it
+	ProblemPull     = "pull"     // an image could not be pulled
 )
 
 // Registry is one known registry.

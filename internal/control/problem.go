@@ -37,6 +37,9 @@ const (
 	KeyStoreLied = "store.lied"
 	// A registry asks to be left alone; what is cached still pulls. Thing the registry; About until when, as 15:04.
 	KeyLimitRest = "limit.rest"
+	// An image was asked for in vain, and nobody got it since. Thing the image, as "registry/repository", with ":tag" where it is
+	// known; About why. An engine that has another way to its registry may have it from there.
+	KeyPullFailed = "pull.failed"
 	// A mirror has lied and is not used. Thing the mirror, as "registry/name"; About why.
 	KeyMirrorLied = "mirror.lied"
 	// A mirror that is on serves the public no more. Thing the mirror, as "registry/name"; About since when.
@@ -65,6 +68,7 @@ func Keys() []string {
 		KeyStoreUnused,
 		KeyStoreLied,
 		KeyLimitRest,
+		KeyPullFailed,
 		KeyMirrorLied,
 		KeyMirrorClosed,
 		KeyMirrorDisagrees,

@@ -70,6 +70,7 @@ type Daemon struct {
 	pause     *pause
 	changes   changes
 	unstored  unstored
+	failures  failures
 	tally     *tally
 	noticing  sync.Mutex
 	noticed   map[string]bool // notices about the settings in force that were logged
@@ -233,6 +234,7 @@ func (d *Daemon) note(e registry.Event) {
 	if e.Unkept != "" && d.cacheErr == nil && d.unwritable() == nil {
 		d.unstored.note(e.Unkept, d.opt.Now())
 	}
+	d.failures.note(&e, d.opt.Now())
 	if who := d.disputed(e); who != "" {
 		event.Note = strings.TrimPrefix(event.Note+"; "+who, "; ")
 	}

@@ -41,16 +41,25 @@ type running struct {
 // start runs a daemon in a home that prepare may furnish first.
 func start(t *testing.T, prepare func(config.Places)) *running {
 	t.Helper()
+	return startWith(t, func(o *daemon.Options) {
+		if prepare != nil {
+			prepare(o.Places)
+		}
+	})
+}
+
+// startWith runs one with other options.
+func startWith(t *testing.T, change func(*daemon.Options)) *running {
+	t.Helper()
 	hub := hubtest.Start(t)
 	places := daemon.PlacesOf(t)
 	text := fmt.Sprintf("listen = \"127.0.0.1:0\"\n[fetch]\nextra_roots = [%q]\n", hub.RootsFile()) + addresses(hub)
 	if err := os.WriteFile(places.ConfigFile, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if prepare != nil {
-		prepare(places)
-	}
-	return serve(t, hub, daemon.Options{Places: places, Version: "test"}, func(*daemon.Daemon) {})
+	o := daemon.Options{Places: places, Version: "test"}
+	change(&o)
+	return serve(t, hub, o, func(*daemon.Daemon) {})
 }
 
 // addresses are the settings by which a daemon finds a hub.

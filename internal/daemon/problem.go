@@ -58,7 +58,7 @@ func (d *Daemon) problems() (list []control.Problem) {
 			Fix:  "pulley ca trust",
 		})
 	}
-	return slices.Concat(list, d.egressProblems(), d.storeProblems(), d.limitProblems(), d.mirrorProblems())
+	return slices.Concat(list, d.egressProblems(), d.storeProblems(), d.limitProblems(), d.pullProblems(), d.mirrorProblems())
 }
 
 // clock is a time of the day as problems say it.
@@ -129,6 +129,22 @@ func (d *Daemon) limitProblems() (list []control.Problem) {
 		list = append(list, control.Problem{
 			Kind: control.ProblemLimit, Key: control.KeyLimitRest, Thing: r.Registry, About: clock(r.Until),
 			Text: fmt.Sprintf("%s asks to be left alone until %s; what is cached still pulls", r.Registry, clock(r.Until)),
+		})
+	}
+	return list
+}
+
+// pullProblems are images that were asked for in vain of late.
+func (d *Daemon) pullProblems() (list []control.Problem) {
+	coming := map[string]bool{}
+	for _, t := range d.handler.Active() {
+		coming[t.Digest.String()] = true
+	}
+	for _, f := range d.failures.told(d.opt.Now(), func(reference string) bool { return coming[reference] }) {
+		list = append(list, control.Problem{
+			Kind: control.ProblemPull, Key: control.KeyPullFailed, Thing: f.image(), About: f.why,
+			Text: fmt.Sprintf("%s could not be pulled through Pulley: %s", f.image(), f.why),
+			Fix:  "pulley doctor " + f.image(),
 		})
 	}
 	return list

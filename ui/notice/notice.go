@@ -59,24 +59,6 @@ func (n *Notices) Look(v model.View, quiet bool, now time.Time) (texts []string)
 	return texts
 }
 
-// Failed takes a request that was answered, and says what is to be told about it: that a pull failed, and why.
-func (n *Notices) Failed(e control.Event, v model.View, quiet bool, now time.Time) []string {
-	if !failed(e) {
-		return nil
-	}
-	name := e.Repository
-	if e.Registry != "" && e.Registry != "docker.io" {
-		name = e.Registry + "/" + name
-	}
-	return n.add(nil, "pull", lang.Say("tray.pull_failed", "Image", name, "Reason", words.Short(e.Err, 120)), v, quiet, now)
-}
-
-// failed tells a pull that failed for a reason of ours or the network's from one that a client gave up, and from a question
-// whose answer is no.
-func failed(e control.Event) bool {
-	return e.Err != "" && e.Repository != "" && (e.Status >= 500 || e.Status == 429)
-}
-
 // add says one thing, unless it is not to be said. What is not said because the person looks counts as told.
 func (n *Notices) add(texts []string, cause, text string, v model.View, quiet bool, now time.Time) []string {
 	if last, told := n.told[cause]; told && now.Sub(last) < apart {
@@ -99,6 +81,8 @@ func cause(p control.Problem) string {
 		return p.Kind + " " + p.Thing
 	case control.ProblemDisk, control.ProblemLimit:
 		return p.Kind + " " + p.Thing
+	case control.ProblemPull: // of a network that is gone there is one for each image
+		return p.Kind
 	default:
 		return ""
 	}

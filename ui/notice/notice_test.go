@@ -89,17 +89,17 @@ func TestLimitNearlySpent(t *testing.T) {
 	expect(t, n.Look(left(9), false, noon))
 }
 
+// However many images fail, one is told of.
 func TestPullFailed(t *testing.T) {
-	n := notice.New()
-	e := control.Event{Registry: "ghcr.io", Repository: "org/app", Status: 502, Err: "no source answers"}
-	expect(t, n.Failed(e, view(nil), false, noon), "Pulling ghcr.io/org/app failed: no source answers")
-	expect(t, n.Failed(e, view(nil), false, noon))
-	for _, quiet := range []control.Event{
-		{Repository: "org/app", Status: 404, Err: "not there"},
-		{Repository: "org/app", Status: 200, Err: "the client hung up"},
-		{Repository: "org/app", Status: 200},
-		{Status: 502, Err: "no registry at all"},
-	} {
-		expect(t, n.Failed(quiet, view(nil), false, noon.Add(2*time.Hour)))
+	failed := func(images ...string) (list []control.Problem) {
+		for _, image := range images {
+			list = append(list, control.Problem{Kind: control.ProblemPull, Key: control.KeyPullFailed, Thing: image, About: "no source answers; see: pulley doctor"})
+		}
+		return list
 	}
+	n := notice.New()
+	n.Look(view(nil), false, noon)
+	expect(t, n.Look(problems(failed("ghcr.io/org/app:1")...), false, noon), "ghcr.io/org/app:1 could not be pulled through Pulley: no source answers")
+	expect(t, n.Look(problems(failed("ghcr.io/org/app:1", "quay.io/b")...), false, noon.Add(time.Minute)))
+	expect(t, n.Look(problems(failed("quay.io/b", "quay.io/c")...), false, noon.Add(2*time.Hour)), "quay.io/c could not be pulled through Pulley: no source answers")
 }

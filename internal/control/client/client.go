@@ -210,12 +210,21 @@ func (c *Client) transmit(ctx context.Context, method, path string, content io.R
 	return nil, &Error{Status: response.StatusCode, Text: said.Text}
 }
 
+// deniedError is the socket of a daemon that runs and is not this user's to ask. It Is fs.ErrPermission.
+type deniedError string
+
+func (e deniedError) Error() string {
+	return fmt.Sprintf("not allowed to ask the daemon at %s: it runs for another user; ask as that one", string(e))
+}
+
+func (deniedError) Unwrap() error { return fs.ErrPermission }
+
 // unreachable tells a daemon that is not there from other failures.
 func (c *Client) unreachable(err error) error {
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
 		if errors.Is(err, fs.ErrPermission) {
-			return fmt.Errorf("not allowed to ask the daemon at %s: it runs for another user; ask as that one", c.socket)
+			return deniedError(c.socket)
 		}
 		return fmt.Errorf("%w (nothing answers at %s); start it with: pulley up", ErrNotRunning, c.socket)
 	}
