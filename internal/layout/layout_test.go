@@ -85,6 +85,7 @@ var rules = []struct {
 	{"pulley/ui/lang", "fyne.io/fyne/v2/...", "texts are said without a pixel"},
 	{"pulley/ui/model", "fyne.io/fyne/v2/...", "what is known is not how it is drawn"},
 	{"pulley/ui/tray", "fyne.io/fyne/v2/...", "a menu is a function of what is known"},
+	{"pulley/ui/part", "pulley/ui/page/...", "a widget does not know where it is shown"},
 	{"pulley/assets", "pulley/...", "data without logic"},
 	{"pulley/internal/hubtest", "pulley/...", "the Hub for tests must not share our mistakes"},
 	{"pulley/internal/waytest", "pulley/...", "servers for tests are other people's programs"},
@@ -105,6 +106,32 @@ func TestImportsPointDown(t *testing.T) {
 		}
 		if !matched {
 			t.Errorf("no package is %s: the rule about %s guards nothing", rule.from, rule.never)
+		}
+	}
+}
+
+// pages are the packages under ui/page that are one: the others there serve them.
+var pages = []string{"activity", "docker", "first", "images", "mirrors", "overview", "settings"}
+
+func TestPagesDoNotKnowEachOther(t *testing.T) {
+	imports := load(t)
+	for _, from := range append(pages, "engine", "pagetest") {
+		if imports["pulley/ui/page/"+from] == nil {
+			t.Errorf("there is no page %s: the rule about it guards nothing", from)
+		}
+		for _, to := range pages {
+			if from == to {
+				continue
+			}
+			if path := reach(imports, "pulley/ui/page/"+from, "pulley/ui/page/"+to); path != nil {
+				t.Errorf("a page must not import another: one leads to another by Desk.Visit\n\t%s", strings.Join(path, " → "))
+			}
+		}
+	}
+	for from := range imports {
+		name, below := strings.CutPrefix(from, "pulley/ui/page/")
+		if below && name != "engine" && name != "pagetest" && !slices.Contains(pages, name) {
+			t.Errorf("%s is a page that this test does not know, or belongs elsewhere", from)
 		}
 	}
 }
