@@ -53,7 +53,7 @@ type SSH struct {
 	dir     string   // of the control socket; "" without one
 	facts   Facts
 	vars    map[string]string
-	far     string // the process of sshd there that has the connection: "pid start"
+	far     End
 	port    int    // of Reverse
 
 	slots chan struct{} // scripts under way
@@ -309,7 +309,7 @@ func (s *SSH) learn(said []byte) error {
 		return fmt.Errorf("%s: it runs %s; only Linux is wired from elsewhere", s.facts.Name, parts[0])
 	}
 	s.facts.OS, s.facts.Arch = Linux, goarch(parts[1])
-	s.facts.User, s.facts.Home, s.facts.Root, s.far = parts[3], parts[4], parts[5] == "yes", parts[6]
+	s.facts.User, s.facts.Home, s.facts.Root, s.far = parts[3], parts[4], parts[5] == "yes", End(parts[6])
 	var err error
 	if s.facts.UID, err = strconv.Atoi(parts[2]); err != nil {
 		s.facts.UID = -1

@@ -92,17 +92,18 @@ func (s *SSH) taken(ctx context.Context) error {
 	return e
 }
 
-// End is the far end of a connection: what sshd has there for it.
-type End struct{ process string }
+// End is the far end of a connection: the process that sshd has there for it, and when that began. It may be kept over the
+// life of this process.
+type End string
 
 // FarEnd is that of this connection.
-func (s *SSH) FarEnd() End { return End{s.far} }
+func (s *SSH) FarEnd() End { return s.far }
 
 // EndOld ends what an older connection has left there: sshd notices late that a link has broken, and keeps its ports until
 // then. It does nothing if that has gone.
 func (s *SSH) EndOld(ctx context.Context, old End) {
-	pid, born, _ := strings.Cut(old.process, " ")
-	if _, err := strconv.Atoi(pid); err != nil || born == "" || old.process == s.far {
+	pid, born, _ := strings.Cut(string(old), " ")
+	if _, err := strconv.Atoi(pid); err != nil || born == "" || old == s.far {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)

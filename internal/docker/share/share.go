@@ -48,6 +48,9 @@ type Options struct {
 	Port int                // there; 0 has that machine choose one
 	To   string             // host:port of the Pulley here
 	Say  func(Event)        // never called from two goroutines at once
+	// Memory is a file of this share, by which there is one at a time and the next one ends what one that was killed has
+	// left on the machine. "": there is none.
+	Memory string
 
 	// Wire has the engine there use reach ("127.0.0.1:PORT"), Unwire takes that back. Both nil: the engine's settings are
 	// left alone. Wire is called once, when the port is there.
@@ -61,17 +64,25 @@ const (
 	firstPause     = time.Second // after a link has broken
 	longestPause   = 30 * time.Second
 	endTimeout     = time.Minute // to take everything back
+	breakTime      = time.Second // in which a link whose commands fail is seen to have broken
 )
 
 // Run shares until ctx is done, and returns nil then, if everything could be taken back. An error before the port was there
-// for the first time ends it; after that broken links are made anew.
-func Run(ctx context.Context, o Options) error {
+// for the first time ends it; after that broken links are made anew. Another Run with the same Memory is waited for while it
+// ends, and is an error while it goes on.
+func Run(ctx context.Context, o Options) (err error) {
+	m, err := remember(ctx, o.SSH.Name, o.Memory)
+	if err != nil {
+		return err
+	}
+	s := &sharing{Options: o, memory: m, old: m.read().Far}
+	defer func() { err = errors.Join(err, m.close(s.was)) }()
 	d, err := openDoor(ctx, o.To)
 	if err != nil {
 		return fmt.Errorf("%s: no port here for ssh: %w", o.SSH.Name, err)
 	}
 	defer d.close()
-	s := &sharing{Options: o, door: d.addr()}
+	s.door = d.addr()
 	err = s.run(ctx)
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		err = nil
@@ -88,9 +99,11 @@ func Run(ctx context.Context, o Options) error {
 // sharing is one run.
 type sharing struct {
 	Options
+	memory *memory
+
 	door  string       // host:port of what ssh leads to
 	link  *machine.SSH // nil: there is none
-	old   machine.End  // of the one before
+	old   machine.End  // of the one before, be it another process's; "": there was none
 	was   bool         // there was one
 	wired bool         // or half so
 }
@@ -145,7 +158,7 @@ func (s *sharing) connect(ctx context.Context) error {
 	o.Reverse = &machine.Reverse{Port: s.Port, To: s.door}
 	link, err := machine.ConnectSSH(ctx, o)
 	var taken *machine.PortError
-	if errors.As(err, &taken) && !taken.Free && s.was {
+	if errors.As(err, &taken) && !taken.Free && s.old != "" {
 		plain, failed := machine.ConnectSSH(ctx, s.SSH)
 		if failed != nil {
 			return failed
@@ -156,6 +169,13 @@ func (s *sharing) connect(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if !s.was {
+		link.EndOld(ctx, s.old) // it may have another port
+	}
+	if err := s.memory.write(left{Far: link.FarEnd()}); err != nil {
+		_ = link.Close()
+		return fmt.Errorf("%s: the share cannot be remembered: %w", s.SSH.Name, err)
 	}
 	s.link, s.Port, s.old, s.was = link, link.Port(), link.FarEnd(), true
 	return nil
@@ -207,25 +227,45 @@ func (s *sharing) wire(ctx context.Context) error {
 }
 
 // undo takes everything back. ctx may be done.
-func (s *sharing) undo(ctx context.Context) (err error) {
+func (s *sharing) undo(ctx context.Context) error {
 	defer func() {
 		if s.link != nil {
 			_ = s.link.Close()
 		}
 	}()
+	if s.was {
+		_ = s.memory.write(left{Far: s.old, Ending: true}) // else the next one does not wait as long
+	}
 	if !s.wired {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
-	if s.link == nil {
-		if s.link, err = machine.ConnectSSH(ctx, s.SSH); err != nil {
-			return fmt.Errorf("its engine still looks for this Pulley first, and goes on without it; take that back once the machine is there: pulley disconnect --context %s: %w", s.SSH.Name, err)
-		}
-	}
-	if err := s.Unwire(ctx, s.link); err != nil {
+	if err := s.unwire(ctx); err != nil {
 		return err
 	}
 	s.say(Event{Event: Unwired})
 	return nil
+}
+
+// unwire says what is left to be done where the machine is away, be it only now.
+func (s *sharing) unwire(ctx context.Context) (err error) {
+	if s.link == nil {
+		if s.link, err = machine.ConnectSSH(ctx, s.SSH); err != nil {
+			return s.stillWired(err)
+		}
+	}
+	if err := s.Unwire(ctx, s.link); err != nil {
+		select {
+		case <-s.link.Done():
+			return s.stillWired(err)
+		case <-time.After(breakTime):
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sharing) stillWired(err error) error {
+	return fmt.Errorf("its engine still looks for this Pulley first, and goes on without it; take that back once the machine is there: pulley disconnect --context %s: %w", s.SSH.Name, err)
 }

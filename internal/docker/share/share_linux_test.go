@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -32,9 +34,13 @@ type trial struct {
 
 func begin(t *testing.T, change func(*Options)) *trial {
 	t.Helper()
+	return beginAt(t, waytest.SSHD(t, ""), change)
+}
+
+func beginAt(t *testing.T, far *waytest.Machine, change func(*Options)) *trial {
+	t.Helper()
 	here := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }))
 	t.Cleanup(here.Close)
-	far := waytest.SSHD(t, "")
 	tr := &trial{far: far, events: make(chan Event, 100), ended: make(chan error, 1)}
 	o := Options{
 		SSH: machine.SSHOptions{URL: far.URL(), Name: "far", Environ: waytest.Knowing(t, far).Environ()},
@@ -199,5 +205,110 @@ func TestShareThatCannotBegin(t *testing.T) {
 	})
 	if err := <-tr.ended; !errors.Is(err, broken) || !undone {
 		t.Errorf("wiring that fails: %v, undone: %v", err, undone)
+	}
+}
+
+// A machine that goes away while everything is taken back is one that this is said of.
+func TestShareWhoseMachineGoesAwayAtTheEnd(t *testing.T) {
+	var far *waytest.Machine
+	tr := begin(t, func(o *Options) {
+		o.Wire = func(context.Context, machine.Machine, string) error { return nil }
+		o.Unwire = func(ctx context.Context, m machine.Machine) error {
+			far.Kill()
+			_, err := m.Run(ctx, machine.Command{Args: []string{"true"}})
+			return err
+		}
+	})
+	far = tr.far
+	tr.next(t, Up)
+	tr.next(t, Wired)
+	if err := tr.end(t); err == nil || !strings.Contains(err.Error(), "pulley disconnect --context far") {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+// There is one share of a context at a time. The next one waits for one that ends, and takes its port.
+func TestShareIsTakenUpByTheNext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a b", "far.json")
+	unwiring, may := make(chan struct{}), make(chan struct{})
+	first := begin(t, func(o *Options) {
+		o.Memory = path
+		o.Wire = func(context.Context, machine.Machine, string) error { return nil }
+		o.Unwire = func(context.Context, machine.Machine) error { close(unwiring); <-may; return nil }
+	})
+	port := first.next(t, Up).Port
+	next := func() *trial {
+		return beginAt(t, first.far, func(o *Options) { o.Memory, o.Port = path, port })
+	}
+	if err := <-next().ended; err == nil || err.Error() != fmt.Sprintf("far: it is shared with already, by process %d; end that first", os.Getpid()) {
+		t.Errorf("a second one: %v", err)
+	}
+	ask(t, port)
+	first.cancel()
+	<-unwiring
+	second := next()
+	select {
+	case e := <-second.events:
+		t.Errorf("it does not wait: %+v", e)
+	case <-time.After(2 * lockEvery):
+	}
+	close(may)
+	if err := <-first.ended; err != nil {
+		t.Error(err)
+	}
+	if up := second.next(t, Up); up.Port != port {
+		t.Errorf("it has port %d, not %d", up.Port, port)
+	}
+	ask(t, port)
+	if err := second.end(t); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("it is remembered after its end: %v", err)
+	}
+}
+
+// One that was killed, or whose machine lost its power, has left sshd there with a link that nobody has any more, and the
+// port.
+func TestShareTakesUpWhatAKilledOneLeft(t *testing.T) {
+	far := waytest.SSHD(t, "")
+	path := filepath.Join(t.TempDir(), "far.json")
+	here, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer here.Close()
+	orphan, err := machine.ConnectSSH(t.Context(), machine.SSHOptions{
+		URL: far.URL(), Environ: waytest.Knowing(t, far).Environ(), Reverse: &machine.Reverse{To: here.Addr().String()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer orphan.Close()
+	killed, err := remember(t.Context(), "far", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(killed.write(left{Far: orphan.FarEnd()}), killed.lock.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-beginAt(t, far, func(o *Options) { o.Memory, o.SSH.URL = path, "ssh://127.0.0.1:1" }).ended; err == nil {
+		t.Error("it is shared with a machine that is away")
+	}
+	if killed.read().Far != orphan.FarEnd() {
+		t.Error("what was left is forgotten while the machine is away")
+	}
+	next := beginAt(t, far, func(o *Options) { o.Memory, o.Port = path, orphan.Port() })
+	if up := next.next(t, Up); up.Port != orphan.Port() {
+		t.Errorf("it has port %d, not %d", up.Port, orphan.Port())
+	}
+	ask(t, orphan.Port())
+	select {
+	case <-orphan.Done():
+	case <-time.After(time.Minute):
+		t.Error("what was left lives on")
+	}
+	if err := next.end(t); err != nil {
+		t.Error(err)
 	}
 }

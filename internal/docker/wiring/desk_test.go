@@ -154,6 +154,12 @@ func (d *screen) orb(args []string) ([]byte, error) {
 
 // inside does what the few programs do that are needed in a virtual machine.
 func (d *screen) inside(name string, args []string, stdin []byte) ([]byte, error) {
+	english := []string{"env", "LC_ALL=C"}
+	if slices.Equal(args[:min(2, len(args))], english) {
+		args = args[2:]
+	} else if slices.Contains([]string{"cat", "tee", "ls"}, args[0]) {
+		d.t.Errorf("%v speaks the language of its system", args)
+	}
 	if !slices.Contains([]string{"cat", "tee", "ls", "mkdir", "rm", "rmdir"}, args[0]) {
 		return nil, &exec.Error{Name: args[0], Err: exec.ErrNotFound}
 	}

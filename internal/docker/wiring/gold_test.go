@@ -107,6 +107,9 @@ func (s *stage) inside(args []string, stdin []byte) ([]byte, error) {
 		return nil, &machine.ExitError{Program: "docker", Status: 1, Stderr: "Error response from daemon: No such container: " + args[0] + "\n"}
 	}
 	name := filepath.Join(s.dir, "container", args[0], args[len(args)-1])
+	if slices.Equal(args[1:min(3, len(args))], []string{"env", "LC_ALL=C"}) {
+		args = slices.Delete(slices.Clone(args), 1, 3)
+	}
 	program := exec.Command(args[1], append(slices.Clone(args[2:len(args)-1]), name)...)
 	program.Stdin = strings.NewReader(string(stdin))
 	var stderr strings.Builder

@@ -89,10 +89,13 @@ func (g *guest) do(stdin []byte, op, name string, args ...string) ([]byte, error
 	}
 	ctx, cancel := g.begin()
 	defer cancel()
-	out, err := g.Run(ctx, machine.Command{Args: append(args, name), Stdin: stdin})
+	// Why it did not work is read from what programs say, which they say in the system's language otherwise.
+	out, err := g.Run(ctx, machine.Command{Args: slices.Concat([]string{"env", "LC_ALL=C"}, args, []string{name}), Stdin: stdin})
 	var status *machine.ExitError
 	if errors.As(err, &status) {
 		switch {
+		case args[0] == "ls" && len(out) > 0: // all but a link that leads nowhere
+			return out, nil
 		case strings.Contains(status.Stderr, "No such file"), strings.Contains(status.Stderr, "No such container"): // it was deleted
 			err = fs.ErrNotExist
 		case strings.Contains(status.Stderr, "ermission denied"):

@@ -152,6 +152,22 @@ func TestEditedSince(t *testing.T) {
 	}
 }
 
+// TestGuestsLinkToNowhere: one that lies beside what is asked for does not have all the folder be taken for missing.
+func TestGuestsLinkToNowhere(t *testing.T) {
+	s := newStage(t, &txtar.Archive{})
+	s.put("container/c/etc/there", []byte("x"))
+	if err := os.Symlink("/run/nowhere", filepath.Join(s.dir, "container/c/etc/resolv.conf")); err != nil {
+		t.Fatal(err)
+	}
+	g := newGuest(s.local, []string{"docker", "exec", "--interactive", "c"})
+	if made, err := g.WriteFile("/etc/new/file", []byte("y"), 0o644); err != nil || len(made) != 1 {
+		t.Errorf("made %q (%v)", made, err)
+	}
+	if _, err := g.Stat("/etc/there"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestClusterGone: of a cluster that was deleted, or made again, nothing is left to take back.
 func TestClusterGone(t *testing.T) {
 	for _, again := range []bool{false, true} {
