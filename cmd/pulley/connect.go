@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,14 +35,30 @@ const mirrorHere = "here"
 type connection struct {
 	*wiring.Plan
 
-	Egress string   `json:"egress,omitempty"` // without its password
-	Diff   string   `json:"diff"`
-	Done   bool     `json:"done"`
-	Proven bool     `json:"proven"`
-	Proof  string   `json:"proof,omitempty"` // one line: how the test pull went
-	Said   []string `json:"said,omitempty"`
-	Root   bool     `json:"root,omitempty"` // only root, or an administrator, may do it
-	Error  string   `json:"error,omitempty"`
+	Egress string      `json:"egress,omitempty"` // without its password
+	Files  []shownFile `json:"files"`
+	Diff   string      `json:"diff"`
+	Done   bool        `json:"done"`
+	Proven bool        `json:"proven"`
+	Proof  string      `json:"proof,omitempty"` // one line: how the test pull went
+	Said   []string    `json:"said,omitempty"`
+	Root   bool        `json:"root,omitempty"` // only root, or an administrator, may do it
+	Error  string      `json:"error,omitempty"`
+}
+
+// shownFile is a file that is changed. What is put into it, and stands there, is in the diff, without passwords.
+type shownFile struct {
+	Path    string   `json:"path"`
+	Through []string `json:"through,omitempty"`
+	Setting bool     `json:"setting,omitempty"`
+}
+
+func shownFiles(p *wiring.Plan) []shownFile {
+	list := make([]shownFile, len(p.Files))
+	for i, f := range p.Files {
+		list[i] = shownFile{f.Path, f.Through, f.Setting}
+	}
+	return list
 }
 
 func (a *app) connect() *cobra.Command {
@@ -224,7 +239,7 @@ func (a *app) connectOne(cmd *cobra.Command, h *thisMachine, c *connecting, id s
 	if err != nil {
 		return r, err
 	}
-	r.Plan, r.Egress = p, redacted(p.Egress)
+	r.Plan, r.Egress, r.Files = p, redacted(p.Egress), shownFiles(p)
 	if r.Diff, err = h.Diff(p); err != nil {
 		return r, err
 	}
@@ -331,11 +346,10 @@ func (c *connecting) ask(cmd *cobra.Command, id string, how wiring.Activation) e
 }
 
 func (a *app) backups(cmd *cobra.Command) error {
-	h, err := openThisMachine(context.WithoutCancel(cmd.Context()), false)
+	h, _, err := openWired()
 	if err != nil {
 		return err
 	}
-	defer h.close()
 	list, err := h.Backups()
 	if err != nil {
 		return err

@@ -86,9 +86,10 @@ func (c contextWiring) target() (string, error) {
 type planned struct {
 	*wiring.Plan
 
-	Context string `json:"context"`
-	Diff    string `json:"diff"`
-	Done    bool   `json:"done"`
+	Files   []shownFile `json:"files"`
+	Context string      `json:"context"`
+	Diff    string      `json:"diff"`
+	Done    bool        `json:"done"`
 }
 
 // connectContext wires the engine of an ssh context to a Pulley that it reaches, after showing what changes.
@@ -110,7 +111,7 @@ func (a *app) connectContext(cmd *cobra.Command, c contextWiring) error {
 		if err != nil {
 			return there(c.name, err)
 		}
-		shown := planned{Plan: p, Context: c.name, Diff: diff}
+		shown := planned{Plan: p, Files: shownFiles(p), Context: c.name, Diff: diff}
 		out := cmd.OutOrStdout()
 		if !a.json {
 			printContextPlan(out, shown)

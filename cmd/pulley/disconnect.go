@@ -26,11 +26,10 @@ func (a *app) disconnect() *cobra.Command {
 			if cmd.Flags().Changed("context") {
 				return a.disconnectElsewhere(cmd, &c, args)
 			}
-			h, err := openThisMachine(cmd.Context(), false)
+			h, _, err := openWired()
 			if err != nil {
 				return err
 			}
-			defer h.close()
 			return a.disconnectAll(cmd, h, &c, args)
 		},
 	}

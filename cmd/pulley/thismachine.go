@@ -30,41 +30,24 @@ type thisMachine struct {
 	daemon *client.Client // nil: none runs
 }
 
-// openThisMachine finds out where Pulley is. needCA: without its local authority nothing can be done.
-func openThisMachine(ctx context.Context, needCA bool) (*thisMachine, error) {
+// openWired knows what was wired, and how to take it back: whatever became of the daemon and its settings.
+func openWired() (*thisMachine, config.Places, error) {
 	places, err := config.FindPlaces(os.Environ())
 	if err != nil {
-		return nil, err
+		return nil, places, err
 	}
 	// What is wired is remembered at the person's own place, also where the daemon is the system's.
 	h := &thisMachine{Wirer: &wiring.Wirer{Machine: &machine.Local{}, Kinds: wiring.Kinds(), State: places.StateDir}}
-	listen, err := h.meet(ctx, places)
-	if err != nil {
-		return nil, err
-	}
-	_, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen %s: %w", listen, err)
-	}
-	if h.Target.Port, err = strconv.Atoi(port); err != nil {
-		return nil, fmt.Errorf("listen %s: %w", listen, err)
-	}
-	path, pem, err := caFile(ctx)
-	if err != nil && needCA {
-		return nil, err
-	}
-	h.Target.CAFile, h.Target.CA = path, pem
-	h.Target.Service = hasService(ctx)
 	store := trust.Store{Dir: places.CADir, NoBrowsers: true}
 	h.Trusted = func(context.Context) bool {
-		status, err := store.Status(path) //nolint:contextcheck // it takes none
+		status, err := store.Status(h.Target.CAFile) //nolint:contextcheck // it takes none
 		return err == nil && status.Current
 	}
 	h.Trust = func(ctx context.Context, install bool) error {
 		if !install {
 			return store.Uninstall(ctx)
 		}
-		if err := store.Install(ctx, path); err != nil {
+		if err := store.Install(ctx, h.Target.CAFile); err != nil {
 			return err
 		}
 		if h.daemon != nil { // hosts that clients rejected us for need not wait
@@ -72,7 +55,39 @@ func openThisMachine(ctx context.Context, needCA bool) (*thisMachine, error) {
 		}
 		return nil
 	}
+	return h, places, nil
+}
+
+// openThisMachine finds out where Pulley is, too. needCA: without its local authority nothing can be done.
+func openThisMachine(ctx context.Context, needCA bool) (*thisMachine, error) {
+	h, places, err := openWired()
+	if err != nil {
+		return nil, err
+	}
+	if err := h.locate(ctx, places, needCA); err != nil {
+		h.close()
+		return nil, err
+	}
 	return h, nil
+}
+
+func (h *thisMachine) locate(ctx context.Context, places config.Places, needCA bool) error {
+	listen, err := h.meet(ctx, places)
+	if err != nil {
+		return err
+	}
+	_, port, err := net.SplitHostPort(listen)
+	if err == nil {
+		h.Target.Port, err = strconv.Atoi(port)
+	}
+	if err != nil {
+		return fmt.Errorf("listen %s: %w", listen, err)
+	}
+	if h.Target.CAFile, h.Target.CA, err = caFile(ctx); err != nil && needCA {
+		return err
+	}
+	h.Target.Service = hasService(ctx)
+	return nil
 }
 
 // meet learns the address and the registries: of the daemon that runs, else of the one that would come to be.
@@ -95,7 +110,6 @@ func (h *thisMachine) meet(ctx context.Context, places config.Places) (listen st
 			settings.Registries = append(settings.Registries, config.Registry{Name: r.Name, Hosts: r.Hosts})
 		}
 	default:
-		h.close()
 		return "", err
 	}
 	if h.daemon == nil {
@@ -178,12 +192,17 @@ func (h *thisMachine) takeOver(ctx context.Context, p *wiring.Plan) (back func()
 	if err != nil {
 		return nothing, err
 	}
-	shown := redacted(p.Egress)
-	name := strings.NewReplacer(":", "-", "/", "-").Replace(p.Engine.ID) + "-proxy"
-	for _, e := range list {
-		if e.URL == shown || e.Name == name {
-			return nothing, nil // it is one already
-		}
+	u, err := url.Parse(p.Egress)
+	if err != nil {
+		return nothing, fmt.Errorf("%s: the proxy that it goes out by is no URL; take it out of its settings, or connect by mirror", p.Engine.ID)
+	}
+	base := strings.NewReplacer(":", "-", "/", "-").Replace(p.Engine.ID) + "-proxy"
+	name := base
+	for n := 2; slices.ContainsFunc(list, func(e control.Egress) bool { return e.Name == name }); n++ {
+		name = fmt.Sprintf("%s-%d", base, n)
+	}
+	if slices.ContainsFunc(list, func(e control.Egress) bool { return e.URL == u.Redacted() }) {
+		return nothing, nil // it is one already
 	}
 	if err := h.daemon.AddEgress(ctx, control.Egress{Name: name, URL: p.Egress, For: []string{"*"}}); err != nil {
 		return nothing, fmt.Errorf("%s: its proxy as a way out: %w", p.Engine.ID, err)
