@@ -34,27 +34,6 @@ func Fresh(v View) bool {
 	return v.Phase == Running && v.State.Listen != "" && v.State.Traffic.Ever == control.Bytes{} && len(v.State.Active) == 0
 }
 
-// Limits are the pull limits that hold now, the last word of each registry, in the order of registries. What a registry said so
-// long ago that its limit has begun anew holds no more.
-func Limits(s control.State, now time.Time) []control.Limit {
-	last := map[string]control.Limit{}
-	for _, l := range s.Limits {
-		if before, said := last[l.Registry]; l.Remaining >= 0 && l.Limit > 0 && (!said || l.At.After(before.At)) {
-			last[l.Registry] = l
-		}
-	}
-	var limits []control.Limit
-	for _, r := range s.Registries {
-		l, said := last[r.Name]
-		switch {
-		case !said, l.Again != nil && !l.Again.After(now), l.Again == nil && l.Window > 0 && now.Sub(l.At) >= l.Window:
-		default:
-			limits = append(limits, l)
-		}
-	}
-	return limits
-}
-
 // Past is an image that was pulled: requests for the same repository with no long pause between them.
 type Past struct {
 	Registry, Repository, Reference string

@@ -46,7 +46,8 @@ func (n *Notices) Look(v model.View, quiet bool, now time.Time) (texts []string)
 		}
 	}
 	for _, l := range v.State.Limits {
-		if l.Limit <= 0 || l.Remaining < 0 || l.Remaining*100 > l.Limit*nearly || words.Left(v.State.Limits, l.Registry, now) == "" {
+		last, holds := model.LimitOf(v.State.Limits, l.Registry, now)
+		if l != last || !holds || l.Limit <= 0 || l.Remaining*100 > l.Limit*nearly {
 			continue
 		}
 		low[l.Registry] = true
@@ -79,9 +80,9 @@ func cause(p control.Problem) string {
 			return ""
 		}
 		return p.Kind + " " + p.Thing
-	case control.ProblemDisk, control.ProblemLimit:
+	case control.ProblemLimit:
 		return p.Kind + " " + p.Thing
-	case control.ProblemPull: // of a network that is gone there is one for each image
+	case control.ProblemDisk, control.ProblemPull: // of one full disk there are several; of a network that is gone, one for each image
 		return p.Kind
 	default:
 		return ""

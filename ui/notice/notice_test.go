@@ -103,3 +103,26 @@ func TestPullFailed(t *testing.T) {
 	expect(t, n.Look(problems(failed("ghcr.io/org/app:1", "quay.io/b")...), false, noon.Add(time.Minute)))
 	expect(t, n.Look(problems(failed("quay.io/b", "quay.io/c")...), false, noon.Add(2*time.Hour)), "quay.io/c could not be pulled through Pulley: no source answers")
 }
+
+// Of the limits that a registry told of, the last is meant: another person's, or one from before, is no news.
+func TestLimitOfSomebodyElse(t *testing.T) {
+	n := notice.New()
+	n.Look(view(nil), false, noon)
+	limits := []control.Limit{
+		{Registry: "docker.io", Identity: "alice", Limit: 200, Remaining: 5, Window: 6 * time.Hour, At: noon.Add(-time.Minute)},
+		{Registry: "docker.io", Identity: "bob", Limit: 200, Remaining: 180, Window: 6 * time.Hour, At: noon},
+	}
+	expect(t, n.Look(view(func(s *control.State) { s.Limits = limits }), false, noon))
+	limits[1].At = noon.Add(-time.Hour)
+	expect(t, n.Look(view(func(s *control.State) { s.Limits = limits }), false, noon), "docker.io: 5 of 200 pulls left for alice")
+}
+
+// A disk that is full is told once, in whatever words.
+func TestFullDiskIsOneCause(t *testing.T) {
+	n := notice.New()
+	n.Look(view(nil), false, noon)
+	unstored := control.Problem{Kind: control.ProblemDisk, Text: "not everything can be cached: no space left on device"}
+	crowded := control.Problem{Kind: control.ProblemDisk, Text: "the disk that the cache is on is nearly full", Thing: "/var/cache/pulley"}
+	expect(t, n.Look(problems(unstored), false, noon), unstored.Text)
+	expect(t, n.Look(problems(unstored, crowded), false, noon.Add(time.Minute)))
+}

@@ -88,8 +88,8 @@ func Route(route string) string {
 // "no pulls left, again by 18:05"; "" where it said nothing, or so long ago that
 // it holds no more.
 func Left(limits []control.Limit, registry string, now time.Time) string {
-	l := limitOf(limits, registry)
-	if l == nil || over(*l, now) {
+	l, holds := model.LimitOf(limits, registry, now)
+	if !holds {
 		return ""
 	}
 	text := lang.Say("limit.left", "Left", lang.Number(l.Remaining, 0), "Limit", lang.Number(l.Limit, 0))
@@ -107,26 +107,8 @@ func Left(limits []control.Limit, registry string, now time.Time) string {
 
 // Spent tells whether none of a registry's pulls is left.
 func Spent(limits []control.Limit, registry string, now time.Time) bool {
-	l := limitOf(limits, registry)
-	return l != nil && l.Remaining == 0 && !over(*l, now)
-}
-
-// limitOf is what a registry said last; nil for nothing.
-func limitOf(limits []control.Limit, registry string) (last *control.Limit) {
-	for i, l := range limits {
-		if l.Registry == registry && l.Remaining >= 0 && (last == nil || l.At.After(last.At)) {
-			last = &limits[i]
-		}
-	}
-	return last
-}
-
-// over tells whether a limit has begun anew since it was heard of.
-func over(l control.Limit, now time.Time) bool {
-	if l.Again != nil {
-		return !l.Again.After(now)
-	}
-	return l.Window > 0 && now.Sub(l.At) >= l.Window
+	l, holds := model.LimitOf(limits, registry, now)
+	return holds && l.Remaining == 0
 }
 
 // Problem is what is wrong, in the language in force where it is known there, else in the daemon's own words.
