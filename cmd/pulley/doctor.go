@@ -35,7 +35,7 @@ func (a *app) doctor() *cobra.Command {
 			"  pulley doctor ghcr.io/org/app:1.2",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			watch := newWatching(cmd.ErrOrStderr(), a.json)
-			options, live, err := examination(first(args), engine, watch)
+			options, live, err := examination(cmd.Context(), first(args), engine, watch)
 			if err != nil {
 				return err
 			}
@@ -90,9 +90,13 @@ func (c *clients) close() {
 }
 
 // examination is what the doctor looks at on this machine.
-func examination(image, engine string, watch *watching) (doctor.Options, *clients, error) {
+func examination(ctx context.Context, image, engine string, watch *watching) (doctor.Options, *clients, error) {
 	environ := os.Environ()
-	places, err := config.FindPlaces(environ)
+	own, err := config.FindPlaces(environ)
+	if err != nil {
+		return doctor.Options{}, nil, err
+	}
+	places, err := client.Places(ctx, environ)
 	if err != nil {
 		return doctor.Options{}, nil, err
 	}
@@ -113,7 +117,7 @@ func examination(image, engine string, watch *watching) (doctor.Options, *client
 		Trust:    trust.State,
 		System:   func(ctx context.Context) (system.Settings, error) { return system.Read(ctx, environ) },
 		Login:    dockerLogin,
-		Engines:  (&wiring.Wirer{Machine: &machine.Local{}, Kinds: wiring.Kinds(), State: places.StateDir}).Find,
+		Engines:  (&wiring.Wirer{Machine: &machine.Local{}, Kinds: wiring.Kinds(), State: own.StateDir}).Find,
 		Progress: watch.step,
 	}
 	if book, err := dockercontext.Open(environ); err == nil {
@@ -133,7 +137,13 @@ func startCommand(ctx context.Context) string {
 			continue
 		}
 		if status, err := s.Status(ctx); err == nil && status.Installed {
-			return strings.TrimSuffix("pulley service start --system", map[bool]string{false: " --system"}[system])
+			switch {
+			case !system:
+				return "pulley service start"
+			case os.Geteuid() > 0: // there is no such number on Windows
+				return "sudo pulley service start --system"
+			}
+			return "pulley service start --system"
 		}
 	}
 	return ""

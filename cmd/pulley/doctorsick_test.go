@@ -359,7 +359,7 @@ func TestDoctorFixes(t *testing.T) {
 	}
 	p.want("doctor", out, `(?m)^warning +pulley is switched off$`, `fix: pulley on +\(or: pulley doctor --fix\)`, `fix: pulley connect docker\n`, `(?m)^  warning  mirrors +mirror ustc`, `3 warnings`)
 	out, said, _ := p.command("doctor", "--fix", "--engine", "default")
-	p.want("doctor --fix", out, `fix: pulley on: done`, `fix: pulley mirror off ustc: done`, `fix: pulley connect docker\n`)
+	p.want("doctor --fix", out, `fix: pulley on: done`, `fix: pulley mirror off ustc docker.io: done`, `fix: pulley connect docker\n`)
 	if said != "" {
 		t.Errorf("stderr %q", said)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"strconv"
@@ -31,6 +32,9 @@ func (x *exam) find(ctx context.Context) {
 	}
 }
 
+// barred reports whether one runs that this user may not ask.
+func (x *exam) barred() bool { return errors.Is(x.liveErr, fs.ErrPermission) }
+
 // daemon looks whether one runs, is switched on, and answers at its port.
 func (x *exam) daemon(ctx context.Context, n *notes) {
 	if x.o.Daemon == nil {
@@ -44,6 +48,12 @@ func (x *exam) daemon(ctx context.Context, n *notes) {
 		n.add(Finding{
 			ID: "daemon.stuck", Level: Problem, What: "a daemon holds the control socket and does not answer",
 			Why: "It was asked how it is and said nothing for 5 seconds. End it and start it anew.", Fix: endPulley,
+		})
+		return
+	case x.barred():
+		n.add(Finding{
+			ID: "daemon.denied", Level: Warning, What: oneLine(err), Fix: "sudo pulley doctor",
+			Why: "A daemon runs, and this user may not ask it how it is. The system's service answers root and the members of its group.",
 		})
 		return
 	case err != nil:
@@ -80,7 +90,8 @@ func (x *exam) notRunning(ctx context.Context, n *notes) {
 		}
 		if x.o.Start != nil {
 			if start := x.o.Start(ctx); start != "" {
-				f.Fix, f.Safe = start, true
+				f.Fix = start
+				f.Safe = f.Args() != nil
 				f.Why = "Its background service is installed, and was stopped or cannot start. " + f.Why
 			}
 		}

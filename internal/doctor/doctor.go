@@ -157,7 +157,7 @@ var steps = []step{
 	{name: "way", run: (*exam).way, after: []string{"proxies"}, needs: []string{"settings", "route", "loops"}},
 	{name: "registry", run: (*exam).ping, needs: []string{"way"}},
 	{name: "token service", run: (*exam).token, needs: []string{"registry"}},
-	{name: "manifest", run: (*exam).manifest, needs: []string{"token service"}},
+	{name: "manifest", run: (*exam).manifest, after: []string{"engine"}, needs: []string{"token service"}}, // for its platform
 	{name: "blob", run: (*exam).blob, needs: []string{"manifest"}},
 	{name: "limits", run: (*exam).limits, after: []string{"manifest", "blob"}, needs: []string{"settings", "route"}},
 	{name: "mirrors", run: (*exam).mirrors, after: []string{"daemon"}, needs: []string{"settings"}},

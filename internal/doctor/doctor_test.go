@@ -287,12 +287,7 @@ func TestTrust(t *testing.T) {
 		{false, "mirror", nil},
 	} {
 		_, o := examined(t)
-		if err := os.MkdirAll(o.Places.CADir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(o.Places.CADir, "ca.crt"), []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		authority(t, o)
 		var us string
 		runs(func(s *control.State, _ *daemon) { us = "http://" + s.Listen })(t, o)
 		report := dockercontext.Report{Reachable: true, System: "linux/x86_64", Mirrors: []string{us}}
@@ -304,6 +299,17 @@ func TestTrust(t *testing.T) {
 		if got := troubles(examine(t, o)); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %v", c, got)
 		}
+	}
+}
+
+// authority is a machine with a CA.
+func authority(t *testing.T, o *doctor.Options) {
+	t.Helper()
+	if err := os.MkdirAll(o.Places.CADir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(o.Places.CADir, "ca.crt"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -352,13 +358,15 @@ func TestPrivateNamesAreKept(t *testing.T) {
 	}
 }
 
+func notRunning(context.Context) (doctor.Daemon, error) {
+	return nil, fmt.Errorf("%w (nothing answers)", client.ErrNotRunning)
+}
+
 // TestNotRunning is told by the error that the client gives.
 func TestNotRunning(t *testing.T) {
 	_, o := examined(t)
 	edit(t, o, func(text string) string { return "listen = \"127.0.0.1:9\"\n" + text })
-	o.Daemon = func(context.Context) (doctor.Daemon, error) {
-		return nil, fmt.Errorf("%w (nothing answers)", client.ErrNotRunning)
-	}
+	o.Daemon = notRunning
 	for start, want := range map[string]string{"": "pulley up", "pulley service start": "pulley service start"} {
 		o.Start = func(context.Context) string { return start }
 		r := examine(t, o)

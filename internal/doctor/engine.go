@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -294,9 +295,16 @@ func (x *exam) judgeWiring(ctx context.Context, n *notes, e wired) {
 			Why: "Its NO_PROXY is " + e.noProxy + ": pulls from " + x.reg.Name + " pass by Pulley.",
 		})
 	default:
-		x.proxied = x.proxied || e.way == wiring.Proxy
+		x.proxied = x.proxied || e.way == wiring.Proxy && believesHost(e.id)
 		n.ok("engine", "%s is pointed at Pulley, as a %s", e.name, e.way)
 	}
+}
+
+// believesHost reports whether an engine takes the authorities that it believes from this system's store. The others are in a
+// machine of their own, or a container, and were given ours there.
+func believesHost(id string) bool {
+	kind, _, _ := strings.Cut(id, ":")
+	return slices.Contains([]string{"docker", "docker-rootless", "docker-desktop", "orbstack", "containerd", "podman", "cri-o", "buildkit"}, kind)
 }
 
 func shownAll(list []string) (out []string) {
@@ -309,7 +317,11 @@ func shownAll(list []string) (out []string) {
 // toUs reports whether a URL names our port.
 func (x *exam) toUs(to string) bool {
 	u, err := url.Parse(to)
-	return err == nil && local(u.Hostname()) && portOf(withPort(u.Host, u.Scheme)) == portOf(x.listen)
+	if err != nil {
+		return false
+	}
+	hostport := withPort(u.Host, u.Scheme)
+	return x.egress.PointsAtUs(hostport) || local(u.Hostname()) && portOf(hostport) == portOf(x.listen)
 }
 
 func local(host string) bool {
@@ -320,15 +332,17 @@ func local(host string) bool {
 // whose finds out who is where an engine goes; at is "" where that is not on this machine.
 func (x *exam) whose(ctx context.Context, to string) (at string, who int) {
 	u, err := url.Parse(to)
-	if err != nil || !local(u.Hostname()) {
+	if err != nil {
 		return "", portOther
 	}
 	at = "127.0.0.1:" + portOf(withPort(u.Host, u.Scheme))
 	switch { // the daemon's step has said how it is
-	case x.toUs(to) && x.up:
+	case x.toUs(to) && (x.up || x.barred()):
 		return at, portPulley
 	case x.toUs(to):
 		return "", portFree
+	case !local(u.Hostname()):
+		return "", portOther
 	}
 	return at, x.portOf(ctx, at)
 }
@@ -351,9 +365,13 @@ func (x *exam) deadEnd(n *notes, e wired, to, at string) {
 
 // exempted reports whether a NO_PROXY keeps the registry's host from the proxy.
 func (x *exam) exempted(noProxy string) bool {
-	host := strings.ToLower(bareHost(x.host))
+	hostport := strings.ToLower(withPort(x.host, x.scheme()))
+	host := bareHost(hostport)
 	for rule := range strings.SplitSeq(noProxy, ",") {
 		rule = strings.ToLower(strings.TrimSpace(rule))
+		if name, port, err := net.SplitHostPort(rule); err == nil && port == portOf(hostport) {
+			rule = name
+		}
 		if rule == "*" || rule != "" && (host == rule || strings.HasSuffix(host, "."+strings.TrimPrefix(strings.TrimPrefix(rule, "*"), "."))) {
 			return true
 		}

@@ -26,7 +26,7 @@ func (x *exam) loops(_ context.Context, n *notes) {
 			if u, err := url.Parse(m.URL); err == nil && m.Enabled && x.us(u.Host, u.Scheme) {
 				n.add(Finding{
 					ID: "loop.mirror", Level: Problem, What: fmt.Sprintf("mirror %s of %s is Pulley itself (%s)", m.Name, r.Name, m.URL),
-					Fix: "pulley mirror off " + m.Name, Safe: true, Why: "It asks itself for what it lacks. A mirror is another machine.",
+					Fix: switchMirror("off", &r, &m), Safe: true, Why: "It asks itself for what it lacks. A mirror is another machine.",
 				})
 			}
 		}

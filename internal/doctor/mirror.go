@@ -34,7 +34,7 @@ func (x *exam) mirrors(ctx context.Context, n *notes) {
 			if m := &r.Mirrors[j]; m.Enabled {
 				x.configured(n, r, m)
 			} else if r.Route == m.Name {
-				n.add(Finding{ID: "mirror.off", Level: Warning, What: fmt.Sprintf("the route of %s is mirror %s, which is switched off", r.Name, m.Name), Why: "Bytes come from the origin instead.", Fix: "pulley mirror on " + m.Name, Safe: true})
+				n.add(Finding{ID: "mirror.off", Level: Warning, What: fmt.Sprintf("the route of %s is mirror %s, which is switched off", r.Name, m.Name), Why: "Bytes come from the origin instead.", Fix: switchMirror("on", r, m), Safe: true})
 			}
 		}
 	}
@@ -68,14 +68,20 @@ func (x *exam) configured(n *notes, r *config.Registry, m *config.Mirror) {
 	case m.Closed != "":
 		n.add(Finding{
 			ID: "mirror.closed", Level: Warning, What: fmt.Sprintf("mirror %s of %s serves the public no more, since %s", m.Name, r.Name, m.Closed),
-			Why: "It is switched on all the same, and costs time whenever it is tried.", Fix: "pulley mirror off " + m.Name, Safe: true,
+			Why: "It is switched on all the same, and costs time whenever it is tried.", Fix: switchMirror("off", r, m), Safe: true,
 		})
 	case m.Incomplete():
 		n.add(Finding{
 			ID: "mirror.incomplete", Level: Warning, What: fmt.Sprintf("mirror %s of %s needs %s in its address", m.Name, r.Name, cmp.Or(m.Needs, "something of yours")),
-			Why: "Until then it is not used: " + m.URL, Fix: "pulley mirror off " + m.Name, Safe: true,
+			Why: "Until then it is not used: " + m.URL, Fix: switchMirror("off", r, m), Safe: true,
 		})
 	}
+}
+
+// switchMirror is the command that switches a mirror on or off for the one registry that it was looked at for: others may have
+// one of that name.
+func switchMirror(way string, r *config.Registry, m *config.Mirror) string {
+	return "pulley mirror " + way + " " + m.Name + " " + r.Name
 }
 
 // tryMirrors asks those of the registry that can be asked, all at once.
@@ -138,8 +144,7 @@ func (x *exam) daemonSources(ctx context.Context) map[string]control.Source {
 
 // judgeMirror names what is wrong with one.
 func (x *exam) judgeMirror(n *notes, m *config.Mirror, r source.Report, seen control.Source) {
-	off := "pulley mirror off " + m.Name
-	f := Finding{Level: Warning, Fix: off, Safe: true}
+	f := Finding{Level: Warning, Fix: switchMirror("off", x.reg, m), Safe: true}
 	if x.reg.Route == m.Name {
 		f.Why = "The route of " + x.reg.Name + " is this mirror. "
 		f.Safe = false
@@ -187,7 +192,7 @@ func (x *exam) otherMirror(m *config.Mirror) string {
 	if x.reg.Route == m.Name {
 		return "pulley route " + x.reg.Name + " auto"
 	}
-	return "pulley mirror off " + m.Name
+	return switchMirror("off", x.reg, m)
 }
 
 // expelled is why the daemon has put a mirror out.

@@ -174,6 +174,13 @@ func (x *exam) tell(n *notes, p *leaving) {
 		f.ID, f.What = "proxy.dead", p.words+" does not work: "+oneLine(p.err)
 		f.Why = "Connections to " + x.reg.Name + " leave by it."
 	}
+	if name := x.garbled(); p.Name == egress.Environment && name != "" {
+		f.ID, f.What = "proxy.url", name+" is no URL"
+		f.Why = "Signs such as # / @ : of a user name or a password have to be written as %23 %2F %40 %3A there."
+		f.Fix = "export " + name + "=http://NAME:PASSWORD@HOST:PORT"
+		n.blame(f)
+		return
+	}
 	if p.direct == nil {
 		f.Why += " Without it the registry answers."
 	} else {
@@ -183,6 +190,20 @@ func (x *exam) tell(n *notes, p *leaving) {
 		f.Why += " A daemon has the environment that it was started with: start it anew afterwards."
 	}
 	n.blame(f)
+}
+
+// garbled is the variable of the environment's proxy where that is no URL, "" if all are.
+func (x *exam) garbled() string {
+	for _, name := range proxyVariables {
+		value := x.getenv(name)
+		if !strings.Contains(value, "://") {
+			continue // host:port is taken for one
+		}
+		if _, err := url.Parse(value); err != nil {
+			return name
+		}
+	}
+	return ""
 }
 
 // without is the command for doing without a proxy.

@@ -65,9 +65,10 @@ func page(h http.Header, body []byte) bool {
 
 // someMirror is the command for going round an origin.
 func (x *exam) someMirror() string {
-	for _, m := range x.reg.Mirrors {
+	for i := range x.reg.Mirrors {
+		m := &x.reg.Mirrors[i]
 		if !m.Enabled && m.Closed == "" && !m.Incomplete() && m.Auth == "" {
-			return "pulley mirror on " + m.Name
+			return switchMirror("on", x.reg, m)
 		}
 	}
 	return ""

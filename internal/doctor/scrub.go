@@ -28,13 +28,16 @@ func secretsOf(environ []string) *secrets {
 			s.url(value)
 		}
 		for _, sign := range []string{"PASSWORD", "SECRET", "TOKEN", "PASSWD", "CREDENTIAL"} {
-			if strings.Contains(strings.ToUpper(name), sign) {
+			if strings.Contains(strings.ToUpper(name), sign) && len(value) >= leastByName {
 				s.add(value)
 			}
 		}
 	}
 	return s
 }
+
+// leastByName keeps what a variable with a secret's name has, such as "true" or "docker", from being taken out of every text.
+const leastByName = 8
 
 // leastSecret keeps a password of "a" from taking every a out of a text. What shows it stands in a URL or a header, and is
 // taken out as such.
@@ -50,14 +53,16 @@ func (s *secrets) add(values ...string) {
 	}
 }
 
-// url takes a URL's user and password for secrets.
+// url takes a URL's password for a secret, also where it is none because nobody has escaped the password.
 func (s *secrets) url(text string) {
-	u, err := url.Parse(text)
-	if err != nil || u.User == nil {
-		return
+	if _, after, has := strings.Cut(text, "://"); has {
+		text = after
 	}
-	password, _ := u.User.Password()
-	s.add(password, url.QueryEscape(password), url.PathEscape(password))
+	_, password, _ := strings.Cut(text[:max(strings.LastIndexByte(text, '@'), 0)], ":")
+	s.add(password)
+	if plain, err := url.PathUnescape(password); err == nil {
+		s.add(plain, url.QueryEscape(plain), url.PathEscape(plain))
+	}
 }
 
 // authorization takes a header's.
@@ -86,9 +91,14 @@ func withoutUser(begin string) string {
 
 // clean is a text without them.
 func (s *secrets) clean(text string) string {
+	text = s.without(text) // first: a password may look like the end of a URL's user
 	text = inURL.ReplaceAllStringFunc(text, withoutUser)
 	text = inQuery.ReplaceAllString(text, "$1")
-	text = inHeader.ReplaceAllString(text, "$1 …")
+	return inHeader.ReplaceAllString(text, "$1 …")
+}
+
+// without takes out those that are known.
+func (s *secrets) without(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, secret := range s.known {

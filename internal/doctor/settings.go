@@ -42,9 +42,19 @@ func (x *exam) settings(_ context.Context, n *notes) {
 	x.report.Settings = said
 	if x.cfg == nil {
 		said.Error = x.cfgErr.Error()
+		denied := errors.Is(x.cfgErr, fs.ErrPermission)
+		if denied && x.up {
+			n.info("settings.denied", "%s is for root and the service's user to read; all of it is looked at by: sudo pulley doctor", file)
+			n.stop("this user may not read the settings")
+			return
+		}
+		fix := "pulley config edit"
+		if user := x.getenv("USER"); denied && user != "" {
+			fix = "sudo chown " + user + ` "` + file + `"`
+		}
 		n.blame(Finding{
 			ID: "settings.broken", Level: Problem, What: "the settings cannot be read: " + x.cfgErr.Error(),
-			Why: "No daemon starts with them, and one that runs keeps those it had before.", Fix: "pulley config edit",
+			Why: "No daemon starts with them, and one that runs keeps those it had before.", Fix: fix,
 		})
 		return
 	}
