@@ -4,18 +4,16 @@ import (
 	"context"
 	"testing"
 
-	"fyne.io/fyne/v2"
-
 	"pulley/ui/lang"
 	"pulley/ui/page/docker"
 	"pulley/ui/page/pagetest"
-	"pulley/ui/theme"
 )
 
 // TestDockerLooks draws all of it in every look. PULLEY_SHEETS keeps the pictures.
 func TestDockerLooks(t *testing.T) {
-	pagetest.Each(t, func(t *testing.T, name string, size fyne.Size, look theme.Choice) {
-		r := pagetest.New(t, size, look, pagetest.Engines())
+	pagetest.Looks(t, func(t *testing.T, look pagetest.Look) {
+		name := look.Name
+		r := pagetest.New(t, look.Size, look.Theme, pagetest.Engines())
 		d := docker.New(r.Desk)
 		r.Put(d, pagetest.Running())
 		r.Shoot("docker-loading-" + name)

@@ -5,15 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"fyne.io/fyne/v2"
-
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/page"
 	"pulley/ui/page/first"
 	"pulley/ui/page/pagetest"
-	"pulley/ui/theme"
 )
 
 // newcomer is a daemon as somebody finds it who has just come. at is called in the middle of tests and pulls.
@@ -90,8 +87,9 @@ func firstTool() *pagetest.CLI {
 
 // TestFirstLooks draws all of it in every look. PULLEY_SHEETS keeps the pictures.
 func TestFirstLooks(t *testing.T) {
-	pagetest.Each(t, func(t *testing.T, name string, size fyne.Size, look theme.Choice) {
-		r := pagetest.New(t, size, look, firstTool())
+	pagetest.Looks(t, func(t *testing.T, look pagetest.Look) {
+		name := look.Name
+		r := pagetest.New(t, look.Size, look.Theme, firstTool())
 		daemon := &newcomer{}
 		r.Daemon = daemon
 		done := 0

@@ -18,13 +18,9 @@ import (
 	"pulley/ui/theme"
 )
 
-// TestLooks leaves pictures for a person to look at in the folder that PULLEY_SHEETS names.
+// TestLooks lays it out in every look. PULLEY_SHEETS keeps the pictures.
 func TestLooks(t *testing.T) {
-	dir := os.Getenv("PULLEY_SHEETS")
-	if dir == "" {
-		dir = t.TempDir()
-	}
-	for _, look := range pagetest.LiveLooks {
+	pagetest.Looks(t, func(t *testing.T, look pagetest.Look) {
 		for name, scene := range map[string]func(*pagetest.Live){
 			"images": func(r *pagetest.Live) { r.Says("golang") },
 			"images-detail": func(r *pagetest.Live) {
@@ -56,15 +52,14 @@ func TestLooks(t *testing.T) {
 				r.Until("it is empty", func() bool { return !r.Reads("golang") })
 			},
 		} {
-			pagetest.Speak(t, look.Language)
 			r := pagetest.NewLive(t, look.Size, func(d page.Desk) page.Page { return images.New(d) })
 			fyne.CurrentApp().Settings().SetTheme(theme.New(look.Theme))
 			r.Enter()
 			scene(r)
-			pagetest.Picture(t, r, filepath.Join(dir, name+"-"+look.Name+".png"))
+			r.Shoot(name + "-" + look.Name)
 			r.Page.(page.Guest).Leave()
 		}
-	}
+	})
 }
 
 // halfway is a pull that has come as far as half, and waits there.

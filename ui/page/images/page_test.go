@@ -240,7 +240,7 @@ func TestExportIsWholeOrNotAtAll(t *testing.T) {
 	r.Key(fyne.KeyDown)
 	r.Tap("Export…")
 	r.Until("it is written", func() bool { return len(r.Toasts) > 0 })
-	if text, err := os.ReadFile(r.Path); err != nil || string(text) != "a tar" {
+	if text, err := os.ReadFile(r.Picked); err != nil || string(text) != "a tar" {
 		t.Errorf("the file has %q, %v", text, err)
 	}
 	if got := r.Daemon.Asked(); !strings.HasPrefix(got, "export docker.io/library/postgres:16 docker.io/library/postgres:16.4") {
@@ -249,25 +249,25 @@ func TestExportIsWholeOrNotAtAll(t *testing.T) {
 	r.Daemon.Tar, r.Daemon.Broken = "half", errors.New("a layer is damaged")
 	r.Tap("Export…")
 	r.Says("a layer is damaged")
-	if text, _ := os.ReadFile(r.Path); string(text) != "a tar" {
+	if text, _ := os.ReadFile(r.Picked); string(text) != "a tar" {
 		t.Errorf("what was there is overwritten by %q", text)
 	}
-	if left, _ := os.ReadDir(filepath.Dir(r.Path)); len(left) != 1 {
+	if left, _ := os.ReadDir(filepath.Dir(r.Picked)); len(left) != 1 {
 		t.Errorf("there are %d files beside it", len(left)-1)
 	}
 }
 
 func TestImport(t *testing.T) {
 	r := imagesPage(t)
-	if err := os.WriteFile(r.Path, []byte("some tar"), 0o600); err != nil {
+	if err := os.WriteFile(r.Picked, []byte("some tar"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.Page.(*images.Page).Drop([]string{r.Path})
+	r.Page.(*images.Page).Drop([]string{r.Picked})
 	r.Until("it is imported", func() bool { return len(r.Toasts) > 0 })
 	if got := r.LastToast().Text; got != "Imported debian:12 from out.tar" || r.Daemon.Asked() != "import some tar" {
 		t.Errorf("toast %q, asked for %q", got, r.Daemon.Asked())
 	}
-	r.Path += ".missing"
+	r.Picked += ".missing"
 	r.Tap("Import…")
 	r.Says("cannot be read: no such file")
 }

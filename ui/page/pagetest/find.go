@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
 
@@ -28,6 +29,34 @@ func Seen(o fyne.CanvasObject) (found []fyne.CanvasObject) {
 		}
 	}
 	return found
+}
+
+// Everything visits all that is to be seen, from the top.
+func Everything(o fyne.CanvasObject, f func(fyne.CanvasObject)) {
+	for _, one := range Seen(o) {
+		f(one)
+	}
+}
+
+// said is what a thing says, to eyes or to ears.
+func said(o fyne.CanvasObject) []string {
+	switch o := o.(type) {
+	case *part.Text:
+		return []string{o.Words()}
+	case *widget.Label:
+		return strings.Split(o.Text, "\n")
+	case *part.Button:
+		return []string{o.Text}
+	case *widget.Check:
+		return []string{o.Text}
+	case *widget.RichText:
+		return []string{o.String()}
+	case *canvas.Text:
+		return []string{o.Text}
+	case fyne.Accessible:
+		return []string{o.AccessibilityLabel()}
+	}
+	return nil
 }
 
 // lay gives everything in an object its place, as a window on a screen does before it is drawn.
@@ -79,6 +108,7 @@ func Texts(w fyne.Window) string {
 	return strings.Join(all, "\n")
 }
 
+// ButtonOf finds the button with a text.
 func ButtonOf(t *testing.T, w fyne.Window, text string) *part.Button {
 	t.Helper()
 	for _, b := range All[*part.Button](w) {

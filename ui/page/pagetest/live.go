@@ -10,11 +10,8 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/internal/control"
-	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/page"
 	"pulley/ui/part"
@@ -130,66 +127,47 @@ func (d *Cache) Watch(ctx context.Context, _ bool, f func(control.Message)) erro
 	}
 }
 
-// Live is a page in a window, with all that it works with.
+// Live is a page in a window whose work runs beside it, as it does in the app. What comes of it is shown by Until.
 type Live struct {
-	T      testing.TB
-	Daemon *Cache
+	*Person
+	Daemon *Cache // nil: none runs
 	Then   chan func()
-	Window fyne.Window
-	Toasts []page.Toast
-	Copied string
-	Path   string
-	Now    time.Time
 	View   model.View
 	Page   page.Page
 }
 
-var cacheNoon = time.Date(2026, 3, 4, 12, 5, 0, 0, time.UTC)
-
-// NewLive puts a page into a window of this size. What the page has run beside it is shown by settle.
+// NewLive puts a page into a window of this size.
 func NewLive(t testing.TB, size fyne.Size, build func(page.Desk) page.Page) *Live {
 	t.Helper()
-	app := test.NewApp()
-	t.Cleanup(app.Quit)
-	app.Settings().SetTheme(theme.New(theme.Light))
-	r := &Live{T: t, Then: make(chan func()), Now: cacheNoon, Path: t.TempDir() + "/out.tar"}
+	r := &Live{Person: Sit(t, size, theme.Light), Then: make(chan func())}
+	r.Picked = t.TempDir() + "/out.tar"
 	r.Daemon = &Cache{Held: SomeImages(), Past: SomeEvents(), News: make(chan control.Event)}
-	r.Window = test.NewWindow(nil)
-	t.Cleanup(r.Window.Close)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	t.Cleanup(func() { cancel(); running.Wait() })
-	r.Page = build(page.Desk{
-		Daemon: func() page.Daemon {
-			if r.Daemon == nil {
-				return nil
-			}
-			return r.Daemon
-		},
-		Work: func(work func(context.Context) func()) {
-			running.Go(func() {
-				if then := work(ctx); then != nil {
-					select {
-					case r.Then <- then:
-					case <-ctx.Done():
-					}
+	desk := r.Desk()
+	desk.Daemon = func() page.Daemon {
+		if r.Daemon == nil {
+			return nil
+		}
+		return r.Daemon
+	}
+	desk.Work = func(work func(context.Context) func()) {
+		running.Go(func() {
+			if then := work(ctx); then != nil {
+				select {
+				case r.Then <- then:
+				case <-ctx.Done():
 				}
-			})
-		},
-		Copy: func(text string) { r.Copied = text }, Toast: func(toast page.Toast) { r.Toasts = append(r.Toasts, toast) },
-		Visit: func(page.Name, string) {}, Files: r, Window: func() fyne.Window { return r.Window }, Now: func() time.Time { return r.Now },
-	})
-	r.Window.SetPadded(false)
-	r.Window.SetContent(r.Page.Root())
-	r.Window.Resize(size)
+			}
+		})
+	}
+	r.Page = build(desk)
+	r.Face(r.Page.Root())
 	r.View = model.View{Phase: model.Running, State: CacheState()}
 	r.Page.Show(r.View, r.Now)
 	return r
 }
-
-func (r *Live) Folder(string, func(string))                  {}
-func (r *Live) Save(_, _ string, then func(string))          { then(r.Path) }
-func (r *Live) Open(_ string, _ []string, then func(string)) { then(r.Path) }
 
 func (r *Live) Enter() *Live {
 	r.Page.(page.Guest).Enter()
@@ -216,82 +194,6 @@ func (r *Live) Says(text string) {
 	r.Until("the page says "+text, func() bool { return r.Reads(text) })
 }
 
-func (r *Live) Reads(text string) bool {
-	for _, said := range r.Texts() {
-		if strings.Contains(said, text) {
-			return true
-		}
-	}
-	return false
-}
-
-// Texts are all that can be read in the window.
-func (r *Live) Texts() (texts []string) {
-	Everything(r.Window.Canvas().Content(), func(o fyne.CanvasObject) {
-		switch o := o.(type) {
-		case *part.Text:
-			texts = append(texts, o.Words())
-		case *widget.Label:
-			texts = append(texts, o.Text)
-		case *part.Button:
-			texts = append(texts, o.Text)
-		case *part.Table:
-			texts = append(texts, o.AccessibilityLabel())
-		case interface{ AccessibilityLabel() string }:
-			texts = append(texts, o.AccessibilityLabel())
-		}
-	})
-	return texts
-}
-
-// Everything visits all that is visible.
-func Everything(o fyne.CanvasObject, f func(fyne.CanvasObject)) {
-	if o == nil || !o.Visible() {
-		return
-	}
-	f(o)
-	switch o := o.(type) {
-	case *fyne.Container:
-		for _, child := range o.Objects {
-			Everything(child, f)
-		}
-	case fyne.Widget:
-		for _, child := range test.WidgetRenderer(o).Objects() {
-			Everything(child, f)
-		}
-	}
-}
-
-// Tap presses the button with a text.
-func (r *Live) Tap(text string) {
-	r.T.Helper()
-	var found fyne.Tappable
-	visit := func(o fyne.CanvasObject) {
-		switch o := o.(type) {
-		case *part.Button:
-			if o.Text == text {
-				found = o
-			}
-		case *part.Link:
-			if o.Words() == text {
-				found = o
-			}
-		case *part.IconButton:
-			if o.Tip() == text {
-				found = o
-			}
-		}
-	}
-	Everything(r.Window.Canvas().Content(), visit)
-	for _, o := range r.Window.Canvas().Overlays().List() {
-		Everything(o, visit)
-	}
-	if found == nil {
-		r.T.Fatalf("there is no button %q; to be read: %s", text, strings.Join(r.Texts(), " | "))
-	}
-	test.Tap(found)
-}
-
 // Table is the page's.
 func (r *Live) Table() (table *part.Table) {
 	Everything(r.Window.Canvas().Content(), func(o fyne.CanvasObject) {
@@ -311,12 +213,6 @@ func (r *Live) LastToast() page.Toast {
 		r.T.Fatal("there is no toast")
 	}
 	return r.Toasts[len(r.Toasts)-1]
-}
-
-func Speak(t *testing.T, language string) {
-	t.Helper()
-	lang.Use(language)
-	t.Cleanup(func() { lang.Use("en") })
 }
 
 var Usual = fyne.NewSize(900, 690)

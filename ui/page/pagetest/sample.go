@@ -31,7 +31,7 @@ func SomeImages() []control.Image {
 		}
 		return list
 	}
-	ago := func(d time.Duration) time.Time { return cacheNoon.Add(-d) }
+	ago := func(d time.Duration) time.Time { return Noon.Add(-d) }
 	const day = 24 * time.Hour
 	all := []control.Image{
 		{Registry: "docker.io", Repository: "library/debian", Tags: []string{"12", "bookworm"}, Platforms: linux("amd64", "amd64", "arm64", "arm", "386"), Complete: true, Size: 48 << 20, Own: 48 << 20, Used: ago(4 * time.Minute), Sources: map[string]int64{"daocloud": 40 << 20, "origin": 8 << 20}, Saved: 610 << 20},
@@ -60,7 +60,7 @@ func SomeImages() []control.Image {
 }
 
 func SomeEvents() (list []control.Event) {
-	at := cacheNoon.Add(-3 * time.Minute)
+	at := Noon.Add(-3 * time.Minute)
 	left := 76
 	add := func(e control.Event) {
 		e.Time, at = at, at.Add(1700*time.Millisecond)
