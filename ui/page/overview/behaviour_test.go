@@ -3,7 +3,6 @@ package overview_test
 import (
 	"errors"
 	"fmt"
-	"image"
 	"slices"
 	"strings"
 	"testing"
@@ -42,7 +41,7 @@ func TestOverviewSaysWhetherItHelps(t *testing.T) {
 			t.Errorf("the last week of the year is %q", got)
 		}
 
-		o.now = wednesday.Add(9 * 24 * time.Hour) // nothing was pulled since
+		o.Now = wednesday.Add(9 * 24 * time.Hour) // nothing was pulled since
 		o.daemon.history.Minutes = nil
 		o.Enter()
 		choice.TypedKey(&fyne.KeyEvent{Name: fyne.KeyLeft})
@@ -52,7 +51,7 @@ func TestOverviewSaysWhetherItHelps(t *testing.T) {
 
 		unmeasured := idle()
 		unmeasured.Traffic.SavedTime = 0
-		o.now = o.now.Add(time.Second)
+		o.Now = o.Now.Add(time.Second)
 		o.shows(running(unmeasured))
 		o.refuse("Time saved in all", "0 s", "0 ms")
 	})
@@ -66,16 +65,16 @@ func TestOverviewSwitchesAndPauses(t *testing.T) {
 		if flip.On() {
 			t.Error("it does not flip at once")
 		}
-		o.press("Pause")
-		menu := o.window.Canvas().Overlays().Top()
+		o.Tap("Pause")
+		menu := o.Window.Canvas().Overlays().Top()
 		if menu == nil {
 			t.Fatal("pausing offers nothing")
 		}
-		o.window.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
-		o.window.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
-		o.window.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
-		if want := []model.Action{{Verb: model.TurnOff}, {Verb: model.Pause, For: time.Hour}}; !slices.Equal(o.done, want) {
-			t.Errorf("asked %v, want %v", o.done, want)
+		o.Window.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
+		o.Window.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
+		o.Window.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+		if want := []model.Action{{Verb: model.TurnOff}, {Verb: model.Pause, For: time.Hour}}; !slices.Equal(o.Did, want) {
+			t.Errorf("asked %v, want %v", o.Did, want)
 		}
 
 		paused, until := idle(), wednesday.Add(time.Hour)
@@ -83,16 +82,16 @@ func TestOverviewSwitchesAndPauses(t *testing.T) {
 		o.shows(running(paused))
 		o.expect("Paused until 13:05")
 		o.refuse("Pause")
-		o.press("Resume")
-		if want := (model.Action{Verb: model.TurnOn}); o.done[2] != want {
-			t.Errorf("asked %v, want %v", o.done[2], want)
+		o.Tap("Resume")
+		if want := (model.Action{Verb: model.TurnOn}); o.Did[2] != want {
+			t.Errorf("asked %v, want %v", o.Did[2], want)
 		}
 
 		o.shows(model.View{Phase: model.Down, Reason: "it ended", State: idle()})
 		o.expect("Pulley is not running", "Engines that are set to Pulley cannot pull until it runs again")
 		o.refuse("Pause", "Resume", "127.0.0.1:5055")
-		before := len(o.done)
-		if test.Tap(every[*part.Switch](o)[0]); len(o.done) != before {
+		before := len(o.Did)
+		if test.Tap(every[*part.Switch](o)[0]); len(o.Did) != before {
 			t.Error("it can be switched with nobody to ask")
 		}
 	})
@@ -102,14 +101,14 @@ func TestOverviewLeadsOutOfTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := open(t, wide, past()).shows(running(troubled()))
 		o.expect("pulley mirror off daocloud", "Open Mirrors", "Open Images", "8 of 100 pulls left")
-		o.press("Open Mirrors")
-		o.press("Open Images")
-		if want := []string{"mirrors docker.io/daocloud", "images "}; !slices.Equal(o.visited, want) {
-			t.Errorf("it leads to %q, want %q", o.visited, want)
+		o.Tap("Open Mirrors")
+		o.Tap("Open Images")
+		if want := []string{"mirrors docker.io/daocloud", "images "}; !slices.Equal(o.Visited, want) {
+			t.Errorf("it leads to %q, want %q", o.Visited, want)
 		}
 		test.Tap(every[*part.Copy](o)[1]) // after the one of the address
-		if o.copied != "pulley mirror off daocloud" {
-			t.Errorf("copied %q", o.copied)
+		if o.Copied != "pulley mirror off daocloud" {
+			t.Errorf("copied %q", o.Copied)
 		}
 		many := troubled()
 		for range 4 {
@@ -120,9 +119,9 @@ func TestOverviewLeadsOutOfTrouble(t *testing.T) {
 		rejected := idle()
 		rejected.Problems = []control.Problem{{Kind: control.ProblemRejected, Thing: "ghcr.io", Text: "a client does not trust Pulley's certificate", Fix: "pulley ca trust"}}
 		o.shows(running(rejected))
-		o.press("Open Settings")
-		if want := "settings ca"; o.visited[2] != want {
-			t.Errorf("it leads to %q, want %q", o.visited[2], want)
+		o.Tap("Open Settings")
+		if want := "settings ca"; o.Visited[2] != want {
+			t.Errorf("it leads to %q, want %q", o.Visited[2], want)
 		}
 		o.shows(running(idle()))
 		o.refuse("Open Mirrors", "one more")
@@ -167,15 +166,15 @@ func TestOverviewIsCalm(t *testing.T) {
 		o.shows(running(state))
 		state.Active = slices.Clone(state.Active)
 		state.Active[0].Have = 99 << 20
-		o.now = o.now.Add(300 * time.Millisecond)
+		o.Now = o.Now.Add(300 * time.Millisecond)
 		o.shows(running(state))
 		o.expect("60 MiB / 109 MiB")
-		o.now = o.now.Add(700 * time.Millisecond)
+		o.Now = o.Now.Add(700 * time.Millisecond)
 		o.shows(running(state))
 		o.expect("99 MiB / 109 MiB")
 
 		state.Active = append(slices.Clone(state.Active), control.Transfer{Registry: "docker.io", Repository: "library/redis", Since: wednesday.Add(time.Hour)})
-		o.now = o.now.Add(100 * time.Millisecond)
+		o.Now = o.Now.Add(100 * time.Millisecond)
 		o.shows(running(state))
 		o.expect("redis")
 		state.Enabled = false
@@ -192,14 +191,14 @@ func TestOverviewOfAFreshInstall(t *testing.T) {
 		o.Enter()
 		o.expect("Nothing has come through Pulley yet", "docker pull 127.0.0.1:5055/library/alpine")
 		o.refuse("Traffic", "Routes")
-		o.press("Connect an engine")
-		o.press("Choose mirrors")
-		if want := []string{"docker ", "mirrors "}; !slices.Equal(o.visited, want) {
-			t.Errorf("it leads to %q, want %q", o.visited, want)
+		o.Tap("Connect an engine")
+		o.Tap("Choose mirrors")
+		if want := []string{"docker ", "mirrors "}; !slices.Equal(o.Visited, want) {
+			t.Errorf("it leads to %q, want %q", o.Visited, want)
 		}
 		test.Tap(every[*part.Copy](o)[1])
-		if o.copied != "docker pull 127.0.0.1:5055/library/alpine" {
-			t.Errorf("copied %q", o.copied)
+		if o.Copied != "docker pull 127.0.0.1:5055/library/alpine" {
+			t.Errorf("copied %q", o.Copied)
 		}
 		state.Active = []control.Transfer{{Registry: "docker.io", Repository: "library/alpine", Total: 10}}
 		o.shows(running(state))
@@ -221,16 +220,16 @@ func TestOverviewAsksForHistory(t *testing.T) {
 		asked(0, "not in front")
 		o.Enter()
 		asked(1, "in front")
-		o.now = wednesday.Add(30 * time.Second)
+		o.Now = wednesday.Add(30 * time.Second)
 		o.shows(running(idle()))
 		asked(1, "after half a minute")
-		o.now = wednesday.Add(61 * time.Second)
+		o.Now = wednesday.Add(61 * time.Second)
 		o.shows(running(idle()))
 		asked(2, "after a minute")
 		o.shows(running(busy())).shows(running(idle()))
 		asked(3, "a pull has ended")
 		o.Leave()
-		o.now = wednesday.Add(time.Hour)
+		o.Now = wednesday.Add(time.Hour)
 		o.shows(running(idle()))
 		asked(3, "no longer in front")
 
@@ -251,16 +250,16 @@ func TestOverviewChangesRoutes(t *testing.T) {
 			t.Fatalf("%d routes", len(routes))
 		}
 		routes[1].TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
-		if want := []model.Action{{Verb: model.SetRoute, Registry: "ghcr.io", Route: "offline"}}; !slices.Equal(o.done, want) {
-			t.Errorf("asked %v, want %v", o.done, want)
+		if want := []model.Action{{Verb: model.SetRoute, Registry: "ghcr.io", Route: "offline"}}; !slices.Equal(o.Did, want) {
+			t.Errorf("asked %v, want %v", o.Did, want)
 		}
 		var links []string
 		for _, l := range every[*part.Link](o) {
 			test.Tap(l)
 			links = append(links, l.Words())
 		}
-		if want := []string{"activity ", "images ", "mirrors "}; !slices.Equal(o.visited, want) {
-			t.Errorf("%q lead to %q, want %q", links, o.visited, want)
+		if want := []string{"activity ", "images ", "mirrors "}; !slices.Equal(o.Visited, want) {
+			t.Errorf("%q lead to %q, want %q", links, o.Visited, want)
 		}
 	})
 }
@@ -312,7 +311,7 @@ func TestOverviewFits(t *testing.T) {
 		o.Enter()
 		for _, line := range []string{"On", "76 of 100 pulls left", "6.1 GiB", "3.3 GiB of 20 GiB", "debian:12"} {
 			found := false
-			o.see(func(object fyne.CanvasObject) {
+			o.All(func(object fyne.CanvasObject) {
 				if text, ok := object.(*part.Text); ok && text.Words() == line {
 					at := fyne.CurrentApp().Driver().AbsolutePositionForObject(text)
 					end := at.Add(text.Size())
@@ -336,15 +335,14 @@ func TestOverviewLaysItselfOutAnew(t *testing.T) {
 		changed := open(t, wide, past()).shows(model.View{})
 		changed.Enter()
 		for i, v := range views {
-			changed.now = changed.now.Add(time.Second)
+			changed.Now = changed.Now.Add(time.Second)
 			changed.shows(v)
 			anew := open(t, wide, past())
-			anew.now = changed.now
+			anew.Now = changed.Now
 			anew.shows(v)
 			anew.Enter()
-			was, is := anew.window.Canvas().Capture().(*image.NRGBA), changed.window.Canvas().Capture().(*image.NRGBA)
-			if !slices.Equal(was.Pix, is.Pix) {
-				t.Errorf("state %d: it looks different after others", i)
+			if was, is := test.RenderToMarkup(anew.Window.Canvas()), test.RenderToMarkup(changed.Window.Canvas()); was != is {
+				t.Errorf("state %d: it is laid out differently after others", i)
 			}
 		}
 	})

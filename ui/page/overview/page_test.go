@@ -2,26 +2,17 @@ package overview_test
 
 import (
 	"context"
-	"errors"
-	"image/png"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/internal/control"
-	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/page"
 	"pulley/ui/page/overview"
-	"pulley/ui/part"
+	"pulley/ui/page/pagetest"
 	"pulley/ui/theme"
 )
 
@@ -44,78 +35,38 @@ func (d *teller) History(context.Context) (control.History, error) {
 
 func (d *teller) Events(context.Context, int) ([]control.Event, error) { return d.events, d.err }
 
-// table is an overview in a window, with what it was asked for.
+// table is an overview in a window, with the daemon that it asks.
 type table struct {
 	*overview.Page
-	t       *testing.T
-	window  fyne.Window
-	daemon  *teller
-	now     time.Time
-	done    []model.Action
-	visited []string
-	copied  string
+	*pagetest.Person
+	daemon *teller
 }
 
 func open(t *testing.T, size fyne.Size, daemon *teller) *table {
 	t.Helper()
-	o := &table{t: t, daemon: daemon, now: wednesday}
-	app := test.NewTempApp(t)
-	app.Settings().SetTheme(theme.New(theme.Light))
-	o.window = app.NewWindow("")
-	o.window.SetPadded(false)
-	o.Page = overview.New(page.Desk{
-		Do: func(a model.Action) { o.done = append(o.done, a) },
-		Daemon: func() page.Daemon {
-			if o.daemon == nil {
-				return nil
-			}
-			return o.daemon
-		},
-		Work: func(work func(context.Context) func()) {
-			if then := work(t.Context()); then != nil {
-				then()
-			}
-		},
-		Copy:  func(text string) { o.copied = text },
-		Visit: func(name page.Name, thing string) { o.visited = append(o.visited, string(name)+" "+thing) },
-		Now:   func() time.Time { return o.now },
-	})
-	o.window.SetContent(o.Root())
-	o.window.Resize(size)
-	o.window.Show()
+	o := &table{Person: pagetest.Sit(t, size, theme.Light), daemon: daemon}
+	o.Now = wednesday
+	desk := o.Desk()
+	desk.Daemon = func() page.Daemon {
+		if o.daemon == nil {
+			return nil
+		}
+		return o.daemon
+	}
+	o.Page = overview.New(desk)
+	o.Face(o.Root())
+	o.Window.Show()
 	return o
 }
 
 func (o *table) shows(v model.View) *table {
-	o.Show(v, o.now)
+	o.Show(v, o.Now)
 	return o
-}
-
-// see calls f for every object that can be seen, in the order in which it is drawn.
-func (o *table) see(f func(fyne.CanvasObject)) {
-	var walk func(fyne.CanvasObject)
-	walk = func(object fyne.CanvasObject) {
-		if !object.Visible() {
-			return
-		}
-		f(object)
-		switch object := object.(type) {
-		case *fyne.Container:
-			for _, child := range object.Objects {
-				walk(child)
-			}
-		case fyne.Widget:
-			for _, child := range test.WidgetRenderer(object).Objects() {
-				walk(child)
-			}
-		}
-	}
-	walk(o.Root())
 }
 
 // every visible widget of a kind.
 func every[W fyne.Widget](o *table) (found []W) {
-	o.see(func(object fyne.CanvasObject) {
+	o.All(func(object fyne.CanvasObject) {
 		if w, ok := object.(W); ok {
 			found = append(found, w)
 		}
@@ -123,53 +74,26 @@ func every[W fyne.Widget](o *table) (found []W) {
 	return found
 }
 
-// reads is all that can be read, cut or not.
-func (o *table) reads() []string {
-	var lines []string
-	o.see(func(object fyne.CanvasObject) {
-		switch object := object.(type) {
-		case *part.Text:
-			lines = append(lines, object.Words())
-		case *widget.Label:
-			lines = append(lines, strings.Split(object.Text, "\n")...)
-		case *part.Button:
-			lines = append(lines, object.Text)
-		case *canvas.Text:
-			lines = append(lines, object.Text)
-		}
-	})
-	return lines
-}
-
+// expect wants whole lines.
 func (o *table) expect(lines ...string) {
-	o.t.Helper()
-	read := o.reads()
+	o.T.Helper()
+	read := o.Texts()
 	for _, line := range lines {
 		if !slices.Contains(read, line) {
-			o.t.Errorf("it does not say %q; it says %q", line, read)
+			o.T.Errorf("it does not say %q; it says %q", line, read)
 		}
 	}
 }
 
+// refuse does not want whole lines.
 func (o *table) refuse(lines ...string) {
-	o.t.Helper()
-	read := o.reads()
+	o.T.Helper()
+	read := o.Texts()
 	for _, line := range lines {
 		if slices.Contains(read, line) {
-			o.t.Errorf("it says %q", line)
+			o.T.Errorf("it says %q", line)
 		}
 	}
-}
-
-func (o *table) press(label string) {
-	o.t.Helper()
-	for _, b := range every[*part.Button](o) {
-		if b.Text == label {
-			test.Tap(b)
-			return
-		}
-	}
-	o.t.Errorf("there is no button %q", label)
 }
 
 // idle is a daemon's state with some history behind it.
@@ -265,52 +189,28 @@ func troubled() control.State {
 	return s
 }
 
-// TestOverviewLooks leaves pictures for a person to look at in the folder that PULLEY_SHEETS names.
-func TestOverviewLooks(t *testing.T) {
-	dir := os.Getenv("PULLEY_SHEETS")
-	looked := dir != ""
-	if !looked {
-		dir = t.TempDir()
-	}
-	t.Cleanup(func() { lang.Use("en") })
+// TestLooks lays it out in every look. PULLEY_SHEETS keeps the pictures.
+func TestLooks(t *testing.T) {
 	later := wednesday.Add(40 * time.Minute)
 	off := idle()
 	off.Enabled, off.PausedUntil = false, &later
 	fresh := idle()
 	fresh.Traffic, fresh.Limits = control.Traffic{}, nil
-	for name, v := range map[string]model.View{
-		"idle": running(idle()), "busy": running(busy()), "trouble": running(troubled()), "fresh": running(fresh),
-		"down":   {Phase: model.Down, Reason: "port 5055 is held by nginx (pid 812)", State: idle()},
-		"paused": running(off), "starting": {},
-	} {
-		for _, look := range []struct {
-			theme    theme.Choice
-			language string
-			size     fyne.Size
-			name     string
-		}{
-			{theme.Light, "en", fyne.NewSize(916, 686), "light"}, {theme.Dark, "en", fyne.NewSize(916, 686), "dark"},
-			{theme.Light, "zh-CN", fyne.NewSize(916, 686), "zh"}, {theme.Dark, "en", fyne.NewSize(840, 566), "small"},
-			{theme.Light, "en", fyne.NewSize(560, 566), "narrow"},
+	pagetest.Looks(t, func(t *testing.T, look pagetest.Look) {
+		for name, v := range map[string]model.View{
+			"idle": running(idle()), "busy": running(busy()), "trouble": running(troubled()), "fresh": running(fresh),
+			"down":   {Phase: model.Down, Reason: "port 5055 is held by nginx (pid 812)", State: idle()},
+			"paused": running(off), "starting": {},
 		} {
-			if !looked && look.name != "narrow" {
-				continue // that it can be drawn at all is seen in one
-			}
-			lang.Use(look.language)
-			o := open(t, look.size, past())
+			daemon := past()
 			if name == "fresh" {
-				o.daemon = &teller{}
+				daemon = &teller{}
 			}
-			fyne.CurrentApp().Settings().SetTheme(theme.New(look.theme))
+			o := open(t, look.Size, daemon)
+			fyne.CurrentApp().Settings().SetTheme(theme.New(look.Theme))
 			o.shows(v)
 			o.Enter()
-			file, err := os.Create(filepath.Join(dir, "overview-"+name+"-"+look.name+".png"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := errors.Join(png.Encode(file, o.window.Canvas().Capture()), file.Close()); err != nil {
-				t.Fatal(err)
-			}
+			o.Shoot("overview-" + name + "-" + look.Name)
 		}
-	}
+	})
 }
