@@ -6,7 +6,6 @@
 package tray
 
 import (
-	"slices"
 	"time"
 
 	"pulley/internal/control"
@@ -18,6 +17,7 @@ import (
 // Menu is all there is to see. Items never move: what does not apply is hidden,
 // so that a menu that is open while the state changes stays what it was.
 type Menu struct {
+	Language string // one of lang.Languages
 	Form     Form
 	Tooltip  string
 	Sections []Section
@@ -40,7 +40,7 @@ type Item struct {
 	Checked   bool
 	Disabled  bool
 	Hidden    bool
-	Moves     bool // the label is a number that may change by itself
+	Moves     bool // the label has a number, or a winner, that may change by itself
 	Children  []Item
 }
 
@@ -55,12 +55,8 @@ const (
 	Trouble Form = "trouble"
 )
 
-// recent is how long ago a registry may have been used to be in the menu itself, if there is room: all in all it has most
-// entries, submenus not counted.
-const (
-	recent = 30 * 24 * time.Hour
-	most   = 12
-)
+// most is how many entries the menu has at most, submenus not counted.
+const most = 12
 
 // pause is the one length that the tray offers; the command line knows others.
 const pause = time.Hour
@@ -69,8 +65,9 @@ const pause = time.Hour
 func Build(v model.View, now time.Time) Menu {
 	head := words.Headline(v, now)
 	m := Menu{
-		Form:    FormOf(v),
-		Tooltip: lang.Say("tray.tooltip", "Text", tooltip(v, head)),
+		Language: lang.Tag(),
+		Form:     FormOf(v),
+		Tooltip:  lang.Say("tray.tooltip", "Text", tooltip(v, head)),
 		Sections: []Section{
 			{Items: status(v, head)},
 			{Items: switches(v, now)},
@@ -150,7 +147,10 @@ func problem(v model.View) (items []Item) {
 		worst, more = v.State.Problems[0], len(v.State.Problems)-1
 	}
 	for _, page := range []string{"overview", "images", "mirrors", "settings"} {
-		item := Item{Key: "problem/" + page, Action: model.Action{Verb: model.Open, Page: page}, Hidden: worst.Text == "" || place(worst.Kind) != page}
+		item := Item{
+			Key: "problem/" + page, Action: model.Action{Verb: model.Open, Page: page},
+			Hidden: worst.Text == "" || place(worst.Kind) != page, Moves: true,
+		}
 		switch gist := words.Gist(worst); {
 		case item.Hidden:
 		case more > 0:
@@ -201,17 +201,10 @@ func registries(v model.View, now time.Time, room int) Section {
 	return section
 }
 
-// lately names the registries that a person is likely to look for: those used
-// last, or the first of all when none was used yet.
+// lately names the registries that a person is likely to look for, as many as there is room for.
 func lately(all []control.Registry, now time.Time, room int) map[string]bool {
-	used := slices.DeleteFunc(slices.Clone(all), func(r control.Registry) bool {
-		return r.LastUsed == nil || now.Sub(*r.LastUsed) > recent
-	})
-	slices.SortStableFunc(used, func(a, b control.Registry) int { return b.LastUsed.Compare(*a.LastUsed) })
-	if len(used) == 0 {
-		used = all[:min(1, len(all))]
-	}
 	near := map[string]bool{}
+	used, _ := model.Shelve(all, now)
 	for _, r := range used[:min(max(room, 0), len(used))] {
 		near[r.Name] = true
 	}
@@ -226,6 +219,7 @@ func registry(prefix string, r control.Registry, hidden bool) Item {
 			Label:     routeLabel(r, route),
 			Checkable: true,
 			Checked:   route == r.Route,
+			Moves:     route == "auto",
 			Action:    model.Action{Verb: model.SetRoute, Registry: r.Name, Route: route},
 		})
 	}

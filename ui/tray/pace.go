@@ -10,7 +10,10 @@ import (
 // under the pointer is worse than one that is ten seconds old.
 const Calm = 10 * time.Second
 
-// Pace draws what build returns: at once when the state has changed, but numbers
+// clock is how often a menu is looked at though nothing was heard: what it says of a time of the day ends by itself.
+const clock = time.Minute
+
+// Pace draws what build returns: at once when the state or the language has changed, but numbers
 // at most every Calm, whatever else changes meanwhile. changed is signalled after
 // every change; it may hold one signal for many. It returns when ctx ends.
 func Pace(ctx context.Context, changed <-chan struct{}, build func() Menu, draw func(Menu)) {
@@ -18,16 +21,19 @@ func Pace(ctx context.Context, changed <-chan struct{}, build func() Menu, draw 
 	draw(last)
 	at := time.Now() // when numbers moved last
 	var later <-chan time.Time
+	passed := time.NewTicker(clock)
+	defer passed.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-changed:
+		case <-passed.C:
 		case <-later:
 			later = nil
 		}
 		next := build()
-		if !same(last, next) && time.Since(at) < Calm {
+		if !same(last, next) && time.Since(at) < Calm && last.Language == next.Language {
 			calm := held(last, next)
 			if later == nil && !same(calm, next) {
 				later = time.After(Calm - time.Since(at))
@@ -47,18 +53,29 @@ func Pace(ctx context.Context, changed <-chan struct{}, build func() Menu, draw 
 
 // held is next with the numbers that can be read in last.
 func held(last, next Menu) Menu {
-	labels := numbers(last)
+	before := numbers(last)
+	if tooltip, shown := before[tooltipKey]; shown && next.Form == Trouble {
+		next.Tooltip = tooltip
+	}
 	next.Sections = slices.Clone(next.Sections)
 	for i := range next.Sections {
-		items := slices.Clone(next.Sections[i].Items)
-		for j, item := range items {
-			if label, shown := labels[item.Key]; shown && !item.Hidden {
-				items[j].Label = label
-			}
-		}
-		next.Sections[i].Items = items
+		s := &next.Sections[i]
+		s.Items, s.Tail = relabelled(s.Items, before), relabelled(s.Tail, before)
 	}
 	return next
+}
+
+// relabelled are items with other labels for those that move and can be seen.
+func relabelled(items []Item, labels map[string]string) []Item {
+	items = slices.Clone(items)
+	for i := range items {
+		item := &items[i]
+		if label, known := labels[item.Key]; known && item.Moves && !item.Hidden {
+			item.Label = label
+		}
+		item.Children = relabelled(item.Children, labels)
+	}
+	return items
 }
 
 // moved tells whether next shows a number that cannot be read in last.
@@ -72,16 +89,27 @@ func moved(last, next Menu) bool {
 	return false
 }
 
-// numbers are the labels that move by themselves, by key. There are none in
-// submenus and tails.
+// tooltipKey is no item's.
+const tooltipKey = ""
+
+// numbers are the labels that move by themselves, by key, and the tooltip while that says what is wrong.
 func numbers(m Menu) map[string]string {
 	labels := map[string]string{}
-	for _, s := range m.Sections {
-		for _, item := range s.Items {
+	if m.Form == Trouble {
+		labels[tooltipKey] = m.Tooltip
+	}
+	var note func([]Item)
+	note = func(items []Item) {
+		for _, item := range items {
 			if item.Moves && !item.Hidden {
 				labels[item.Key] = item.Label
 			}
+			note(item.Children)
 		}
+	}
+	for _, s := range m.Sections {
+		note(s.Items)
+		note(s.Tail)
 	}
 	return labels
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pulley/internal/control"
+	"pulley/ui/lang"
 	"pulley/ui/tray"
 )
 
@@ -109,6 +110,89 @@ func TestNumbersKeepStillDuringAPull(t *testing.T) {
 		}
 		if forms != 26 {
 			t.Errorf("the icon changed %d times, want 26", forms)
+		}
+	})
+}
+
+// Who is fastest just now, and how much room is missing, change with every blob of a pull: they are numbers too.
+func TestWinnersAndAmountsKeepStillDuringAPull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		state := running(nil)
+		drawn := 0
+		last := ""
+		changed := make(chan struct{}, 1)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			tray.Pace(ctx, changed, func() tray.Menu { return tray.Build(state, noon) }, func(m tray.Menu) { drawn, last = drawn+1, text(m)+m.Tooltip })
+		}()
+		for i := range 250 {
+			<-time.After(100 * time.Millisecond)
+			synctest.Wait()
+			state.State.Registries = slices.Clone(state.State.Registries)
+			state.State.Registries[1].Best = []string{"origin", "daocloud"}[i%2]
+			state.State.Problems = []control.Problem{{Kind: control.ProblemDisk, Text: fmt.Sprintf("not everything can be cached: %d MiB are missing", i)}}
+			changed <- struct{}{}
+		}
+		<-time.After(10 * time.Second)
+		synctest.Wait()
+		cancel()
+		<-done
+		if drawn > 5 { // at first, with the problem, and every ten seconds
+			t.Errorf("drawn %d times in 35 s", drawn)
+		}
+		if strings.Count(last, "249 MiB are missing") != 2 || !strings.Contains(last, "now daocloud") {
+			t.Errorf("at last it says\n%s", last)
+		}
+	})
+}
+
+// Whoever chooses another language reads all of it in that, numbers included.
+func TestAnotherLanguageIsDrawnAtOnce(t *testing.T) {
+	t.Cleanup(func() { lang.Use("en") })
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		changed, done := make(chan struct{}, 1), make(chan struct{})
+		var last tray.Menu
+		go func() {
+			defer close(done)
+			tray.Pace(ctx, changed, func() tray.Menu { return tray.Build(running(nil), noon) }, func(m tray.Menu) { last = m })
+		}()
+		synctest.Wait()
+		lang.Use("zh-CN")
+		changed <- struct{}{}
+		synctest.Wait()
+		if got, want := text(last), text(tray.Build(running(nil), noon)); got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+		cancel()
+		<-done
+	})
+}
+
+// What holds until a time of the day is gone after it, though nothing was heard.
+func TestTimePasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		again := time.Now().Add(5 * time.Minute)
+		state := running(func(s *control.State) { s.Limits = []control.Limit{{Registry: "docker.io", Limit: 100, Again: &again}} })
+		var last tray.Menu
+		drawn, done := 0, make(chan struct{})
+		go func() {
+			defer close(done)
+			tray.Pace(ctx, nil, func() tray.Menu { return tray.Build(state, time.Now()) }, func(m tray.Menu) { last, drawn = m, drawn+1 })
+		}()
+		synctest.Wait()
+		if !strings.Contains(text(last), "no pulls left") {
+			t.Fatalf("at first\n%s", text(last))
+		}
+		<-time.After(7 * time.Minute)
+		synctest.Wait()
+		cancel()
+		<-done
+		if strings.Contains(text(last), "no pulls left") || drawn != 2 {
+			t.Errorf("drawn %d times, at last\n%s", drawn, text(last))
 		}
 	})
 }
