@@ -54,7 +54,7 @@ type SSH struct {
 	facts   Facts
 	vars    map[string]string
 	far     End
-	port    int    // of Reverse
+	port    int // of Reverse
 
 	slots chan struct{} // scripts under way
 

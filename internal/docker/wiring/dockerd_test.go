@@ -123,6 +123,29 @@ func TestDockerd(t *testing.T) {
 			err:  "--registry-mirror is given in /etc/default/docker",
 		},
 		{
+			name: "a flag in a drop-in", engine: "docker unix:///var/run/docker.sock",
+			host: host{files: map[string]string{
+				"/lib/systemd/system/docker.service":                "[Service]\nExecStart=/usr/bin/dockerd -H fd://\n",
+				"/etc/systemd/system/docker.service.d/mirrors.conf": "[Service]\nExecStart=\nExecStart=/usr/bin/dockerd --registry-mirror=https://x\n",
+			}},
+			err: "--registry-mirror is given in /etc/systemd/system/docker.service.d/mirrors.conf",
+		},
+		{
+			name: "a flag that a drop-in takes out", engine: "docker unix:///run/b.sock",
+			host: host{files: map[string]string{
+				"/lib/systemd/system/docker.service":                "[Service]\nExecStart=/usr/bin/dockerd --registry-mirror=https://x\n",
+				"/etc/systemd/system/docker.service.d/mirrors.conf": "[Service]\nExecStart=\nExecStart=/usr/bin/dockerd -H unix:///run/b.sock\n",
+			}},
+			file: "/etc/docker/daemon.json", how: "manual restart dockerd 0",
+		},
+		{
+			name: "started by hand, in somebody's service", engine: "docker unix:///var/run/docker.sock", o: Options{Way: Proxy},
+			host: host{info: `{"ServerVersion":"27.5.1"}`, files: running(map[string]string{
+				systemdRuns: "", "/proc/5/cgroup": "0::/system.slice/actions.runner.service\n",
+			}, "5", "0", "dockerd")},
+			file: "/etc/docker/daemon.json", how: "manual restart dockerd 0",
+		},
+		{
 			name: "broken settings", engine: "docker unix:///var/run/docker.sock",
 			host: host{files: map[string]string{"/etc/docker/daemon.json": "{\n  // mine\n}"}}, err: "/etc/docker/daemon.json: line 2",
 		},

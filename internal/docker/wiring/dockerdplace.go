@@ -166,10 +166,12 @@ func (k dockerd) fill(m machine.Machine, at *dockerPlace) {
 	if read, err := m.ReadFile(proc + "/environ"); err == nil {
 		at.environ = strings.Split(strings.TrimRight(string(read.Data), "\x00"), "\x00")
 	}
-	if read, err := m.ReadFile(proc + "/cgroup"); err == nil { // its last service: a person's is below user@1000.service
+	// Its own service: a person's is below user@1000.service, and one that was started by hand in whoever started it, which may
+	// be a runner of builds that nobody wants restarted.
+	if read, err := m.ReadFile(proc + "/cgroup"); err == nil {
 		for line := range strings.Lines(string(read.Data)) {
 			for _, part := range strings.Split(strings.TrimSpace(line), "/") {
-				if strings.HasSuffix(part, ".service") && !strings.HasPrefix(part, "user@") {
+				if strings.HasSuffix(part, ".service") && strings.Contains(part, "docker") {
 					at.unit = part
 				}
 			}
@@ -197,16 +199,23 @@ func (at dockerPlace) values(flag string) (list []string) {
 	return list
 }
 
-// startFlags are those that an engine which does not run will be started with, as far as files say so.
-func (dockerd) startFlags(m machine.Machine) (flags []string, from string) {
-	for _, name := range []string{"/etc/systemd/system/docker.service", "/etc/default/docker", "/etc/sysconfig/docker"} {
+// startFlags are those that an engine which does not run will be started with, as far as files say so: of systemd the last
+// ExecStart counts, with what the settings of old init scripts add.
+func (k dockerd) startFlags(m machine.Machine) (flags []string, from string) {
+	units := []string{firstThere(m, "/etc/systemd/system/docker.service", "/usr/lib/systemd/system/docker.service", "/lib/systemd/system/docker.service")}
+	units = append(units, confs(m, "/etc/systemd/system/docker.service.d")...)
+	for _, name := range slices.Concat(units, []string{"/etc/default/docker", "/etc/sysconfig/docker"}) {
 		read, err := m.ReadFile(name)
-		if err != nil {
+		if name == "" || err != nil {
 			continue
 		}
 		for line := range strings.Lines(string(read.Data)) {
 			key, value, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
-			if key != "ExecStart" && key != "DOCKER_OPTS" && key != "OPTIONS" && key != "other_args" {
+			switch key {
+			case "ExecStart":
+				flags = nil
+			case "DOCKER_OPTS", "OPTIONS", "other_args":
+			default:
 				continue
 			}
 			for _, word := range strings.Fields(value) {

@@ -90,8 +90,8 @@ func daemonJSON(name string, f edit.Format, at []string, reach string, o Options
 	return File{Path: name, Mode: 0o644, Edit: e}
 }
 
-// plainMirror is a mirror without TLS that is not on loopback, as insecure-registries have it. Up to engine 28 BuildKit and
-// the store of containerd go by that list and not by the scheme of the mirror's URL (moby, daemon/daemon.go, RegistryHosts);
+// plainMirror is a mirror without TLS that is not on loopback, as insecure-registries have it. Up to engine 27 BuildKit and
+// the store of containerd go by that list and not by the scheme of the mirror's URL (moby, Daemon.RegistryHosts);
 // loopback is on it by itself.
 func plainMirror(reach string) []string {
 	u, err := url.Parse(mirrorURL(reach))

@@ -129,7 +129,7 @@ func byHand(a Activation) []string {
 	if a.Kind != ByHand {
 		return nil
 	}
-	return []string{a.Text + " in the way that it was started: systemd does not run here"}
+	return []string{a.Text + " in the way that it was started: systemd did not"}
 }
 
 // configHome is the folder of a person's settings.

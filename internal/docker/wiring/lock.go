@@ -47,10 +47,10 @@ func (w *Wirer) lock(ctx context.Context) (unlock func(), err error) {
 func openLock(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := private(name, nil); err != nil {
-			return nil, err
+		making := private(name, nil)
+		if f, err = os.OpenFile(name, os.O_RDWR, 0); err != nil { // else somebody else may have made it, which Windows then keeps
+			return nil, errors.Join(making, err)
 		}
-		f, err = os.OpenFile(name, os.O_RDWR, 0)
 	}
 	return f, err
 }
