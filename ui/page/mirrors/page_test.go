@@ -120,12 +120,9 @@ func (d *mirrorDaemon) WatchMirrorTest(ctx context.Context, registry, name strin
 
 // mirrorRig is the page in a window, on a desk whose work is done at once.
 type mirrorRig struct {
+	*pagetest.Person
 	daemon *mirrorDaemon
 	page   *mirrors.Page
-	window fyne.Window
-	toasts []page.Toast
-	did    []model.Action
-	copied []string
 	view   model.View
 	work   []func() // held back while hold is set
 	hold   bool
@@ -140,11 +137,9 @@ func newMirrorRigIn(t *testing.T, language string, looks theme.Choice, size fyne
 	t.Helper()
 	lang.Use(language)
 	t.Cleanup(func() { lang.Use("en") })
-	app := test.NewTempApp(t)
-	app.Settings().SetTheme(theme.New(looks))
 	used := func(ago time.Duration) *time.Time { at := pagetest.Afternoon.Add(-ago); return &at }
 	routes := []string{"auto", "direct", "offline", "daocloud", "near", "google"}
-	r := &mirrorRig{daemon: newMirrorDaemon(), view: model.View{Phase: model.Running, State: control.State{Listen: "127.0.0.1:5055", Registries: []control.Registry{
+	r := &mirrorRig{Person: pagetest.Sit(t, size, looks), daemon: newMirrorDaemon(), view: model.View{Phase: model.Running, State: control.State{Listen: "127.0.0.1:5055", Registries: []control.Registry{
 		{Name: "docker.io", Hosts: []string{"registry-1.docker.io", "index.docker.io", "docker.io"}, Route: "auto", Routes: routes, LastUsed: used(4 * time.Minute), Best: "near"},
 		{Name: "gcr.io", Hosts: []string{"gcr.io"}, Route: "auto", Routes: routes[:3]},
 		{Name: "ghcr.io", Hosts: []string{"ghcr.io"}, Route: "direct", Routes: routes[:3], LastUsed: used(26 * time.Hour)},
@@ -152,31 +147,27 @@ func newMirrorRigIn(t *testing.T, language string, looks theme.Choice, size fyne
 		{Name: "quay.io", Hosts: []string{"quay.io"}, Route: "auto", Routes: routes[:3]},
 		{Name: "mcr.microsoft.com", Hosts: []string{"mcr.microsoft.com"}, Route: "auto", Routes: routes[:3]},
 	}}}}
-	r.page = mirrors.New(page.Desk{
-		Do: func(a model.Action) { r.did = append(r.did, a) }, Daemon: func() page.Daemon { return r.daemon },
-		Work: func(work func(context.Context) func()) {
-			do := func() {
-				if then := work(t.Context()); then != nil {
-					then()
-				}
+	r.Now = pagetest.Afternoon
+	desk := r.Desk()
+	desk.Daemon = func() page.Daemon { return r.daemon }
+	desk.Work = func(work func(context.Context) func()) {
+		do := func() {
+			if then := work(t.Context()); then != nil {
+				then()
 			}
-			if r.hold {
-				r.work = append(r.work, do)
-				return
-			}
-			do()
-		},
-		Copy: func(text string) { r.copied = append(r.copied, text) }, Toast: func(toast page.Toast) { r.toasts = append(r.toasts, toast) },
-		Window: func() fyne.Window { return r.window }, Now: func() time.Time { return pagetest.Afternoon },
-	})
-	r.window = app.NewWindow("")
-	r.window.SetPadded(false)
-	r.window.SetContent(r.page.Root())
-	r.window.Resize(size)
+		}
+		if r.hold {
+			r.work = append(r.work, do)
+			return
+		}
+		do()
+	}
+	r.page = mirrors.New(desk)
+	r.Face(r.page.Root())
 	r.page.Show(r.view, pagetest.Afternoon)
 	r.page.Enter()
 	r.page.Show(r.view, pagetest.Afternoon)
-	pagetest.InWindow(r.window)
+	r.Laid()
 	return r
 }
 
@@ -190,11 +181,11 @@ func (r *mirrorRig) release() {
 	}
 }
 
-func mirrorSwitches(r *mirrorRig) []*part.Switch { return pagetest.All[*part.Switch](r.window) }
+func mirrorSwitches(r *mirrorRig) []*part.Switch { return pagetest.Kind[*part.Switch](r.Person) }
 
 func TestMirrorsShowRegistriesAndSources(t *testing.T) {
 	r := newMirrorRig(t, "en", pagetest.Size)
-	seen := pagetest.Texts(r.window)
+	seen := r.Said()
 	for _, want := range []string{
 		"Used lately\ndocker.io\n", "4 minutes ago", "Automatic · near", "Other registries", "gcr.io",
 		"registry-1.docker.io, index.docker.io, docker.io", "The registry itself", "asked first", "fastest", "11 MiB/s", "38 ms",
@@ -221,7 +212,7 @@ func TestMirrorsShowRegistriesAndSources(t *testing.T) {
 
 func TestMirrorIsDraggedIntoAnotherPlace(t *testing.T) {
 	r := newMirrorRig(t, "en", pagetest.Size)
-	grip := pagetest.Labelled(t, r.window, "Move daocloud, 1 of 5").(*part.Grip)
+	grip := r.Labelled("Move daocloud, 1 of 5").(*part.Grip)
 	row := grip.Size().Height
 	grip.Dragged(&fyne.DragEvent{Dragged: fyne.NewDelta(0, row*1.2)})
 	if len(r.daemon.calls) != 0 {
@@ -231,8 +222,8 @@ func TestMirrorIsDraggedIntoAnotherPlace(t *testing.T) {
 	if want := "order docker.io [near daocloud aliyun google ecr-public]"; !slices.Equal(r.daemon.calls, []string{want}) {
 		t.Errorf("%v", r.daemon.calls)
 	}
-	pagetest.Labelled(t, r.window, "Move daocloud, 2 of 5")
-	if !strings.Contains(pagetest.Texts(r.window), "daocloud is now 2 of 5") {
+	r.Labelled("Move daocloud, 2 of 5")
+	if !strings.Contains(r.Said(), "daocloud is now 2 of 5") {
 		t.Error("the move is not said")
 	}
 	grip.TypedShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyDown, Modifier: fyne.KeyModifierAlt})
@@ -244,13 +235,13 @@ func TestMirrorIsDraggedIntoAnotherPlace(t *testing.T) {
 func TestRefusedOrderFallsBack(t *testing.T) {
 	r := newMirrorRig(t, "en", pagetest.Size)
 	r.daemon.refuse, r.hold = errors.New("the file is read-only"), true
-	grip := pagetest.Labelled(t, r.window, "Move near, 2 of 5").(*part.Grip)
+	grip := r.Labelled("Move near, 2 of 5").(*part.Grip)
 	grip.TypedShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyUp, Modifier: fyne.KeyModifierAlt})
-	pagetest.Labelled(t, r.window, "Move near, 1 of 5")
+	r.Labelled("Move near, 1 of 5")
 	r.release()
-	pagetest.Labelled(t, r.window, "Move near, 2 of 5")
-	if len(r.toasts) != 1 || !r.toasts[0].Bad || !strings.Contains(r.toasts[0].Text, "read-only") {
-		t.Errorf("%+v", r.toasts)
+	r.Labelled("Move near, 2 of 5")
+	if len(r.Toasts) != 1 || !r.Toasts[0].Bad || !strings.Contains(r.Toasts[0].Text, "read-only") {
+		t.Errorf("%+v", r.Toasts)
 	}
 }
 
@@ -268,8 +259,8 @@ func TestMirrorSwitchFlipsAtOnceAndFallsBack(t *testing.T) {
 	}
 	r.daemon.refuse = errors.New("ecr-public: the file is read-only")
 	r.release()
-	if s.On() || len(r.toasts) != 1 || !r.toasts[0].Bad || !strings.Contains(r.toasts[0].Text, "read-only") {
-		t.Errorf("on %v, %+v", s.On(), r.toasts)
+	if s.On() || len(r.Toasts) != 1 || !r.Toasts[0].Bad || !strings.Contains(r.Toasts[0].Text, "read-only") {
+		t.Errorf("on %v, %+v", s.On(), r.Toasts)
 	}
 	r.daemon.refuse = nil
 	test.Tap(s)
@@ -283,11 +274,11 @@ func TestMirrorAsksForWhatItLacks(t *testing.T) {
 	r := newMirrorRig(t, "en", pagetest.Size)
 	s := mirrorSwitches(r)[2] // aliyun's
 	test.Tap(s)
-	if seen := pagetest.Texts(r.window); s.On() || !strings.Contains(seen, "Edit aliyun of docker.io") || !strings.Contains(seen, "Put your own id") || len(r.daemon.calls) != 0 {
+	if seen := r.Said(); s.On() || !strings.Contains(seen, "Edit aliyun of docker.io") || !strings.Contains(seen, "Put your own id") || len(r.daemon.calls) != 0 {
 		t.Fatalf("on %v, %v\n%s", s.On(), r.daemon.calls, seen)
 	}
-	r.window.Canvas().Focused().(interface{ SetText(string) }).SetText("https://abc.mirror.aliyuncs.com")
-	test.Tap(pagetest.ButtonOf(t, r.window, "Save"))
+	r.Window.Canvas().Focused().(interface{ SetText(string) }).SetText("https://abc.mirror.aliyuncs.com")
+	r.Tap("Save")
 	if len(r.daemon.calls) != 2 || !strings.Contains(r.daemon.calls[0], "URL:https://abc.mirror.aliyuncs.com") || !strings.Contains(r.daemon.calls[0], "Amend:true") ||
 		r.daemon.calls[1] != "switch docker.io aliyun true" || !s.On() {
 		t.Errorf("on %v, %v", s.On(), r.daemon.calls)
@@ -296,8 +287,8 @@ func TestMirrorAsksForWhatItLacks(t *testing.T) {
 
 func TestClosedMirrorsUnfold(t *testing.T) {
 	r := newMirrorRig(t, "en", pagetest.Size)
-	test.Tap(pagetest.All[*part.Link](r.window)[0])
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "Closed since 2024-06 · NetEase") || !strings.Contains(seen, "Hide 2 closed mirrors") {
+	test.Tap(pagetest.Kind[*part.Link](r.Person)[0])
+	if seen := r.Said(); !strings.Contains(seen, "Closed since 2024-06 · NetEase") || !strings.Contains(seen, "Hide 2 closed mirrors") {
 		t.Errorf("%s", seen)
 	}
 	before := mirrorSwitches(r)
@@ -305,8 +296,8 @@ func TestClosedMirrorsUnfold(t *testing.T) {
 	if after := mirrorSwitches(r); !slices.Equal(before, after) {
 		t.Error("rows are made anew: the focus would be lost")
 	}
-	test.Tap(pagetest.All[*part.Link](r.window)[0])
-	if strings.Contains(pagetest.Texts(r.window), "NetEase") {
+	test.Tap(pagetest.Kind[*part.Link](r.Person)[0])
+	if strings.Contains(r.Said(), "NetEase") {
 		t.Error("they cannot be folded again")
 	}
 }
@@ -314,13 +305,13 @@ func TestClosedMirrorsUnfold(t *testing.T) {
 func TestMirrorIsRemovedWithUndo(t *testing.T) {
 	r := newMirrorRig(t, "en", pagetest.Size)
 	remove := func() {
-		pagetest.Labelled(t, r.window, "near,")
-		for _, b := range pagetest.All[*part.IconButton](r.window) {
+		r.Labelled("near,")
+		for _, b := range pagetest.Kind[*part.IconButton](r.Person) {
 			if b.Tip() == "More for near" {
 				test.Tap(b)
 			}
 		}
-		for _, o := range r.window.Canvas().Overlays().List() {
+		for _, o := range r.Window.Canvas().Overlays().List() {
 			for _, item := range pagetest.Seen(o) {
 				if tap, ok := item.(fyne.Tappable); ok && strings.Contains(test.RenderObjectToMarkup(item), "Remove near") && strings.HasSuffix(fmt.Sprintf("%T", item), "menuItem") {
 					tap.Tapped(&fyne.PointEvent{})
@@ -331,51 +322,51 @@ func TestMirrorIsRemovedWithUndo(t *testing.T) {
 		t.Fatal("no way to remove it")
 	}
 	remove()
-	if strings.Contains(pagetest.Texts(r.window), "\nnear\n") || len(r.daemon.calls) != 0 || r.toasts[0].Undo == nil {
-		t.Errorf("%v %+v\n%s", r.daemon.calls, r.toasts, pagetest.Texts(r.window))
+	if strings.Contains(r.Said(), "\nnear\n") || len(r.daemon.calls) != 0 || r.Toasts[0].Undo == nil {
+		t.Errorf("%v %+v\n%s", r.daemon.calls, r.Toasts, r.Said())
 	}
-	r.toasts[0].Undo()
-	if !strings.Contains(pagetest.Texts(r.window), "\nnear\n") {
+	r.Toasts[0].Undo()
+	if !strings.Contains(r.Said(), "\nnear\n") {
 		t.Error("undo brings it not back")
 	}
 	remove()
 	r.daemon.refuse = errors.New("its route is near")
-	r.toasts[1].Done()
-	if !strings.Contains(pagetest.Texts(r.window), "\nnear\n") || !r.toasts[2].Bad {
-		t.Errorf("refused: %+v", r.toasts)
+	r.Toasts[1].Done()
+	if !strings.Contains(r.Said(), "\nnear\n") || !r.Toasts[2].Bad {
+		t.Errorf("refused: %+v", r.Toasts)
 	}
 	r.daemon.refuse = nil
 	remove()
-	r.toasts[3].Done()
-	if got := r.daemon.calls[len(r.daemon.calls)-1]; got != "remove docker.io near" || strings.Contains(pagetest.Texts(r.window), "\nnear\n") {
+	r.Toasts[3].Done()
+	if got := r.daemon.calls[len(r.daemon.calls)-1]; got != "remove docker.io near" || strings.Contains(r.Said(), "\nnear\n") {
 		t.Errorf("%v", r.daemon.calls)
 	}
 }
 
 func TestNewMirrorIsCheckedAsItIsTyped(t *testing.T) {
 	r := newMirrorRig(t, "en", pagetest.Size)
-	test.Tap(pagetest.ButtonOf(t, r.window, "Add a mirror"))
-	save := pagetest.ButtonOf(t, r.window, "Add")
+	r.Tap("Add a mirror")
+	save := r.Button("Add")
 	if !save.Disabled() {
 		t.Error("nothing can be added already")
 	}
-	typed := func(text string) { r.window.Canvas().Focused().(interface{ SetText(string) }).SetText(text) }
+	typed := func(text string) { r.Window.Canvas().Focused().(interface{ SetText(string) }).SetText(text) }
 	for text, want := range map[string]string{
 		"mirror.example.org": "begins with https://", "https://me:pw@mirror.example.org": "password does not belong",
 		"https://{id}.mirror.example.org": "Put your own id",
 	} {
 		typed(text)
-		if seen := pagetest.Texts(r.window); !strings.Contains(seen, want) || !save.Disabled() {
+		if seen := r.Said(); !strings.Contains(seen, want) || !save.Disabled() {
 			t.Errorf("%s: no %q in\n%s", text, want, seen)
 		}
 	}
 	r.daemon.refuse = errors.New("docker.io: mirror example: url: no")
 	typed("https://mirror.example.org")
 	if save.Disabled() {
-		t.Fatalf("a good one cannot be added:\n%s", pagetest.Texts(r.window))
+		t.Fatalf("a good one cannot be added:\n%s", r.Said())
 	}
 	test.Tap(save)
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "url: no") || save.Disabled() {
+	if seen := r.Said(); !strings.Contains(seen, "url: no") || save.Disabled() {
 		t.Errorf("what the daemon says is not in the form:\n%s", seen)
 	}
 	r.daemon.refuse = nil
@@ -384,10 +375,10 @@ func TestNewMirrorIsCheckedAsItIsTyped(t *testing.T) {
 	if got := r.daemon.calls[len(r.daemon.calls)-1]; got != "add "+want {
 		t.Errorf("%s", got)
 	}
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "\nexample\n") || strings.Contains(seen, "Add a mirror to") {
+	if seen := r.Said(); !strings.Contains(seen, "\nexample\n") || strings.Contains(seen, "Add a mirror to") {
 		t.Errorf("it is not there, or the form is:\n%s", seen)
 	}
-	r.toasts[len(r.toasts)-1].Undo()
+	r.Toasts[len(r.Toasts)-1].Undo()
 	if got := r.daemon.calls[len(r.daemon.calls)-1]; got != "remove docker.io example" {
 		t.Errorf("undo: %s", got)
 	}
@@ -395,9 +386,9 @@ func TestNewMirrorIsCheckedAsItIsTyped(t *testing.T) {
 
 func TestEscapeLeavesTheForm(t *testing.T) {
 	r := newMirrorRig(t, "en", pagetest.Size)
-	test.Tap(pagetest.ButtonOf(t, r.window, "Add a mirror"))
-	r.window.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
-	if strings.Contains(pagetest.Texts(r.window), "Add a mirror to") {
+	r.Tap("Add a mirror")
+	r.Window.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
+	if strings.Contains(r.Said(), "Add a mirror to") {
 		t.Error("it is still there")
 	}
 }
@@ -412,18 +403,18 @@ func TestMirrorsAreTestedLive(t *testing.T) {
 	}
 	far := 0
 	r.daemon.on = func(name string) {
-		if seen := pagetest.Texts(r.window); strings.Contains(seen, "9.0 MiB/s") && strings.Contains(seen, "3.0 MiB of 8.0 MiB") {
+		if seen := r.Said(); strings.Contains(seen, "9.0 MiB/s") && strings.Contains(seen, "3.0 MiB of 8.0 MiB") {
 			far++
 		} else {
 			t.Errorf("%s: how far it is, is not to be seen:\n%s", name, seen)
 		}
-		pagetest.ButtonOf(t, r.window, "Stop the test")
+		r.Button("Stop the test")
 	}
-	test.Tap(pagetest.ButtonOf(t, r.window, "Test all"))
+	r.Tap("Test all")
 	if far != 4 {
 		t.Errorf("%d tests were seen to run: %v", far, r.daemon.calls)
 	}
-	seen := pagetest.Texts(r.window)
+	seen := r.Said()
 	for _, want := range []string{
 		"daocloud\nfastest\nAgrees with the origin", "15 MiB/s", "near\nasked first\nDisagrees with the origin · whole files only", "Cannot be used: no route to host",
 	} {
@@ -431,41 +422,41 @@ func TestMirrorsAreTestedLive(t *testing.T) {
 			t.Errorf("%q is not in:\n%s", want, seen)
 		}
 	}
-	pagetest.ButtonOf(t, r.window, "Test all")
+	r.Button("Test all")
 }
 
 func TestMirrorTestIsStopped(t *testing.T) {
 	r := newMirrorRig(t, "en", pagetest.Size)
-	r.daemon.on = func(string) { test.Tap(pagetest.ButtonOf(t, r.window, "Stop the test")) }
-	test.Tap(pagetest.ButtonOf(t, r.window, "Test all"))
+	r.daemon.on = func(string) { r.Tap("Stop the test") }
+	r.Tap("Test all")
 	if len(r.daemon.calls) != 1 {
 		t.Errorf("it went on: %v", r.daemon.calls)
 	}
-	if seen := pagetest.Texts(r.window); strings.Contains(seen, "Reaching it") || strings.Contains(seen, "canceled") {
+	if seen := r.Said(); strings.Contains(seen, "Reaching it") || strings.Contains(seen, "canceled") {
 		t.Errorf("what was stopped is told of:\n%s", seen)
 	}
 }
 
 func TestRegistriesByKeyboard(t *testing.T) {
 	r := newMirrorRig(t, "en", pagetest.Size)
-	tab := pagetest.Labelled(t, r.window, "docker.io,").(fyne.Focusable)
-	r.window.Canvas().Focus(tab)
+	tab := r.Labelled("docker.io,").(fyne.Focusable)
+	r.Window.Canvas().Focus(tab)
 	tab.TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "Only the registry itself is asked") {
+	if seen := r.Said(); !strings.Contains(seen, "Only the registry itself is asked") {
 		t.Errorf("ghcr.io is not shown:\n%s", seen)
 	}
 	r.page.Take("docker.io/daocloud")
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "Its bytes are checked") || !strings.Contains(seen, "ab12cd34ef56") {
+	if seen := r.Said(); !strings.Contains(seen, "Its bytes are checked") || !strings.Contains(seen, "ab12cd34ef56") {
 		t.Errorf("it does not lead to the mirror:\n%s", seen)
 	}
 }
 
 func TestRouteIsChosen(t *testing.T) {
 	r := newMirrorRig(t, "en", pagetest.Size)
-	choice := pagetest.All[*part.Choice](r.window)[0]
+	choice := pagetest.Kind[*part.Choice](r.Person)[0]
 	choice.Choose("near")
-	if len(r.did) != 1 || r.did[0] != (model.Action{Verb: model.SetRoute, Registry: "docker.io", Route: "near"}) {
-		t.Errorf("%+v", r.did)
+	if len(r.Did) != 1 || r.Did[0] != (model.Action{Verb: model.SetRoute, Registry: "docker.io", Route: "near"}) {
+		t.Errorf("%+v", r.Did)
 	}
 	r.page.Show(r.view, pagetest.Afternoon) // refused: the state says so
 	if choice.Value() != "auto" {
@@ -476,12 +467,12 @@ func TestRouteIsChosen(t *testing.T) {
 // Where there is little room, a registry's sources are below its name, and nothing is lost.
 func TestMirrorsOnASmallWindow(t *testing.T) {
 	r := newMirrorRig(t, "zh-CN", fyne.NewSize(700, 540))
-	seen := pagetest.Texts(r.window)
+	seen := r.Said()
 	if !strings.Contains(seen, "Amazon 公共镜像仓库") || !strings.Contains(seen, "registry.k8s.io") {
 		t.Errorf("%s", seen)
 	}
-	r.window.Resize(pagetest.Size)
-	if pagetest.Texts(r.window) == "" || len(mirrorSwitches(r)) != 5 {
+	r.Window.Resize(pagetest.Size)
+	if r.Said() == "" || len(mirrorSwitches(r)) != 5 {
 		t.Errorf("%d switches", len(mirrorSwitches(r)))
 	}
 }

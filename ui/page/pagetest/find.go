@@ -2,7 +2,6 @@ package pagetest
 
 import (
 	"strings"
-	"testing"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -78,15 +77,27 @@ func lay(o fyne.CanvasObject) {
 	}
 }
 
-// InWindow is all that is to be seen in a window, laid out.
-func InWindow(w fyne.Window) []fyne.CanvasObject {
-	lay(w.Canvas().Content())
-	return Seen(w.Canvas().Content())
+// Laid is all that is to be seen in the window, laid out as on a screen.
+func (p *Person) Laid() []fyne.CanvasObject {
+	lay(p.Window.Canvas().Content())
+	return Seen(p.Window.Canvas().Content())
 }
 
-// All finds what is seen of a kind.
-func All[T fyne.CanvasObject](w fyne.Window) (found []T) {
-	for _, o := range InWindow(w) {
+// Said is what can be read in the window, a line each; not what stands on buttons.
+func (p *Person) Said() string {
+	var all []string
+	for _, o := range p.Laid() {
+		switch o.(type) {
+		case *part.Text, *widget.Label:
+			all = append(all, said(o)...)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// Kind finds what is seen of a kind.
+func Kind[T fyne.CanvasObject](p *Person) (found []T) {
+	for _, o := range p.Laid() {
 		if one, ok := o.(T); ok {
 			found = append(found, one)
 		}
@@ -94,36 +105,22 @@ func All[T fyne.CanvasObject](w fyne.Window) (found []T) {
 	return found
 }
 
-// Texts is everything that can be read.
-func Texts(w fyne.Window) string {
-	var all []string
-	for _, o := range InWindow(w) {
-		switch one := o.(type) {
-		case *part.Text:
-			all = append(all, one.Words())
-		case *widget.Label:
-			all = append(all, one.Text)
-		}
-	}
-	return strings.Join(all, "\n")
-}
-
-// ButtonOf finds the button with a text.
-func ButtonOf(t *testing.T, w fyne.Window, text string) *part.Button {
-	t.Helper()
-	for _, b := range All[*part.Button](w) {
+// Button finds the button with a text.
+func (p *Person) Button(text string) *part.Button {
+	p.T.Helper()
+	for _, b := range Kind[*part.Button](p) {
 		if b.Text == text {
 			return b
 		}
 	}
-	t.Fatalf("no button %q", text)
+	p.T.Fatalf("no button %q", text)
 	return nil
 }
 
 // Labelled finds what a screen reader calls so, by its beginning.
-func Labelled(t *testing.T, w fyne.Window, label string) fyne.CanvasObject {
-	t.Helper()
-	for _, o := range InWindow(w) {
+func (p *Person) Labelled(label string) fyne.CanvasObject {
+	p.T.Helper()
+	for _, o := range p.Laid() {
 		switch o.(type) {
 		case *part.Button, *part.Text: // the first may have none, and the second are only read
 			continue
@@ -132,6 +129,6 @@ func Labelled(t *testing.T, w fyne.Window, label string) fyne.CanvasObject {
 			return o
 		}
 	}
-	t.Fatalf("nothing is labelled %q", label)
+	p.T.Fatalf("nothing is labelled %q", label)
 	return nil
 }

@@ -2,7 +2,6 @@ package settings_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -127,34 +126,6 @@ func (d *settingDaemon) RemoveAddress(_ context.Context, host string) error {
 
 func (d *settingDaemon) RotateCA(context.Context) error { return d.called("rotate") }
 
-// settingTool is the command line: answers by its arguments.
-type settingTool struct {
-	calls   []string
-	answers map[string]string
-	fails   map[string]error
-}
-
-func (s *settingTool) run(how string, into any, args []string) error {
-	line := how + strings.Join(args, " ")
-	s.calls = append(s.calls, line)
-	if answer := s.answers[line]; answer != "" && into != nil {
-		if err := json.Unmarshal([]byte(answer), into); err != nil {
-			return err
-		}
-	}
-	return s.fails[line]
-}
-
-func (s *settingTool) Run(_ context.Context, into any, args ...string) error {
-	return s.run("", into, args)
-}
-
-func (s *settingTool) AsRoot(_ context.Context, into any, args ...string) error {
-	return s.run("root ", into, args)
-}
-
-func (s *settingTool) Follow(context.Context, func(string), ...string) error { return nil }
-
 // settingLogin starts at login, or refuses to.
 type settingLogin struct {
 	on     bool
@@ -170,13 +141,11 @@ func (l *settingLogin) Set(on bool) error {
 }
 
 type settingRig struct {
+	*pagetest.Person
 	daemon *settingDaemon
-	tool   *settingTool
+	tool   *pagetest.CLI
 	login  *settingLogin
 	page   *settings.Page
-	window fyne.Window
-	toasts []page.Toast
-	copied []string
 	view   model.View
 }
 
@@ -184,9 +153,7 @@ func newSettingRig(t *testing.T, language string, looks theme.Choice, size fyne.
 	t.Helper()
 	lang.Use(language)
 	t.Cleanup(func() { lang.Use("en") })
-	app := test.NewTempApp(t)
-	app.Settings().SetTheme(theme.New(looks))
-	r := &settingRig{daemon: newSettingDaemon(t), login: &settingLogin{on: true}, tool: &settingTool{fails: map[string]error{}, answers: map[string]string{
+	r := &settingRig{Person: pagetest.Sit(t, size, looks), daemon: newSettingDaemon(t), login: &settingLogin{on: true}, tool: &pagetest.CLI{Errors: map[string]error{}, Answers: map[string]string{
 		"ca show":        `[{"subject":"Pulley local CA","permitted":["registry-1.docker.io","auth.docker.io","ghcr.io","gcr.io","registry.k8s.io","quay.io"],"not_after":"2028-05-04T00:00:00Z","sha256":"9f2a41c07be35d16a8e4f3b27c905d1e6a4b8c2f7e1d3059b6a4c8e2f0d17a35","trusted_by":["system (update-ca-certificates)"]}]`,
 		"service status": `{"kind":"systemd user service","installed":true,"running":true,"since":"2026-05-04T08:20:00Z","log":"journalctl --user -u pulley","detail":"runs"}`,
 	}}}
@@ -195,26 +162,17 @@ func newSettingRig(t *testing.T, language string, looks theme.Choice, size fyne.
 	if prepare != nil {
 		prepare(r)
 	}
-	r.page = settings.New(page.Desk{
-		Daemon: func() page.Daemon { return r.daemon }, Tool: r.tool,
-		Work: func(work func(context.Context) func()) {
-			if then := work(t.Context()); then != nil {
-				then()
-			}
-		},
-		Copy: func(text string) { r.copied = append(r.copied, text) }, Toast: func(toast page.Toast) { r.toasts = append(r.toasts, toast) },
-		Window: func() fyne.Window { return r.window }, Now: func() time.Time { return pagetest.Afternoon },
-	})
+	r.Now = pagetest.Afternoon
+	desk := r.Desk()
+	desk.Daemon, desk.Tool = func() page.Daemon { return r.daemon }, r.tool
+	r.page = settings.New(desk)
 	r.page.Login = r.login
-	r.window = app.NewWindow("")
-	r.window.SetPadded(false)
-	r.window.SetContent(r.page.Root())
-	r.window.Resize(size)
+	r.Face(r.page.Root())
 	r.page.Show(r.view, pagetest.Afternoon)
 	r.page.Enter()
 	r.page.Show(r.view, pagetest.Afternoon)
-	pagetest.InWindow(r.window)
-	pagetest.InWindow(r.window)
+	r.Laid()
+	r.Laid()
 	return r
 }
 
@@ -234,7 +192,7 @@ type typing interface {
 // entryOf finds the line that shows a text.
 func (r *settingRig) entryOf(t *testing.T, text string) typing {
 	t.Helper()
-	for _, o := range pagetest.InWindow(r.window) {
+	for _, o := range r.Laid() {
 		if e, ok := o.(typing); ok {
 			if strings.Contains(test.RenderObjectToMarkup(o), ">"+text+"<") {
 				return e
@@ -250,9 +208,9 @@ func (r *settingRig) last() string { return r.daemon.calls[len(r.daemon.calls)-1
 func TestSettingIsTypedAndWritten(t *testing.T) {
 	r := newSettings(t, nil)
 	e := r.entryOf(t, "16MiB")
-	r.window.Canvas().Focus(e)
+	r.Window.Canvas().Focus(e)
 	e.SetText("lots")
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "A size, as 20GiB") {
+	if seen := r.Said(); !strings.Contains(seen, "A size, as 20GiB") {
 		t.Errorf("what is wrong is not said:\n%s", seen)
 	}
 	e.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
@@ -261,7 +219,7 @@ func TestSettingIsTypedAndWritten(t *testing.T) {
 	}
 	r.page.Show(r.view, pagetest.Afternoon) // what is typed stays
 	e.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
-	if seen := pagetest.Texts(r.window); strings.Contains(seen, "A size, as 20GiB") || r.entryOf(t, "16MiB") != e {
+	if seen := r.Said(); strings.Contains(seen, "A size, as 20GiB") || r.entryOf(t, "16MiB") != e {
 		t.Errorf("escape does not take it back:\n%s", seen)
 	}
 	e.SetText("32MiB")
@@ -270,7 +228,7 @@ func TestSettingIsTypedAndWritten(t *testing.T) {
 		t.Errorf("%v", r.daemon.calls)
 	}
 	e.SetText("64MiB")
-	r.window.Canvas().Unfocus() // leaving it means it, too
+	r.Window.Canvas().Unfocus() // leaving it means it, too
 	if r.last() != "set fetch.range_min=64MiB" {
 		t.Errorf("%v", r.daemon.calls)
 	}
@@ -282,7 +240,7 @@ func TestRefusedSettingFallsBackWithTheReason(t *testing.T) {
 	e := r.entryOf(t, "127.0.0.1:5055")
 	e.SetText("0.0.0.0:5055")
 	e.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "Stays as it was: listen: 0.0.0.0:5055 can be reached") {
+	if seen := r.Said(); !strings.Contains(seen, "Stays as it was: listen: 0.0.0.0:5055 can be reached") {
 		t.Errorf("the reason is not said:\n%s", seen)
 	}
 	if r.entryOf(t, "127.0.0.1:5055") != e {
@@ -291,7 +249,7 @@ func TestRefusedSettingFallsBackWithTheReason(t *testing.T) {
 	r.daemon.refuse = nil
 	e.SetText("127.0.0.1:6000")
 	e.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "In force from the next start of Pulley; until then it is 127.0.0.1:5055") || strings.Contains(seen, "Stays as it was") {
+	if seen := r.Said(); !strings.Contains(seen, "In force from the next start of Pulley; until then it is 127.0.0.1:5055") || strings.Contains(seen, "Stays as it was") {
 		t.Errorf("what follows is not said:\n%s", seen)
 	}
 }
@@ -299,10 +257,10 @@ func TestRefusedSettingFallsBackWithTheReason(t *testing.T) {
 func TestSettingSwitchFallsBack(t *testing.T) {
 	r := newSettings(t, nil)
 	r.daemon.refuse = errors.New("the file is read-only")
-	s := pagetest.Labelled(t, r.window, "Notifications").(*part.Switch)
+	s := r.Labelled("Notifications").(*part.Switch)
 	test.Tap(s)
-	if !s.On() || r.last() != "set tray.notify=false" || !strings.Contains(pagetest.Texts(r.window), "read-only") {
-		t.Errorf("%v %v\n%s", s.On(), r.daemon.calls, pagetest.Texts(r.window))
+	if !s.On() || r.last() != "set tray.notify=false" || !strings.Contains(r.Said(), "read-only") {
+		t.Errorf("%v %v\n%s", s.On(), r.daemon.calls, r.Said())
 	}
 }
 
@@ -310,14 +268,14 @@ func TestEnvironmentHoldsASetting(t *testing.T) {
 	r := newSettings(t, func(r *settingRig) {
 		r.view.State.Held = map[string]string{"listen": "PULLEY_LISTEN", "tray.notify": "PULLEY_TRAY_NOTIFY", "tray.theme": "PULLEY_TRAY_THEME"}
 	})
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "Held by PULLEY_LISTEN") {
+	if seen := r.Said(); !strings.Contains(seen, "Held by PULLEY_LISTEN") {
 		t.Errorf("%s", seen)
 	}
 	if !r.entryOf(t, "127.0.0.1:5055").Disabled() {
 		t.Error("it can be typed into")
 	}
-	test.Tap(pagetest.Labelled(t, r.window, "Notifications").(*part.Switch))
-	segments := pagetest.All[*part.Segments](r.window)
+	test.Tap(r.Labelled("Notifications").(*part.Switch))
+	segments := pagetest.Kind[*part.Segments](r.Person)
 	segments[1].Choose(2)
 	if len(r.daemon.calls) != 0 || segments[1].Chosen() != 0 {
 		t.Errorf("%v, theme %d", r.daemon.calls, segments[1].Chosen())
@@ -330,7 +288,7 @@ func TestEnvironmentHoldsASetting(t *testing.T) {
 
 func TestSizeOfTheCacheBySlider(t *testing.T) {
 	r := newSettings(t, nil)
-	slider := pagetest.All[*widget.Slider](r.window)[0]
+	slider := pagetest.Kind[*widget.Slider](r.Person)[0]
 	if want := len(model.SizeSteps(222<<30)) - 1; int(slider.Max) != want {
 		t.Errorf("it goes to %v, want %d", slider.Max, want)
 	}
@@ -346,13 +304,13 @@ func TestSizeOfTheCacheBySlider(t *testing.T) {
 }
 
 func TestAccessIsShownOffLoopback(t *testing.T) {
-	if seen := pagetest.Texts(newSettings(t, nil).window); strings.Contains(seen, "Who may come in") {
+	if seen := newSettings(t, nil).Said(); strings.Contains(seen, "Who may come in") {
 		t.Error("it is in the way on loopback")
 	}
 	r := newSettings(t, func(r *settingRig) {
 		r.daemon.values["listen"], r.view.State.Users = "0.0.0.0:5055", []string{"ann", "bob"}
 	})
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "Who may come in") || !strings.Contains(seen, "ann, bob") {
+	if seen := r.Said(); !strings.Contains(seen, "Who may come in") || !strings.Contains(seen, "ann, bob") {
 		t.Errorf("%s", seen)
 	}
 }
@@ -360,17 +318,17 @@ func TestAccessIsShownOffLoopback(t *testing.T) {
 func TestSettingsAreSearched(t *testing.T) {
 	r := newSettings(t, nil)
 	r.page.Seek()
-	search := r.window.Canvas().Focused().(*part.Search)
+	search := r.Window.Canvas().Focused().(*part.Search)
 	search.SetText("dns https")
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "DNS over HTTPS") || strings.Contains(seen, "Notifications") || strings.Contains(seen, "Split from") {
+	if seen := r.Said(); !strings.Contains(seen, "DNS over HTTPS") || strings.Contains(seen, "Notifications") || strings.Contains(seen, "Split from") {
 		t.Errorf("%s", seen)
 	}
 	search.SetText("xyzzy")
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "No setting is called so") {
+	if seen := r.Said(); !strings.Contains(seen, "No setting is called so") {
 		t.Errorf("%s", seen)
 	}
 	r.page.Take("cache.tag_ttl")
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "Notifications") || search.Text != "" {
+	if seen := r.Said(); !strings.Contains(seen, "Notifications") || search.Text != "" {
 		t.Errorf("who is led somewhere sees all of it: %s", seen)
 	}
 }
@@ -379,7 +337,7 @@ func TestSettingsLeadToThings(t *testing.T) {
 	r := newSettings(t, nil)
 	driver := fyne.CurrentApp().Driver()
 	at := func(text string) float32 {
-		for _, one := range pagetest.All[*part.Text](r.window) {
+		for _, one := range pagetest.Kind[*part.Text](r.Person) {
 			if one.Words() == text {
 				return driver.AbsolutePositionForObject(one).Y
 			}
@@ -397,14 +355,14 @@ func TestSettingsLeadToThings(t *testing.T) {
 
 func TestLoginFallsBack(t *testing.T) {
 	r := newSettings(t, nil)
-	s := pagetest.Labelled(t, r.window, "Start at login").(*part.Switch)
+	s := r.Labelled("Start at login").(*part.Switch)
 	if !s.On() {
 		t.Error("it is on")
 	}
 	r.login.refuse = errors.New("start at login: no room on the disk")
 	test.Tap(s)
-	if !s.On() || !strings.Contains(pagetest.Texts(r.window), "no room on the disk") {
-		t.Errorf("%v\n%s", s.On(), pagetest.Texts(r.window))
+	if !s.On() || !strings.Contains(r.Said(), "no room on the disk") {
+		t.Errorf("%v\n%s", s.On(), r.Said())
 	}
 	r.login.refuse = nil
 	test.Tap(s)
@@ -415,7 +373,7 @@ func TestLoginFallsBack(t *testing.T) {
 
 func (r *settingRig) tap(t *testing.T, tip string) {
 	t.Helper()
-	for _, b := range pagetest.All[*part.IconButton](r.window) {
+	for _, b := range pagetest.Kind[*part.IconButton](r.Person) {
 		if b.Tip() == tip {
 			test.Tap(b)
 			return
@@ -427,7 +385,7 @@ func (r *settingRig) tap(t *testing.T, tip string) {
 // choose picks an entry of the menu that is open.
 func (r *settingRig) choose(t *testing.T, text string) {
 	t.Helper()
-	for _, o := range r.window.Canvas().Overlays().List() {
+	for _, o := range r.Window.Canvas().Overlays().List() {
 		for _, item := range pagetest.Seen(o) {
 			if tap, ok := item.(fyne.Tappable); ok && strings.HasSuffix(fmt.Sprintf("%T", item), "menuItem") && strings.Contains(test.RenderObjectToMarkup(item), text) {
 				tap.Tapped(&fyne.PointEvent{})
@@ -440,85 +398,86 @@ func (r *settingRig) choose(t *testing.T, text string) {
 
 func TestWaysOut(t *testing.T) {
 	r := newSettings(t, nil)
-	seenText := pagetest.Texts(r.window)
+	seenText := r.Said()
 	for _, want := range []string{"ssh://root@203.0.113.7 · gcr.io, registry.k8s.io", "for everything but ghcr.io", "SHA256:uNiVztksCsDhcc0u9e8BgrJXVGDdGPlv6a3kLkQ1"} {
 		if !strings.Contains(seenText, want) {
 			t.Errorf("%q is not in:\n%s", want, seenText)
 		}
 	}
 	r.daemon.report = control.EgressReport{OK: true, Target: "registry-1.docker.io:443", Connect: 40 * time.Millisecond, Answer: 120 * time.Millisecond}
-	test.Tap(pagetest.ButtonOf(t, r.window, "Accept the key"))
+	r.Tap("Accept the key")
 	if !slices.Equal(r.daemon.calls, []string{"accept jump SHA256:uNiVztksCsDhcc0u9e8BgrJXVGDdGPlv6a3kLkQ1", "test jump "}) {
 		t.Errorf("%v", r.daemon.calls)
 	}
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "registry-1.docker.io:443 reached: connected in 40 ms") {
+	if seen := r.Said(); !strings.Contains(seen, "registry-1.docker.io:443 reached: connected in 40 ms") {
 		t.Errorf("%s", seen)
 	}
 	r.tap(t, "Add a way out")
-	typed := pagetest.All[typing](r.window)
-	find := func(n int) typing { return typed[slices.Index(typed, r.window.Canvas().Focused().(typing))+n] }
+	typed := pagetest.Kind[typing](r.Person)
+	find := func(n int) typing { return typed[slices.Index(typed, r.Window.Canvas().Focused().(typing))+n] }
 	name, address, whom := find(0), find(1), find(2)
 	name.SetText("away")
 	address.SetText("proxy:3128")
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "The address begins with http://") || !pagetest.ButtonOf(t, r.window, "Add").Disabled() {
+	if seen := r.Said(); !strings.Contains(seen, "The address begins with http://") || !r.Button("Add").Disabled() {
 		t.Errorf("%s", seen)
 	}
 	address.SetText("socks5://proxy:1080")
 	whom.SetText("ghcr.io, quay.io")
-	test.Tap(pagetest.ButtonOf(t, r.window, "Add"))
-	if r.last() != "add away socks5://proxy:1080 [ghcr.io quay.io]" || !strings.Contains(pagetest.Texts(r.window), "socks5://proxy:1080 · ghcr.io, quay.io") {
-		t.Errorf("%v\n%s", r.daemon.calls, pagetest.Texts(r.window))
+	r.Tap("Add")
+	if r.last() != "add away socks5://proxy:1080 [ghcr.io quay.io]" || !strings.Contains(r.Said(), "socks5://proxy:1080 · ghcr.io, quay.io") {
+		t.Errorf("%v\n%s", r.daemon.calls, r.Said())
 	}
 	r.tap(t, "More for away")
 	r.choose(t, "Remove away")
-	if strings.Contains(pagetest.Texts(r.window), "socks5://proxy") || r.last() != "add away socks5://proxy:1080 [ghcr.io quay.io]" {
+	if strings.Contains(r.Said(), "socks5://proxy") || r.last() != "add away socks5://proxy:1080 [ghcr.io quay.io]" {
 		t.Errorf("%v", r.daemon.calls)
 	}
-	r.toasts[len(r.toasts)-1].Undo()
-	if !strings.Contains(pagetest.Texts(r.window), "socks5://proxy") {
+	r.Toasts[len(r.Toasts)-1].Undo()
+	if !strings.Contains(r.Said(), "socks5://proxy") {
 		t.Error("undo brings it not back")
 	}
 	r.tap(t, "More for away")
 	r.choose(t, "Remove away")
-	r.toasts[len(r.toasts)-1].Done()
-	if r.last() != "remove away" || strings.Contains(pagetest.Texts(r.window), "socks5://proxy") {
+	r.Toasts[len(r.Toasts)-1].Done()
+	if r.last() != "remove away" || strings.Contains(r.Said(), "socks5://proxy") {
 		t.Errorf("%v", r.daemon.calls)
 	}
 }
 
 func TestAddressesOfHosts(t *testing.T) {
 	r := newSettings(t, nil)
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "34.193.147.40, 52.5.246.212") || !strings.Contains(seen, "Failed lately: 52.5.246.212") {
+	if seen := r.Said(); !strings.Contains(seen, "34.193.147.40, 52.5.246.212") || !strings.Contains(seen, "Failed lately: 52.5.246.212") {
 		t.Errorf("%s", seen)
 	}
 	r.tap(t, "Remove the addresses of auth.docker.io")
-	if r.last() != "forget auth.docker.io" || strings.Contains(pagetest.Texts(r.window), "34.193.147.40") {
+	if r.last() != "forget auth.docker.io" || strings.Contains(r.Said(), "34.193.147.40") {
 		t.Errorf("%v", r.daemon.calls)
 	}
-	r.toasts[0].Undo()
-	if r.last() != "address auth.docker.io [34.193.147.40 52.5.246.212]" || !strings.Contains(pagetest.Texts(r.window), "34.193.147.40") {
+	r.Toasts[0].Undo()
+	if r.last() != "address auth.docker.io [34.193.147.40 52.5.246.212]" || !strings.Contains(r.Said(), "34.193.147.40") {
 		t.Errorf("%v", r.daemon.calls)
 	}
 }
 
 func TestTrustAsAdministratorWhereNeeded(t *testing.T) {
 	r := newSettings(t, func(r *settingRig) {
-		r.tool.answers["ca trust"] = `{"trusted":false,"stores":[{"store":"system","done":false,"command":"sudo pulley ca trust","error":"permission denied"}]}`
-		r.tool.fails["ca trust"] = errors.New("ca: system: permission denied")
+		r.tool.Answers["ca trust"] = `{"trusted":false,"stores":[{"store":"system","done":false,"command":"sudo pulley ca trust","error":"permission denied"}]}`
+		r.tool.Errors["ca trust"] = errors.New("ca: system: permission denied")
+		r.tool.Answers["# ca trust"] = `{"trusted":true}`
 	})
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "9F2A 41C0") || !strings.Contains(seen, "system (update-ca-certificates)") || !strings.Contains(seen, "until 4 May 2028") {
+	if seen := r.Said(); !strings.Contains(seen, "9F2A 41C0") || !strings.Contains(seen, "system (update-ca-certificates)") || !strings.Contains(seen, "until 4 May 2028") {
 		t.Errorf("%s", seen)
 	}
-	test.Tap(pagetest.ButtonOf(t, r.window, "Trust it"))
-	if !slices.Contains(r.tool.calls, "root ca trust") || len(r.toasts) != 1 || r.toasts[0].Bad {
-		t.Errorf("%v %+v", r.tool.calls, r.toasts)
+	r.Tap("Trust it")
+	if !slices.Contains(r.tool.Asked, "# ca trust") || len(r.Toasts) != 1 || r.Toasts[0].Bad {
+		t.Errorf("%v %+v", r.tool.Asked, r.Toasts)
 	}
-	r.tool.fails["root ca trust"] = errors.New("the administrator's dialog was closed")
-	test.Tap(pagetest.ButtonOf(t, r.window, "Trust it"))
-	if !strings.Contains(pagetest.Texts(r.window), "dialog was closed") {
-		t.Errorf("%s", pagetest.Texts(r.window))
+	r.tool.Errors["# ca trust"] = errors.New("the administrator's dialog was closed")
+	r.Tap("Trust it")
+	if !strings.Contains(r.Said(), "dialog was closed") {
+		t.Errorf("%s", r.Said())
 	}
-	test.Tap(pagetest.ButtonOf(t, r.window, "Renew its keys"))
+	r.Tap("Renew its keys")
 	if r.last() != "rotate" {
 		t.Errorf("%v", r.daemon.calls)
 	}
@@ -526,41 +485,41 @@ func TestTrustAsAdministratorWhereNeeded(t *testing.T) {
 
 // A daemon that comes later is asked again, without the page being left.
 func TestAuthorityIsAskedForAgain(t *testing.T) {
-	r := newSettings(t, func(r *settingRig) { r.tool.fails["ca show"] = errors.New("pulley is not running") })
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "pulley is not running") {
+	r := newSettings(t, func(r *settingRig) { r.tool.Errors["ca show"] = errors.New("pulley is not running") })
+	if seen := r.Said(); !strings.Contains(seen, "pulley is not running") {
 		t.Errorf("%s", seen)
 	}
-	delete(r.tool.fails, "ca show")
+	delete(r.tool.Errors, "ca show")
 	r.page.Show(r.view, pagetest.Afternoon.Add(time.Minute))
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "9F2A 41C0") || strings.Contains(seen, "pulley is not running") {
+	if seen := r.Said(); !strings.Contains(seen, "9F2A 41C0") || strings.Contains(seen, "pulley is not running") {
 		t.Errorf("%s", seen)
 	}
 }
 
 func TestServiceIsStopped(t *testing.T) {
 	r := newSettings(t, nil)
-	r.tool.answers["service stop"] = `{"kind":"systemd user service","installed":true,"running":false}`
-	test.Tap(pagetest.ButtonOf(t, r.window, "Stop"))
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "stopped") {
+	r.tool.Answers["service stop"] = `{"kind":"systemd user service","installed":true,"running":false}`
+	r.Tap("Stop")
+	if seen := r.Said(); !strings.Contains(seen, "stopped") {
 		t.Errorf("%s", seen)
 	}
-	r.tool.fails["service start"] = errors.New("service: systemd is not there")
-	test.Tap(pagetest.ButtonOf(t, r.window, "Start"))
-	if seen := pagetest.Texts(r.window); !strings.Contains(seen, "systemd is not there") {
+	r.tool.Errors["service start"] = errors.New("service: systemd is not there")
+	r.Tap("Start")
+	if seen := r.Said(); !strings.Contains(seen, "systemd is not there") {
 		t.Errorf("%s", seen)
 	}
 }
 
 func TestDiagnosisIsCopied(t *testing.T) {
 	r := newSettings(t, nil)
-	r.tool.answers["doctor"], r.tool.fails["doctor"] = `{"problems":1}`, errors.New("doctor: 1 problem")
-	test.Tap(pagetest.ButtonOf(t, r.window, "Copy diagnosis"))
-	if !slices.Equal(r.copied, []string{`{"problems":1}`}) || len(r.toasts) != 1 {
-		t.Errorf("%v %+v", r.copied, r.toasts)
+	r.tool.Answers["doctor"], r.tool.Errors["doctor"] = `{"problems":1}`, errors.New("doctor: 1 problem")
+	r.Tap("Copy diagnosis")
+	if r.Copied != `{"problems":1}` || len(r.Toasts) != 1 {
+		t.Errorf("%v %+v", r.Copied, r.Toasts)
 	}
-	r.tool.answers["doctor"], r.tool.fails["doctor"] = "", errors.New("pulley is not to be found")
-	test.Tap(pagetest.ButtonOf(t, r.window, "Copy diagnosis"))
-	if !strings.Contains(pagetest.Texts(r.window), "not to be found") {
-		t.Errorf("%s", pagetest.Texts(r.window))
+	r.tool.Answers["doctor"], r.tool.Errors["doctor"] = "", errors.New("pulley is not to be found")
+	r.Tap("Copy diagnosis")
+	if !strings.Contains(r.Said(), "not to be found") {
+		t.Errorf("%s", r.Said())
 	}
 }
