@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +43,9 @@ func printStatus(w io.Writer, s control.State) {
 		line("pulley", "paused until %s (engines go straight through)", s.PausedUntil.Local().Format("15:04"))
 	default:
 		line("pulley", "off (engines go straight through %s)", s.Listen)
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.Later)) {
+		line("later", "%s is in force from the next start; until then it is %s", key, s.Later[key])
 	}
 	for _, p := range s.Problems {
 		text := p.Text

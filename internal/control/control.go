@@ -46,6 +46,9 @@ type State struct {
 	// Held names the keys of config.toml that cannot be changed while the daemon runs, each with the variable of its
 	// environment or the flag that holds it: "listen" → "PULLEY_LISTEN".
 	Held map[string]string `json:"held,omitempty"`
+	// Later names the keys of config.toml whose value is in force from the next start on, each with what is in force until
+	// then: "cache.dir" → a folder.
+	Later map[string]string `json:"later,omitempty"`
 }
 
 // Problem is something a person should know of.

@@ -13,6 +13,8 @@ const (
 	KeyCacheCrowded = "cache.crowded"
 	// The file on disk is not in force. Thing the file of settings; About why, with the line.
 	KeyConfigBroken = "config.broken"
+	// Another address of the settings cannot be listened on; the one before is still open. Thing the address; About why.
+	KeyListenRefused = "listen.refused"
 	// The certificate of [access] cannot be used, or has ended. Thing the certificate's file; About why.
 	KeyAccessCert = "access.cert"
 	// A client does not trust our certificate for a host, which is passed through meanwhile. Thing the host; About until when, as 15:04.
@@ -56,6 +58,7 @@ func Keys() []string {
 		KeyCacheUnstored,
 		KeyCacheCrowded,
 		KeyConfigBroken,
+		KeyListenRefused,
 		KeyAccessCert,
 		KeyCARejected,
 		KeyEgressKey,

@@ -50,6 +50,7 @@ type Daemon struct {
 
 	settings *config.Store
 	listener *handover.Gate
+	place    place
 	control  *handover.Gate
 	take     takeover
 	hand     hand
@@ -57,6 +58,7 @@ type Daemon struct {
 	cache     *cache.Cache
 	cacheErr  error  // why the real cache cannot be used; cache is then a throwaway one that keeps nothing
 	throw     string // its folder
+	dir       string // where the real one is: the settings' until they are others
 	ca        *ca.Store
 	egress    *egress.Egress
 	line      fetch.Line // tells what is being fetched of another network
@@ -87,7 +89,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	d := &Daemon{opt: o, started: o.Now(), end: make(chan struct{})}
+	d := &Daemon{opt: o, started: o.Now(), end: make(chan struct{}), place: place{asked: make(chan struct{}, 1)}}
 	defer func() {
 		if err != nil {
 			d.Close()
@@ -262,6 +264,7 @@ func (d *Daemon) settingsChanged(c *config.Config) {
 		d.opt.Log.Error("certificates for new registries", "err", err)
 	}
 	d.handler.Update()
+	d.place.ask()
 	d.notice(c)
 	if c.Enabled {
 		d.pause.clear()
@@ -300,6 +303,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	part("own images", func(context.Context) error { return d.ownImages.Run(serving) })
 	part("sources", func(context.Context) error { return d.sources.Run(serving) })
 	part("network", d.watchNetwork)
+	part("address", func(context.Context) error { return d.follow(tending) })
 	part("cache", func(context.Context) error { return d.scrub(tending) })
 	part("port", func(ctx context.Context) error {
 		defer served()

@@ -334,3 +334,16 @@ func TestPauseThatCannotBeKeptIsNone(t *testing.T) {
 		t.Errorf("enabled %v, paused until %v", s.Enabled, s.PausedUntil)
 	}
 }
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	tick, enough := time.NewTicker(5*time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-enough:
+			t.Fatal("in vain: " + what)
+		}
+	}
+}

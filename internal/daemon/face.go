@@ -33,6 +33,9 @@ func (d *Daemon) State() control.State {
 		Theme: c.Tray.Theme, Language: c.Tray.Language, Notify: c.Tray.Notify,
 		Held: d.settings.Held(), Users: slices.Sorted(maps.Keys(c.Access.Users)),
 	}
+	if d.cacheDir() != d.dir {
+		s.Later = map[string]string{"cache.dir": d.dir}
+	}
 	if !c.Enabled {
 		s.PausedUntil = d.pause.ends()
 	}

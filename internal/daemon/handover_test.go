@@ -140,16 +140,3 @@ func TestTakeOverThatCannotStart(t *testing.T) {
 	}
 	a.pull(t, "library/small", image)
 }
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	tick, enough := time.NewTicker(5*time.Millisecond), time.After(20*time.Second)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-enough:
-			t.Fatal("in vain: " + what)
-		}
-	}
-}

@@ -46,16 +46,6 @@ func (d *Daemon) takeOver() error {
 	return nil
 }
 
-// sameAddress reports whether what settings say is an address in use.
-func sameAddress(listen, inUse string) bool {
-	a, err := net.ResolveTCPAddr("tcp", listen)
-	if err != nil {
-		return false
-	}
-	b, err := net.ResolveTCPAddr("tcp", inUse)
-	return err == nil && a.Port == b.Port && a.IP.Equal(b.IP)
-}
-
 // took says that this daemon serves now.
 func (d *Daemon) took() error {
 	if d.take.peer == nil {
@@ -64,7 +54,7 @@ func (d *Daemon) took() error {
 	if err := d.take.peer.Ready(); err != nil {
 		return err
 	}
-	if u, ok := d.control.Listener.(*net.UnixListener); ok {
+	if u, ok := d.control.Socket().(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(true)
 	}
 	d.take.unwanted.Close()
@@ -84,7 +74,7 @@ func (d *Daemon) handOver(end context.CancelCauseFunc) http.Handler {
 			handover.Refuse(w, http.StatusConflict, "this daemon has handed over already; try again")
 			return
 		}
-		s, err := handover.Receive(w, r, handover.About{Version: d.opt.Version, Listen: d.settings.Current().Listen, Address: d.Address()})
+		s, err := handover.Receive(w, r, handover.About{Version: d.opt.Version, Listen: d.place.is(), Address: d.Address()})
 		if err != nil {
 			d.opt.Log.Warn("hand-over refused", "why", err)
 			return
@@ -124,7 +114,7 @@ func (d *Daemon) giveTo(s *handover.Side) error {
 				return err
 			}
 		}
-		if err := s.Give(d.listener.Listener, d.control.Listener, lock); err != nil {
+		if err := s.Give(d.listener.Socket(), d.control.Socket(), lock); err != nil {
 			return err
 		}
 		return s.Taken()

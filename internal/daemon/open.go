@@ -34,7 +34,7 @@ func underPath(err error) error {
 	return err
 }
 
-// cacheDir is where the cache is.
+// cacheDir is where the settings want the cache.
 func (d *Daemon) cacheDir() string {
 	if dir := d.settings.Current().Cache.Dir; dir != "" {
 		return dir
@@ -47,11 +47,12 @@ func (d *Daemon) cacheDir() string {
 func (d *Daemon) openCache() error {
 	lock := d.take.given.Lock
 	d.take.given.Lock = nil
+	d.dir = d.cacheDir()
 	var held *cache.HeldError
 	begun := time.Now()
 	for {
 		d.cache, d.cacheErr = cache.Open(cache.Options{
-			Dir: d.cacheDir(), MaxSize: int64(d.settings.Current().Cache.MaxSize), Now: d.opt.Now, Log: d.opt.Log, Lock: lock,
+			Dir: d.dir, MaxSize: int64(d.settings.Current().Cache.MaxSize), Now: d.opt.Now, Log: d.opt.Log, Lock: lock,
 		})
 		if !errors.As(d.cacheErr, &held) || time.Since(begun) >= d.take.patience {
 			break
@@ -86,8 +87,9 @@ func (d *Daemon) openCA() (err error) {
 func (d *Daemon) listen() (err error) {
 	port, control := d.take.given.Port, d.take.given.Control
 	d.take.given.Port, d.take.given.Control = nil, nil
+	d.place.as = d.settings.Current().Listen
 	if port == nil {
-		if port, err = listenPort(d.settings.Current().Listen); err != nil {
+		if port, err = listenPort(d.place.as); err != nil {
 			return err
 		}
 	}

@@ -15,13 +15,13 @@ import (
 func (d *Daemon) problems() (list []control.Problem) {
 	if d.cacheErr != nil {
 		list = append(list, control.Problem{
-			Kind: control.ProblemCache, Key: control.KeyCacheUnusable, Thing: d.cacheDir(), About: d.cacheErr.Error(), Text: d.cacheErr.Error(),
+			Kind: control.ProblemCache, Key: control.KeyCacheUnusable, Thing: d.dir, About: d.cacheErr.Error(), Text: d.cacheErr.Error(),
 			Fix: "mend the folder, then restart Pulley; pulls pass through meanwhile",
 		})
 	}
 	if why := d.unwritable(); why != nil {
 		list = append(list, control.Problem{
-			Kind: control.ProblemDisk, Key: control.KeyCacheReadOnly, Thing: d.cacheDir(), About: why.Error(),
+			Kind: control.ProblemDisk, Key: control.KeyCacheReadOnly, Thing: d.dir, About: why.Error(),
 			Text: "the cache cannot be written: " + why.Error(),
 			Fix:  "make the folder writable, then restart Pulley; what is cached is served, all else passes through meanwhile",
 		})
@@ -29,6 +29,12 @@ func (d *Daemon) problems() (list []control.Problem) {
 	if why := d.settings.Problem(); why != "" {
 		list = append(list, control.Problem{
 			Kind: control.ProblemConfig, Key: control.KeyConfigBroken, Thing: d.settings.Path(), About: why, Text: why, Fix: "pulley config edit",
+		})
+	}
+	if address, why := d.place.refused(); address != "" {
+		list = append(list, control.Problem{
+			Kind: control.ProblemConfig, Key: control.KeyListenRefused, Thing: address, About: why,
+			Text: fmt.Sprintf("the address %s cannot be taken up: %s; Pulley stays at %s", address, why, d.Address()), Fix: "pulley config set listen " + d.Address(),
 		})
 	}
 	if err := d.port.CheckAccess(); err != nil {
@@ -45,7 +51,7 @@ func (d *Daemon) problems() (list []control.Problem) {
 	}
 	if d.cacheErr == nil && d.cache.Stat().Crowded {
 		list = append(list, control.Problem{
-			Kind: control.ProblemDisk, Key: control.KeyCacheCrowded, Thing: d.cacheDir(),
+			Kind: control.ProblemDisk, Key: control.KeyCacheCrowded, Thing: d.dir,
 			Text: "the disk that the cache is on is nearly full; the cache has made what room it could",
 			Fix:  "free some disk space, or move the cache: pulley config set cache.dir DIR",
 		})

@@ -51,15 +51,33 @@ func listenPort(address string) (net.Listener, error) {
 	if err == nil {
 		return ln, nil
 	}
+	err = portError(address, err)
+	if isInUse(err) {
+		return nil, fmt.Errorf("%w; end that, or take another address: pulley up --listen 127.0.0.1:PORT", err)
+	}
+	return nil, fmt.Errorf("%w; set another: pulley config set listen ADDRESS", err)
+}
+
+// portError says why an address cannot be listened on, and who has it.
+func portError(address string, err error) error {
 	if !isInUse(err) {
-		return nil, fmt.Errorf("listen on %s: %w; set another: pulley config set listen ADDRESS", address, underlying(err))
+		return fmt.Errorf("listen on %s: %w", address, underlying(err))
 	}
 	by := holder(address)
 	if by == "" {
 		by = "another program"
 	}
-	return nil, fmt.Errorf("%s is in use by %s; end that, or take another address: pulley up --listen 127.0.0.1:PORT", address, by)
+	return &takenError{address, by, err}
 }
+
+// takenError is a port that somebody else has.
+type takenError struct {
+	address, by string
+	err         error
+}
+
+func (e *takenError) Error() string { return e.address + " is in use by " + e.by }
+func (e *takenError) Unwrap() error { return e.err }
 
 // underlying is err without the words that net puts around it.
 func underlying(err error) error {

@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// Gate is a listener that can stop accepting and leave the socket open, so that connections wait in the system's queue.
-// Its methods may be called concurrently.
+// Gate is a listener that can stop accepting and leave the socket open, so that connections wait in the system's queue, and
+// that can move to another socket. Its methods may be called concurrently.
 type Gate struct {
-	net.Listener
 	left error
 
 	mu     sync.Mutex
+	ln     net.Listener
 	change sync.Cond // of mu
 	held   bool
 	gone   bool
@@ -29,7 +29,7 @@ type Gate struct {
 
 // NewGate wraps a *net.TCPListener or *net.UnixListener. left is what Accept says after Leave.
 func NewGate(ln net.Listener, left error) *Gate {
-	g := &Gate{Listener: ln, left: left}
+	g := &Gate{ln: ln, left: left}
 	g.change.L = &g.mu
 	return g
 }
@@ -37,39 +37,72 @@ func NewGate(ln net.Listener, left error) *Gate {
 // Accept waits while the gate is held.
 func (g *Gate) Accept() (net.Conn, error) {
 	for {
-		if err := g.enter(); err != nil {
+		ln, err := g.enter()
+		if err != nil {
 			return nil, err
 		}
-		c, err := g.Listener.Accept()
-		held := g.leave()
-		if !held || !errors.Is(err, os.ErrDeadlineExceeded) {
+		c, err := ln.Accept()
+		held, moved := g.leave(ln)
+		if err == nil || !moved && !(held && errors.Is(err, os.ErrDeadlineExceeded)) {
 			return c, err
 		}
 	}
 }
 
-func (g *Gate) enter() error {
+func (g *Gate) enter() (net.Listener, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.wait()
+	switch {
+	case g.gone:
+		return nil, g.left
+	case g.closed:
+		return nil, net.ErrClosed
+	}
+	g.inside++
+	return g.ln, nil
+}
+
+// wait waits while the gate is held. It needs mu.
+func (g *Gate) wait() {
 	for g.held && !g.gone && !g.closed {
 		g.change.Wait()
 	}
-	switch {
-	case g.gone:
-		return g.left
-	case g.closed:
-		return net.ErrClosed
-	}
-	g.inside++
-	return nil
 }
 
-func (g *Gate) leave() (held bool) {
+func (g *Gate) leave(ln net.Listener) (held, moved bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.inside--
 	g.change.Broadcast()
-	return g.held || g.gone
+	return g.held || g.gone, g.ln != ln
+}
+
+// Addr implements net.Listener.
+func (g *Gate) Addr() net.Addr { return g.Socket().Addr() }
+
+// Socket is what is accepted from: for good only while the gate is held.
+func (g *Gate) Socket() net.Listener {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.ln
+}
+
+// Move has connections accepted from the listener that open returns, and closes the one before, which open is given and may
+// close itself. With nil nothing changes. While the gate is held it waits.
+func (g *Gate) Move(open func(now net.Listener) (net.Listener, error)) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.wait()
+	if g.gone || g.closed {
+		return net.ErrClosed
+	}
+	ln, err := open(g.ln)
+	if ln != nil {
+		_ = g.ln.Close()
+		g.ln = ln
+	}
+	return err
 }
 
 type deadliner interface{ SetDeadline(time.Time) error }
@@ -79,7 +112,7 @@ func (g *Gate) Hold() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.held = true
-	if err := g.Listener.(deadliner).SetDeadline(time.Unix(1, 0)); err != nil {
+	if err := g.ln.(deadliner).SetDeadline(time.Unix(1, 0)); err != nil {
 		g.held = false
 		g.change.Broadcast()
 		return err
@@ -94,7 +127,7 @@ func (g *Gate) Hold() error {
 func (g *Gate) Resume() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	err := g.Listener.(deadliner).SetDeadline(time.Time{})
+	err := g.ln.(deadliner).SetDeadline(time.Time{})
 	g.held = false
 	g.change.Broadcast()
 	return err
@@ -106,10 +139,10 @@ func (g *Gate) Leave() error {
 	defer g.mu.Unlock()
 	g.gone = true
 	g.change.Broadcast()
-	if u, ok := g.Listener.(*net.UnixListener); ok {
+	if u, ok := g.ln.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false)
 	}
-	return g.Listener.Close()
+	return g.ln.Close()
 }
 
 // Close implements net.Listener.
@@ -121,5 +154,5 @@ func (g *Gate) Close() error {
 	if g.gone {
 		return nil
 	}
-	return g.Listener.Close()
+	return g.ln.Close()
 }

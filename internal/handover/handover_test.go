@@ -82,7 +82,7 @@ func newOld(t *testing.T) *old {
 			err = s.Asked()
 		}
 		if err == nil {
-			err = errors.Join(o.port.Hold(), s.Give(o.port.Listener, o.control.Listener, o.lock))
+			err = errors.Join(o.port.Hold(), s.Give(o.port.Socket(), o.control.Socket(), o.lock))
 		}
 		if err == nil {
 			err = s.Taken()
@@ -323,5 +323,70 @@ func TestGate(t *testing.T) {
 	}
 	if err := <-accepted; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+// TestGateMoves: who accepts goes on at another socket, also one whose gate was held when it was to move, and an error that
+// brings no socket changes nothing.
+func TestGateMoves(t *testing.T) {
+	open := func() net.Listener {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ln
+	}
+	first, second := open(), open()
+	g := handover.NewGate(first, errLeft)
+	accepted := make(chan error)
+	go func() {
+		for {
+			c, err := g.Accept()
+			if err == nil {
+				_ = c.Close()
+			}
+			accepted <- err
+			if err != nil {
+				return
+			}
+		}
+	}()
+	if err := g.Move(func(net.Listener) (net.Listener, error) { return nil, io.EOF }); !errors.Is(err, io.EOF) || g.Addr() != first.Addr() {
+		t.Fatalf("%v, %s", err, g.Addr())
+	}
+	if err := g.Hold(); err != nil {
+		t.Fatal(err)
+	}
+	moved := make(chan error)
+	go func() { moved <- g.Move(func(net.Listener) (net.Listener, error) { return second, nil }) }()
+	if g.Addr() != first.Addr() {
+		t.Error("moved while held")
+	}
+	if err := g.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-moved; err != nil || g.Addr() != second.Addr() {
+		t.Fatalf("%v, %s", err, g.Addr())
+	}
+	c, err := net.Dial("tcp", second.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-accepted; err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+	if c, err := net.Dial("tcp", first.Addr().String()); err == nil {
+		_ = c.Close()
+		t.Error("the one before is still open")
+	}
+	if err := g.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-accepted; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+	if err := g.Move(func(net.Listener) (net.Listener, error) { return nil, nil }); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a closed one moves: %v", err)
 	}
 }
