@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,14 +39,18 @@ func openWired() (*thisMachine, config.Places, error) {
 	}
 	// What is wired is remembered at the person's own place, also where the daemon is the system's.
 	h := &thisMachine{Wirer: &wiring.Wirer{Machine: &machine.Local{}, Kinds: wiring.Kinds(), State: places.StateDir}}
-	store := trust.Store{Dir: places.CADir, NoBrowsers: true}
+	store := trust.Store{NoBrowsers: true} // what is trusted is remembered beside the authority, also where that is the system's
 	h.Trusted = func(context.Context) bool {
 		status, err := store.Status(h.Target.CAFile) //nolint:contextcheck // it takes none
 		return err == nil && status.Current
 	}
 	h.Trust = func(ctx context.Context, install bool) error {
 		if !install {
-			return store.Uninstall(ctx)
+			err := trust.Store{Dir: places.CADir, NoBrowsers: true}.Uninstall(ctx)
+			if h.Machine.Facts().Root {
+				err = cmp.Or(err, trust.Store{Dir: config.SystemPlaces().CADir, NoBrowsers: true}.Uninstall(ctx))
+			}
+			return err
 		}
 		if err := store.Install(ctx, h.Target.CAFile); err != nil {
 			return err

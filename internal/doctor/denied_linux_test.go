@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"pulley/internal/control"
+	"pulley/internal/doctor"
 	"pulley/internal/trust"
 )
 
@@ -38,6 +40,10 @@ func TestSettingsOfTheSystemsService(t *testing.T) {
 	asNobody(t, func() {
 		r := examine(t, o)
 		if len(troubles(r)) > 0 || !strings.Contains(found(t, r, "settings.denied").What, "sudo pulley doctor") {
+			t.Errorf("%+v", r.Findings)
+		}
+		o.Daemon = func(context.Context) (doctor.Daemon, error) { return nil, os.ErrPermission }
+		if r := examine(t, o); !slices.Equal(troubles(r), []string{"daemon.denied"}) {
 			t.Errorf("%+v", r.Findings)
 		}
 		o.Daemon, o.Environ = notRunning, []string{"USER=ann"} // one's own, that root has taken

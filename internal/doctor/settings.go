@@ -43,7 +43,7 @@ func (x *exam) settings(_ context.Context, n *notes) {
 	if x.cfg == nil {
 		said.Error = x.cfgErr.Error()
 		denied := errors.Is(x.cfgErr, fs.ErrPermission)
-		if denied && x.up {
+		if denied && (x.up || x.barred()) {
 			n.info("settings.denied", "%s is for root and the service's user to read; all of it is looked at by: sudo pulley doctor", file)
 			n.stop("this user may not read the settings")
 			return

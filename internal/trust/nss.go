@@ -23,11 +23,14 @@ type database struct {
 }
 
 // databasePlaces are where databases lie below a person's home, "*" being any one name. snap and flatpak give each program a
-// home of its own.
+// home of its own. Chromium has its database where XDG_DATA_HOME points, since version 146, unless it has an older one.
 var databasePlaces = []struct{ pattern, of string }{
 	{".pki/nssdb", "Chromium"},
+	{".local/share/pki/nssdb", "Chromium"},
 	{"snap/*/current/.pki/nssdb", "Chromium"},
+	{"snap/*/current/.local/share/pki/nssdb", "Chromium"},
 	{".var/app/*/.pki/nssdb", "Chromium"},
+	{".var/app/*/data/pki/nssdb", "Chromium"},
 	{".mozilla/firefox/*", "Firefox"},
 	{".config/mozilla/firefox/*", "Firefox"},
 	{"snap/firefox/common/.mozilla/firefox/*", "Firefox"},
@@ -48,7 +51,11 @@ func (w *work) databases() []*database {
 	tool := w.tool("certutil")
 	var found []*database
 	for _, p := range databasePlaces {
-		for _, dir := range w.glob(w.facts.Home, strings.Split(p.pattern, "/")) {
+		dirs := w.glob(w.facts.Home, strings.Split(p.pattern, "/"))
+		if data := w.m.Getenv("XDG_DATA_HOME"); path.IsAbs(data) && p.pattern == ".local/share/pki/nssdb" {
+			dirs = []string{path.Join(data, "pki/nssdb")}
+		}
+		for _, dir := range dirs {
 			if w.exists(dir + "/cert9.db") { // older ones, cert8.db, have no reader left
 				found = append(found, &database{w: w, tool: tool, dir: dir, of: p.of})
 			}

@@ -125,7 +125,8 @@ func (p *person) verifies(dir string, leaf []byte) (bool, string) {
 }
 
 var browserPlaces = []string{
-	".pki/nssdb", "snap/chromium/current/.pki/nssdb", ".var/app/com.google.Chrome/.pki/nssdb",
+	".pki/nssdb", ".local/share/pki/nssdb", "snap/chromium/current/.pki/nssdb", "snap/brave/current/.local/share/pki/nssdb",
+	".var/app/com.google.Chrome/.pki/nssdb", ".var/app/org.chromium.Chromium/data/pki/nssdb",
 	".mozilla/firefox/ab12.default-release", ".config/mozilla/firefox/cd34.default", "snap/firefox/common/.mozilla/firefox/ef56.default",
 	".var/app/org.mozilla.firefox/.mozilla/firefox/gh78.default", ".librewolf/ij90.default",
 }
@@ -151,13 +152,25 @@ func TestBrowsersAreFound(t *testing.T) {
 	if !slices.Equal(found, browserPlaces) {
 		t.Errorf("%q", found)
 	}
+
+	p.m.Environ = []string{"XDG_DATA_HOME=" + filepath.Join(p.home, "data")}
+	moved := filepath.Join(p.home, "data/pki/nssdb")
+	if err := os.MkdirAll(moved, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(moved, "cert9.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if list := p.store(newAuthority(t, "docker.io")).databases(); len(list) < 2 || list[1].dir != moved {
+		t.Errorf("with XDG_DATA_HOME: %+v", list)
+	}
 }
 
 func TestBrowsersBelieveTheirChain(t *testing.T) {
 	t.Parallel()
 	p := newPerson(t, machine.Facts{UID: 1000})
 	var dirs []string
-	for _, place := range []string{browserPlaces[0], browserPlaces[3]} {
+	for _, place := range []string{browserPlaces[0], browserPlaces[6]} {
 		dirs = append(dirs, p.database(place))
 	}
 	a, stranger := newAuthority(t, "docker.io", "ghcr.io"), newAuthority(t, "quay.io")
