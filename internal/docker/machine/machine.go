@@ -57,8 +57,8 @@ type Machine interface {
 	ReadFile(path string) (File, error)
 
 	// WriteFile replaces a file, or makes it with that mode, in one step: whoever reads sees the one or the other. An existing
-	// file keeps its mode and owner, and a symbolic link stays one: what it points to is replaced. Missing folders are made
-	// (0755; below Home 0700) and listed, outermost first.
+	// file keeps its mode and owner, and a symbolic link stays one: what it points to is replaced. One whose owner could not be
+	// kept like that is written where it is. Missing folders are made (0755; below Home 0700) and listed, outermost first.
 	WriteFile(path string, data []byte, mode fs.FileMode) (made []string, err error)
 
 	// Remove removes a file, or a folder that is empty.

@@ -38,6 +38,17 @@ func chown(name string, like fs.FileInfo) error {
 	return os.Lchown(name, int(st.Uid), int(st.Gid))
 }
 
+// ownedAlike says that a file has the owner and the group of another.
+func ownedAlike(name string, other fs.FileInfo) bool {
+	info, err := os.Stat(name)
+	if err != nil {
+		return false
+	}
+	a, ok := info.Sys().(*syscall.Stat_t)
+	b, ok2 := other.Sys().(*syscall.Stat_t)
+	return !ok || !ok2 || a.Uid == b.Uid && a.Gid == b.Gid
+}
+
 // elevated says whether this process is root's.
 func elevated() bool { return os.Geteuid() == 0 }
 

@@ -127,5 +127,11 @@ func replace(name string, data []byte, mode fs.FileMode, old fs.FileInfo) (err e
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
+	if old != nil && !ownedAlike(f.Name(), old) { // somebody else's, or a group's: only root gives files away
+		if err = os.WriteFile(name, data, mode); err == nil {
+			err = os.Remove(f.Name())
+		}
+		return err
+	}
 	return os.Rename(f.Name(), name)
 }
