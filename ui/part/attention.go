@@ -23,7 +23,11 @@ var _ = []interface {
 }{&Choice{}, &Copy{}, &IconButton{}, &Link{}, &Plate{}, &Press{}, &Segments{}, &Switch{}}
 
 // FocusGained draws the ring.
-func (a *attention) FocusGained() { a.focused = true; a.noticed() }
+func (a *attention) FocusGained() {
+	a.focused = true
+	a.noticed()
+	Follow()
+}
 
 // FocusLost takes it away.
 func (a *attention) FocusLost() { a.focused = false; a.noticed() }

@@ -28,6 +28,7 @@ func NewButtonWithIcon(text string, icon fyne.Resource, tapped func()) *Button {
 func (b *Button) FocusGained() {
 	b.focused = true
 	b.Button.FocusGained()
+	Follow()
 }
 
 // FocusLost takes it away.

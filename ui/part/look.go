@@ -16,6 +16,7 @@ type look struct {
 	mark    [2]color.Color // which theme it is from
 	turn    int            // how often it was renewed
 	size    float32
+	scale   float32 // of the screen; 0: not on one yet
 	line    float32 // the height of a line
 	plain   *fitting
 	bold    *fitting
@@ -29,14 +30,18 @@ type tinted struct {
 	name fyne.ThemeColorName
 }
 
-// renew looks everything up again if the theme is another now, and reports whether it is.
+// renew looks everything up again if the theme, or the density of the screen, is another now, and reports whether it is.
 func (l *look) renew() bool {
 	mark := [2]color.Color{hue(l.of, fynetheme.ColorNameForeground), hue(l.of, fynetheme.ColorNamePrimary)}
-	size := extent(l.of, fynetheme.SizeNameText)
-	if mark == l.mark && size == l.size {
+	size, scale := extent(l.of, fynetheme.SizeNameText), l.scale
+	if c := canvasFor(l.of); c != nil {
+		scale = c.Scale()
+	}
+	known := mark == l.mark && size == l.size && (scale == l.scale || l.scale == 0)
+	l.mark, l.size, l.scale = mark, size, scale
+	if known {
 		return false
 	}
-	l.mark, l.size = mark, size
 	l.turn++
 	l.line = fyne.MeasureText("Mg", size, fyne.TextStyle{}).Height
 	l.plain, l.bold = newFitting(size, fyne.TextStyle{}), newFitting(size, fyne.TextStyle{Bold: true})

@@ -1,6 +1,7 @@
 package part_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -136,23 +137,24 @@ func TestControlsLook(t *testing.T) {
 	})
 }
 
-// Another theme is taken over by what is shown already.
-func TestTableTakesAnotherTheme(t *testing.T) {
-	table := pictured(6)
-	w := open(t, table)
-	w.Resize(fyne.NewSize(470, 196))
-	fyne.CurrentApp().Settings().SetTheme(theme.New(theme.Dark))
-	table.Refresh()
-	dark := w.Canvas().Capture()
-	other := pictured(6)
-	w.SetContent(other)
-	w.Resize(fyne.NewSize(470, 196))
-	fresh := w.Canvas().Capture()
-	for x := range 470 {
-		for y := range 196 {
-			if dark.At(x, y) != fresh.At(x, y) {
-				t.Fatalf("at %d, %d it is %v, want %v", x, y, dark.At(x, y), fresh.At(x, y))
-			}
+// Another theme, and a screen of another density, are taken over by what is shown already.
+func TestTableTakesAnotherLook(t *testing.T) {
+	size := fyne.NewSize(470, 196)
+	for name, change := range map[string]func(fyne.Canvas){
+		"theme": func(fyne.Canvas) { fyne.CurrentApp().Settings().SetTheme(theme.New(theme.Dark)) },
+		"scale": func(c fyne.Canvas) { c.(interface{ SetScale(float32) }).SetScale(1.5) },
+	} {
+		table := pictured(6)
+		w := open(t, table)
+		w.Resize(size)
+		table.Refresh()
+		change(w.Canvas())
+		table.Refresh()
+		changed := w.Canvas().Capture()
+		w.SetContent(pictured(6))
+		w.Resize(size)
+		if fresh := w.Canvas().Capture(); !reflect.DeepEqual(changed, fresh) {
+			t.Errorf("%s: what was shown before looks other than what is new", name)
 		}
 	}
 }

@@ -29,7 +29,7 @@ type Modal struct {
 func NewModal(title, below string, size fyne.Size) *Modal {
 	m := &Modal{title: NewText(title).Bold().Giving(), below: NewMuted(below).Giving(), body: VBox(12), buttons: HBox(8), size: size}
 	m.title.Scale = fynetheme.SizeNameSubHeadingText
-	m.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(2, 2, 0, 10), m.body))
+	m.scroll = NewScroll(container.New(layout.NewCustomPaddedLayout(2, 2, 0, 10), m.body))
 	head := VBox(3, m.title, m.below)
 	Show(m.below, below != "")
 	foot := container.NewBorder(nil, nil, nil, m.buttons)

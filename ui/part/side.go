@@ -31,7 +31,7 @@ func NewSide(main fyne.CanvasObject, closed func()) *Side {
 	shut := NewIconButton(fynetheme.CancelIcon(), lang.Say("images.detail.close"), func() { s.Shut() })
 	head := container.New(layout.NewCustomPaddedLayout(Margin-4, 8, Margin, Margin-8),
 		container.NewBorder(nil, nil, nil, container.NewVBox(shut), VBox(2, NewTip(s.title, s.title.Words), NewTip(s.below, s.below.Words))))
-	s.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(6, Margin, Margin, Margin), s.body))
+	s.scroll = NewScroll(container.New(layout.NewCustomPaddedLayout(6, Margin, Margin, Margin), s.body))
 	s.sheet = newPlane(Border(head, nil, nil, nil, s.scroll))
 	s.sheet.Hide()
 	s.Root = container.New(sideLayout{}, main, s.sheet)
