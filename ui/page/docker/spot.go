@@ -6,6 +6,8 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"pulley/ui/part"
 )
 
 // spot is a colour that can be chosen.
@@ -38,7 +40,11 @@ func (s *spot) TypedKey(e *fyne.KeyEvent) {
 func (s *spot) TypedRune(rune) {}
 
 // FocusGained shows it.
-func (s *spot) FocusGained() { s.focused = true; s.Refresh() }
+func (s *spot) FocusGained() {
+	s.focused = true
+	s.Refresh()
+	part.Follow()
+}
 
 // FocusLost shows it no more.
 func (s *spot) FocusLost() { s.focused = false; s.Refresh() }

@@ -57,7 +57,7 @@ func New(d page.Desk, done func()) *Page {
 	}
 	f.end = part.NewMeant(lang.Say("first.done"), done)
 	f.list.Add(part.HBox(0, layout.NewSpacer(), f.end))
-	f.scroll = container.NewVScroll(container.New(&centred{width: width}, container.New(layout.NewCustomPaddedLayout(18, 20, 20, 20), f.list)))
+	f.scroll = part.NewScroll(container.New(&centred{width: width}, container.New(layout.NewCustomPaddedLayout(18, 20, 20, 20), f.list)))
 	f.root = f.scroll
 	f.draw()
 	return f

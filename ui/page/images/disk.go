@@ -95,7 +95,7 @@ func (c *diskCard) show() {
 // freeing is the question how much to free.
 type freeing struct {
 	page       *Page
-	slider     *widget.Slider
+	slider     *part.Slider
 	says, goes *part.Text
 	list       [5][2]*part.Text // names and sizes of the first of them
 	bytes      int64
@@ -118,8 +118,7 @@ func (c *diskCard) ask() {
 		f.list[n] = [2]*part.Text{part.NewText("").Giving(), part.NewMuted("")}
 		names.Add(part.Between(f.list[n][0], f.list[n][1]))
 	}
-	f.slider = widget.NewSlider(0, 100)
-	f.slider.Step = 1
+	f.slider = part.NewSlider(lang.Say("images.free.title"), 100, func() string { return words.Bytes(f.bytes) })
 	free := part.NewButton("", f.free)
 	free.Importance = widget.DangerImportance
 	cancel := part.NewButton(lang.Say("images.cancel"), func() { f.shown.Hide() })

@@ -38,7 +38,7 @@ type jobCard struct {
 func newJobCard(p *Page) *jobCard {
 	c := &jobCard{page: p, title: part.NewMuted(""), rows: map[*model.Job]*jobRow{}, list: part.VBox(10)}
 	c.clear = part.NewLink(lang.Say("images.jobs.clear"), func() { p.jobs.Clear(); c.show() })
-	c.roll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 10), c.list))
+	c.roll = part.NewScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 10), c.list))
 	head := container.New(layout.NewCustomPaddedLayout(0, 0, 3, 0), part.Between(part.Middle(c.title), c.clear))
 	c.root = part.VBox(3, head, part.NewSheet(container.New(atMost{p}, c.roll)))
 	c.root.Hide()

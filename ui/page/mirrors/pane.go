@@ -32,8 +32,8 @@ func newPane(shelf *shelf, detail *detail) *pane {
 	inset := func(object fyne.CanvasObject) fyne.CanvasObject {
 		return container.New(layout.NewCustomPaddedLayout(0, margin, 0, margin), object)
 	}
-	p.leaf, p.whole = container.NewVScroll(inset(p.right)), container.NewVScroll(inset(p.all))
-	registries := container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, margin, 0, 0), p.left))
+	p.leaf, p.whole = part.NewScroll(inset(p.right)), part.NewScroll(inset(p.all))
+	registries := part.NewScroll(container.New(layout.NewCustomPaddedLayout(0, margin, 0, 0), p.left))
 	p.sides = container.New(sideBySide{width: shelfWidth, gap: gap}, registries, p.leaf)
 	p.shown = p.leaf
 	p.whole.Hide()

@@ -60,7 +60,7 @@ func New(d page.Desk) *Page {
 	o.page = container.New(layout.NewCustomPaddedLayout(16, margin, margin, margin),
 		rowOf(p, p.head, p.alert, p.welcome, p.wait, p.traffic, p.pulls, p.rail))
 	o.inner = []*fyne.Container{o.alert.list, o.start.content, o.bytes.content, o.flight.content, o.rail.content}
-	o.scroll = container.NewVScroll(o.page)
+	o.scroll = part.NewScroll(o.page)
 	return o
 }
 

@@ -134,9 +134,8 @@ func newField(d model.SettingDef, width float32, change func(string), wrong func
 func newSizeControl(d model.SettingDef, change func(string), wrong func(bool)) (c *knob, room func(bytes int64)) {
 	field := newField(d, 96, change, wrong)
 	steps := model.SizeSteps(0)
-	slider := widget.NewSlider(0, float64(len(steps)-1))
-	slider.Step = 1
 	value, moving := "", false
+	slider := part.NewSlider(title(d), float64(len(steps)-1), func() string { return value })
 	entry := field.object.(*fyne.Container).Objects[0].(*part.Input)
 	slider.OnChanged = func(at float64) {
 		moving = true

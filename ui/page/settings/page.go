@@ -141,7 +141,7 @@ func (s *Page) build() {
 	all.Add(s.nothing)
 	s.jump.Set(s.options(), s.sections[0].name)
 	const margin = 20
-	s.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, margin, 0, margin), all))
+	s.scroll = part.NewScroll(container.New(layout.NewCustomPaddedLayout(0, margin, 0, margin), all))
 	s.scroll.OnScrolled = func(fyne.Position) { s.mark() }
 	s.index = entries
 	head := part.Between(part.Middle(title), part.HBox(8, part.Middle(s.jump), container.New(part.FixedWidth(220), s.search)))
