@@ -123,7 +123,7 @@ func TestContextsInTheMenu(t *testing.T) {
 // quitting is a command line program for which an engine is wired, but for that the real one.
 const quitting = `#!/bin/sh
 case "$*" in
-"--json connect") echo '[{"id":"podman","name":"Podman","wired":{"way":"proxy","ours":true}}]' ;;
+*"--json connect") echo '[{"id":"podman","name":"Podman","wired":{"way":"proxy","ours":true}}]' ;;
 *) exec REAL "$@" ;;
 esac
 `

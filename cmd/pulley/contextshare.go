@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"pulley/internal/config"
 	"pulley/internal/control"
 	"pulley/internal/control/client"
 	dockercontext "pulley/internal/docker/context"
@@ -32,7 +36,7 @@ func (a *app) contextShare() *cobra.Command {
 			"Docker Hub: registry-mirrors in its daemon.json, without a restart, taken back at the end.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withContexts(func(b *dockercontext.Book) error {
-				url, err := b.SSH(args[0])
+				address, err := b.SSH(args[0])
 				if err != nil {
 					return err
 				}
@@ -40,7 +44,14 @@ func (a *app) contextShare() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				o := dockershare.Options{SSH: machine.SSHOptions{URL: url, Name: args[0]}, Port: int(port), To: to, Say: a.sayShared(cmd)}
+				places, err := config.FindPlaces(os.Environ())
+				if err != nil {
+					return err
+				}
+				o := dockershare.Options{
+					SSH: machine.SSHOptions{URL: address, Name: args[0]}, Port: int(port), To: to, Say: a.sayShared(cmd),
+					Memory: filepath.Join(places.StateDir, "shares", url.PathEscape(args[0])+".json"),
+				}
 				if wire {
 					a.wireShared(cmd, &o)
 				}

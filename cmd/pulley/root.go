@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -40,8 +43,27 @@ func newRoot() *cobra.Command {
 		return usageError{fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())}
 	})
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
+	owned := root.PersistentFlags().Bool("until-eof", false, "end as Ctrl-C does when standard input ends, as it does with the program that has its other end")
+	_ = root.PersistentFlags().MarkHidden("until-eof") // for programs; docs/contexts.md
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		if *owned {
+			cmd.SetContext(untilEOF(cmd.Context(), cmd.InOrStdin()))
+		}
+	}
 	root.AddCommand(underManager(a.up()), a.service(), a.status(), a.on(), a.off(), a.pause(), a.route(), a.mirror(), a.egress(), a.address(), a.ca(), a.config(), a.log(), a.pull(), a.images(), a.cache(), a.context(), a.connect(), a.disconnect(), a.doctor(), a.version())
 	return root
+}
+
+// untilEOF is ctx until in ends. What is printed after that may have no reader any more: with SIGPIPE taken that is an error, and
+// does not end this program before it has put everything back. Programs that it starts still have theirs.
+func untilEOF(ctx context.Context, in io.Reader) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	go func() {
+		_, _ = io.Copy(io.Discard, in)
+		cancel()
+	}()
+	return ctx
 }
 
 // exactly wants n arguments and says what they are.

@@ -272,8 +272,12 @@ func TestShareCache(t *testing.T) {
 	fromCache = r.cached(t, "library/second", 802)
 	pull("library/second")
 	fromCache()
-	// A second one is told who has the port.
-	if out, err := e.user.run(t, pulleyBin, "context", "share", "far", "--port", strconv.Itoa(up.Port)); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("far: port %d there is taken", up.Port)) {
+	// A second one is told of the first; one of another person's, who has the port.
+	if out, err := e.user.run(t, pulleyBin, "context", "share", "far"); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("far: it is shared with already, by process %d;", l.cmd.Process.Pid)) {
+		t.Errorf("a second share: %v: %s", err, out)
+	}
+	e.user.must(t, pulleyBin, "context", "create", "again", e.far.URL())
+	if out, err := e.user.run(t, pulleyBin, "context", "share", "again", "--port", strconv.Itoa(up.Port)); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("again: port %d there is taken", up.Port)) {
 		t.Errorf("a port that is taken: %v: %s", err, out)
 	}
 	l.end(t, up.Port)

@@ -11,5 +11,6 @@ import (
 // apart keeps a terminal's Ctrl-C from reaching the program: we end it ourselves.
 func apart(command *exec.Cmd) { command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// askToEnd lets it put back what it has begun. What has become root is not ours to signal: it goes on to its end.
+// askToEnd ends a program that asks for an administrator's rights. What has become root is not ours to signal: it goes on to
+// its end.
 func askToEnd(process *os.Process) error { return process.Signal(syscall.SIGTERM) }

@@ -13,6 +13,6 @@ func apart(command *exec.Cmd) {
 	command.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NO_WINDOW | windows.CREATE_NEW_PROCESS_GROUP}
 }
 
-// askToEnd ends it: a program without a console cannot be sent a signal. What it left half done is put right by the next
-// `pulley connect` or `pulley disconnect`.
+// askToEnd ends a program that asks for an administrator's rights: one without a console cannot be sent a signal. What has got
+// them goes on to its end.
 func askToEnd(process *os.Process) error { return process.Kill() }

@@ -18,7 +18,7 @@ func (t *Tool) asRoot(ctx context.Context, into any, program string, args []stri
 	}
 	defer b.close()
 	script := appleScript(b, slices.Concat(carried(t.environ()), person()), program, args)
-	err = t.run(ctx, nil, []string{"-e", script}, "/usr/bin/osascript")
+	err = ask(ctx, nil, nil, t.command(ctx, "/usr/bin/osascript", "-e", script))
 	var f *failure
 	switch {
 	case errors.As(err, &f) && strings.Contains(f.said, "-128"): // userCanceledErr

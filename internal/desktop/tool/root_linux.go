@@ -21,7 +21,7 @@ func (t *Tool) asRoot(ctx context.Context, into any, program string, args []stri
 		return &TerminalError{"there is no pkexec here to ask for an administrator's password", sudoLine(t.environ(), program, args)}
 	}
 	before := slices.Concat([]string{"--disable-internal-agent", "/usr/bin/env", rootPath}, carried(t.environ()), person(), []string{program, "--json"})
-	err = t.run(ctx, into, args, asker, before...)
+	err = ask(ctx, into, args, t.command(ctx, asker, append(before, args...)...))
 	var f *failure
 	if !errors.As(err, &f) {
 		return err

@@ -17,7 +17,7 @@ func (t *Tool) asRoot(ctx context.Context, into any, program string, args []stri
 	}
 	defer b.close()
 	script := powerScript(b, carried(t.environ()), program, args)
-	err = t.run(ctx, nil, []string{"-NoProfile", "-NonInteractive", "-EncodedCommand", encoded(script)}, "powershell.exe")
+	err = ask(ctx, nil, nil, t.command(ctx, "powershell.exe", "-NoProfile", "-NonInteractive", "-EncodedCommand", encoded(script)))
 	var f *failure
 	switch {
 	case errors.As(err, &f) && f.code == declinedCode:

@@ -33,18 +33,21 @@ const patience = 150 * time.Second
 
 // Run runs `pulley ARGS --json` and decodes what it prints into into; nil: nothing. Where it prints and fails, as a doctor with
 // findings does, both are handed back. An error is the program's own line, without "pulley: ". When ctx ends the program is
-// asked to end, and waited for.
+// asked to end, and waited for; when this one ends, it ends too.
 func (t *Tool) Run(ctx context.Context, into any, args ...string) error {
 	program, err := t.program()
 	if err != nil {
 		return err
 	}
-	return t.run(ctx, into, args, program, "--json")
+	command, err := t.owned(ctx, program, append([]string{"--json"}, args...)...)
+	if err != nil {
+		return err
+	}
+	return ask(ctx, into, args, command)
 }
 
-// run runs a program with some arguments before those of `pulley`.
-func (t *Tool) run(ctx context.Context, into any, args []string, program string, before ...string) error {
-	command := t.command(ctx, program, append(before, args...)...)
+// ask runs a command that is `pulley` with some arguments, or leads to that.
+func ask(ctx context.Context, into any, args []string, command *exec.Cmd) error {
 	var out bytes.Buffer
 	said := &tail{}
 	command.Stdout, command.Stderr = &out, said
@@ -79,7 +82,10 @@ func (t *Tool) Follow(ctx context.Context, line func(string), args ...string) er
 	if err != nil {
 		return err
 	}
-	command := t.command(ctx, program, args...)
+	command, err := t.owned(ctx, program, args...)
+	if err != nil {
+		return err
+	}
 	var mu sync.Mutex
 	said := &tail{}
 	out, bad := &lines{mu: &mu, line: line}, &lines{mu: &mu, line: line}
@@ -109,6 +115,18 @@ func (t *Tool) environ() []string {
 		return t.Environ
 	}
 	return os.Environ()
+}
+
+// owned is a command of `pulley` that ends with this program, whatever becomes of it: its standard input does. By that it is also
+// asked to end, as not every system has a signal for it.
+func (t *Tool) owned(ctx context.Context, program string, args ...string) (*exec.Cmd, error) {
+	c := t.command(ctx, program, append([]string{"--until-eof"}, args...)...)
+	stdin, err := c.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	c.Cancel = stdin.Close
+	return c, nil
 }
 
 func (t *Tool) command(ctx context.Context, program string, args ...string) *exec.Cmd {

@@ -1,16 +1,18 @@
 package tool
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
-	"os/signal"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +21,9 @@ import (
 
 // This binary plays `pulley` and pkexec too, as the variable fakeVar or its own name says.
 const fakeVar = "PULLEY_HOME" // one of those that go with AsRoot
+
+// endedVar is an address that is called by a program that has been asked to end.
+const endedVar = "PULLEY_TEST_ENDED"
 
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "pkexec" {
@@ -50,11 +55,17 @@ func fake(behaviour string) {
 		fmt.Println("hello")
 	case "silent":
 		os.Exit(3)
+	case "owner": // of one that tells endedVar how it ends
+		_ = (&Tool{Program: os.Args[0], Environ: append(os.Environ(), fakeVar+"=fake:waits")}).Follow(context.Background(), func(line string) {
+			fmt.Println(line)
+		}, "context", "share", "build")
 	case "waits", "fails at the end":
-		c := make(chan os.Signal, 1)
-		signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 		fmt.Print("one\ntwo\r\n")
-		<-c
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		if c, err := net.Dial("tcp", os.Getenv(endedVar)); err == nil { //nolint:noctx // a test's
+			_ = c.Close()
+			os.Exit(0)
+		}
 		fmt.Print("three")
 		if behaviour != "waits" {
 			fmt.Fprintln(os.Stderr, "pulley: build: its settings could not be put back")
@@ -79,7 +90,7 @@ func TestRun(t *testing.T) {
 	if err := faked(t, "echo").Run(t.Context(), &got, "connect", "docker", "--dry-run"); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"--json", "connect", "docker", "--dry-run"}; !slices.Equal(got.Args, want) {
+	if want := []string{"--until-eof", "--json", "connect", "docker", "--dry-run"}; !slices.Equal(got.Args, want) {
 		t.Errorf("%q, want %q", got.Args, want)
 	}
 	if err := faked(t, "echo").Run(t.Context(), nil, "off"); err != nil {
@@ -136,4 +147,36 @@ func TestARunThatIsCancelledEndsTheProgram(t *testing.T) {
 	if err := faked(t, "waits").Run(ctx, nil, "connect"); !errors.Is(err, enough) {
 		t.Error(err)
 	}
+}
+
+// A desktop app that was killed leaves no share, and no half wired engine, that nobody knows of any more.
+func TestWhatWasBegunEndsWithItsOwner(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	tool := faked(t, "owner")
+	owner := exec.CommandContext(t.Context(), tool.Program)
+	owner.Env = append(tool.Environ, endedVar+"="+l.Addr().String())
+	out, err := owner.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := owner.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "two" {
+	}
+	if err := owner.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = owner.Wait()
+	_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute))
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatalf("it lives on: %v", err)
+	}
+	_ = c.Close()
 }
