@@ -169,6 +169,7 @@ func NewLive(t testing.TB, size fyne.Size, build func(page.Desk) page.Page) *Liv
 	return r
 }
 
+// Enter brings the page to the front.
 func (r *Live) Enter() *Live {
 	r.Page.(page.Guest).Enter()
 	return r
@@ -204,6 +205,7 @@ func (r *Live) Table() (table *part.Table) {
 	return table
 }
 
+// Key types a key into the table.
 func (r *Live) Key(name fyne.KeyName) { r.Table().TypedKey(&fyne.KeyEvent{Name: name}) }
 
 // LastToast is the one shown last.
@@ -215,8 +217,7 @@ func (r *Live) LastToast() page.Toast {
 	return r.Toasts[len(r.Toasts)-1]
 }
 
-var Usual = fyne.NewSize(900, 690)
-
+// Search types into the search field.
 func (r *Live) Search(text string) {
 	Everything(r.Window.Canvas().Content(), func(o fyne.CanvasObject) {
 		if s, ok := o.(*part.Search); ok {

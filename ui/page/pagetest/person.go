@@ -215,6 +215,18 @@ func Looks(t *testing.T, f func(t *testing.T, look Look)) {
 	}
 }
 
+// Size and Usual are what a window of 1100×720 leaves a page, more or less.
+var (
+	Size  = fyne.NewSize(900, 660)
+	Usual = fyne.NewSize(900, 690)
+)
+
+// Noon and Afternoon are when it is, where a test does not say otherwise.
+var (
+	Noon      = time.Date(2026, 3, 4, 12, 5, 0, 0, time.UTC)
+	Afternoon = time.Date(2026, 5, 4, 14, 20, 0, 0, time.UTC)
+)
+
 // Speak has a test run in a language.
 func Speak(t *testing.T, language string) {
 	t.Helper()

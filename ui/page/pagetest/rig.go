@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"fyne.io/fyne/v2"
 
@@ -65,6 +64,16 @@ func (c *CLI) Follow(ctx context.Context, line func(string), args ...string) err
 	return c.OnFollow(ctx, line, args)
 }
 
+// TerminalError is what the tool fails with where only a terminal can ask for a password.
+type TerminalError struct{}
+
+func (TerminalError) Error() string {
+	return "nobody can be asked; in a terminal: sudo pulley connect docker"
+}
+
+// Command is what does it there.
+func (TerminalError) Command() string { return "sudo pulley connect docker" }
+
 // Rig is a page in a window. What it has done beside the UI goroutine waits until Work is called.
 type Rig struct {
 	*Person
@@ -73,9 +82,6 @@ type Rig struct {
 	Desk    page.Desk
 	waiting []func(context.Context) func()
 }
-
-// Noon is when it is, where a test does not say otherwise.
-var Noon = time.Date(2026, 3, 4, 12, 5, 0, 0, time.UTC)
 
 // New makes one with an empty window.
 func New(t *testing.T, size fyne.Size, look theme.Choice, tool *CLI) *Rig {

@@ -4,7 +4,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	fynetheme "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/lang"
 	"pulley/ui/model"
@@ -135,7 +134,7 @@ func newSizeControl(d model.SettingDef, change func(string), wrong func(bool)) (
 	field := newField(d, 96, change, wrong)
 	steps := model.SizeSteps(0)
 	value, moving := "", false
-	slider := part.NewSlider(title(d), float64(len(steps)-1), func() string { return value })
+	slider := part.NewSlider(label(d.Key), float64(len(steps)-1), func() string { return value })
 	entry := field.object.(*fyne.Container).Objects[0].(*part.Input)
 	slider.OnChanged = func(at float64) {
 		moving = true

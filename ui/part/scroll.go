@@ -1,0 +1,71 @@
+package part
+
+import (
+	"weak"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+)
+
+// followers are the scrolls that there are. They are let go by who shows them: a page that is made anew has others. The UI goroutine's.
+var followers []weak.Pointer[container.Scroll]
+
+// NewScroll lets content that is taller than its place be scrolled. It follows the keyboard: what gets the focus comes into view,
+// which Fyne's own leaves to chance (WCAG 2.2, 2.4.11).
+func NewScroll(content fyne.CanvasObject) *container.Scroll {
+	s := container.NewVScroll(content)
+	followers = append(followers, weak.Make(s))
+	return s
+}
+
+// Follow brings what has the focus into view. Widgets call it when they gain it.
+func Follow() {
+	there := followers[:0]
+	for _, f := range followers {
+		s := f.Value()
+		if s == nil {
+			continue
+		}
+		there = append(there, f)
+		if c := canvasFor(s); c != nil && s.Visible() {
+			if focused, is := c.Focused().(fyne.CanvasObject); is {
+				bring(s, focused)
+			}
+		}
+	}
+	clear(followers[len(there):])
+	followers = there
+}
+
+// ahead is how much of what is before or behind it comes into view too.
+const ahead = 24
+
+// bring scrolls so that an object can be seen. What is seen for the most part stays where it is: it may be under the pointer.
+func bring(s *container.Scroll, o fyne.CanvasObject) {
+	tall, place := o.Size().Height, s.Size().Height
+	if tall > place || !holds(s, o) {
+		return
+	}
+	top := absolute(o).Y - absolute(s).Y
+	switch seen := min(top+tall, place) - max(top, 0); {
+	case seen > tall/2:
+	case top < 0:
+		s.ScrollToOffset(fyne.NewPos(s.Offset.X, max(0, s.Offset.Y+top-ahead)))
+	default:
+		most := s.Content.Size().Height - place
+		s.ScrollToOffset(fyne.NewPos(s.Offset.X, min(most, s.Offset.Y+top+tall-place+ahead)))
+	}
+}
+
+// holds tells whether an object is in what is scrolled, by whether it goes with it: Fyne tells nobody's parent.
+func holds(s *container.Scroll, o fyne.CanvasObject) bool {
+	before, at := absolute(o), s.Content.Position()
+	s.Content.Move(at.AddXY(0, 1))
+	after := absolute(o)
+	s.Content.Move(at)
+	return after != before
+}
+
+func absolute(o fyne.CanvasObject) fyne.Position {
+	return fyne.CurrentApp().Driver().AbsolutePositionForObject(o)
+}

@@ -1,0 +1,80 @@
+package part_test
+
+import (
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/test"
+	fynetheme "fyne.io/fyne/v2/theme"
+
+	"pulley/ui/part"
+)
+
+// What gets the keyboard comes into view, in the scroll that it is in and in no other.
+func TestScrollFollowsTheKeyboard(t *testing.T) {
+	rows := func() (list []fyne.CanvasObject) {
+		for range 8 {
+			list = append(list, part.NewButton("Test", nil), part.NewEntry(), part.NewSwitch(nil), part.NewSlider("Size", 9, func() string { return "9 GiB" }), part.NewIconButton(fynetheme.ContentCopyIcon(), "Copy", nil))
+		}
+		return list
+	}
+	lefts, rights := rows(), rows()
+	left, right := part.NewScroll(container.NewVBox(lefts...)), part.NewScroll(container.NewVBox(rights...))
+	below := part.NewButton("Help", nil)
+	w := open(t, container.NewBorder(nil, below, nil, nil, container.NewGridWithColumns(2, left, right)))
+	w.Resize(fyne.NewSize(500, 300))
+	seen := func(s *container.Scroll, o fyne.CanvasObject) bool {
+		driver := fyne.CurrentApp().Driver()
+		top := driver.AbsolutePositionForObject(o).Y - driver.AbsolutePositionForObject(s).Y
+		return top >= 0 && top+o.Size().Height <= s.Size().Height
+	}
+	for i, o := range append(lefts, below) {
+		test.FocusNext(w.Canvas())
+		if o != below && !seen(left, o) {
+			t.Errorf("thing %d is not seen at %v", i, left.Offset)
+		}
+	}
+	at := left.Offset
+	for i, o := range rights {
+		w.Canvas().Focus(o.(fyne.Focusable))
+		if !seen(right, o) {
+			t.Errorf("thing %d at the right is not seen at %v", i, right.Offset)
+		}
+	}
+	w.Canvas().Focus(below)
+	if left.Offset != at {
+		t.Errorf("the left is at %v, was at %v", left.Offset, at)
+	}
+	for i := len(lefts) - 1; i >= 0; i-- {
+		w.Canvas().Focus(lefts[i].(fyne.Focusable))
+		if !seen(left, lefts[i]) {
+			t.Errorf("back at thing %d: not seen at %v", i, left.Offset)
+		}
+	}
+	if left.Offset.Y > 24 {
+		t.Errorf("at the first thing: %v", left.Offset)
+	}
+}
+
+// What is half seen stays where it is: a click that gives it the focus is on it still.
+func TestScrollStaysUnderThePointer(t *testing.T) {
+	var list []fyne.CanvasObject
+	for range 20 {
+		list = append(list, part.NewButton("Test", nil))
+	}
+	s := part.NewScroll(container.NewVBox(list...))
+	w := open(t, s)
+	tall := list[0].MinSize().Height
+	gap := list[1].Position().Y - list[0].Position().Y
+	w.SetPadded(false)
+	w.Resize(fyne.NewSize(200, 5*gap+tall*2/3))
+	w.Canvas().Focus(list[5].(fyne.Focusable))
+	if s.Offset.Y != 0 {
+		t.Errorf("it moved to %v", s.Offset)
+	}
+	w.Canvas().Focus(list[6].(fyne.Focusable))
+	if s.Offset.Y == 0 {
+		t.Error("the next one is not brought into view")
+	}
+}
