@@ -58,6 +58,23 @@ func TestButtonKeepsTheKeyboard(t *testing.T) {
 	}
 }
 
+func TestCheckIsForTheKeyboard(t *testing.T) {
+	var said []bool
+	c := part.NewCheck("Replace what is there", func(on bool) { said = append(said, on) })
+	h := listen(t, c)
+	h.Canvas().Focus(c)
+	for _, key := range []fyne.KeyName{fyne.KeyReturn, fyne.KeySpace, fyne.KeyEscape} { // a space comes as a rune besides
+		c.TypedKey(&fyne.KeyEvent{Name: key})
+	}
+	if got := c.AccessibilityLabel(); got != "Replace what is there: on" {
+		t.Errorf("it says %q", got)
+	}
+	c.TypedRune(' ')
+	if !slices.Equal(said, []bool{true, false}) || !slices.Equal(h.keys, []fyne.KeyName{fyne.KeyEscape}) {
+		t.Errorf("told %v, and the window heard %v", said, h.keys)
+	}
+}
+
 // A chart has a use for Escape while its cursor is somewhere, and for few other keys.
 func TestChartLeavesKeysToTheWindow(t *testing.T) {
 	c := part.NewChart(part.Measure{Step: part.BinaryStep, Axis: inMiB, Exact: inMiB}, part.Series{Color: theme.Cached})

@@ -54,6 +54,7 @@ func TestFocusIsSeen(t *testing.T) {
 				s.Set(true)
 				return s
 			},
+			"check":    func() fyne.CanvasObject { return part.NewCheck("Replace it", nil) },
 			"segments": func() fyne.CanvasObject { return part.NewSegments([]string{"All", "Failed"}, 0, nil) },
 			"choice": func() fyne.CanvasObject {
 				c := part.NewChoice(nil)

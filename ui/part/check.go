@@ -1,0 +1,73 @@
+package part
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"pulley/ui/lang"
+)
+
+// Check is Fyne's box to tick, but for the keyboard: the ring of all parts is around it, Return ticks it too, and the keys that it has no
+// use for are the window's.
+type Check struct {
+	widget.Check
+	Label   string // what is ticked, for those who cannot see it; "": its text says so
+	focused bool
+}
+
+// NewCheck makes one that is not ticked. changed hears of every change.
+func NewCheck(text string, changed func(ticked bool)) *Check {
+	c := &Check{Check: widget.Check{Text: text, OnChanged: changed}}
+	c.ExtendBaseWidget(c)
+	return c
+}
+
+// FocusGained draws the ring.
+func (c *Check) FocusGained() {
+	c.focused = true
+	c.Check.FocusGained()
+	Follow()
+}
+
+// FocusLost takes it away.
+func (c *Check) FocusLost() {
+	c.focused = false
+	c.Check.FocusLost()
+}
+
+// TypedKey ticks it on return; Fyne's own does so on a space that is typed.
+func (c *Check) TypedKey(e *fyne.KeyEvent) {
+	switch {
+	case e.Name == fyne.KeySpace:
+	case !presses(e):
+		PassKey(c, e)
+	case !c.Disabled():
+		c.SetChecked(!c.Checked)
+	}
+}
+
+// AccessibilityLabel is what is ticked, and whether it is.
+func (c *Check) AccessibilityLabel() string {
+	label, state := c.Label, "parts.off"
+	if label == "" {
+		label = c.Text
+	}
+	if c.Checked {
+		state = "parts.on"
+	}
+	return labelled(label, lang.Say(state))
+}
+
+// AccessibilityRole is a button.
+func (c *Check) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
+
+// CreateRenderer is called by Fyne.
+func (c *Check) CreateRenderer() fyne.WidgetRenderer {
+	return newRinged(c.Check.CreateRenderer(), func(ring *canvas.Rectangle) {
+		ring.Hidden = !c.focused
+		ring.StrokeColor, ring.StrokeWidth = hue(c, fynetheme.ColorNamePrimary), ringWidth
+		ring.CornerRadius = extent(c, fynetheme.SizeNameInputRadius)
+	})
+}
