@@ -28,7 +28,6 @@ func NewCheck(text string, changed func(ticked bool)) *Check {
 func (c *Check) FocusGained() {
 	c.focused = true
 	c.Check.FocusGained()
-	Follow()
 }
 
 // FocusLost takes it away.
