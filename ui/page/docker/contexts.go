@@ -274,7 +274,6 @@ func (c *contexts) use(name string) {
 func (c *contexts) remove(names ...string) {
 	type gone struct {
 		Name string `json:"name"`
-		File string `json:"file"`
 	}
 	inForce, _ := c.model.InForce()
 	args, used := []string{"context", "rm"}, ""
@@ -312,7 +311,7 @@ func (c *contexts) remove(names ...string) {
 					c.desk.Work(func(ctx context.Context) func() {
 						var failed error
 						for _, g := range list {
-							if err := tool.Run(ctx, nil, "context", "import", g.Name, g.File); err != nil {
+							if err := tool.Run(ctx, nil, "context", "undo", g.Name); err != nil {
 								failed = err
 							} else if g.Name == used {
 								failed = tool.Run(ctx, nil, "context", "use", g.Name)

@@ -157,18 +157,8 @@ func (s *contextSheet) saved(f model.ContextForm) {
 // drop undoes the making.
 func (s *contextSheet) drop() { s.rerun([]string{"context", "rm", s.name.Text}) }
 
-// restore undoes a change, but for certificates: those that were there are not known here.
-func (s *contextSheet) restore() {
-	now := s.form()
-	changed := *s.was
-	changed.Host, changed.Description, changed.Mark = now.Host, now.Description, nil
-	if now.Mark != "" {
-		changed.Mark = &model.Mark{Word: now.Mark, Colour: now.Colour}
-	}
-	if args := s.was.Form().Update(changed); args != nil {
-		s.rerun(args)
-	}
-}
+// restore undoes a change, certificates and all.
+func (s *contextSheet) restore() { s.rerun([]string{"context", "undo", s.was.Name}) }
 
 func (s *contextSheet) rerun(args []string) {
 	tool := s.desk.Tool

@@ -230,8 +230,8 @@ func TestUsingAContextIsShownAtOnceAndCanBeUndone(t *testing.T) {
 
 func TestAContextThatIsRemovedComesBack(t *testing.T) {
 	tool := pagetest.Engines()
-	tool.Answers["context rm"] = `[{"name":"production","file":"/state/contexts/a b.dockercontext"}]`
-	tool.Answers["context import"] = `{}`
+	tool.Answers["context rm"] = `[{"name":"production"}]`
+	tool.Answers["context undo"] = `{}`
 	r, d := dockerPage(t, tool)
 	d.Take("production")
 	r.Tap("Remove")
@@ -240,7 +240,7 @@ func TestAContextThatIsRemovedComesBack(t *testing.T) {
 	r.Asked("context rm production")
 	r.Toasts[0].Undo()
 	r.Work()
-	r.Asked("context import production /state/contexts/a b.dockercontext")
+	r.Asked("context undo production")
 	d.Take("default")
 	r.Refuse("Remove", "Edit")
 }
@@ -277,7 +277,7 @@ func TestTheFormSaysWhatIsWrong(t *testing.T) {
 
 func TestAMarkIsGivenByWordAndColour(t *testing.T) {
 	tool := pagetest.Engines()
-	tool.Answers["context update"] = `{}`
+	tool.Answers["context update"], tool.Answers["context undo"] = `{}`, `{}`
 	r, d := dockerPage(t, tool)
 	d.Take("desktop-linux")
 	r.Expect("there is no socket", "is the engine running?")
@@ -296,7 +296,7 @@ func TestAMarkIsGivenByWordAndColour(t *testing.T) {
 	r.Asked("context update desktop-linux --mark laptop --colour green")
 	r.Toasts[0].Undo()
 	r.Work()
-	r.Asked("context update desktop-linux --mark ")
+	r.Asked("context undo desktop-linux")
 }
 
 func TestAShareRunsUntilItIsStopped(t *testing.T) {
