@@ -24,7 +24,7 @@ build: ## both programs, into bin/
 test: ## all tests with the race detector, and the tray under Xvfb; needs no root
 	@.ci/go
 	@.ci/need test
-	go test -race ./...
+	go test -race -timeout 30m ./...
 	.ci/tray
 
 test-ui: ## the app on a whole desktop, by mouse and keyboard, and pictures of every page in docs/screenshots

@@ -26,7 +26,7 @@ var _ = []interface {
 func (a *attention) FocusGained() {
 	a.focused = true
 	a.noticed()
-	Follow()
+	Follow(a.hovered)
 }
 
 // FocusLost takes it away.

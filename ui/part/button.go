@@ -3,6 +3,7 @@ package part
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
@@ -11,7 +12,7 @@ import (
 // pressed, and the keys that it has no use for are the window's, so that Escape closes what is open.
 type Button struct {
 	widget.Button
-	focused bool
+	focused, hovered bool
 }
 
 // NewButton makes one.
@@ -28,13 +29,25 @@ func NewButtonWithIcon(text string, icon fyne.Resource, tapped func()) *Button {
 func (b *Button) FocusGained() {
 	b.focused = true
 	b.Button.FocusGained()
-	Follow()
+	Follow(b.hovered)
 }
 
 // FocusLost takes it away.
 func (b *Button) FocusLost() {
 	b.focused = false
 	b.Button.FocusLost()
+}
+
+// MouseIn lightens it.
+func (b *Button) MouseIn(e *desktop.MouseEvent) {
+	b.hovered = true
+	b.Button.MouseIn(e)
+}
+
+// MouseOut takes the lightening away.
+func (b *Button) MouseOut() {
+	b.hovered = false
+	b.Button.MouseOut()
 }
 
 // TypedKey presses the button. Fyne's own way to press takes the focus from it.

@@ -45,7 +45,7 @@ func (e *Entry) Mark(wrong bool) {
 func (e *Entry) FocusGained() {
 	e.focused = true
 	e.Entry.FocusGained()
-	Follow()
+	Follow(false)
 }
 
 // FocusLost takes it away.

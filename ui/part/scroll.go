@@ -18,8 +18,12 @@ func NewScroll(content fyne.CanvasObject) *container.Scroll {
 	return s
 }
 
-// Follow brings what has the focus into view. Widgets call it when they gain it.
-func Follow() {
+// Follow brings what has the focus into view. Widgets call it when they gain it. What the pointer is on stays where it is: it is
+// seen, and a click that began on it is to end there.
+func Follow(pointed bool) {
+	if pointed {
+		return
+	}
 	there := followers[:0]
 	for _, f := range followers {
 		s := f.Value()
@@ -40,18 +44,17 @@ func Follow() {
 // ahead is how much of what is before or behind it comes into view too.
 const ahead = 24
 
-// bring scrolls so that an object can be seen. What is seen for the most part stays where it is: it may be under the pointer.
+// bring scrolls so that an object can be seen.
 func bring(s *container.Scroll, o fyne.CanvasObject) {
 	tall, place := o.Size().Height, s.Size().Height
 	if tall > place || !holds(s, o) {
 		return
 	}
 	top := absolute(o).Y - absolute(s).Y
-	switch seen := min(top+tall, place) - max(top, 0); {
-	case seen > tall/2:
+	switch {
 	case top < 0:
 		s.ScrollToOffset(fyne.NewPos(s.Offset.X, max(0, s.Offset.Y+top-ahead)))
-	default:
+	case top+tall > place:
 		most := s.Content.Size().Height - place
 		s.ScrollToOffset(fyne.NewPos(s.Offset.X, min(most, s.Offset.Y+top+tall-place+ahead)))
 	}

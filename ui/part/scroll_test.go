@@ -57,24 +57,36 @@ func TestScrollFollowsTheKeyboard(t *testing.T) {
 	}
 }
 
-// What is half seen stays where it is: a click that gives it the focus is on it still.
+// What the pointer is on stays there while it is clicked, also at the edge.
 func TestScrollStaysUnderThePointer(t *testing.T) {
-	var list []fyne.CanvasObject
-	for range 20 {
-		list = append(list, part.NewButton("Test", nil))
-	}
-	s := part.NewScroll(container.NewVBox(list...))
-	w := open(t, s)
-	tall := list[0].MinSize().Height
-	gap := list[1].Position().Y - list[0].Position().Y
-	w.SetPadded(false)
-	w.Resize(fyne.NewSize(200, 5*gap+tall*2/3))
-	w.Canvas().Focus(list[5].(fyne.Focusable))
-	if s.Offset.Y != 0 {
-		t.Errorf("it moved to %v", s.Offset)
-	}
-	w.Canvas().Focus(list[6].(fyne.Focusable))
-	if s.Offset.Y == 0 {
-		t.Error("the next one is not brought into view")
+	for name, make := range map[string]func(told func()) fyne.CanvasObject{
+		"button": func(told func()) fyne.CanvasObject { return part.NewButton("Test", told) },
+		"link":   func(told func()) fyne.CanvasObject { return part.NewLink("Test", told) },
+	} {
+		var list []fyne.CanvasObject
+		for range 20 {
+			list = append(list, make(nil))
+		}
+		clicked := false
+		list[5] = make(func() { clicked = true })
+		s := part.NewScroll(container.NewVBox(list...))
+		w := open(t, s)
+		gap := list[1].Position().Y - list[0].Position().Y
+		w.SetPadded(false)
+		w.Resize(fyne.NewSize(200, 5*gap+6))
+		at := fyne.NewPos(20, 5*gap+4)
+		test.MoveMouse(w.Canvas(), at)
+		w.Canvas().Focus(list[5].(fyne.Focusable)) // as a press does
+		if s.Offset.Y != 0 {
+			t.Errorf("%s: it moved to %v", name, s.Offset)
+		}
+		test.TapCanvas(w.Canvas(), at)
+		if !clicked {
+			t.Errorf("%s: the click was lost", name)
+		}
+		w.Canvas().Focus(list[6].(fyne.Focusable))
+		if s.Offset.Y == 0 {
+			t.Errorf("%s: the next one is not brought into view", name)
+		}
 	}
 }

@@ -23,7 +23,7 @@ func NewSlider(label string, most float64, says func() string) *Slider {
 // FocusGained shows where the keyboard is.
 func (s *Slider) FocusGained() {
 	s.Slider.FocusGained()
-	Follow()
+	Follow(false)
 }
 
 // TypedKey moves it.

@@ -43,7 +43,7 @@ func (s *spot) TypedRune(rune) {}
 func (s *spot) FocusGained() {
 	s.focused = true
 	s.Refresh()
-	part.Follow()
+	part.Follow(s.hovered)
 }
 
 // FocusLost shows it no more.
