@@ -15,6 +15,7 @@ import (
 	"pulley/internal/config"
 	"pulley/internal/control/client"
 	"pulley/internal/service"
+	"pulley/internal/trust"
 )
 
 func (a *app) service() *cobra.Command {
@@ -97,11 +98,20 @@ func unseen(environ []string, system bool) (names []string) {
 }
 
 func (a *app) serviceUninstall() *cobra.Command {
+	var options *service.Options
 	return a.serviceCommand("uninstall", "stop the service and remove all that install made",
 		func(cmd *cobra.Command, o *service.Options) {
+			options = o
 			cmd.Flags().BoolVar(&o.KeepData, "keep-data", false, "with --system: leave its settings, keys, cache and user")
 		},
-		func(ctx context.Context, s *service.Service) error { return s.Uninstall(ctx) })
+		func(ctx context.Context, s *service.Service) error {
+			if options.System && !options.KeepData && os.Geteuid() == 0 { // its authority goes, and so does what remembers who trusts that
+				if err := (trust.Store{Dir: config.SystemPlaces().CADir, NoBrowsers: true}).Uninstall(ctx); err != nil {
+					return err
+				}
+			}
+			return s.Uninstall(ctx)
+		})
 }
 
 func (a *app) serviceStart() *cobra.Command {

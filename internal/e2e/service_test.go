@@ -248,6 +248,13 @@ func TestServiceSysV(t *testing.T) {
 	}
 	b.do("pulley config set cache.max_size 5GiB && grep -q 5GiB /etc/pulley/config.toml")
 	b.do("/etc/init.d/pulley status")
+	// Neither who may ask it nor who may not is told that it is broken because its files are not theirs to read.
+	for groups, want := range map[string]string{"--groups pulley": "settings.denied", "--clear-groups": "daemon.denied"} {
+		out, _ := b.try("setpriv --reuid nobody --regid nogroup " + groups + " env HOME=/nonexistent pulley doctor --json")
+		if !strings.Contains(out, `"id": "`+want+`"`) || strings.Contains(out, "settings.broken") || strings.Contains(out, "daemon.version") || strings.Contains(out, "trust.store") {
+			t.Errorf("%s: %s", groups, out)
+		}
+	}
 
 	t.Log("the daemon crashes: it is started again")
 	b.do("kill -KILL " + strconv.Itoa(s.PID))
@@ -362,6 +369,12 @@ func TestServiceSystemd(t *testing.T) {
 	if after := b.files(); after != before {
 		t.Errorf("left behind (-) or gone (+):\n%s", difference(after, before))
 	}
+
+	t.Log("the authority that the system trusts goes with its service")
+	b.service("install")
+	b.do("pulley ca trust --system && ls /usr/local/share/ca-certificates | grep -q ^pulley-")
+	b.service("uninstall")
+	b.do("! ls -l /usr/local/share/ca-certificates /etc/ssl/certs | grep pulley-")
 
 	b.own(port)
 }
