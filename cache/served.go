@@ -77,10 +77,11 @@ func (c *Cache) applyUses() {
 	c.served.pending, c.served.last = nil, nil
 	c.served.mu.Unlock()
 	s := c.store
+	within := map[key]map[key]bool{} // by root, everything below it: of one image many layers are served
 	for _, u := range pending {
 		s.mu.Lock()
 		s.reading(func() {
-			root, ok := c.imageOf(u.Name, u.key)
+			root, ok := c.imageOf(u.Name, u.key, within)
 			if !ok {
 				return
 			}
@@ -94,19 +95,25 @@ func (c *Cache) applyUses() {
 	}
 }
 
-// imageOf finds the image of a repository to which something belongs. Needs the
-// store's mu.
-func (c *Cache) imageOf(n Name, k key) (root key, ok bool) {
+// imageOf finds the image of a repository to which something belongs. within holds
+// what is below roots that were looked at a moment ago. Needs the store's mu.
+func (c *Cache) imageOf(n Name, k key, within map[key]map[key]bool) (root key, ok bool) {
 	s := c.store
 	self, exact := s.image(imageKeyOf(n, k))
 	if exact && !self.part() {
 		return k, true
 	}
-	has := func(root key) bool {
-		return root != k && s.contains(root, k)
-	}
 	for _, r := range c.served.recent[n] {
-		if _, there := s.image(imageKeyOf(n, r)); there && has(r) {
+		if _, there := s.image(imageKeyOf(n, r)); !there || r == k {
+			continue
+		}
+		if within[r] == nil {
+			if len(within) >= recentRoots {
+				clear(within)
+			}
+			within[r] = s.below(r)
+		}
+		if within[r][k] {
 			return r, true
 		}
 	}
@@ -120,7 +127,7 @@ func (c *Cache) imageOf(n Name, k key) (root key, ok bool) {
 	// An image of several platforms stands for each of them.
 	slices.SortStableFunc(roots, func(a, b key) int { return cmp.Compare(s.rank(b), s.rank(a)) })
 	for _, r := range roots {
-		if has(r) {
+		if r != k && s.contains(r, k) {
 			return r, true
 		}
 	}
@@ -133,6 +140,17 @@ func (s *store) rank(k key) int {
 		return 1
 	}
 	return 0
+}
+
+// below is everything that can be reached from a manifest, itself included. Needs
+// mu.
+func (s *store) below(root key) map[key]bool {
+	all := map[key]bool{}
+	s.walk(root, func(at link, _ links, _ bool) bool {
+		all[at.key] = true
+		return true
+	})
+	return all
 }
 
 // contains reports whether k can be reached from a manifest. Needs mu.
