@@ -85,7 +85,8 @@ func (l *ledger) untrusts(with string) bool {
 func (r *record) wrote(address string) bool {
 	return r != nil && slices.ContainsFunc(r.Files, func(k kept) bool {
 		return slices.ContainsFunc(k.Edit.Steps, func(s edit.Step) bool {
-			return strings.Contains(string(s.Value), quote(address)) || s.Text != "" && strings.Contains(s.Text, address)
+			added := slices.ContainsFunc(s.Add, func(raw json.RawMessage) bool { return string(raw) == quote(address) })
+			return added || strings.Contains(string(s.Value), quote(address)) || s.Text != "" && strings.Contains(s.Text, address)
 		})
 	})
 }

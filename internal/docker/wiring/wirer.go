@@ -75,17 +75,10 @@ func (w *Wirer) Find(ctx context.Context) []Engine {
 	mu.Unlock()
 	l, err := w.load()
 	for i := range list {
-		if err != nil {
-			list[i].Notes = append(list[i].Notes, err.Error())
-			continue
-		}
-		r := l.Engines[w.key(list[i].ID)]
-		list[i].Wired.Ours = r != nil && r.Phase == connected
-		if known := &list[i].Wired; !known.Ours && (known.Way == Mirror || known.Way == Proxy) && !w.leadsHere(known.To) {
-			known.Way = Foreign // something else listens there
-		}
-		if r != nil && r.Phase != connected {
-			list[i].Notes = append(list[i].Notes, fmt.Sprintf("%s was ended in the middle; put right by: pulley disconnect %s", r.Phase, list[i].ID))
+		if e := &list[i]; err != nil {
+			e.Notes = append(e.Notes, err.Error())
+		} else {
+			w.stand(e, l.Engines[w.key(e.ID)])
 		}
 	}
 	slices.SortStableFunc(list, func(a, b Engine) int {
@@ -95,6 +88,26 @@ func (w *Wirer) Find(ctx context.Context) []Engine {
 		return strings.Compare(a.ID, b.ID)
 	})
 	return list
+}
+
+// stand says of an engine that was found what the ledger knows of it; r may be nil.
+func (w *Wirer) stand(e *Engine, r *record) {
+	now := &e.Wired
+	now.Ours = r != nil && r.Phase == connected
+	if now.Ours && now.Way == Foreign && slices.ContainsFunc(now.To, r.wrote) {
+		now.Way = r.Way // at an address that a person has named
+	}
+	switch leads := now.Way == Mirror || now.Way == Proxy; {
+	case !leads || w.leadsHere(now.To):
+	case now.Ours:
+		e.Notes = append(e.Notes, fmt.Sprintf("it looks for Pulley at %s, which listens at port %d; if that is not the same: pulley connect %s",
+			strings.Join(now.To, ", "), w.Target.Port, e.ID))
+	default:
+		now.Way = Foreign // something else listens there
+	}
+	if r != nil && r.Phase != connected {
+		e.Notes = append(e.Notes, fmt.Sprintf("%s was ended in the middle; put right by: pulley disconnect %s", r.Phase, e.ID))
+	}
 }
 
 // leadsHere says that one of some addresses has Pulley's port, or that nobody knows better.
