@@ -91,8 +91,19 @@ func (k *keychain) deleteArgs(c *cert) []string {
 
 func (k *keychain) change(d diff) []step {
 	var steps []step
-	for _, c := range append(d.add, d.mend...) {
-		steps = append(steps, k.step(k.trustArgs, c))
+	for _, c := range d.add {
+		add := k.step(k.trustArgs, c)
+		steps = append(steps, step{text: add.text, do: func(ctx context.Context) error {
+			err := add.do(ctx)
+			if err != nil { // without consent it is in by now, and not trusted
+				_, _ = k.w.run(context.WithoutCancel(ctx), nil, k.deleteArgs(c)...)
+			}
+			return explainConsent(err)
+		}})
+	}
+	for _, c := range d.mend {
+		add := k.step(k.trustArgs, c)
+		steps = append(steps, step{text: add.text, do: func(ctx context.Context) error { return explainConsent(add.do(ctx)) }})
 	}
 	for _, e := range d.remove {
 		if k.kind == System && !k.w.facts.Root { // asking for somebody else's password does not help everybody
@@ -110,6 +121,15 @@ func (k *keychain) change(d diff) []step {
 		}}, k.w.command(k.deleteArgs(e.cert)...))
 	}
 	return steps
+}
+
+// explainConsent says what helps where there is no window to ask in. Since macOS 11 root is asked as well (release notes of Big
+// Sur 11.0.1, Security).
+func explainConsent(err error) error {
+	if err != nil && strings.Contains(err.Error(), "no user interaction was possible") {
+		return errors.New("macOS asks for a password in a window, and there is none here; run it in a terminal on this Mac's own desktop")
+	}
+	return err
 }
 
 // step runs security on a file with one certificate.
