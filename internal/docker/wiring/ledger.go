@@ -91,6 +91,19 @@ func (r *record) wrote(address string) bool {
 	})
 }
 
+// without are the paths of the files that a plan does not want any more. r may be nil.
+func (r *record) without(files []File) (gone []string) {
+	if r == nil {
+		return nil
+	}
+	for _, k := range r.Files {
+		if !slices.ContainsFunc(files, k.same) {
+			gone = append(gone, k.Path)
+		}
+	}
+	return gone
+}
+
 // maxBackups is how many are kept that nobody needs any more.
 const maxBackups = 50
 

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -205,6 +206,34 @@ func TestClusterGone(t *testing.T) {
 		}
 		if list, err := w.Wired(); err != nil || len(list) != 0 {
 			t.Errorf("%v (%v) is wired still", list, err)
+		}
+	}
+}
+
+// TestFromProxyToMirror: what a proxy needed is let go of by what is run, as it would be by disconnecting.
+func TestFromProxyToMirror(t *testing.T) {
+	for golden, want := range map[string]string{"containerd-proxy": "systemctl restart containerd", "kind-proxy": "update-ca-certificates"} {
+		a, err := txtar.ParseFile("testdata/linux/" + golden + ".txtar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newStage(t, a)
+		s.put("run/systemd/system/.there", nil)
+		s.open = append(s.open, "/run/containerd/containerd.sock")
+		w := &Wirer{Machine: s.local, Kinds: Kinds(), State: t.TempDir(), Target: target()}
+		id, o := request(t, a)
+		for _, o.Way = range []Way{Proxy, Mirror} {
+			s.ran = nil
+			p, err := w.Plan(t.Context(), id, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Connect(t.Context(), p, func(string) {}); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Contains(s.ran, want) {
+				t.Errorf("%s by %s ran %q", id, o.Way, s.ran)
+			}
 		}
 	}
 }
