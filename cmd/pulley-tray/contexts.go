@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -22,7 +21,13 @@ type contexts struct {
 	now   chan struct{} // they are looked at now
 
 	reports map[string]model.ContextReport
-	asked   map[string]time.Time
+	asked   map[string]question
+}
+
+// question is when an engine was asked last, and where.
+type question struct {
+	at   time.Time
+	host string
 }
 
 const (
@@ -33,7 +38,7 @@ const (
 )
 
 func newContexts(p *program) *contexts {
-	return &contexts{tool: &p.tool, model: p.model, now: make(chan struct{}, 1), reports: map[string]model.ContextReport{}, asked: map[string]time.Time{}}
+	return &contexts{tool: &p.tool, model: p.model, now: make(chan struct{}, 1), reports: map[string]model.ContextReport{}, asked: map[string]question{}}
 }
 
 // keep looks at them until ctx ends.
@@ -73,8 +78,10 @@ func (c *contexts) look(ctx context.Context, now time.Time) {
 	if ctx.Err() != nil {
 		return
 	}
-	for _, name := range due {
-		c.asked[name] = now
+	for _, one := range list {
+		if slices.Contains(due, one.Name) {
+			c.asked[one.Name] = question{now, one.Host}
+		}
 	}
 	for _, r := range reports {
 		c.reports[r.Name] = r
@@ -88,18 +95,21 @@ func (c *contexts) due(list []model.Context, now time.Time) (names []string) {
 		if r, known := c.reports[one.Name]; known && !r.Reachable {
 			rest = testFailed
 		}
-		if at, asked := c.asked[one.Name]; one.Error == "" && (!asked || now.Sub(at) >= rest) {
+		if last, asked := c.asked[one.Name]; one.Error == "" && (!asked || last.host != one.Host || now.Sub(last.at) >= rest) {
 			names = append(names, one.Name)
 		}
 	}
 	return names
 }
 
+// tell hands on the list, and the reports on engines that are still where they were asked.
 func (c *contexts) tell(list []model.Context) {
-	reports := maps.Clone(c.reports)
-	maps.DeleteFunc(reports, func(name string, _ model.ContextReport) bool {
-		return !slices.ContainsFunc(list, func(one model.Context) bool { return one.Name == name })
-	})
+	reports := map[string]model.ContextReport{}
+	for _, one := range list {
+		if r, known := c.reports[one.Name]; known && c.asked[one.Name].host == one.Host {
+			reports[one.Name] = r
+		}
+	}
 	c.model.Listed(list, reports)
 }
 

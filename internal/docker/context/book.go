@@ -56,7 +56,7 @@ func storeConfig() store.Config {
 func lookuper(environ []string) func(string) string {
 	return func(name string) string {
 		for _, kv := range slices.Backward(environ) {
-			if key, value, ok := strings.Cut(kv, "="); ok && key == name {
+			if key, value, ok := strings.Cut(kv, "="); ok && sameVariable(key, name) {
 				return value
 			}
 		}
