@@ -148,6 +148,11 @@ func (b *bench) service(platform string, o Options) *Service {
 		b.t.Fatal(err)
 	}
 	s.await = 5 * time.Second
+	s.retire = func(context.Context) error {
+		fmt.Fprintln(&b.script, "(the daemon is asked to end)")
+		b.running = false
+		return nil
+	}
 	s.answers = func(context.Context) (control.Version, time.Time, error) {
 		if !b.running {
 			return control.Version{}, time.Time{}, errors.New("nobody answers")

@@ -12,9 +12,7 @@ import (
 
 	kardianos "github.com/kardianos/service"
 
-	"pulley/internal/config"
 	"pulley/internal/control"
-	"pulley/internal/control/client"
 	"pulley/internal/docker/machine"
 )
 
@@ -46,7 +44,8 @@ type Service struct {
 	m       machine.Machine
 	manager manager
 	answers func(ctx context.Context) (control.Version, time.Time, error)
-	await   time.Duration // how long a daemon may take until it answers
+	retire  func(ctx context.Context) error // asks a daemon of Windows to finish and end
+	await   time.Duration                   // how long a daemon may take until it answers
 }
 
 // Status is how a service is.
@@ -97,7 +96,7 @@ func newOn(platform string, o Options) (*Service, error) {
 		o.Say = func(string) {}
 	}
 	s := &Service{opt: o, m: o.Machine, await: 30 * time.Second}
-	s.answers = s.ask
+	s.answers, s.retire = s.ask, s.askToEnd
 	var err error
 	s.manager, err = s.choose(platform)
 	if d, ok := s.manager.(*systemd); ok {
@@ -306,51 +305,6 @@ func (s *Service) allowed(what string) error {
 		return fmt.Errorf("service: behind sudo this would be root's own service; for yours: pulley service %s; for the whole system: sudo pulley service %s --system", what, what)
 	}
 	return nil
-}
-
-// places are where the service's daemon has its files.
-func (s *Service) places() (config.Places, error) {
-	if s.opt.System {
-		return config.SystemPlaces(), nil
-	}
-	return config.FindPlaces(s.opt.Environ)
-}
-
-// ask asks the service's daemon who it is and since when it runs.
-func (s *Service) ask(ctx context.Context) (control.Version, time.Time, error) {
-	places, err := s.places()
-	if err != nil {
-		return control.Version{}, time.Time{}, err
-	}
-	c := client.New(places.ControlSocket)
-	defer c.Close()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	v, err := c.Version(ctx)
-	if err != nil {
-		return v, time.Time{}, err
-	}
-	state, err := c.State(ctx)
-	return v, state.Started, err
-}
-
-// awaitAnswer waits until the daemon answers. One that does not within the time, or is no longer kept running, failed.
-func (s *Service) awaitAnswer(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.await)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		_, _, err := s.answers(ctx)
-		if err == nil || errors.Is(err, fs.ErrPermission) { // it is there; who may ask it is another matter
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return s.because(context.WithoutCancel(ctx), fmt.Errorf("the daemon does not answer: %w", err))
-		}
-	}
 }
 
 // because adds what the daemon itself said, and where the rest stands.

@@ -79,8 +79,12 @@ func (t *task) start(ctx context.Context) error {
 	return t.schtasks(ctx, "/Run", "/TN", taskName)
 }
 
-// stop ends the task: the console goes, and the keeper and its daemon are told so and end in order.
+// stop has the daemon finish what runs, with which the keeper ends and so the task. What is left of that then is ended by the
+// scheduler, which asks nobody.
 func (t *task) stop(ctx context.Context) error {
+	if err := t.retire(ctx); err == nil {
+		t.awaitSilence(ctx)
+	}
 	err := t.schtasks(ctx, "/End", "/TN", taskName)
 	var exit *machine.ExitError
 	if errors.As(err, &exit) {

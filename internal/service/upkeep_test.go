@@ -1,12 +1,18 @@
 package service
 
 import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"pulley/internal/control"
 	"pulley/internal/docker/machine"
 )
 
@@ -199,5 +205,77 @@ func TestNoStartStopDaemon(t *testing.T) {
 		if after := b.files(); after != before || b.user {
 			t.Errorf("something was done:\n%s", after)
 		}
+	}
+}
+
+// TestTaskFinishes: the scheduler kills; so a daemon finishes what runs before the task is ended, and one that cannot be asked
+// does not keep it from ending.
+func TestTaskFinishes(t *testing.T) {
+	const end = "$ schtasks.exe /End /TN Pulley\n"
+	for _, deaf := range []bool{false, true} {
+		b := newBench(t, machine.Facts{OS: machine.Windows, Home: `C:\Users\jo`, User: `DESK\jo`, UID: -1}, `LOCALAPPDATA=C:\Users\jo\AppData\Local`)
+		b.put(`C:\pulley\pulley.exe`, "")
+		s := b.service("windows-service", Options{Binary: `C:\pulley\pulley.exe`})
+		if err := s.Install(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		b.script.Reset()
+		finishing := 3
+		s.retire = func(context.Context) error {
+			if deaf {
+				return errors.New("nobody is there")
+			}
+			b.script.WriteString("asked\n")
+			return nil
+		}
+		s.answers = func(context.Context) (control.Version, time.Time, error) {
+			if finishing--; finishing > 0 {
+				return control.Version{PID: 42}, b.since, nil
+			}
+			b.script.WriteString("silent\n")
+			return control.Version{}, time.Time{}, errors.New("nobody answers")
+		}
+		if err := s.manager.stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := "asked\nsilent\n" + end
+		if deaf {
+			want = end
+		}
+		if b.script.String() != want {
+			t.Errorf("%q, want %q", b.script.String(), want)
+		}
+	}
+}
+
+// TestAskToEnd speaks to the service's own daemon, and takes nothing but its yes for one.
+func TestAskToEnd(t *testing.T) {
+	home, err := os.MkdirTemp("", "end") // short: a socket's path may not be long
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(home) })
+	b := newBench(t, somebody, "PULLEY_HOME="+home)
+	s := b.service("linux-systemd", Options{})
+	if err := s.askToEnd(t.Context()); err == nil {
+		t.Error("nobody was there")
+	}
+	l, err := net.Listen("unix", filepath.Join(home, "control.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, asked := http.StatusAccepted, ""
+	server := &httptest.Server{Listener: l, Config: &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = r.Method + " " + r.Host + r.URL.Path
+		w.WriteHeader(status)
+	})}}
+	server.Start()
+	defer server.Close()
+	if err := s.askToEnd(t.Context()); err != nil || asked != "POST "+control.Host+"/v1/handover" {
+		t.Errorf("%q, %v", asked, err)
+	}
+	status = http.StatusForbidden
+	if err := s.askToEnd(t.Context()); err == nil {
+		t.Error("a no was taken for a yes")
 	}
 }
