@@ -275,10 +275,10 @@ func TestImport(t *testing.T) {
 func TestFreeingSpace(t *testing.T) {
 	r := imagesPage(t)
 	r.Tap("Free space…")
-	slider := (*widget.Slider)(nil)
+	slider := (*part.Slider)(nil)
 	for _, o := range r.Window.Canvas().Overlays().List() {
 		pagetest.Everything(o, func(o fyne.CanvasObject) {
-			if s, ok := o.(*widget.Slider); ok {
+			if s, ok := o.(*part.Slider); ok {
 				slider = s
 			}
 		})

@@ -7,7 +7,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/model"
 	"pulley/ui/page/pagetest"
@@ -58,7 +57,7 @@ func TestRefusedSettingFallsBackWithTheReason(t *testing.T) {
 	r.daemon.refuse = nil
 	e.SetText("127.0.0.1:6000")
 	e.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
-	if seen := r.Said(); !strings.Contains(seen, "In force from the next start of Pulley; until then it is 127.0.0.1:5055") || strings.Contains(seen, "Stays as it was") {
+	if seen := r.Said(); !strings.Contains(seen, "Not in force: Pulley is at 127.0.0.1:5055") || strings.Contains(seen, "Stays as it was") {
 		t.Errorf("what follows is not said:\n%s", seen)
 	}
 }
@@ -97,7 +96,7 @@ func TestEnvironmentHoldsASetting(t *testing.T) {
 
 func TestSizeOfTheCacheBySlider(t *testing.T) {
 	r := newSettings(t, nil)
-	slider := pagetest.Kind[*widget.Slider](r.Person)[0]
+	slider := pagetest.Kind[*part.Slider](r.Person)[0]
 	if want := len(model.SizeSteps(222<<30)) - 1; int(slider.Max) != want {
 		t.Errorf("it goes to %v, want %d", slider.Max, want)
 	}
