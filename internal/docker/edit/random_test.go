@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -80,6 +81,48 @@ func (w *writer) toml() string {
 	return text
 }
 
+// yaml is a mapping in lines, as in a profile of Colima's.
+func (w *writer) yaml(indent int) string {
+	var b strings.Builder
+	in := strings.Repeat(" ", indent)
+	step := w.pick("  ", "  ", "    ")
+	line := func(text string) { b.WriteString(text + w.pick("", "", " # why") + w.eol) }
+	for i, name := range names {
+		if w.IntN(3) > 0 {
+			continue
+		}
+		if w.IntN(5) == 0 {
+			b.WriteString(w.pick("", in+"# comment", "# far left") + w.eol)
+		}
+		key := in + w.pick(name, strconv.Quote(name)) + ":"
+		switch w.IntN(7) {
+		case 0:
+			line(key)
+		case 1, 2:
+			line(key + " " + w.pick("1", "x", `"é"`, "'it''s'", "true", "{}", "[]", "~", `"http://127.0.0.1:5055"`, "{ a: 1, b: [x, y] }", `["http://127.0.0.1:5055", a]`))
+		case 3:
+			dash := in + w.pick("", step) + "- "
+			line(key)
+			for range 1 + w.IntN(3) {
+				line(dash + w.pick("a", `"x"`, `"http://127.0.0.1:5055"`, "k: v"))
+			}
+		case 4:
+			if inner := w.yaml(indent + len(step)); strings.TrimSpace(inner) != "" && indent < 6 {
+				line(key)
+				b.WriteString(inner)
+			}
+		case 5:
+			line(key + " |")
+			b.WriteString(in + step + "text: of" + w.eol + w.eol + in + step + "  several lines" + w.eol)
+		default:
+			if i > 4 {
+				b.WriteString(w.eol)
+			}
+		}
+	}
+	return b.String()
+}
+
 func (w *writer) text(f edit.Format) string {
 	w.eol = w.pick("\n", "\r\n")
 	text := ""
@@ -88,6 +131,10 @@ func (w *writer) text(f edit.Format) string {
 		text = w.pick("", "\n") + w.object(0) + w.pick("", w.eol, w.eol+w.eol)
 	case edit.TOML:
 		text = w.toml()
+	case edit.YAML:
+		if text = w.pick("", "", "---"+w.eol) + w.yaml(0); w.IntN(4) == 0 && !strings.HasSuffix(text, "several lines"+w.eol) { // whose last line end is its own
+			text = strings.TrimRight(text, "\r\n")
+		}
 	default:
 		for range w.IntN(5) {
 			text += w.pick("A=1", "# c", "", "[x]") + w.eol
@@ -121,10 +168,9 @@ func (w *writer) edit(f edit.Format) *edit.Edit {
 
 // Taking out what was put in leaves the same bytes, whatever there was: a refusal is fine, damage is not.
 func TestRevertIsTheInverse(t *testing.T) {
-	for _, f := range []edit.Format{edit.JSON, edit.TOML, edit.Lines} {
-		refused := 0
-		const n = 4000
-		for seed := range uint64(n) {
+	for _, f := range []edit.Format{edit.JSON, edit.TOML, edit.YAML, edit.Lines} {
+		refused, n := uint64(0), 4*seeds(f)
+		for seed := range n {
 			w := &writer{Rand: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // the same at each run
 			before, e := w.text(f), w.edit(f)
 			if !inverse(t, f, before, e) {
@@ -138,6 +184,14 @@ func TestRevertIsTheInverse(t *testing.T) {
 			t.Errorf("%s: %d of %d refused: nothing was tested", f, refused, n)
 		}
 	}
+}
+
+// seeds are fewer where texts take long to read.
+func seeds(f edit.Format) uint64 {
+	if f == edit.YAML {
+		return 250
+	}
+	return 1000
 }
 
 // inverse says whether the edit was taken.
@@ -160,8 +214,8 @@ func inverse(t *testing.T, f edit.Format, before string, e *edit.Edit) bool {
 
 // A key that somebody put beside ours is all that is left besides what was there.
 func TestANeighbourStays(t *testing.T) {
-	for _, f := range []edit.Format{edit.JSON, edit.TOML} {
-		for seed := range uint64(2000) {
+	for _, f := range []edit.Format{edit.JSON, edit.TOML, edit.YAML} {
+		for seed := range 2 * seeds(f) {
 			w := &writer{Rand: rand.New(rand.NewPCG(seed, 2))} //nolint:gosec // the same at each run
 			before, ours := w.text(f), w.edit(f)
 			theirs := &edit.Edit{Format: f, Steps: []edit.Step{
@@ -204,7 +258,7 @@ func FuzzEdit(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, before string, seed uint64) {
 		w := &writer{Rand: rand.New(rand.NewPCG(seed, 3))} //nolint:gosec // the same for the same input
-		for _, format := range []edit.Format{edit.JSON, edit.TOML, edit.Lines} {
+		for _, format := range []edit.Format{edit.JSON, edit.TOML, edit.YAML, edit.Lines} {
 			inverse(t, format, before, w.edit(format))
 		}
 		e := w.edit(edit.JSON)

@@ -146,11 +146,15 @@ func (t *yamlText) end(n *yaml.Node, indent, after int) (int, error) {
 	case n.Value == "":
 		return after, nil
 	}
-	to := t.plain(from)
-	if string(t.text[from:to]) != n.Value {
-		return 0, errShape // over several lines
+	if to := t.plain(from); string(t.text[from:to]) == n.Value {
+		return to, nil
 	}
-	return to, nil
+	if rest, ok := bytes.CutPrefix(t.text[from:], []byte(n.Value)); ok { // in brackets
+		if rest = bytes.TrimLeft(rest, " \t\r\n"); len(rest) > 0 && strings.IndexByte(",]}", rest[0]) >= 0 {
+			return from + len(n.Value), nil
+		}
+	}
+	return 0, errShape // over several lines
 }
 
 // colon is behind the colon of a key.
