@@ -209,7 +209,13 @@ func (k *checker) address(path string, a Address) {
 // leastLog keeps a request log from being rotated away with each request.
 const leastLog = 64 << 10
 
+// ownWays are the ways out that are there without an [[egress]], by their names in proxy/egress.
+var ownWays = []string{"direct", "environment", "system"}
+
 func (k *checker) egress(c *Config, path string, e Egress) {
+	if slices.Contains(ownWays, e.Name) {
+		k.fail(path+".name", "%q is a way out that is always there; take another name", e.Name)
+	}
 	for _, name := range slices.Concat(e.For, e.Except) {
 		if _, known := c.Registry(name); !known && name != "*" && !validHost(name) {
 			k.fail(path, "%.60q is no registry", name)

@@ -67,6 +67,7 @@ func TestMistakesNameFileLineAndKey(t *testing.T) {
 		"[cache]\ntag_ttl = \"-1s\"":                        {":2", "cache.tag_ttl", "60s"},
 		"[fetch]\nfinish = \"maybe\"":                       {":2", "fetch.finish", "always"},
 		"[fetch]\ndoh = \"http://192.0.2.1/dns-query\"":     {":2", "fetch.doh", "https"},
+		"[[egress]]\nname = \"direct\"\nurl = \"ssh://me@h\"": {":2", "egress[0].name", "another name"},
 		"[[egress]]\nname = \"j\"\nurl = \"ssh://me:pw@h\"": {":3", "egress[0].url", "password"},
 		"[fetch]\nconnections = 0":                          {":2", "fetch.connections"},
 		"listen = \"0.0.0.0:5055\"":                         {":1", "listen", "access.allow"},
