@@ -97,11 +97,15 @@ func (x *exam) notRunning(ctx context.Context, n *notes) {
 		}
 		n.add(f)
 	case portPulley:
-		n.add(Finding{
+		f := Finding{
 			ID: "daemon.other", Level: Problem, What: fmt.Sprintf("the pulley at %s is another user's, or of another PULLEY_HOME", x.listen),
 			Why: "Its settings, cache and problems are not those looked at here. Ask it as that user, or give this one a port of its own.",
 			Fix: "pulley config set listen " + nextPort(x.listen),
-		})
+		}
+		if user := x.getenv("SUDO_USER"); x.o.Root && user != "" {
+			f.Why, f.Fix = "Behind sudo root's own is looked at, and it is probably "+user+"'s that is meant.", "pulley doctor"
+		}
+		n.add(f)
 	default:
 		by := "another program"
 		if x.o.Holder != nil {

@@ -124,6 +124,18 @@ func (s slow) Test(ctx context.Context, name string) dockercontext.Report {
 	return s.contexts.Test(ctx, name)
 }
 
+// TestBehindSudo root's own Pulley is looked at, and none runs: it is the person's.
+func TestBehindSudo(t *testing.T) {
+	t.Parallel()
+	_, o := examined(t)
+	listen := healthy(t)
+	edit(t, o, func(text string) string { return "listen = \"" + listen + "\"\n" + text })
+	o.Daemon, o.Root, o.Environ = notRunning, true, []string{"SUDO_USER=ann"}
+	if f := found(t, examine(t, o), "daemon.other"); f.Fix != "pulley doctor" || !strings.Contains(f.Why, "ann's") {
+		t.Errorf("%+v", f)
+	}
+}
+
 // TestNoTimeLeft blames nobody for what there was no time to look at.
 func TestNoTimeLeft(t *testing.T) {
 	t.Parallel()

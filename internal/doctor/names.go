@@ -106,7 +106,7 @@ func (x *exam) public(host string) bool {
 
 // bogus reports whether all that the resolver gave for a public name are addresses where nothing public can be.
 func (x *exam) bogus(v *visit) bool {
-	if v.pinned || !x.public(v.host) {
+	if v.pinned || !x.public(v.host) || v.count(fine) > 0 { // a proxy that the network puts in between, and that is who it says
 		return false
 	}
 	return !slices.ContainsFunc(v.addrs, func(a netip.AddrPort) bool {
