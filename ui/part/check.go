@@ -3,6 +3,7 @@ package part
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -13,8 +14,9 @@ import (
 // use for are the window's.
 type Check struct {
 	widget.Check
-	Label   string // what is ticked, for those who cannot see it; "": its text says so
-	focused bool
+	Label string // what is ticked, for those who cannot see it; "": its text says so
+
+	focused, hovered bool
 }
 
 // NewCheck makes one that is not ticked. changed hears of every change.
@@ -24,16 +26,29 @@ func NewCheck(text string, changed func(ticked bool)) *Check {
 	return c
 }
 
-// FocusGained draws the ring.
+// FocusGained draws the ring. Fyne's own takes the focus when it is clicked, and then the pointer is on it.
 func (c *Check) FocusGained() {
 	c.focused = true
 	c.Check.FocusGained()
+	Follow(c.hovered)
 }
 
 // FocusLost takes it away.
 func (c *Check) FocusLost() {
 	c.focused = false
 	c.Check.FocusLost()
+}
+
+// MouseIn notes that the pointer is on it.
+func (c *Check) MouseIn(e *desktop.MouseEvent) {
+	c.hovered = true
+	c.Check.MouseIn(e)
+}
+
+// MouseOut notes that it left.
+func (c *Check) MouseOut() {
+	c.hovered = false
+	c.Check.MouseOut()
 }
 
 // TypedKey ticks it on return; Fyne's own does so on a space that is typed.

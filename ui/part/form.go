@@ -18,7 +18,7 @@ func FormLabel(text, aside string) fyne.CanvasObject {
 // FormGrid puts labels of one width before fields that take the rest.
 type FormGrid struct{}
 
-// MinSize, and Layout, are called by Fyne.
+// MinSize is called by Fyne.
 func (FormGrid) MinSize(objects []fyne.CanvasObject) (size fyne.Size) {
 	for i := 0; i < len(objects); i += 2 {
 		label, field := objects[i].MinSize(), objects[i+1].MinSize()
@@ -31,6 +31,7 @@ func (FormGrid) MinSize(objects []fyne.CanvasObject) (size fyne.Size) {
 	return size
 }
 
+// Layout is called by Fyne.
 func (FormGrid) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	var y float32
 	for i := 0; i < len(objects); i += 2 {

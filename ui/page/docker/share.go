@@ -8,7 +8,6 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/internal/control"
 	"pulley/ui/lang"
@@ -113,10 +112,10 @@ func egressSheet(d page.Desk, x model.Context, registries []control.Registry) {
 	m := part.NewModal(lang.Say("docker.egress.ask", "Name", x.Name), x.Host, fyne.NewSize(520, 440))
 	e := &egressing{desk: d, context: x, modal: m}
 	all := part.NewSwitch(nil)
-	var ticks []*widget.Check
+	var ticks []*part.Check
 	list := part.VBox(-4)
 	for _, r := range registries {
-		tick := widget.NewCheck(r.Name, nil)
+		tick := part.NewCheck(r.Name, nil)
 		ticks = append(ticks, tick)
 		list.Add(tick)
 	}

@@ -7,7 +7,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	fynetheme "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/internal/control"
 	"pulley/ui/lang"
@@ -212,7 +211,7 @@ func (m *mirrorStep) undo() {
 
 // contestRow is one source: a tick, its name, a bar, and what was found.
 type contestRow struct {
-	tick  *widget.Check
+	tick  *part.Check
 	name  *part.Text
 	where *part.Text
 	bar   *part.Meter
@@ -233,8 +232,8 @@ func newContestRow(x model.Measured, ticked func(bool)) *contestRow {
 		r.where.Set(hub)
 	}
 	r.bar.Height = 6
-	r.tick = widget.NewCheck("", nil)
-	r.tick.Checked = x.Chosen
+	r.tick = part.NewCheck("", nil)
+	r.tick.Label, r.tick.Checked = x.Name, x.Chosen
 	r.tick.OnChanged = ticked
 	if x.Origin {
 		r.tick.Disable()

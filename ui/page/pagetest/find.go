@@ -46,7 +46,7 @@ func said(o fyne.CanvasObject) []string {
 		return strings.Split(o.Text, "\n")
 	case *part.Button:
 		return []string{o.Text}
-	case *widget.Check:
+	case *part.Check:
 		return []string{o.Text}
 	case *widget.RichText:
 		return []string{o.String()}

@@ -13,7 +13,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/lang"
 	"pulley/ui/model"
@@ -152,7 +151,7 @@ func pressed(o fyne.CanvasObject) string {
 		return o.Words()
 	case *part.IconButton:
 		return o.Tip()
-	case *widget.Check:
+	case *part.Check:
 		return o.Text
 	}
 	return ""
