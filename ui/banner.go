@@ -30,7 +30,7 @@ func newBanner(retry func()) *banner {
 	b.again = part.NewButton(lang.Say("shell.banner.start"), retry)
 	b.again.Importance = widget.HighImportance
 	words := column(1, b.title, b.reason)
-	line := container.NewBorder(nil, nil, container.New(&right{10}, middle(sign)), container.New(&right{0}, middle(b.again)), middle(words))
+	line := part.Border(nil, nil, container.New(&right{10}, middle(sign)), container.New(&right{0}, middle(b.again)), middle(words))
 	b.root = container.NewStack(b.ground, inset(9, 20, line))
 	b.root.Hide()
 	b.paint()

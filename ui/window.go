@@ -113,7 +113,7 @@ func (w *Window) dress() {
 	w.area = container.NewStack()
 	clip := container.NewClip(w.area)
 	clip.ExtendBaseWidget(clip) // else it is given its size before it can pass it on, and never again while that stays the same
-	page := container.NewBorder(w.banner.root, nil, nil, nil, clip)
+	page := part.Border(w.banner.root, nil, nil, nil, clip)
 	frame := container.New(&shell{nav: w.nav, footer: w.footer.root, resized: w.resized}, w.nav.root, page, w.footer.root)
 	w.SetContent(container.NewStack(frame, w.hints, w.toasts))
 }

@@ -19,7 +19,6 @@ import (
 	"pulley/ui/model"
 	"pulley/ui/page"
 	"pulley/ui/part"
-	"pulley/ui/theme"
 	"pulley/ui/words"
 )
 
@@ -61,8 +60,6 @@ const (
 // New makes the page.
 func New(d page.Desk) *Page {
 	p := &Page{desk: d, log: model.NewRequests(), now: d.Now(), count: part.NewMuted("")}
-	title := part.NewText(lang.Say("activity.title")).Bold()
-	title.Scale = theme.SizeHead
 	p.search = part.NewSearch(lang.Say("activity.search"), func(string) { p.sift() })
 	p.only = part.NewSegments([]string{lang.Say("activity.only.all"), lang.Say("activity.only.network"), lang.Say("activity.only.failures")}, 0, func(int) { p.sift() })
 	p.only.Label = lang.Say("activity.only.label")
@@ -74,12 +71,11 @@ func New(d page.Desk) *Page {
 	p.pill = part.NewButtonWithIcon("", fynetheme.MoveDownIcon(), p.follow)
 	p.pill.Importance = widget.HighImportance
 	p.pill.Hide()
-	head := part.Between(part.HBox(8, part.Middle(title), part.Middle(container.New(layout.NewCustomPaddedLayout(5, 0, 0, 0), p.count))),
-		container.NewGridWrap(fyne.NewSize(260, p.pill.MinSize().Height), p.search))
+	head := part.NewPageHead(lang.Say("activity.title"), p.count, container.NewGridWrap(fyne.NewSize(260, p.pill.MinSize().Height), p.search))
 	filters := part.Between(part.HBox(0, p.only), part.HBox(6, part.Middle(p.registry), part.Middle(p.door)))
 	top := part.VBox(part.Gap, head, filters)
 	log := container.NewStack(p.table, container.New(pillLayout{}, p.pill))
-	main := container.New(layout.NewCustomPaddedLayout(part.Margin, part.Margin, part.Margin, part.Margin),
+	main := container.New(layout.NewCustomPaddedLayout(part.PageTop, part.Margin, part.Margin, part.Margin),
 		container.New(layout.NewBorderLayout(top, nil, nil, nil), top, container.New(layout.NewCustomPaddedLayout(part.Gap, 0, 0, 0), log)))
 	p.side = part.NewSide(main, func() { p.detail = "" })
 	p.table.Loading(true)

@@ -79,7 +79,7 @@ func newContexts(d page.Desk, again func()) *contexts {
 	card := part.NewSheet(c.table)
 	card.Padding = fyne.NewSize(1, 1)
 	c.shares = part.VBox(0)
-	c.root = container.NewBorder(part.VBox(0, container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), part.NewHeading(lang.Say("docker.contexts.title"), add)), c.shares), nil, nil, nil, card)
+	c.root = part.Border(part.VBox(0, container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), part.NewHeading(lang.Say("docker.contexts.title"), add)), c.shares), nil, nil, nil, card)
 	return c
 }
 

@@ -50,7 +50,7 @@ func contextForm(d page.Desk, was *model.Context, taken []string, done func()) {
 	s.Modal = part.NewModal(title, "", fyne.NewSize(540, 470))
 	s.tls = part.VBox(6, contextLine("docker.form.ca", s.files[0].root), contextLine("docker.form.cert", s.files[1].root), contextLine("docker.form.key", s.files[2].root))
 	body := []fyne.CanvasObject{contextLine("docker.form.host.label", s.host), contextHint("docker.form.host.hint"), s.tls,
-		contextLine("docker.form.about", s.about), contextLine("docker.form.mark.label", container.NewBorder(nil, nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 8, 0), part.Middle(s.colour.root)), s.mark)),
+		contextLine("docker.form.about", s.about), contextLine("docker.form.mark.label", part.Border(nil, nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 8, 0), part.Middle(s.colour.root)), s.mark)),
 		contextHint("docker.form.mark.hint"), s.wrong}
 	key := "docker.form.save"
 	if was == nil {
@@ -81,7 +81,7 @@ const contextLabel = 116
 // contextLine is a field of the form: what it is, and where it is filled in.
 func contextLine(key string, control fyne.CanvasObject) fyne.CanvasObject {
 	label := part.NewText(lang.Say(key)).Giving()
-	return container.NewBorder(nil, nil, container.New(layout.NewGridWrapLayout(fyne.NewSize(contextLabel, 33)), part.Middle(label)), nil, control)
+	return part.Border(nil, nil, container.New(layout.NewGridWrapLayout(fyne.NewSize(contextLabel, 33)), part.Middle(label)), nil, control)
 }
 
 // contextHint is a sentence below a field.
@@ -195,7 +195,7 @@ func newFilePick(d page.Desk, title string) *filePick {
 			p.text.Set(filepath.Base(path))
 		})
 	})
-	p.root = container.NewBorder(nil, nil, nil, pick, part.Middle(p.text))
+	p.root = part.Border(nil, nil, nil, pick, part.Middle(p.text))
 	return p
 }
 

@@ -19,7 +19,6 @@ import (
 	"pulley/ui/page"
 	"pulley/ui/page/engine"
 	"pulley/ui/part"
-	"pulley/ui/theme"
 )
 
 // Page is the page of the engines that are here and of docker's contexts.
@@ -47,15 +46,13 @@ func New(d page.Desk) *Page {
 	}
 	p.engines = engine.NewList(p.desk, p.ask)
 	p.contexts = newContexts(p.desk, p.ask)
-	title := part.NewText(lang.Say("docker.title")).Bold()
-	title.Scale = theme.SizeHead
 	p.again = part.NewIconButton(fynetheme.ViewRefreshIcon(), lang.Say("docker.refresh"), p.fresh)
 	backups := part.NewIconButton(fynetheme.HistoryIcon(), lang.Say("docker.backups.title"), func() { showBackups(p.desk) })
 	guide := part.NewLink(lang.Say("docker.guide"), func() { p.desk.Visit(page.FirstPage, "") })
-	head := part.Between(part.Middle(title), part.HBox(4, part.Middle(guide), part.Middle(backups), part.Middle(p.again)))
+	head := part.NewPageHead(lang.Say("docker.title"), nil, guide, part.HBox(4, backups, p.again))
 	body := container.New(&halves{page: p}, p.engines.Root, p.contexts.root)
-	p.root = p.contexts.beside(container.New(layout.NewCustomPaddedLayout(18, 20, 20, 20),
-		container.NewBorder(container.New(layout.NewCustomPaddedLayout(0, 12, 0, 0), head), nil, nil, nil, body)))
+	p.root = p.contexts.beside(container.New(layout.NewCustomPaddedLayout(part.PageTop, part.Margin, part.Margin, part.Margin),
+		part.Border(container.New(layout.NewCustomPaddedLayout(0, part.Gap, 0, 0), head), nil, nil, nil, body)))
 	return p
 }
 

@@ -35,7 +35,7 @@ func NewList(d page.Desk, again func()) *List {
 	e := &List{desk: d, again: again, rows: part.VBox(0)}
 	card := part.NewSheet(part.NewScroll(e.rows))
 	card.Padding = fyne.NewSize(1, 1)
-	e.Root = container.NewBorder(container.New(layout.NewCustomPaddedLayout(0, 6, 0, 0), part.NewHeading(lang.Say("docker.engines.title"), nil)), nil, nil, nil, card)
+	e.Root = part.Border(container.New(layout.NewCustomPaddedLayout(0, 6, 0, 0), part.NewHeading(lang.Say("docker.engines.title"), nil)), nil, nil, nil, card)
 	e.draw()
 	if d.Tool == nil {
 		e.message(lang.Say("docker.no_tool.title"), lang.Say("docker.no_tool.hint"))

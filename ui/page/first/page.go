@@ -172,8 +172,8 @@ func newStepCard(f *Page, index int) *stepCard {
 	}
 	c.link = part.NewLink("", c.follow)
 	sign := container.New(layout.NewGridWrapLayout(fyne.NewSize(24, 24)), container.NewStack(container.NewCenter(c.number), c.tick))
-	head := container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 10), part.Middle(sign)), part.Middle(c.link),
-		container.NewBorder(nil, nil, part.Middle(c.title), nil, container.New(layout.NewCustomPaddedLayout(0, 0, 12, 12), part.Middle(c.said))))
+	head := part.Border(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 10), part.Middle(sign)), part.Middle(c.link),
+		part.Border(nil, nil, part.Middle(c.title), nil, container.New(layout.NewCustomPaddedLayout(0, 0, 12, 12), part.Middle(c.said))))
 	c.body = container.New(layout.NewCustomPaddedLayout(10, 2, 38, 0), f.steps[index].body())
 	c.root = part.NewSheet(part.VBox(0, head, c.body))
 	c.root.Padding = fyne.NewSize(14, 10)

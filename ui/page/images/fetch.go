@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 
 	"pulley/internal/control"
 	"pulley/internal/docker/login"
@@ -36,7 +35,7 @@ func newFetchBar(p *Page) *fetchBar {
 	file := part.NewButton(lang.Say("images.fetch.file"), func() {
 		p.desk.Files.Open(lang.Say("images.fetch.file_title"), nil, func(path string) { p.Drop([]string{path}) })
 	})
-	b.root = part.NewSheet(part.VBox(8, container.NewBorder(nil, nil, nil, part.HBox(8, b.begin, file), b.entry), part.NewMuted(lang.Say("images.fetch.hint")).Giving()))
+	b.root = part.NewSheet(part.VBox(8, part.Border(nil, nil, nil, part.HBox(8, b.begin, file), b.entry), part.NewMuted(lang.Say("images.fetch.hint")).Giving()))
 	b.root.Hide()
 	return b
 }

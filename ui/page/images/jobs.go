@@ -128,7 +128,7 @@ func newJobRow(p *Page, j *model.Job) *jobRow {
 	r.stop = part.NewIconButton(fynetheme.CancelIcon(), lang.Say("images.jobs.stop", "Name", jobName(j)), r.end)
 	r.again = part.NewLink(lang.Say("images.jobs.again"), func() { p.retry(j) })
 	part.Show(r.more, j.Kind == model.Fetching)
-	head := container.NewBorder(nil, nil, r.more, part.HBox(8, part.Middle(r.said), part.Middle(r.again), r.stop), part.Middle(part.NewTip(r.name, func() string { return cmp.Or(j.File, j.Name) })))
+	head := part.Border(nil, nil, r.more, part.HBox(8, part.Middle(r.said), part.Middle(r.again), r.stop), part.Middle(part.NewTip(r.name, func() string { return cmp.Or(j.File, j.Name) })))
 	r.root = part.VBox(2, head, r.bar, r.wrong, container.New(layout.NewCustomPaddedLayout(4, 0, jobIndent, jobIndent), r.blobs))
 	r.blobs.Hide()
 	return r

@@ -17,7 +17,6 @@ import (
 	"pulley/ui/model"
 	"pulley/ui/page"
 	"pulley/ui/part"
-	"pulley/ui/theme"
 	"pulley/ui/words"
 )
 
@@ -58,8 +57,6 @@ func New(d page.Desk) *Page {
 	if p.jobs == nil {
 		p.jobs = &model.Jobs{}
 	}
-	title := part.NewText(lang.Say("images.title")).Bold()
-	title.Scale = theme.SizeHead
 	p.search = part.NewSearch(lang.Say("images.search"), p.seek)
 	importing := part.NewButton(lang.Say("images.import.button"), p.importFile)
 	fetching := part.NewButton(lang.Say("images.fetch.button"), func() { p.fetch.toggle() })
@@ -69,10 +66,10 @@ func New(d page.Desk) *Page {
 	p.work = newJobCard(p)
 	p.table = p.newTable()
 	p.chosen = newChosenBar(p)
-	head := part.Between(part.HBox(8, part.Middle(title), part.Middle(container.New(layout.NewCustomPaddedLayout(5, 0, 0, 0), p.count))),
-		part.HBox(8, container.NewGridWrap(fyne.NewSize(210, fetching.MinSize().Height), p.search), importing, fetching))
+	head := part.NewPageHead(lang.Say("images.title"), p.count,
+		container.NewGridWrap(fyne.NewSize(210, fetching.MinSize().Height), p.search), importing, fetching)
 	top := part.VBox(part.Gap, head, p.fetch.root, p.disk.root, p.work.root)
-	main := container.New(layout.NewCustomPaddedLayout(part.Margin, part.Margin, part.Margin, part.Margin),
+	main := container.New(layout.NewCustomPaddedLayout(part.PageTop, part.Margin, part.Margin, part.Margin),
 		container.New(layout.NewBorderLayout(top, p.chosen.root, nil, nil), top, p.chosen.root, container.New(layout.NewCustomPaddedLayout(part.Gap, 0, 0, 0), p.table)))
 	p.side = part.NewSide(main, func() { p.detail = "" })
 	p.table.Loading(true)

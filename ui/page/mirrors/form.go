@@ -64,7 +64,7 @@ func newForm(page *Page, closed func()) *form {
 		part.FormLabel(lang.Say("mirrors.fact_quota"), lang.Say("mirrors.optional")), f.quota,
 		part.FormLabel(lang.Say("mirrors.form_auth"), lang.Say("mirrors.optional")), f.auth,
 	)
-	f.root = part.VBox(12, f.title, form, container.NewBorder(nil, nil, nil, part.HBox(8, f.cancel, f.save), part.Middle(f.wrong)))
+	f.root = part.VBox(12, f.title, form, part.Border(nil, nil, nil, part.HBox(8, f.cancel, f.save), part.Middle(f.wrong)))
 	return f
 }
 

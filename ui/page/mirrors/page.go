@@ -17,7 +17,6 @@ import (
 	"pulley/ui/model"
 	"pulley/ui/page"
 	"pulley/ui/part"
-	"pulley/ui/theme"
 )
 
 // Page is the page of where each registry's bytes come from: its route, its sources in order, and how fast they are.
@@ -53,12 +52,10 @@ func New(d page.Desk) *Page {
 	m.add = part.NewButtonWithIcon(lang.Say("mirrors.add"), fynetheme.ContentAddIcon(), func() { m.detail.edit(nil) })
 	m.trouble.Tint(fynetheme.ColorNameError)
 	m.trouble.Hide()
-	title := part.NewText(lang.Say("mirrors.title")).Bold()
-	title.Scale = theme.SizeHead
-	head := part.Between(part.Middle(title), part.HBox(8, m.testAll, m.add))
+	head := part.NewPageHead(lang.Say("mirrors.title"), nil, m.testAll, m.add)
 	m.pane = newPane(m.shelf, m.detail)
-	m.root = container.New(layout.NewCustomPaddedLayout(18, 0, 20, 0), container.NewBorder(
-		container.New(layout.NewCustomPaddedLayout(0, 12, 0, 20), part.VBox(6, head, m.trouble)), nil, nil, nil, m.pane.root))
+	m.root = container.New(layout.NewCustomPaddedLayout(part.PageTop, 0, part.Margin, 0), part.Border(
+		container.New(layout.NewCustomPaddedLayout(0, part.Gap, 0, part.Margin), part.VBox(6, head, m.trouble)), nil, nil, nil, m.pane.root))
 	m.render()
 	return m
 }

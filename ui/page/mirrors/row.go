@@ -59,7 +59,7 @@ func newRow(page *Page, of model.Named) *row {
 	strut := canvas.NewRectangle(color.Transparent) // rows with badges are no higher than others
 	strut.SetMinSize(fyne.NewSize(0, first.MinSize().Height))
 	titles := container.New(layout.NewCustomPaddedHBoxLayout(7), part.Middle(r.name), r.badges[0], r.badges[1], strut)
-	r.lead = part.NewPlate(part.VBox(1, titles, container.NewBorder(nil, nil, nil, r.quotas, r.state)), r.name.Words(), func() { page.detail.toggle(of) })
+	r.lead = part.NewPlate(part.VBox(1, titles, part.Border(nil, nil, nil, r.quotas, r.state)), r.name.Words(), func() { page.detail.toggle(of) })
 	right := part.HBox(2, part.Middle(container.New(part.FixedWidth(speedWidth), r.speed.root)), fixedGap(8), part.Middle(r.test), part.Middle(container.New(part.FixedWidth(28), r.more)), part.Middle(container.New(part.FixedWidth(54), r.on)))
 	main := container.New(layout.NewCustomPaddedLayout(1, 1, 0, 0), part.Between(r.lead, right))
 	r.root = part.VBox(0, main, r.facts.root)

@@ -90,7 +90,7 @@ type tab struct {
 
 func newTab(name string, shelf *shelf) *tab {
 	t := &tab{name: name, title: part.NewText(name).Giving(), route: part.NewMuted("").Giving(), used: part.NewMuted("")}
-	below := container.NewBorder(nil, nil, nil, part.NewTip(t.used, func() string { return t.exact }), t.route)
+	below := part.Border(nil, nil, nil, part.NewTip(t.used, func() string { return t.exact }), t.route)
 	t.Plate = part.NewPlate(part.VBox(1, t.title, below), name, func() { shelf.choose(name) })
 	t.Moved = func(by int) { // what has the focus is shown
 		if next := shelf.next(t, by); next != nil {

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	fynetheme "fyne.io/fyne/v2/theme"
 
 	"pulley/ui/lang"
@@ -25,7 +24,7 @@ type speed struct {
 func newSpeed() *speed {
 	s := &speed{first: part.NewMuted(""), rate: part.NewMuted(""), bar: part.NewMeter()}
 	s.bar.Height = 4
-	s.root = part.VBox(5, container.NewBorder(nil, nil, s.first, s.rate), s.bar)
+	s.root = part.VBox(5, part.Between(s.first, s.rate), s.bar)
 	return s
 }
 

@@ -66,7 +66,7 @@ func newTrouble(d page.Desk, ruled bool) *trouble {
 	sign.SetMinSize(fyne.NewSquareSize(18))
 	first := container.New(layout.NewCustomPaddedLayout(part.Inset, 0, 0, 0), container.NewVBox(sign)) // level with the first line
 	button := container.New(layout.NewCustomPaddedLayout(4, 4, 8, 0), container.NewVBox(t.open))
-	content := container.NewBorder(nil, nil, first, button, part.VBox(0, t.text, fix))
+	content := part.Border(nil, nil, first, button, part.VBox(0, t.text, fix))
 	t.root = content
 	if ruled {
 		t.root = part.VBox(0, part.NewRule(), content)

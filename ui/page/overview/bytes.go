@@ -56,7 +56,7 @@ func newBytes() *bytes {
 	title := part.NewText(lang.Say("overview.traffic.title")).Bold()
 	figures := container.NewGridWithColumns(4, b.fromCache.root, b.net.root, b.share.root, b.saved.root)
 	top := part.VBox(8, part.Between(part.Middle(title), part.Middle(b.choice)), figures)
-	b.content = container.NewBorder(container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), top), nil, nil, nil, b.chart)
+	b.content = part.Border(container.New(layout.NewCustomPaddedLayout(0, 8, 0, 0), top), nil, nil, nil, b.chart)
 	b.root = part.NewSheet(b.content)
 	return b
 }

@@ -65,7 +65,7 @@ func newHead(d page.Desk) *head {
 	})
 	h.where = part.HBox(3, part.Middle(h.address), part.Middle(part.NewCopy(h.address.Words, d.Copy)))
 	line := rowOf(&follow{text: h.below, gap: 8}, h.below, h.where)
-	left := container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), part.Middle(h.mark)), nil,
+	left := part.Border(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), part.Middle(h.mark)), nil,
 		part.Middle(part.VBox(1, h.title, line)))
 	right := part.HBox(14, part.Middle(h.pause), part.Middle(h.resume), part.Flush(3, part.Middle(h.flip)))
 	h.root = part.Between(left, container.New(layout.NewCustomPaddedLayout(0, 0, 12, 0), right))

@@ -62,7 +62,7 @@ func newRail(d page.Desk) *rail {
 
 func newLimitRow() *limitRow {
 	l := &limitRow{gauge: part.NewGauge(56), name: part.NewText("").Bold().Giving(), words: part.NewText("").Giving(), whose: part.NewMuted("").Giving()}
-	l.root = container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), part.Middle(l.gauge)), nil,
+	l.root = part.Border(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), part.Middle(l.gauge)), nil,
 		part.Middle(part.VBox(1, l.name, l.words, l.whose)))
 	return l
 }

@@ -48,7 +48,7 @@ func newForm(fields ...field) *form {
 	f.submit.Importance = widget.HighImportance
 	cancel := part.NewButton(cancel(), f.close)
 	f.root = container.New(layout.NewCustomPaddedLayout(10, 8, 0, 0), part.VBox(11, part.NewRule(), f.title, grid,
-		container.NewBorder(nil, nil, nil, part.HBox(8, cancel, f.submit), part.Middle(f.wrong))))
+		part.Border(nil, nil, nil, part.HBox(8, cancel, f.submit), part.Middle(f.wrong))))
 	f.root.Hide()
 	return f
 }

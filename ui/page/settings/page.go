@@ -17,7 +17,6 @@ import (
 	"pulley/ui/model"
 	"pulley/ui/page"
 	"pulley/ui/part"
-	"pulley/ui/theme"
 	"pulley/ui/words"
 )
 
@@ -128,8 +127,6 @@ func (s *Page) usersRow() *row {
 
 // build puts the sections under each other and the index beside them.
 func (s *Page) build() {
-	title := part.NewText(lang.Say("settings.title")).Bold()
-	title.Scale = theme.SizeHead
 	s.search = part.NewSearch(lang.Say("settings.search"), func(text string) { s.sought = text; s.filter() })
 	s.nothing = part.NewMuted(lang.Say("settings.nothing"))
 	s.jump = part.NewChoice(func(name string) { s.Take(name) })
@@ -140,13 +137,13 @@ func (s *Page) build() {
 	}
 	all.Add(s.nothing)
 	s.jump.Set(s.options(), s.sections[0].name)
-	const margin = 20
+	const margin = part.Margin
 	s.scroll = part.NewScroll(container.New(layout.NewCustomPaddedLayout(0, margin, 0, margin), all))
 	s.scroll.OnScrolled = func(fyne.Position) { s.mark() }
 	s.index = entries
-	head := part.Between(part.Middle(title), part.HBox(8, part.Middle(s.jump), container.New(part.FixedWidth(220), s.search)))
-	s.root = container.New(layout.NewCustomPaddedLayout(18, 0, margin, 0), container.NewBorder(
-		container.New(layout.NewCustomPaddedLayout(0, 14, 0, margin), head), nil, nil, nil,
+	head := part.NewPageHead(lang.Say("settings.title"), nil, s.jump, container.New(part.FixedWidth(220), s.search))
+	s.root = container.New(layout.NewCustomPaddedLayout(part.PageTop, 0, margin, 0), part.Border(
+		container.New(layout.NewCustomPaddedLayout(0, part.Gap, 0, margin), head), nil, nil, nil,
 		container.New(&sides{page: s}, s.index, s.scroll)))
 }
 

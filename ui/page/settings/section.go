@@ -32,7 +32,7 @@ func (s *Page) section(name, title string, rows []*row, more ...*row) *section {
 	section.entry.Moved = func(by int) { s.lead(section, by) }
 	sheet := part.NewSheet(section.card)
 	sheet.Padding = fyne.NewSize(14, 3)
-	section.head = container.NewBorder(nil, nil, nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 3, 3), section.title))
+	section.head = container.NewStack(container.New(layout.NewCustomPaddedLayout(0, 0, 3, 3), section.title))
 	section.root = part.VBox(7, section.head, sheet)
 	return section
 }
