@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 
 	"pulley/proxy/registry"
@@ -58,6 +59,9 @@ func (s *failures) note(e *registry.Event, now time.Time) {
 		return
 	}
 	f := failure{registry: e.Registry, repository: e.Repository, reference: e.Reference, head: e.Method == http.MethodHead, why: why(e), first: now, last: now}
+	if _, err := reference.ParseNormalizedNamed(f.image()); err != nil { // clients ask for anything, and this is in a command to copy
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := slices.IndexFunc(s.list, func(have failure) bool {

@@ -198,3 +198,20 @@ func TestPullThatComesGoodIsNotToldOf(t *testing.T) {
 		t.Errorf("it came good: %+v", got)
 	}
 }
+
+// A name that is none is in no command that a person may copy, and who pulls ahead is told by that.
+func TestOtherFailuresAreNotToldOf(t *testing.T) {
+	w := startWatched(t)
+	w.hub.Down()
+	get := w.intercepted(t, "")
+	for _, path := range []string{"/v2/library/app;reboot/manifests/1", "/v2/library/app/manifests/$(reboot)"} {
+		if status, _ := get(path); status < http.StatusBadRequest {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+	pulled, err := w.Pull(t.Context(), ask("library/app:1"), ignore)
+	if err != nil || pulled.Images[0].Error == "" {
+		t.Fatalf("%+v, %v", pulled, err)
+	}
+	w.expectNone(t, "not told of")
+}

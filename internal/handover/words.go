@@ -24,7 +24,7 @@ const (
 // What a daemon tells in the header of its answer, before anything is taken.
 const (
 	headerProgram = "Pulley-Version"
-	headerListen  = "Pulley-Listen"  // as its settings have it
+	headerListen  = "Pulley-Listen"  // the setting in force
 	headerAddress = "Pulley-Address" // the one in use
 )
 
@@ -38,7 +38,7 @@ type Request struct {
 // About is what the old daemon says of itself.
 type About struct {
 	Version string // of the program, for people
-	Listen  string // as its settings have it
+	Listen  string // the setting in force
 	Address string // the one in use
 }
 
