@@ -124,6 +124,18 @@ func (s slow) Test(ctx context.Context, name string) dockercontext.Report {
 	return s.contexts.Test(ctx, name)
 }
 
+// TestALockedKeyRing keeps docker's login back: that is said, and no token service is blamed for the time it took.
+func TestALockedKeyRing(t *testing.T) {
+	t.Parallel()
+	_, o := examined(t)
+	o.Login = func(ctx context.Context, _ string) (string, bool) { <-ctx.Done(); return "", false }
+	r := examine(t, o)
+	if got := troubles(r); !slices.Equal(got, []string{"login.helper"}) || !strings.Contains(found(t, r, "login.helper").Why, "unlocked") {
+		t.Errorf("%+v", r.Findings)
+	}
+	found(t, r, "manifest")
+}
+
 // TestBehindSudo root's own Pulley is looked at, and none runs: it is the person's.
 func TestBehindSudo(t *testing.T) {
 	t.Parallel()

@@ -56,12 +56,19 @@ func (x *exam) signIn(ctx context.Context, n *notes) {
 	if x.o.Login == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, StepLimit/2) // what follows has to have its time, too
+	defer cancel()
 	login, ok := x.o.Login(ctx, x.reg.Name)
 	if !ok {
-		n.add(Finding{
+		f := Finding{
 			ID: "login.helper", Level: Warning, What: "docker's credential helper fails for " + x.reg.Name,
 			Why: "Pulls go without your login: private images are refused, and the limit is that of strangers.", Fix: "docker login " + x.reg.Name,
-		})
+		}
+		if ctx.Err() != nil {
+			f.What = "docker's credential helper does not answer for " + x.reg.Name
+			f.Why = "It may wait for a key ring to be unlocked. Until then every pull waits for it. What follows was looked at without your login."
+		}
+		n.add(f)
 		return
 	}
 	x.secrets.authorization(login)
