@@ -12,13 +12,13 @@ import (
 	"pulley/ui/theme"
 )
 
-// Source is a person's word for who brings bytes.
+// Source is a person's word for who brings bytes: a mirror's is its name.
 func Source(name string) string {
 	switch name {
-	case "cache", "origin", "joined", "push", "import":
-		return lang.Say("images.source." + name)
+	case "cache", "origin", "shared", "joined", "push", "import":
+		return lang.Say("source." + name)
 	case "":
-		return lang.Say("images.source.unknown")
+		return lang.Say("source.unknown")
 	default:
 		return name
 	}

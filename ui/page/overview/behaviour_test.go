@@ -132,7 +132,7 @@ func TestOverviewShowsPulls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := open(t, wide, past()).shows(running(busy()))
 		o.expect("3 pulls in progress", "postgres", "quay.io/prometheus/node-exporter", "68 MiB of 149 MiB · 4 s left",
-			"1f2e3d4c5b6a", "60 MiB / 109 MiB", "14 MiB/s", "daocloud + registry")
+			"1f2e3d4c5b6a", "60 MiB / 109 MiB", "14 MiB/s", "daocloud + origin")
 
 		long := idle()
 		for i := range 9 {

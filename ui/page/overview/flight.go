@@ -217,23 +217,11 @@ func (l *liveLayer) show(t control.Transfer) {
 	if t.Rate > 0 {
 		l.rate.Set(words.Rate(t.Rate))
 	}
-	var sources []string
-	for _, s := range t.Sources {
-		sources = append(sources, sourceName(s))
+	from := ""
+	if len(t.Sources) > 0 {
+		from = page.Sources(strings.Join(t.Sources, "+"))
 	}
-	l.source.Set(strings.Join(sources, " + "))
-}
-
-// sourceName is a person's word for who brings bytes.
-func sourceName(source string) string {
-	switch source {
-	case "origin":
-		return lang.Say("overview.source.origin")
-	case "shared":
-		return lang.Say("overview.source.shared")
-	default:
-		return source
-	}
+	l.source.Set(from)
 }
 
 func (p *pastPull) show(image model.Past, now time.Time) {

@@ -80,7 +80,7 @@ func (r *registry) show(state control.Registry, now time.Time) {
 	said := words.Ago(state.LastUsed, now)
 	switch {
 	case (state.Route == "" || state.Route == "auto") && state.Best != "" && state.Best != "origin":
-		said = lang.Say("overview.registries.best", "Source", sourceName(state.Best))
+		said = lang.Say("overview.registries.best", "Source", page.Source(state.Best))
 	case said == "":
 		said = lang.Say("overview.registries.never")
 	}
