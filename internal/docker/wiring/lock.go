@@ -2,12 +2,15 @@ package wiring
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 const (
@@ -23,18 +26,17 @@ func (w *Wirer) lock(ctx context.Context) (unlock func(), err error) {
 	defer cancel()
 	name := filepath.Join(w.State, "wiring.lock")
 	for {
-		f, err := openLock(name)
-		if err != nil {
+		if err := makeLock(name); err != nil {
 			return nil, err
 		}
-		err = lockFile(f)
-		if err == nil && current(f, name) {
-			return func() { _ = f.Close() }, nil // which lets go of it
-		}
-		_ = f.Close()
-		if err != nil && !errors.Is(err, errLocked) {
+		l := flock.New(name, flock.SetFlag(os.O_RDWR))
+		switch got, err := l.TryLock(); {
+		case got:
+			return func() { _ = l.Close() }, nil
+		case err != nil:
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		_ = l.Close()
 		select {
 		case <-time.After(lockEvery):
 		case <-ctx.Done():
@@ -43,21 +45,19 @@ func (w *Wirer) lock(ctx context.Context) (unlock func(), err error) {
 	}
 }
 
-// openLock makes the file in the way in which all in the folder is made: root may do it for a person.
-func openLock(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		making := private(name, nil)
-		if f, err = os.OpenFile(name, os.O_RDWR, 0); err != nil { // else somebody else may have made it, which Windows then keeps
-			return nil, errors.Join(making, err)
-		}
+// makeLock makes the file in the way in which all in the folder is made: root may do it for a person. Of several that make it
+// at once one does, whose file stays.
+func makeLock(name string) error {
+	if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	return f, err
-}
-
-// current says whether f still is what name leads to: two may have made it at once.
-func current(f *os.File, name string) bool {
-	mine, err := f.Stat()
-	there, err2 := os.Stat(name)
-	return err == nil && err2 == nil && os.SameFile(mine, there)
+	mine := name + "." + rand.Text()
+	if err := private(mine, nil); err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(mine) }()
+	if err := os.Link(mine, name); err == nil || errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return os.Rename(mine, name) // a disk that knows no links
 }
