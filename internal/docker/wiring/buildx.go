@@ -147,7 +147,7 @@ func (k buildx) Plan(ctx context.Context, m machine.Machine, e Engine, to Target
 		p.Manual, err = k.anew(m, b, p.Way, to, o)
 		if p.Way == Proxy {
 			p.Egress = b.Nodes[0].env("https_proxy")
-			p.Warn = append(p.Warn, "it pulls nothing while Pulley does not run")
+			p.Warn = append(p.Warn, nothingPulls(to)...)
 		}
 		return p, err
 	}

@@ -117,6 +117,7 @@ func (k containerd) Plan(_ context.Context, m machine.Machine, e Engine, to Targ
 	}
 	if p.Way == Proxy {
 		k.proxy(m, p, reach)
+		p.Warn = append(p.Warn, nothingPulls(to)...)
 	}
 	if at.user {
 		p.Warn = append(p.Warn, "where RootlessKit gives it a network of its own (before nerdctl 2.0), it cannot reach "+reach+" and pulls from the origin")
@@ -170,7 +171,7 @@ const containerdDropIn = "/etc/systemd/system/containerd.service.d/pulley-proxy.
 func (containerd) proxy(m machine.Machine, p *Plan, reach string) {
 	p.Files = append(p.Files, File{Path: containerdDropIn, Mode: 0o644, Edit: whole(proxyDropIn(reach))})
 	p.Egress = unitProxy(m, path.Dir(containerdDropIn))
-	p.Warn = append(p.Warn, "nothing is pulled while Pulley does not run",
+	p.Warn = append(p.Warn,
 		"nerdctl and ctr before 2.0 pull by themselves: they need HTTPS_PROXY=http://"+reach+" in their own environment")
 	if !hasSystemd(m) {
 		p.Warn = append(p.Warn, "systemd does not run here: give containerd's own starter HTTPS_PROXY=http://"+reach)

@@ -37,6 +37,7 @@ func (j *job) connect(ctx context.Context, l *ledger, trust bool) error {
 		if err := j.w.save(l); err != nil {
 			return err
 		}
+		j.w.told(StepTrust, "")
 		if err := j.w.Trust(ctx, true); err != nil {
 			return err
 		}
@@ -52,6 +53,7 @@ func (j *job) stop(ctx context.Context) (stopped bool, err error) {
 	}
 	j.stopped = true
 	j.say("stopping " + j.e.Name)
+	j.w.told(StepStop, j.e.Name)
 	for _, c := range j.how.Before {
 		if _, err := j.w.Machine.Run(ctx, c); err != nil {
 			return true, err
@@ -76,6 +78,13 @@ func (j *job) startAgain(ctx context.Context, why error) error {
 // write writes the files.
 func (j *job) write() error {
 	for _, c := range j.list {
+		switch {
+		case !c.moves():
+		case c.after == nil:
+			j.w.told(StepRemove, c.Path)
+		default:
+			j.w.told(StepWrite, c.Path)
+		}
 		if err := c.do(); err != nil {
 			return j.w.asRoot(err, j.verb, j.e.ID)
 		}
@@ -103,6 +112,7 @@ func (j *job) activate(ctx context.Context) error {
 	}
 	j.activated = true
 	j.say(j.how.Text)
+	j.w.told(StepActivate, j.how.Text)
 	for _, c := range j.how.Run {
 		if _, err := j.w.Machine.Run(ctx, c); err != nil {
 			return err
@@ -187,6 +197,7 @@ func (j *job) putBack(ctx context.Context, l *ledger, was *record, why error) er
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
 	var failed []error
+	j.w.told(StepPutBack, "")
 	if j.activated {
 		j.ease(ctx)
 		for _, c := range j.how.Before { // else it would write over what is put back as it ends; it may be down already
@@ -226,5 +237,6 @@ func (j *job) putBack(ctx context.Context, l *ledger, was *record, why error) er
 	if err := j.w.save(l); err != nil {
 		return fmt.Errorf("%s: %w; everything was put back, but: %w", j.e.ID, why, err)
 	}
+	j.w.told(StepRestored, "")
 	return fmt.Errorf("%s: %w; everything was put back as it was", j.e.ID, why)
 }

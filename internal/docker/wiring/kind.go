@@ -156,6 +156,8 @@ func (k kubeNodes) Plan(ctx context.Context, m machine.Machine, e Engine, to Tar
 		return nil, noWay(e, p.Way)
 	case !slices.ContainsFunc(nodes, func(n kubeNode) bool { return n.running }):
 		return nil, fmt.Errorf("%s: does not run; start it and connect again", e.ID)
+	case p.Way == Proxy:
+		p.Warn = append(p.Warn, nothingPulls(to)...)
 	}
 	for _, n := range nodes {
 		if !n.running {

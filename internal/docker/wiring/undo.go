@@ -111,6 +111,7 @@ func (w *Wirer) Disconnect(ctx context.Context, id string, say func(string)) (*U
 	}
 	var trusts error
 	if u.Trust && w.Trust != nil {
+		w.told(StepUntrust, "")
 		if trusts = w.Trust(ctx, false); trusts == nil {
 			l.Trust = false
 			say("the system does not trust Pulley's local authority any more")

@@ -25,6 +25,8 @@ type Wirer struct {
 	Trust func(ctx context.Context, install bool) error
 	// Trusted says whether they are there; nil is never.
 	Trusted func(ctx context.Context) bool
+	// Told hears of each step as it begins, on the goroutine that takes it; nil: nobody does.
+	Told func(Step)
 }
 
 const (
