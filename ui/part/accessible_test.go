@@ -133,3 +133,24 @@ func TestEveryControlHasALabel(t *testing.T) {
 		}
 	}
 }
+
+// Fyne passes over whatever calls itself a container but is none of its own: what holds others reads them out instead.
+func TestWhatHoldsOthersReadsThemOut(t *testing.T) {
+	open(t, part.NewText(""))
+	table := newGrid(t).Table
+	table.Label = "Images"
+	order := part.NewReorder(nil)
+	order.Set(
+		part.ReorderItem{ID: "a", Name: "daocloud", Content: container.NewHBox(part.NewText("daocloud"), part.NewBadge("fastest", ""))},
+		part.ReorderItem{ID: "b", Name: "ustc", Content: container.NewHBox()},
+	)
+	for want, o := range map[string]fyne.Accessible{
+		"daocloud, fastest; ustc": order,
+		"Images, 0 rows":          table,
+		"What is kept here.":      part.NewSheet(part.NewProse("What is kept here.")),
+	} {
+		if got := o.AccessibilityLabel(); got != want || o.AccessibilityRole() != fyne.AccessibleRoleText {
+			t.Errorf("%T says %q as a %s, want %q", o, got, o.AccessibilityRole(), want)
+		}
+	}
+}

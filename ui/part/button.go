@@ -2,7 +2,6 @@ package part
 
 import (
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -62,19 +61,16 @@ func (b *Button) TypedKey(e *fyne.KeyEvent) {
 
 // CreateRenderer is called by Fyne.
 func (b *Button) CreateRenderer() fyne.WidgetRenderer {
-	return newRinged(b.Button.CreateRenderer(), func(ring *canvas.Rectangle) {
-		ring.Hidden = !b.focused
-		ring.StrokeColor, ring.StrokeWidth = hue(b, b.ringName()), ringWidth
-		ring.CornerRadius = extent(b, fynetheme.SizeNameButtonRadius)
-	})
+	return newRinged(b, b.Button.CreateRenderer(), fynetheme.SizeNameButtonRadius, b.ring)
 }
 
-// ringName is a colour that is told from the button's own.
-func (b *Button) ringName() fyne.ThemeColorName {
+// ring is a colour that is told from the button's own.
+func (b *Button) ring() fyne.ThemeColorName {
 	switch b.Importance {
 	case widget.HighImportance, widget.DangerImportance, widget.WarningImportance, widget.SuccessImportance:
-		return fynetheme.ColorNameForeground
-	default:
-		return fynetheme.ColorNamePrimary
+		if b.focused {
+			return fynetheme.ColorNameForeground
+		}
 	}
+	return ifFocused(b.focused)
 }

@@ -2,7 +2,6 @@ package part
 
 import (
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -79,9 +78,5 @@ func (c *Check) AccessibilityRole() fyne.AccessibleRole { return fyne.Accessible
 
 // CreateRenderer is called by Fyne.
 func (c *Check) CreateRenderer() fyne.WidgetRenderer {
-	return newRinged(c.Check.CreateRenderer(), func(ring *canvas.Rectangle) {
-		ring.Hidden = !c.focused
-		ring.StrokeColor, ring.StrokeWidth = hue(c, fynetheme.ColorNamePrimary), ringWidth
-		ring.CornerRadius = extent(c, fynetheme.SizeNameInputRadius)
-	})
+	return newRinged(c, c.Check.CreateRenderer(), fynetheme.SizeNameInputRadius, func() fyne.ThemeColorName { return ifFocused(c.focused) })
 }

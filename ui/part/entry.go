@@ -2,7 +2,6 @@ package part
 
 import (
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -56,14 +55,11 @@ func (e *Entry) FocusLost() {
 
 // CreateRenderer is called by Fyne.
 func (e *Entry) CreateRenderer() fyne.WidgetRenderer {
-	return newRinged(e.Entry.CreateRenderer(), func(ring *canvas.Rectangle) {
-		name := fynetheme.ColorNamePrimary
+	return newRinged(e.self, e.Entry.CreateRenderer(), fynetheme.SizeNameInputRadius, func() fyne.ThemeColorName {
 		if e.wrong {
-			name = fynetheme.ColorNameError
+			return fynetheme.ColorNameError
 		}
-		ring.Hidden = !e.focused && !e.wrong
-		ring.StrokeColor, ring.StrokeWidth = hue(e.self, name), ringWidth
-		ring.CornerRadius = extent(e.self, fynetheme.SizeNameInputRadius)
+		return ifFocused(e.focused)
 	})
 }
 

@@ -75,6 +75,26 @@ func TestCheckIsForTheKeyboard(t *testing.T) {
 	}
 }
 
+func TestSliderIsForTheKeyboard(t *testing.T) {
+	s := part.NewSlider("Size", 50, func() string { return "" })
+	h := listen(t, s)
+	h.Canvas().Focus(s)
+	for _, step := range []struct {
+		key  fyne.KeyName
+		want float64
+	}{
+		{fyne.KeyRight, 1}, {fyne.KeyPageUp, 6}, {fyne.KeyLeft, 5}, {fyne.KeyPageDown, 0}, {fyne.KeyPageDown, 0}, {fyne.KeyEnd, 50},
+		{fyne.KeyPageUp, 50}, {fyne.KeyHome, 0}, {fyne.KeyEscape, 0},
+	} {
+		if s.TypedKey(&fyne.KeyEvent{Name: step.key}); s.Value != step.want {
+			t.Errorf("%s leads to %v, want %v", step.key, s.Value, step.want)
+		}
+	}
+	if !slices.Equal(h.keys, []fyne.KeyName{fyne.KeyEscape}) {
+		t.Errorf("the window heard %v", h.keys)
+	}
+}
+
 // A chart has a use for Escape while its cursor is somewhere, and for few other keys.
 func TestChartLeavesKeysToTheWindow(t *testing.T) {
 	c := part.NewChart(part.Measure{Step: part.BinaryStep, Axis: inMiB, Exact: inMiB}, part.Series{Color: theme.Cached})

@@ -55,6 +55,7 @@ func TestFocusIsSeen(t *testing.T) {
 				return s
 			},
 			"check":    func() fyne.CanvasObject { return part.NewCheck("Replace it", nil) },
+			"slider":   func() fyne.CanvasObject { return part.NewSlider("Size", 9, func() string { return "9 GiB" }) },
 			"segments": func() fyne.CanvasObject { return part.NewSegments([]string{"All", "Failed"}, 0, nil) },
 			"choice": func() fyne.CanvasObject {
 				c := part.NewChoice(nil)

@@ -5,6 +5,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
 )
 
 // reading is all that can be read in o, from the first to the last. Fyne's own walk through a window for those who cannot see it goes into
@@ -25,6 +26,8 @@ func reading(o fyne.CanvasObject) string {
 			read(o.Content)
 		case *container.ThemeOverride:
 			read(o.Content)
+		case *widget.RichText:
+			said = append(said, o.String())
 		case fyne.Accessible:
 			if label := o.AccessibilityLabel(); label != "" {
 				said = append(said, label)

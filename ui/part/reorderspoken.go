@@ -8,18 +8,23 @@ import (
 
 // AccessibilityLabel is the rows in their order.
 func (r *Reorder) AccessibilityLabel() string {
-	var names []string
+	var rows []string
 	for _, row := range r.rows {
-		names = append(names, row.item.Name)
+		rows = append(rows, row.AccessibilityLabel())
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(rows, "; ")
 }
 
-// AccessibilityRole is a container.
-func (r *Reorder) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleContainer }
+// AccessibilityRole is text: a container would be passed over.
+func (r *Reorder) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
-// AccessibilityLabel is what the row is about.
-func (row *reorderRow) AccessibilityLabel() string { return row.item.Name }
+// AccessibilityLabel is all that stands in the row, or what it is about where that says nothing.
+func (row *reorderRow) AccessibilityLabel() string {
+	if said := reading(row.item.Content); said != "" {
+		return said
+	}
+	return row.item.Name
+}
 
-// AccessibilityRole is a container.
-func (row *reorderRow) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleContainer }
+// AccessibilityRole is text: a container would be passed over.
+func (row *reorderRow) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }

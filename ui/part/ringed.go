@@ -3,19 +3,27 @@ package part
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	fynetheme "fyne.io/fyne/v2/theme"
 )
 
 // ringed is a drawing of Fyne's with a ring of ours on top.
 type ringed struct {
 	fyne.WidgetRenderer
 	ring    *canvas.Rectangle
-	paint   func() // gives the ring its colours
+	paint   func()
 	objects []fyne.CanvasObject
 }
 
-func newRinged(below fyne.WidgetRenderer, paint func(ring *canvas.Rectangle)) *ringed {
-	r := &ringed{WidgetRenderer: below, ring: &canvas.Rectangle{}}
-	r.paint = func() { paint(r.ring) }
+// newRinged puts a ring on the drawing of w. look is asked what colour it has, "" for none, whenever w is refreshed.
+func newRinged(w fyne.Widget, below fyne.WidgetRenderer, radius fyne.ThemeSizeName, look func() fyne.ThemeColorName) *ringed {
+	ring := &canvas.Rectangle{StrokeWidth: ringWidth}
+	r := &ringed{WidgetRenderer: below, ring: ring}
+	r.paint = func() {
+		name := look()
+		if ring.Hidden = name == ""; !ring.Hidden {
+			ring.StrokeColor, ring.CornerRadius = hue(w, name), extent(w, radius)
+		}
+	}
 	r.paint()
 	return r
 }
@@ -34,4 +42,12 @@ func (r *ringed) Refresh() {
 	r.paint()
 	r.ring.Refresh()
 	r.WidgetRenderer.Refresh()
+}
+
+// ifFocused is the colour of the ring around what has the keyboard.
+func ifFocused(focused bool) fyne.ThemeColorName {
+	if focused {
+		return fynetheme.ColorNamePrimary
+	}
+	return ""
 }

@@ -1,16 +1,23 @@
 package part
 
 import (
+	"math"
+
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
 
-// Slider is Fyne's, but that it comes into view when it has the keyboard, says what it is about, and leaves Escape to the window.
+// Slider is Fyne's, but for the keyboard: the ring of all parts is around it, it comes into view, Home, End, Page up and Page down move
+// it too, and the keys that it has no use for are the window's. It says what it is about.
 type Slider struct {
 	widget.Slider
 
 	Label string        // for those who cannot see it
 	Says  func() string // the value in words
+
+	focused, hovered bool
 }
 
 // NewSlider makes one for whole steps up to most.
@@ -20,28 +27,49 @@ func NewSlider(label string, most float64, says func() string) *Slider {
 	return s
 }
 
-// FocusGained shows where the keyboard is.
+// FocusGained draws the ring.
 func (s *Slider) FocusGained() {
+	s.focused = true
 	s.Slider.FocusGained()
-	Follow(false)
+	Follow(s.hovered)
 }
 
-// TypedKey moves it.
+// FocusLost takes it away.
+func (s *Slider) FocusLost() {
+	s.focused = false
+	s.Slider.FocusLost()
+}
+
+// MouseIn notes that the pointer is on it.
+func (s *Slider) MouseIn(e *desktop.MouseEvent) {
+	s.hovered = true
+	s.Slider.MouseIn(e)
+}
+
+// MouseOut notes that it left.
+func (s *Slider) MouseOut() {
+	s.hovered = false
+	s.Slider.MouseOut()
+}
+
+// TypedKey moves it. A page is a tenth of the way.
 func (s *Slider) TypedKey(e *fyne.KeyEvent) {
-	switch e.Name {
-	case fyne.KeyHome, fyne.KeyEnd:
-		to := s.Min
-		if e.Name == fyne.KeyEnd {
-			to = s.Max
-		}
-		if !s.Disabled() {
-			s.SetValue(to)
-		}
-	case fyne.KeyLeft, fyne.KeyRight:
-		s.Slider.TypedKey(e)
-	default:
+	page := max(math.Round((s.Max-s.Min)/10/s.Step), 1) * s.Step
+	to, moves := map[fyne.KeyName]float64{
+		fyne.KeyHome: s.Min, fyne.KeyEnd: s.Max, fyne.KeyPageUp: s.Value + page, fyne.KeyPageDown: s.Value - page,
+		fyne.KeyLeft: s.Value - s.Step, fyne.KeyRight: s.Value + s.Step,
+	}[e.Name]
+	switch {
+	case !moves:
 		PassKey(s, e)
+	case !s.Disabled():
+		s.SetValue(to)
 	}
+}
+
+// CreateRenderer is called by Fyne.
+func (s *Slider) CreateRenderer() fyne.WidgetRenderer {
+	return newRinged(s, s.Slider.CreateRenderer(), fynetheme.SizeNameInputRadius, func() fyne.ThemeColorName { return ifFocused(s.focused) })
 }
 
 // AccessibilityLabel is what is set here, and to what.

@@ -287,8 +287,8 @@ func (t *Table) Loading(loading bool) {
 // AccessibilityLabel is its name, how many rows it has, and the row that the keyboard is on.
 func (t *Table) AccessibilityLabel() string { return t.spoken() }
 
-// AccessibilityRole is the nearest that Fyne has.
-func (t *Table) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleContainer }
+// AccessibilityRole is text: a container would be passed over.
+func (t *Table) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
 const (
 	tableSide  = 8  // left and right of all columns
