@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"pulley/internal/control"
 	"pulley/internal/docker/wiring"
 	"pulley/internal/trust"
 )
@@ -23,6 +25,7 @@ type connecting struct {
 	dryRun   bool
 	yes      bool
 	noTest   bool
+	steps    bool // JSON has a line for each step as it begins
 	backups  bool
 	image    string
 	terminal bool // somebody is there to be asked
@@ -108,6 +111,7 @@ func (a *app) connect() *cobra.Command {
 	f.StringSliceVar(&c.options.Search, "search", nil, "registries where it shall look for names without one, in this order (Podman, CRI-O)")
 	f.StringVar(&c.image, "test", "docker.io/library/hello-world:latest", "the image to prove it with")
 	f.BoolVar(&c.noTest, "no-test", false, "prove nothing")
+	stepsFlag(cmd, &c.steps)
 	f.StringVar(&c.context, "context", "", "the engine of this ssh context, which gets --mirror URL: a Pulley that it reaches")
 	f.BoolVar(&c.backups, "backups", false, "list the files as they were before connect changed them")
 	return cmd
@@ -198,6 +202,9 @@ func ways(e wiring.Engine) string {
 // connectAll connects one after another; one that fails does not keep it from the others.
 func (a *app) connectAll(cmd *cobra.Command, h *thisMachine, c *connecting, ids []string) error {
 	results := []connection{}
+	if c.steps && a.json {
+		h.Told = tellSteps(cmd.OutOrStdout())
+	}
 	var failed []error
 	for _, id := range ids {
 		r, err := a.connectOne(cmd, h, c, id)
@@ -212,11 +219,30 @@ func (a *app) connectAll(cmd *cobra.Command, h *thisMachine, c *connecting, ids 
 		}
 	}
 	if a.json {
-		if err := a.print(cmd, results, nil); err != nil {
+		if err := a.printSteps(cmd, c, results); err != nil {
 			return err
 		}
 	}
 	return several(cmd.ErrOrStderr(), failed)
+}
+
+// stepsFlag is that of connect and disconnect.
+func stepsFlag(cmd *cobra.Command, steps *bool) {
+	cmd.Flags().BoolVar(steps, "steps", false, "with --json: a line for each step as it begins, and the result as the last")
+}
+
+// tellSteps writes a line for each step.
+func tellSteps(w io.Writer) func(wiring.Step) {
+	to := json.NewEncoder(w)
+	return func(s wiring.Step) { _ = to.Encode(control.Line[wiring.Step, struct{}]{Progress: &s}) }
+}
+
+// printSteps writes what came of it: as the last of the lines, or as the document.
+func (a *app) printSteps(cmd *cobra.Command, c *connecting, v any) error {
+	if c.steps {
+		return a.result(cmd.OutOrStdout(), v)
+	}
+	return a.print(cmd, v, nil)
 }
 
 // several is the last of some errors; the others are printed before it.
@@ -271,6 +297,9 @@ func (a *app) connectOne(cmd *cobra.Command, h *thisMachine, c *connecting, id s
 	printNext(out, p)
 	if c.noTest {
 		return r, nil
+	}
+	if h.Told != nil {
+		h.Told(wiring.Step{Kind: wiring.StepProve, Thing: c.image})
 	}
 	r.Proof, err = h.prove(ctx, p, c.image)
 	r.Proven = err == nil && r.Proof != ""

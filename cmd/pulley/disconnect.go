@@ -35,6 +35,7 @@ func (a *app) disconnect() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "show what would be changed, and change nothing")
 	cmd.Flags().BoolVarP(&c.yes, "yes", "y", false, "ask nothing: restart engines that have to be")
+	stepsFlag(cmd, &c.steps)
 	cmd.Flags().StringVar(&c.context, "context", "", "the engine of this ssh context")
 	return cmd
 }
@@ -54,6 +55,9 @@ func (a *app) disconnectAll(cmd *cobra.Command, h *thisMachine, c *connecting, i
 		}
 	}
 	undone := []undoing{}
+	if c.steps && a.json {
+		h.Told = tellSteps(cmd.OutOrStdout())
+	}
 	var failed []error
 	for _, id := range ids {
 		u, err := h.disconnectOne(cmd, out, c, id)
@@ -65,7 +69,7 @@ func (a *app) disconnectAll(cmd *cobra.Command, h *thisMachine, c *connecting, i
 		}
 	}
 	if a.json {
-		if err := a.print(cmd, undone, nil); err != nil {
+		if err := a.printSteps(cmd, c, undone); err != nil {
 			return err
 		}
 	}
