@@ -27,6 +27,7 @@ type Desk struct {
 	Now    func() time.Time
 	Shares *model.Shares // those that run, which outlive the page that shows them; nil: the page has its own
 	Jobs   *model.Jobs   // the same of what is being fetched, exported and imported
+	Memory Memory
 }
 
 // Toast is a sentence that goes away by itself.
@@ -48,7 +49,8 @@ type Files interface {
 // Tool is the command line program beside the app: what belongs to the person and their machine rather than to the daemon
 // (engines, contexts, the service, trust) is done by it. Its calls block.
 type Tool interface {
-	// Run runs `pulley ARGS --json` and decodes what it prints into into (nil: nothing). An error is its line on stderr,
+	// Run runs `pulley ARGS --json` and decodes what it prints into into (nil: nothing; a func(line []byte): it is handed each
+	// line as it is printed, on the goroutine of this call or another, one after the other). An error is its line on stderr,
 	// without "pulley: ".
 	Run(ctx context.Context, into any, args ...string) error
 	// AsRoot is the same with the rights of an administrator, for which the desktop asks the person.

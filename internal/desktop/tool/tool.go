@@ -31,7 +31,8 @@ type Tool struct {
 // first, which it may take two minutes for.
 const patience = 150 * time.Second
 
-// Run runs `pulley ARGS --json` and decodes what it prints into into; nil: nothing. Where it prints and fails, as a doctor with
+// Run runs `pulley ARGS --json` and decodes what it prints into into; nil: nothing. A func(line []byte) is handed each line of it
+// instead, as it is printed. Where it prints and fails, as a doctor with
 // findings does, both are handed back. An error is the program's own line, without "pulley: ". When ctx ends the program is
 // asked to end, and waited for; when this one ends, it ends too.
 func (t *Tool) Run(ctx context.Context, into any, args ...string) error {
@@ -51,6 +52,11 @@ func ask(ctx context.Context, into any, args []string, command *exec.Cmd) error 
 	var out bytes.Buffer
 	said := &tail{}
 	command.Stdout, command.Stderr = &out, said
+	if each, ok := into.(func([]byte)); ok {
+		live := &lines{mu: &sync.Mutex{}, line: func(text string) { each([]byte(text)) }}
+		defer live.rest()
+		command.Stdout, into = live, nil
+	}
 	failed := command.Run()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -60,6 +66,12 @@ func ask(ctx context.Context, into any, args []string, command *exec.Cmd) error 
 
 // answer makes of what a program printed what Run hands back.
 func answer(into any, args []string, out, said []byte, failed error) error {
+	if each, ok := into.(func([]byte)); ok { // it could not be heard before: another user printed it
+		for line := range bytes.Lines(out) {
+			each(bytes.TrimSpace(line))
+		}
+		into = nil
+	}
 	var unread error
 	if into != nil && len(bytes.TrimSpace(out)) > 0 {
 		unread = json.Unmarshal(out, into)

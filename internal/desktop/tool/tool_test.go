@@ -98,6 +98,22 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// Lines are handed over while the program still runs: this one ends only when it was heard.
+func TestRunHandsOverLinesAsTheyCome(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	var heard []string
+	err := faked(t, "waits").Run(ctx, func(line []byte) {
+		heard = append(heard, string(line))
+		if len(heard) == 2 {
+			cancel(enough)
+		}
+	}, "connect")
+	if !errors.Is(err, enough) || !slices.Equal(heard, []string{"one", "two", "three"}) {
+		t.Errorf("%v, %q", err, heard)
+	}
+}
+
 func TestRunFails(t *testing.T) {
 	for behaviour, want := range map[string]string{
 		"findings": "docker: two findings; try: pulley doctor --fix",

@@ -32,6 +32,7 @@ type Person struct {
 	Visited []string // a page and the thing on it, parted by a space
 	Copied  string   // last
 	Picked  string   // by them, in dialogs for files
+	Chosen  map[string]string
 }
 
 // Sit puts somebody before an empty window.
@@ -39,7 +40,7 @@ func Sit(t testing.TB, size fyne.Size, look theme.Choice) *Person {
 	t.Helper()
 	app := test.NewTempApp(t)
 	app.Settings().SetTheme(theme.New(look))
-	p := &Person{T: t, Now: Noon, Window: test.NewWindow(nil)}
+	p := &Person{T: t, Now: Noon, Chosen: map[string]string{}, Window: test.NewWindow(nil)}
 	t.Cleanup(p.Window.Close)
 	p.Window.SetPadded(false)
 	p.Window.Resize(size)
@@ -60,10 +61,17 @@ func (p *Person) Desk() page.Desk {
 		Toast:  func(toast page.Toast) { p.Toasts = append(p.Toasts, toast) },
 		Visit:  func(name page.Name, thing string) { p.Visited = append(p.Visited, string(name)+" "+thing) },
 		Files:  p,
+		Memory: p,
 		Window: func() fyne.Window { return p.Window },
 		Now:    func() time.Time { return p.Now },
 	}
 }
+
+// Choice implements page.Memory.
+func (p *Person) Choice(key string) string { return p.Chosen[key] }
+
+// Choose implements page.Memory.
+func (p *Person) Choose(key, value string) { p.Chosen[key] = value }
 
 // Open implements page.Files.
 func (p *Person) Open(_ string, _ []string, then func(string)) { then(p.Picked) }

@@ -20,7 +20,8 @@ import (
 type CLI struct {
 	Answers  map[string]string // JSON
 	Errors   map[string]error
-	Asked    []string // the arguments; as root with a # before them
+	Asked    []string          // the arguments; as root with a # before them
+	OnLine   func(line string) // hears each line of progress after it was handed over
 	OnFollow func(ctx context.Context, line func(string), args []string) error
 }
 
@@ -42,7 +43,12 @@ func (c *CLI) run(into any, line, as string) error {
 			best = key
 		}
 	}
-	if text := c.Answers[best]; best != "" && text != "" && into != nil {
+	text := c.Answers[best]
+	if each, ok := into.(func([]byte)); ok && text != "" {
+		into = nil
+		c.lines(text, each)
+	}
+	if best != "" && text != "" && into != nil {
 		if err := json.Unmarshal([]byte(text), into); err != nil {
 			return err
 		}
@@ -56,6 +62,21 @@ func (c *CLI) run(into any, line, as string) error {
 		return errors.New("nobody told me what to say to: " + as + line)
 	}
 	return nil
+}
+
+// lines hands over an answer as `--steps` has it: the last line is the result, in as many lines as the answer likes.
+func (c *CLI) lines(text string, each func([]byte)) {
+	for strings.HasPrefix(text, `{"progress"`) {
+		line, rest, _ := strings.Cut(text, "\n")
+		each([]byte(line))
+		if c.OnLine != nil {
+			c.OnLine(line)
+		}
+		text = rest
+	}
+	if text != "" {
+		each([]byte(`{"result":` + strings.ReplaceAll(text, "\n", " ") + `}`))
+	}
 }
 
 // Follow implements page.Tool.
@@ -106,11 +127,16 @@ func (r *Rig) Put(p page.Page, v model.View) {
 // Work does all that waits, and what comes of it.
 func (r *Rig) Work() {
 	for len(r.waiting) > 0 {
-		next := r.waiting[0]
-		r.waiting = r.waiting[1:]
-		if then := next(r.T.Context()); then != nil {
-			then()
-		}
+		r.Once()
+	}
+}
+
+// Once does the first of what waits, for work that looks on while other work goes on.
+func (r *Rig) Once() {
+	next := r.waiting[0]
+	r.waiting = r.waiting[1:]
+	if then := next(r.T.Context()); then != nil {
+		then()
 	}
 }
 
