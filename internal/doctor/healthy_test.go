@@ -136,6 +136,22 @@ func TestALockedKeyRing(t *testing.T) {
 	found(t, r, "manifest")
 }
 
+// TestASilentProxy takes all the time that there is for it, and the way without it is looked at all the same.
+func TestASilentProxy(t *testing.T) {
+	t.Parallel()
+	_, o := examined(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0") // connections wait in its queue
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	o.Environ = []string{"HTTPS_PROXY=http://" + l.Addr().String()}
+	r := examine(t, o)
+	if got := troubles(r); !slices.Equal(got, []string{"proxy.dead"}) || !strings.Contains(found(t, r, "proxy.dead").Why, "Without it the registry answers.") {
+		t.Errorf("%+v", r.Findings)
+	}
+}
+
 // TestBehindSudo root's own Pulley is looked at, and none runs: it is the person's.
 func TestBehindSudo(t *testing.T) {
 	t.Parallel()

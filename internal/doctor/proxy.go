@@ -35,6 +35,7 @@ type leaving struct {
 	cause   cause
 	err     error
 	direct  error // what the registry said without it, for one that does not work
+	unsure  bool  // there was no time to find out
 }
 
 // proxies looks at each proxy of the environment, the system and the settings, and goes out by the one that the registry
@@ -112,9 +113,13 @@ func egressAddress(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// leave goes out by one, as far as it is in use.
-func (x *exam) leave(ctx context.Context, p *leaving, hostport string) {
-	ctx, cancel := context.WithTimeout(ctx, knockLimit)
+// withoutTime is kept of the step's for looking at the way without a proxy.
+const withoutTime = StepLimit - knockLimit
+
+// leave goes out by one, as far as it is in use, and without it where it does not work.
+func (x *exam) leave(step context.Context, p *leaving, hostport string) {
+	by, _ := step.Deadline()
+	ctx, cancel := context.WithDeadline(step, by.Add(-withoutTime))
 	defer cancel()
 	p.cause = fine
 	if p.us || p.ssh && !p.Used {
@@ -137,7 +142,8 @@ func (x *exam) leave(ctx context.Context, p *leaving, hostport string) {
 		}
 	}
 	if p.err != nil && p.Used {
-		_, p.direct = x.egress.Test(ctx, egress.Direct, hostport)
+		_, p.direct = x.egress.Test(step, egress.Direct, hostport)
+		p.unsure = step.Err() != nil
 	}
 }
 
@@ -181,9 +187,10 @@ func (x *exam) tell(n *notes, p *leaving) {
 		n.blame(f)
 		return
 	}
-	if p.direct == nil {
+	switch {
+	case p.direct == nil:
 		f.Why += " Without it the registry answers."
-	} else {
+	case !p.unsure:
 		f.Why += " Without it the registry is not reached either."
 	}
 	if p.Name == egress.Environment {
