@@ -169,8 +169,9 @@ func (containerd) hostsDir(p *Plan) string {
 const containerdDropIn = "/etc/systemd/system/containerd.service.d/pulley-proxy.conf"
 
 func (containerd) proxy(m machine.Machine, p *Plan, reach string) {
-	p.Files = append(p.Files, File{Path: containerdDropIn, Mode: 0o644, Edit: whole(proxyDropIn(reach))})
-	p.Egress = unitProxy(m, path.Dir(containerdDropIn))
+	was := proxyOf(unitEnviron(m, path.Dir(containerdDropIn)))
+	p.Files = append(p.Files, File{Path: containerdDropIn, Mode: 0o644, Edit: whole(proxyDropIn(reach, was.except...))})
+	p.Egress = was.url
 	p.Warn = append(p.Warn,
 		"nerdctl and ctr before 2.0 pull by themselves: they need HTTPS_PROXY=http://"+reach+" in their own environment")
 	if !hasSystemd(m) {
@@ -178,35 +179,12 @@ func (containerd) proxy(m machine.Machine, p *Plan, reach string) {
 	}
 }
 
-// proxyDropIn is a systemd drop-in with a proxy.
-func proxyDropIn(reach string) string {
+// proxyDropIn is a systemd drop-in with a proxy. except is what the service does not ask its proxy for so far.
+func proxyDropIn(reach string, except ...string) string {
 	proxy := "http://" + reach
 	return ownLine + "[Service]\n" +
 		fmt.Sprintf("Environment=\"HTTP_PROXY=%s\" \"HTTPS_PROXY=%s\"\n", proxy, proxy) +
-		fmt.Sprintf("Environment=\"NO_PROXY=%s\"\n", strings.Join(noProxy(), ","))
-}
-
-// unitProxy is the proxy that somebody's drop-ins give a service; the last one counts. What ours is called comes behind the
-// names that everybody's instructions have.
-func unitProxy(m machine.Machine, dir string) (proxy string) {
-	for _, name := range confs(m, dir) {
-		f, err := m.ReadFile(name)
-		if err != nil || isOurs(f.Data) {
-			continue
-		}
-		for line := range strings.Lines(string(f.Data)) {
-			value, ok := strings.CutPrefix(strings.TrimSpace(line), "Environment=")
-			if !ok {
-				continue
-			}
-			for _, word := range strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == '"' || r == '\'' }) {
-				if key, at, _ := strings.Cut(word, "="); strings.EqualFold(key, "HTTPS_PROXY") {
-					proxy = at
-				}
-			}
-		}
-	}
-	return proxy
+		fmt.Sprintf("Environment=\"NO_PROXY=%s\"\n", strings.Join(noProxy(except...), ","))
 }
 
 // Up implements Kind.

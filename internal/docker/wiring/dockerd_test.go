@@ -167,9 +167,9 @@ func TestDockerd(t *testing.T) {
 		},
 		{
 			name: "an old one's proxy, by a drop-in", engine: "docker unix:///var/run/docker.sock", o: Options{Way: Proxy},
-			host: host{files: map[string]string{systemdRuns: "", "/etc/systemd/system/docker.service.d/http-proxy.conf": "[Service]\nEnvironment=\"HTTPS_PROXY=http://corp:3128\" \"NO_PROXY=corp.lan\"\n"}},
+			host: host{files: map[string]string{systemdRuns: "", "/etc/systemd/system/docker.service.d/http-proxy.conf": "[Service]\nEnvironment=\"HTTPS_PROXY=http://me:p%%40ss@corp:3128\" \"NO_PROXY=corp.lan\"\n"}},
 			file: "/etc/systemd/system/docker.service.d/zz-pulley-http-proxy.conf", words: []string{"[Service]\nEnvironment=\"HTTP_PROXY=http://127.0.0.1:5055\"\n", "NO_PROXY=corp.lan,localhost,"},
-			how: "restart systemctl restart docker.service 0", egress: "http://corp:3128",
+			how: "restart systemctl restart docker.service 0", egress: "http://me:p%40ss@corp:3128",
 		},
 		{
 			name: "an old one's proxy, for the init script", engine: "docker unix:///var/run/docker.sock", o: Options{Way: Proxy},

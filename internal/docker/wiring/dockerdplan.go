@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -166,20 +165,23 @@ type proxyInUse struct {
 
 // proxyNow is the proxy that an engine has: of its settings before that of its environment, as it runs or as systemd and the
 // init script will start it.
-func (k dockerd) proxyNow(m machine.Machine, at dockerPlace) (p proxyInUse) {
-	environ := slices.Concat(k.serviceEnviron(m, at), at.environ)
-	p.url = or(variable(environ, "HTTPS_PROXY", "https_proxy"), variable(environ, "HTTP_PROXY", "http_proxy"))
-	except := variable(environ, "NO_PROXY", "no_proxy")
+func (k dockerd) proxyNow(m machine.Machine, at dockerPlace) proxyInUse {
+	p := proxyOf(slices.Concat(k.serviceEnviron(m, at), at.environ))
 	if read, err := m.ReadFile(at.config); err == nil {
 		p.url = or(or(textAt(edit.JSON, read.Data, "proxies", "https-proxy"), textAt(edit.JSON, read.Data, "proxies", "http-proxy")), p.url)
-		except = or(textAt(edit.JSON, read.Data, "proxies", "no-proxy"), except)
-	}
-	for host := range strings.SplitSeq(except, ",") {
-		if host = strings.TrimSpace(host); host != "" {
-			p.except = append(p.except, host)
+		if except := textAt(edit.JSON, read.Data, "proxies", "no-proxy"); except != "" {
+			p.except = splitList(except)
 		}
 	}
 	return p
+}
+
+// proxyOf is the proxy in an environment.
+func proxyOf(environ []string) proxyInUse {
+	return proxyInUse{
+		url:    or(variable(environ, "HTTPS_PROXY", "https_proxy"), variable(environ, "HTTP_PROXY", "http_proxy")),
+		except: splitList(variable(environ, "NO_PROXY", "no_proxy")),
+	}
 }
 
 // variable is the last value of the first name that has one.
@@ -196,27 +198,11 @@ func variable(environ []string, names ...string) string {
 
 // serviceEnviron are the variables of an engine's service, without what we put there.
 func (dockerd) serviceEnviron(m machine.Machine, at dockerPlace) (environ []string) {
-	dirs := []string{"/etc/systemd/system/docker.service.d"}
+	dir := "/etc/systemd/system/docker.service.d"
 	if at.user {
-		dirs = []string{path.Join(configHome(m), "systemd/user/docker.service.d")}
+		dir = path.Join(configHome(m), "systemd/user/docker.service.d")
 	}
-	for _, dir := range dirs {
-		names, err := m.List(dir)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		for _, name := range names {
-			read, err := m.ReadFile(path.Join(dir, name))
-			if err != nil || !strings.HasSuffix(name, ".conf") || name == dockerDropIn {
-				continue
-			}
-			for line := range strings.Lines(string(read.Data)) {
-				if text, ok := strings.CutPrefix(strings.TrimSpace(line), "Environment="); ok {
-					environ = append(environ, assignments(text)...)
-				}
-			}
-		}
-	}
+	environ = unitEnviron(m, dir)
 	for _, name := range []string{"/etc/default/docker", "/etc/sysconfig/docker"} {
 		read, err := m.ReadFile(name)
 		if err != nil || at.user {
@@ -228,6 +214,22 @@ func (dockerd) serviceEnviron(m machine.Machine, at dockerPlace) (environ []stri
 					text = strings.TrimSpace(line)
 				}
 				environ = append(environ, assignments(text)...)
+			}
+		}
+	}
+	return environ
+}
+
+// unitEnviron are the variables that somebody's drop-ins of a folder give a service; the last one of a name counts.
+func unitEnviron(m machine.Machine, dir string) (environ []string) {
+	for _, name := range confs(m, dir) {
+		read, err := m.ReadFile(name)
+		if err != nil || isOurs(read.Data) {
+			continue
+		}
+		for line := range strings.Lines(string(read.Data)) {
+			if text, ok := strings.CutPrefix(strings.TrimSpace(line), "Environment="); ok {
+				environ = append(environ, assignments(strings.ReplaceAll(text, "%%", "%"))...) // as systemd.unit(5) has it
 			}
 		}
 	}
