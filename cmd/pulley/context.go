@@ -196,7 +196,11 @@ func (a *app) contextUse() *cobra.Command {
 					_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "pulley: %s: %s %s over it in this shell; try: %s\n", e.Name, strings.Join(u.Overridden, " and "), win, u.Fix)
 				}
 				return a.print(cmd, u, func(w io.Writer) {
-					_, _ = fmt.Fprintf(w, "%sdocker uses %s (%s)\n", marked(w, e.Mark), e.Name, e.Host)
+					where := ""
+					if len(u.Overridden) > 0 {
+						where = " where no variable says otherwise"
+					}
+					_, _ = fmt.Fprintf(w, "%sdocker uses %s (%s)%s\n", marked(w, e.Mark), e.Name, e.Host, where)
 					if len(u.Cures) > 0 {
 						_, _ = fmt.Fprintln(w, "that engine is on another machine: what it pulls does not come through this Pulley")
 						printCures(w, u.Cures)

@@ -85,10 +85,18 @@ func remove(b *dockercontext.Book, name string, force, forget bool) (removed, er
 		}
 		return removed{Name: name}, nil
 	}
+	winner, err := b.Winner("")
+	if err != nil {
+		return removed{}, err
+	}
 	if err := keeping(b, name, func() error { return b.Remove(name, force) }); err != nil {
 		return removed{}, err
 	}
-	return removed{Name: name, Undo: undoCommand(name), File: file}, nil
+	r := removed{Name: name, Undo: undoCommand(name), File: file}
+	if winner.Name == name && winner.Why == "currentContext" {
+		r.Undo += "; pulley context use " + name
+	}
+	return r, nil
 }
 
 func undoCommand(name string) string { return "pulley context undo " + name }
