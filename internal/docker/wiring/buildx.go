@@ -208,7 +208,7 @@ func (buildx) anew(m machine.Machine, b buildxInstance, w Way, to Target, o Opti
 			delete(opts, "env."+strings.ToUpper(name))
 			opts["env."+name] = mirrorURL(reach)
 		}
-		opts["env.no_proxy"] = strings.Join(noProxy(), ",")
+		opts["env.no_proxy"] = strings.Join(noProxy(splitList(n.env("no_proxy"))...), ",")
 	}
 	text, err := settings.Apply(n.Files["buildkitd.toml"])
 	if err != nil {
