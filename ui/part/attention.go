@@ -20,7 +20,7 @@ var _ = []interface {
 	fyne.Focusable
 	desktop.Hoverable
 	desktop.Cursorable
-}{&Choice{}, &Copy{}, &IconButton{}, &Link{}, &Plate{}, &Press{}, &Segments{}, &Switch{}}
+}{&Check{}, &Choice{}, &Copy{}, &IconButton{}, &Link{}, &Plate{}, &Press{}, &Segments{}, &Switch{}}
 
 // FocusGained draws the ring.
 func (a *attention) FocusGained() {

@@ -58,19 +58,22 @@ func TestButtonKeepsTheKeyboard(t *testing.T) {
 	}
 }
 
-func TestCheckIsForTheKeyboard(t *testing.T) {
+func TestCheckIsForKeyboardAndMouse(t *testing.T) {
 	var said []bool
 	c := part.NewCheck("Replace what is there", func(on bool) { said = append(said, on) })
 	h := listen(t, c)
 	h.Canvas().Focus(c)
-	for _, key := range []fyne.KeyName{fyne.KeyReturn, fyne.KeySpace, fyne.KeyEscape} { // a space comes as a rune besides
+	for _, key := range []fyne.KeyName{fyne.KeyReturn, fyne.KeySpace, fyne.KeyEscape} {
 		c.TypedKey(&fyne.KeyEvent{Name: key})
+		c.TypedRune(' ') // comes beside the key
 	}
+	test.Tap(c)
 	if got := c.AccessibilityLabel(); got != "Replace what is there: on" {
 		t.Errorf("it says %q", got)
 	}
-	c.TypedRune(' ')
-	if !slices.Equal(said, []bool{true, false}) || !slices.Equal(h.keys, []fyne.KeyName{fyne.KeyEscape}) {
+	c.Disable()
+	test.Tap(c)
+	if !slices.Equal(said, []bool{true, false, true}) || !slices.Equal(h.keys, []fyne.KeyName{fyne.KeyEscape}) {
 		t.Errorf("told %v, and the window heard %v", said, h.keys)
 	}
 }

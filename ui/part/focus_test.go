@@ -31,6 +31,24 @@ func contrast(a, b color.Color) float64 {
 	return max(light(a)/light(b), light(b)/light(a))
 }
 
+// A box that can be ticked is seen before it is (WCAG 2.2, 1.4.11).
+func TestBoxToTickIsSeen(t *testing.T) {
+	for _, choice := range []theme.Choice{theme.Light, theme.Dark} {
+		c := part.NewCheck("", nil)
+		w := look(t, part.NewSheet(c), choice, fyne.NewSize(60, 56), 1)
+		picture := w.Canvas().Capture()
+		seen := 0
+		for x := range 60 {
+			if contrast(picture.At(x, 28), picture.At(20, 15)) >= 3 {
+				seen++
+			}
+		}
+		if seen < 2 {
+			t.Errorf("%s: %d edges of it are seen", choice, seen)
+		}
+	}
+}
+
 // What has the keyboard is seen to have it: enough of it changes its colour at 3:1 (WCAG 2.2, 2.4.13).
 func TestFocusIsSeen(t *testing.T) {
 	for _, choice := range []theme.Choice{theme.Light, theme.Dark} {
