@@ -2,6 +2,9 @@ package wiring
 
 import (
 	"context"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -440,6 +443,36 @@ func TestGuestsLetGo(t *testing.T) {
 				t.Errorf("it goes by %s still, after %d reloads\n%v", inForce, reloads, d.files())
 			}
 		})
+	}
+}
+
+// TestPulledForATest: an image that was there before stays, and so does one of which that cannot be told.
+func TestPulledForATest(t *testing.T) {
+	for status, goes := range map[int]bool{http.StatusOK: false, http.StatusNotFound: true, http.StatusInternalServerError: false} {
+		gone := false
+		m := &machine.Local{Connect: func(context.Context, string, string) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			l := &oneConn{conn: make(chan net.Conn, 1)}
+			l.conn <- theirs
+			server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Api-Version", "1.47")
+				w.Header().Set("Content-Type", "application/json")
+				if strings.HasSuffix(r.URL.Path, "/x:1/json") {
+					w.WriteHeader(status)
+				}
+				gone = gone || r.Method == http.MethodDelete
+				_, _ = io.WriteString(w, "{}")
+			})}
+			go func() { _ = server.Serve(l) }()
+			t.Cleanup(func() { _ = server.Close() })
+			return ours, nil
+		}}
+		if err := pullDocker(t.Context(), m, Engine{Socket: "unix:///docker.sock"}, "x:1"); err != nil {
+			t.Error(err)
+		}
+		if gone != goes {
+			t.Errorf("asked whether it is there it answered %d; taken away: %t", status, gone)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
 	"pulley/internal/docker/edit"
@@ -260,7 +261,7 @@ func pullDocker(ctx context.Context, m machine.Machine, e Engine, image string) 
 		return err
 	}
 	defer func() { _ = c.Close() }()
-	_, missing := c.ImageInspect(ctx, image)
+	_, there := c.ImageInspect(ctx, image)
 	stream, err := c.ImagePull(ctx, image, client.ImagePullOptions{})
 	if err == nil {
 		err = errors.Join(stream.Wait(ctx), stream.Close())
@@ -268,7 +269,7 @@ func pullDocker(ctx context.Context, m machine.Machine, e Engine, image string) 
 	if err != nil {
 		return errors.New(oneLine(err))
 	}
-	if missing != nil {
+	if errdefs.IsNotFound(there) { // and not merely not to be told
 		_, _ = c.ImageRemove(ctx, image, client.ImageRemoveOptions{})
 	}
 	return nil
