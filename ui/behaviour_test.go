@@ -360,11 +360,15 @@ func TestPagesLeadBackToTheFirstSteps(t *testing.T) {
 func TestFirstStepsAreForBeginners(t *testing.T) {
 	wired := func(o *ui.Options) { o.Tool = machine{"connect": `[{"id":"docker","wired":{"way":"mirror"}}]`} }
 	none := func(o *ui.Options) { o.Tool = machine{"connect": `[]`} }
+	elsewhere := func(o *ui.Options) { o.Tool = machine{"connect": `[{"id":"docker","wired":{"way":"other"}}]`} }
 	if s := show(t, beginner, wired); s.says(lang.Say("first.title")) {
 		t.Error("they are shown though an engine is wired")
 	}
 	if s := show(t, running, none); s.says(lang.Say("first.title")) {
 		t.Error("they are shown though something was pulled")
+	}
+	if s := show(t, beginner, elsewhere); !s.says(lang.Say("first.title")) {
+		t.Error("they are not shown though the only engine goes to somebody else's mirror")
 	}
 	if s := show(t, beginner); s.says(lang.Say("first.title")) {
 		t.Error("they are shown though nobody knows what is wired")

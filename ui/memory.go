@@ -34,6 +34,7 @@ type remembered struct {
 	Height float32                          `json:"height"`
 	Page   page.Name                        `json:"page"`
 	Widths map[page.Name]map[string]float32 `json:"widths,omitempty"` // of tables' columns
+	Chosen map[string]string                `json:"chosen,omitempty"` // on pages: page.Memory
 	Met    bool                             `json:"met"`              // the first steps were shown
 }
 
@@ -113,6 +114,25 @@ func (m *memory) setWidths(name page.Name, widths map[string]float32) {
 		}
 		r.Widths[name] = widths
 		return changed
+	})
+}
+
+// Choice implements page.Memory.
+func (m *memory) Choice(key string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.kept.Chosen[key]
+}
+
+// Choose implements page.Memory.
+func (m *memory) Choose(key, value string) {
+	m.change(func(r *remembered) bool {
+		same := r.Chosen[key] == value
+		if r.Chosen == nil {
+			r.Chosen = map[string]string{}
+		}
+		r.Chosen[key] = value
+		return !same
 	})
 }
 

@@ -2,7 +2,7 @@ package ui
 
 import (
 	"context"
-	"encoding/json"
+	"slices"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -39,6 +39,7 @@ func (w *Window) Update() {
 	}
 	w.tell(v)
 	w.greet(v)
+	w.measure() // the program may end with the window open
 	if w.front != nil {
 		w.front.Show(v, now)
 	}
@@ -95,9 +96,9 @@ func (w *Window) greet(v model.View) {
 		return
 	}
 	w.desk.Work(func(ctx context.Context) func() {
-		var found json.RawMessage
-		if err := w.options.Tool.Run(ctx, &found, "connect"); err != nil || wired(found) {
-			return nil
+		var engines []model.Engine
+		if err := w.options.Tool.Run(ctx, &engines, "connect"); err != nil || slices.ContainsFunc(engines, through) {
+			return nil // what cannot be read is no reason to come up
 		}
 		return func() {
 			if w.name == w.remembered() { // nobody went on meanwhile
@@ -107,22 +108,10 @@ func (w *Window) greet(v model.View) {
 	})
 }
 
-// wired tells whether any engine in the answer of `pulley connect` goes through Pulley.
-func wired(answer json.RawMessage) bool {
-	var engines []struct {
-		Wired struct {
-			Way string `json:"way"`
-		} `json:"wired"`
-	}
-	if json.Unmarshal(answer, &engines) != nil {
-		return true // what cannot be read is no reason to come up
-	}
-	for _, e := range engines {
-		if e.Wired.Way != "" {
-			return true
-		}
-	}
-	return false
+// through tells whether an engine goes through Pulley, whoever had it do so.
+func through(e model.Engine) bool {
+	standing := e.Standing()
+	return standing == model.Connected || standing == model.ByHand
 }
 
 // welcome puts the first steps in front.

@@ -40,7 +40,7 @@ type Options struct {
 	Login   settings.Login // nil: this desktop starts nothing at login
 	Now     func() time.Time
 	Close   func() // the person wants the window gone: Escape, Ctrl+W
-	Memory  string // the file in which size, page and columns are remembered; "": they are not
+	Memory  string // the file in which size, page, columns and what was chosen on pages are remembered; "": they are not
 	Version string
 }
 
@@ -77,7 +77,7 @@ type Window struct {
 func New(app fyne.App, o Options) *Window {
 	w := &Window{Window: app.NewWindow("Pulley"), options: o, memory: recall(o.Memory), pages: map[page.Name]page.Page{}, since: o.Now()}
 	w.desk = page.Desk{
-		Do: o.Do, Daemon: o.Daemon, Tool: o.Tool, Work: o.Work, Files: o.Files, Now: o.Now, Shares: model.NewShares(), Jobs: &model.Jobs{},
+		Do: o.Do, Daemon: o.Daemon, Tool: o.Tool, Work: o.Work, Files: o.Files, Now: o.Now, Shares: model.NewShares(), Jobs: &model.Jobs{}, Memory: w.memory,
 		Copy:   func(text string) { app.Clipboard().SetContent(text) },
 		Toast:  w.toast,
 		Visit:  w.Visit,
@@ -249,6 +249,11 @@ func (w *Window) leave() {
 	if guest, ok := w.front.(page.Guest); ok {
 		guest.Leave()
 	}
+	w.measure()
+}
+
+// measure remembers how wide the columns of the page in front are.
+func (w *Window) measure() {
 	if wide, ok := w.front.(spread); ok {
 		w.memory.setWidths(w.name, wide.Widths())
 	}

@@ -52,5 +52,5 @@ func (p *program) wired(ctx context.Context) []model.Engine {
 	if err := p.tool.Run(ctx, &engines, "connect"); err != nil {
 		return nil
 	}
-	return slices.DeleteFunc(engines, func(e model.Engine) bool { return !e.Wired.Ours })
+	return slices.DeleteFunc(engines, func(e model.Engine) bool { return e.Standing() != model.Connected })
 }

@@ -92,7 +92,7 @@ func (s *Stream) tell() {
 	}
 }
 
-// mailbox holds what a stream's work has brought until it is shown. Any goroutine.
+// Mailbox holds what a stream's work has brought until it is shown. Any goroutine.
 type Mailbox[T any] struct {
 	mu   sync.Mutex
 	mail []T

@@ -61,11 +61,13 @@ const (
 func New(d page.Desk) *Page {
 	p := &Page{desk: d, log: model.NewRequests(), now: d.Now(), count: part.NewMuted("")}
 	p.search = part.NewSearch(lang.Say("activity.search"), func(string) { p.sift() })
-	p.only = part.NewSegments([]string{lang.Say("activity.only.all"), lang.Say("activity.only.network"), lang.Say("activity.only.failures")}, 0, func(int) { p.sift() })
+	p.only = part.NewSegments([]string{lang.Say("activity.only.all"), lang.Say("activity.only.network"), lang.Say("activity.only.failures")}, 0, func(int) { p.narrow() })
 	p.only.Label = lang.Say("activity.only.label")
-	p.registry = part.NewChoice(func(string) { p.sift() })
-	p.door = part.NewChoice(func(string) { p.sift() })
-	p.door.Set(doors(), "")
+	p.registry = part.NewChoice(func(string) { p.narrow() })
+	p.registry.Label = lang.Say("activity.registry_label")
+	p.door = part.NewChoice(func(string) { p.narrow() })
+	p.door.Label = lang.Say("activity.door_label")
+	p.remembered()
 	p.registries(nil)
 	p.table = p.newTable()
 	p.pill = part.NewButtonWithIcon("", fynetheme.MoveDownIcon(), p.follow)
@@ -79,7 +81,39 @@ func New(d page.Desk) *Page {
 		container.New(layout.NewBorderLayout(top, nil, nil, nil), top, container.New(layout.NewCustomPaddedLayout(part.Gap, 0, 0, 0), log)))
 	p.side = part.NewSide(main, func() { p.detail = "" })
 	p.table.Loading(true)
+	p.log.Finish(p.log.Begin(p.filter()), nil)
 	return p
+}
+
+// Where the choices above the log are remembered.
+const (
+	keptOnly     = "activity.only"
+	keptRegistry = "activity.registry"
+	keptDoor     = "activity.door"
+)
+
+// onlyNames are the classes of requests as they are remembered, in the order in which they stand above the log.
+var onlyNames = []string{"", "network", "failures"}
+
+// remembered has the log narrowed down as it was last.
+func (p *Page) remembered() {
+	if only := slices.Index(onlyNames, p.desk.Memory.Choice(keptOnly)); only > 0 {
+		p.only.Set(only)
+	}
+	p.registry.Set(nil, p.desk.Memory.Choice(keptRegistry))
+	door := p.desk.Memory.Choice(keptDoor)
+	if !slices.ContainsFunc(doors(), func(o part.Option) bool { return o.Value == door }) {
+		door = ""
+	}
+	p.door.Set(doors(), door)
+}
+
+// narrow is what a person chose above the log, put in force.
+func (p *Page) narrow() {
+	p.desk.Memory.Choose(keptOnly, onlyNames[p.only.Chosen()])
+	p.desk.Memory.Choose(keptRegistry, p.registry.Value())
+	p.desk.Memory.Choose(keptDoor, p.door.Value())
+	p.sift()
 }
 
 // pillLayout puts a button over the lower edge of what is beneath it.

@@ -32,21 +32,29 @@ func (p *Page) newTable() *part.Table {
 	}
 	name := column(model.ByName, 220, false)
 	name.Grow = true
-	t := part.NewTable([]part.Column{
+	columns := []part.Column{
 		name, column(model.ByPlatforms, 88, false), column(model.BySize, 78, true), column(model.ByOwn, 78, true),
 		column(model.ByUsed, 116, false), column(model.ByFrom, 100, false), column(model.BySaved, 78, true), column(model.ByPinned, 60, false),
-	}, part.Rows{
+	}
+	t := part.NewTable(columns, part.Rows{
 		Len: p.list.Len, ID: func(n int) string { return p.list.At(n).ID }, Cell: p.cell,
 		Sort: p.sort, Open: p.open, Delete: p.remove, Copy: p.names, Menu: p.menu, Empty: p.empty,
 	})
 	t.Label = lang.Say("images.title")
+	if by, down, known := page.KeptOrder(p.desk.Memory, order, columns); known {
+		p.list.Sort(by, down)
+	}
 	t.SortedBy(p.list.SortedBy())
 	t.OnSelect = func([]string) { p.selected() }
 	return t
 }
 
+// order is where the order of the list is remembered.
+const order = "images.sort"
+
 func (p *Page) sort(column string, down bool) {
 	p.list.Sort(column, down)
+	page.KeepOrder(p.desk.Memory, order, column, down)
 	p.table.SortedBy(column, down)
 	p.table.Refresh()
 }

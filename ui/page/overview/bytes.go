@@ -1,6 +1,7 @@
 package overview
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
 	"pulley/ui/words"
@@ -31,7 +33,7 @@ type bytes struct {
 	root                         fyne.CanvasObject
 }
 
-func newBytes() *bytes {
+func newBytes(memory page.Memory) *bytes {
 	cached, fetched := lang.Say("overview.traffic.cache"), lang.Say("overview.traffic.net")
 	b := &bytes{
 		span:      model.Day,
@@ -39,15 +41,16 @@ func newBytes() *bytes {
 		share: newFigure(lang.Say("overview.traffic.share"), ""), saved: newFigure(lang.Say("overview.traffic.saved"), ""),
 	}
 	var names []string
-	chosen := 0
-	for i, r := range model.Ranges {
+	for _, r := range model.Ranges {
 		names = append(names, lang.Say("overview.range."+string(r)))
-		if r == b.span {
-			chosen = i
-		}
 	}
-	b.choice = part.NewSegments(names, chosen, func(i int) {
+	const kept = "overview.range"
+	if r := model.Range(memory.Choice(kept)); slices.Contains(model.Ranges, r) {
+		b.span = r
+	}
+	b.choice = part.NewSegments(names, slices.Index(model.Ranges, b.span), func(i int) {
 		b.span = model.Ranges[i]
+		memory.Choose(kept, string(b.span))
 		b.again()
 	})
 	b.choice.Label = lang.Say("overview.range.label")

@@ -52,7 +52,7 @@ const (
 // New makes the page.
 func New(d page.Desk) *Page {
 	o := &Page{
-		desk: d, head: newHead(d), alert: newAlert(d), start: newStart(d), wait: part.NewSheet(part.NewSkeleton(6)), bytes: newBytes(), flight: newFlight(d), rail: newRail(d),
+		desk: d, head: newHead(d), alert: newAlert(d), start: newStart(d), wait: part.NewSheet(part.NewSkeleton(6)), bytes: newBytes(d.Memory), flight: newFlight(d), rail: newRail(d),
 	}
 	o.bytes.again = func() { o.fill(o.view, d.Now()) }
 	p := &plan{head: o.head.root, alert: o.alert.root, welcome: o.start.root, wait: o.wait, traffic: o.bytes.root, pulls: o.flight.root, rail: o.rail.root}
