@@ -72,7 +72,10 @@ const (
 // ends, and is an error while it goes on.
 func Run(ctx context.Context, o Options) (err error) {
 	m, err := remember(ctx, o.SSH.Name, o.Memory)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return nil
+	case err != nil:
 		return err
 	}
 	s := &sharing{Options: o, memory: m, old: m.read().Far}

@@ -252,6 +252,10 @@ func TestShareIsTakenUpByTheNext(t *testing.T) {
 		t.Errorf("it does not wait: %+v", e)
 	case <-time.After(2 * lockEvery):
 	}
+	third := next()
+	if err := third.end(t); err != nil {
+		t.Errorf("one that need not wait any more: %v", err)
+	}
 	close(may)
 	if err := <-first.ended; err != nil {
 		t.Error(err)
