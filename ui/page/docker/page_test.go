@@ -99,7 +99,7 @@ func TestConnectingShowsWhatItChangesAndThenDoesIt(t *testing.T) {
 	r.Tap("Connect as administrator")
 	r.Expect("Connecting Docker Engine…", "Your desktop may ask for your password.")
 	r.Work()
-	r.Asked("# connect docker --mirror --yes")
+	r.Asked("# connect docker --mirror --yes --steps")
 	r.Expect("Docker Engine is connected", "A test pull came through Pulley.", "docker pulls hello-world through Pulley (origin)", "systemctl restart docker")
 	r.Press("Done")
 	r.Expect("Engines")
@@ -121,7 +121,7 @@ func TestTheOtherWayIsShownBeforeItIsTaken(t *testing.T) {
 	r.Expect("While Pulley is not running, the engine cannot pull.", "This system will trust Pulley’s own certificate", "Its proxy http://corp:3128 becomes Pulley’s way out.", "No container stops.", "new file", "Left for you", "log out and in again")
 	r.Tap("Connect")
 	r.Work()
-	r.Asked("connect docker --proxy --yes")
+	r.Asked("connect docker --proxy --yes --steps")
 }
 
 func TestAFailureSaysItsNextStep(t *testing.T) {

@@ -24,6 +24,7 @@ type sheet struct {
 	plan   model.Wiring
 	asRoot bool // the plan itself could be made by an administrator alone
 	done   func(model.Wiring)
+	steps  *stepsView // of the last try; nil: there was none
 	*part.Modal
 }
 
@@ -53,6 +54,7 @@ func (s *sheet) begin(title string) {
 
 // look asks what would be changed.
 func (s *sheet) look() {
+	s.steps = nil
 	s.Set(append(s.choice(), part.NewSkeleton(7)), s.Cancel("docker.cancel"))
 	tool, way, args, asRoot := s.desk.Tool, s.way, s.args("--dry-run"), s.asRoot
 	s.desk.Work(func(ctx context.Context) func() {
@@ -216,17 +218,27 @@ func (s *sheet) do() {
 	if s.rooted() {
 		lines = append(lines, part.NewMuted(lang.Say("docker.wire.password")).Giving())
 	}
-	s.Set(lines, s.Cancel("docker.wire.background"))
+	s.steps = newStepsView(s.plan, !s.undo)
+	s.Set(append(lines, s.steps.root), s.Cancel("docker.wire.background"))
 	tool, args, asRoot := s.desk.Tool, s.args("--yes"), s.rooted()
-	s.desk.Work(func(ctx context.Context) func() {
-		did, err := Wire(ctx, tool, asRoot, args)
-		return func() {
-			if did.Engine.ID == "" {
-				did.Engine, did.Way = s.engine, s.way
-			}
-			s.ended(did, err)
-			s.done(did)
+	var begun page.Mailbox[model.WireStep]
+	var did model.Wiring
+	page.NewStream(s.desk, page.Glance, func(ctx context.Context, moved func()) (err error) {
+		did, err = wireBySteps(ctx, tool, asRoot, args, func(step model.WireStep) {
+			begun.Put(step)
+			moved()
+		})
+		return err
+	}, func() {
+		s.steps.took(begun.Take())
+		s.Refit()
+	}, func(err error) {
+		if did.Engine.ID == "" {
+			did.Engine, did.Way = s.engine, s.way
 		}
+		s.steps.ended(did, err)
+		s.ended(did, err)
+		s.done(did)
 	})
 }
 
@@ -255,8 +267,14 @@ func (s *sheet) ended(did model.Wiring, err error) {
 	default:
 		body = append(body, part.NewVerdict(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.wire.connected", "Engine", s.engine.Name), lang.Say("docker.wire.proof_later")))
 	}
-	for _, line := range did.Said {
-		body = append(body, part.NewNotice(fynetheme.ConfirmIcon(), theme.Muted, line))
+	body = append(body, s.steps.root)
+	if !s.undo && !did.Engine.Running && !did.ByHandOnly() {
+		body = append(body, part.NewNotice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.wire.stopped")))
+	}
+	if len(did.Said) > len(s.steps.steps.List) { // more than its steps, as of an engine that was left half-done before
+		for _, line := range did.Said {
+			body = append(body, part.NewNotice(fynetheme.InfoIcon(), theme.Muted, line))
+		}
 	}
 	if len(did.Manual) > 0 {
 		body = append(body, s.manual())
@@ -289,7 +307,14 @@ func (s *sheet) failed(err error, again func()) {
 	if line := CommandOf(err); line != "" {
 		step = line
 	}
-	body := append(s.choice(), part.NewVerdict(fynetheme.ErrorIcon(), fynetheme.ColorNameError, title, ""), part.NewQuote(cause))
+	below := ""
+	if s.steps != nil && s.steps.steps.Restored() {
+		below = lang.Say("docker.wire.restored")
+	}
+	body := append(s.choice(), part.NewVerdict(fynetheme.ErrorIcon(), fynetheme.ColorNameError, title, below), part.NewQuote(cause))
+	if s.steps != nil {
+		body = append(body, s.steps.root)
+	}
 	body = append(body, s.next(step)...)
 	s.Set(body, s.Cancel("docker.close"), part.NewMeant(lang.Say("docker.again"), again))
 }
