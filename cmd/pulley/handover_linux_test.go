@@ -460,8 +460,9 @@ func TestHandOverThatFails(t *testing.T) {
 	l.next(1 << 20)
 	l.pull(nil)
 	l.verified()
-	if got := l.origin.BytesSent(client.layer.Digest); got != client.layer.Content.Size() {
-		t.Errorf("upstream sent %d of %d bytes", got, client.layer.Content.Size())
+	// On a busy machine a slow connection's rest goes to a faster one, and what was on its way of that comes twice.
+	if got, size := l.origin.BytesSent(client.layer.Digest), client.layer.Content.Size(); got < size || got > size+size/8 {
+		t.Errorf("upstream sent %d of %d bytes", got, size)
 	}
 }
 
