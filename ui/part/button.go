@@ -11,6 +11,7 @@ import (
 // pressed, and the keys that it has no use for are the window's, so that Escape closes what is open.
 type Button struct {
 	widget.Button
+	Label            string // what it does to what, for those who cannot see it, where its text alone does not say so
 	focused, hovered bool
 }
 
