@@ -68,7 +68,10 @@ func (d *Daemon) move(to string) {
 	was := d.Address()
 	var err error
 	if to != as && !sameAddress(to, was) {
-		err = d.listener.Move(func(now net.Listener) (net.Listener, error) { return moved(now, to) })
+		var addr *net.TCPAddr
+		if addr, err = net.ResolveTCPAddr("tcp", to); err == nil { // which may take long, and nobody is accepted meanwhile below
+			err = d.listener.Move(func(now net.Listener) (net.Listener, error) { return moved(now, addr.String()) })
+		}
 	}
 	switch {
 	case errors.Is(err, net.ErrClosed): // it is another daemon's, or nobody's any more
