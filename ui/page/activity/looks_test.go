@@ -8,14 +8,12 @@ import (
 	"pulley/ui/page"
 	"pulley/ui/page/activity"
 	"pulley/ui/page/pagetest"
-	"pulley/ui/theme"
 )
 
 // TestLooks lays it out in every look. PULLEY_SHEETS keeps the pictures.
 func TestLooks(t *testing.T) {
 	pagetest.Looks(t, func(t *testing.T, look pagetest.Look) {
 		r := pagetest.NewLive(t, look.Size, func(d page.Desk) page.Page { return activity.New(d) })
-		fyne.CurrentApp().Settings().SetTheme(theme.New(look.Theme))
 		r.Shoot("activity-loading-" + look.Name)
 		r.Enter()
 		defer r.Page.(page.Guest).Leave()

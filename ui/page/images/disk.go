@@ -132,7 +132,7 @@ func (c *diskCard) ask() {
 		}
 	}
 	content := part.VBox(part.Gap, part.NewParagraph(lang.Say("images.free.about"), widget.MediumImportance),
-		container.NewThemeOverride(f.slider, visibleTrack{p.look()}), part.VBox(6, f.says, f.goes, names))
+		f.slider.Shown(), part.VBox(6, f.says, f.goes, names))
 	f.shown = dialog.NewCustomWithoutButtons(lang.Say("images.free.title"), container.New(layout.NewCustomPaddedLayout(0, 0, -9, -9), content), p.desk.Window())
 	f.shown.SetButtons([]fyne.CanvasObject{cancel, free})
 	f.slider.SetValue(25)
@@ -140,20 +140,6 @@ func (c *diskCard) ask() {
 	f.shown.Show()
 	page.Focus(p.desk, f.slider)
 }
-
-// visibleTrack is a theme in which a slider's track is told from a dialog's ground.
-type visibleTrack struct{ fyne.Theme }
-
-// Color implements fyne.Theme.
-func (t visibleTrack) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color.Color {
-	if name == fynetheme.ColorNameInputBackground {
-		name = theme.Track
-	}
-	return t.Theme.Color(name, variant)
-}
-
-// look is the theme in force.
-func (p *Page) look() fyne.Theme { return fyne.CurrentApp().Settings().Theme() }
 
 func (f *freeing) choose(percent float64) {
 	f.bytes = int64(float64(f.most) * percent / 100)

@@ -15,7 +15,6 @@ import (
 	"pulley/ui/page"
 	"pulley/ui/page/images"
 	"pulley/ui/page/pagetest"
-	"pulley/ui/theme"
 )
 
 // TestLooks lays it out in every look. PULLEY_SHEETS keeps the pictures.
@@ -53,7 +52,6 @@ func TestLooks(t *testing.T) {
 			},
 		} {
 			r := pagetest.NewLive(t, look.Size, func(d page.Desk) page.Page { return images.New(d) })
-			fyne.CurrentApp().Settings().SetTheme(theme.New(look.Theme))
 			r.Enter()
 			scene(r)
 			r.Shoot(name + "-" + look.Name)

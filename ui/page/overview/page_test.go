@@ -207,7 +207,6 @@ func TestLooks(t *testing.T) {
 				daemon = &teller{}
 			}
 			o := open(t, look.Size, daemon)
-			fyne.CurrentApp().Settings().SetTheme(theme.New(look.Theme))
 			o.shows(v)
 			o.Enter()
 			o.Shoot("overview-" + name + "-" + look.Name)

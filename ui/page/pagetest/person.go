@@ -35,11 +35,30 @@ type Person struct {
 	Chosen  map[string]string
 }
 
-// Sit puts somebody before an empty window.
+// room is the app of a test. One app and one theme serve all of its windows: each new one has Fyne parse all fonts anew, which is most
+// of what a scene costs, and ten times that under the race detector.
+var room struct {
+	t      testing.TB
+	theme  theme.Choice
+	looked bool // Looks chose the theme
+}
+
+func dress(t testing.TB, look theme.Choice, looked bool) {
+	t.Helper()
+	same := room.t == t
+	if !same {
+		test.NewTempApp(t)
+	}
+	if !same || room.theme != look && !room.looked {
+		room.t, room.theme, room.looked = t, look, looked
+		fyne.CurrentApp().Settings().SetTheme(theme.New(look))
+	}
+}
+
+// Sit puts somebody before an empty window; within Looks in the colours of the look.
 func Sit(t testing.TB, size fyne.Size, look theme.Choice) *Person {
 	t.Helper()
-	app := test.NewTempApp(t)
-	app.Settings().SetTheme(theme.New(look))
+	dress(t, look, false)
 	p := &Person{T: t, Now: Noon, Chosen: map[string]string{}, Window: test.NewWindow(nil)}
 	t.Cleanup(p.Window.Close)
 	p.Window.SetPadded(false)
@@ -217,6 +236,7 @@ func Looks(t *testing.T, f func(t *testing.T, look Look)) {
 	for _, look := range all {
 		t.Run(look.Name, func(t *testing.T) {
 			Speak(t, look.Language)
+			dress(t, look.Theme, true)
 			f(t, look)
 		})
 	}
