@@ -141,6 +141,32 @@ func (d *desk) notWhileWired() error {
 	return nil
 }
 
+// Who breaks off while the engine is stopped has it run in the end.
+func TestBrokenOffWhileStopped(t *testing.T) {
+	d := newDesk(t)
+	d.kind.before = []machine.Command{{Args: []string{"stop-paper"}}}
+	was := d.tree()
+	d.must(d.connect())
+	ctx, cancel := context.WithCancel(t.Context())
+	d.ran = nil
+	d.local.Exec = func(ctx context.Context, c machine.Command) ([]byte, error) {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		d.ran = append(d.ran, c.Args[0])
+		if c.Args[0] == "stop-paper" {
+			cancel()
+		}
+		return nil, nil
+	}
+	_, err := d.Disconnect(ctx, "paper", d.say)
+	d.must(err)
+	d.same(was)
+	if !slices.Equal(d.ran, []string{"stop-paper", "restart-paper"}) {
+		t.Errorf("ran %v", d.ran)
+	}
+}
+
 // Whatever ended connect or disconnect in the middle, the next call knows.
 func TestEndedInTheMiddle(t *testing.T) {
 	for _, p := range []phase{connecting, disconnecting} {

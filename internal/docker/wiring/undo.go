@@ -106,6 +106,11 @@ func (w *Wirer) Disconnect(ctx context.Context, id string, say func(string)) (*U
 		}
 		j.list, u.list = list, list
 	}
+	if j.stopped { // whoever breaks off now leaves nothing down
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+		defer cancel()
+	}
 	if err := j.write(); err != nil {
 		return u, fmt.Errorf("%s: %w; what was begun is finished by: pulley disconnect %s", id, j.startAgain(ctx, err), id)
 	}
