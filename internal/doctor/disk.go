@@ -1,11 +1,13 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/docker/go-units"
@@ -23,13 +25,16 @@ const (
 // disk looks whether the cache can hold what is pulled.
 func (x *exam) disk(_ context.Context, n *notes) {
 	x.stored(n)
-	if size := int64(x.cfg.Cache.MaxSize); size > 0 && size < tinyCache {
+	has := func(id string) bool {
+		return slices.ContainsFunc(n.out.findings, func(f Finding) bool { return f.ID == id })
+	}
+	if size := int64(x.cfg.Cache.MaxSize); size > 0 && size < tinyCache && !has("disk.small") {
 		n.add(Finding{
 			ID: "disk.small", Level: Warning, What: "cache.max_size is " + human(size), Fix: "pulley config set cache.max_size 20GiB",
 			Why: "Images larger than that are not kept, and the others push each other out.",
 		})
 	}
-	if s := x.state; s != nil && s.Cache.Dir != "" && s.Cache.Free >= 0 {
+	if s := x.state; s != nil && s.Cache.Dir != "" && s.Cache.Free >= 0 && !has("disk.full") {
 		x.free(n, s.Cache)
 	}
 	if len(n.out.findings) > 0 {
@@ -66,16 +71,7 @@ func human(size int64) string { return units.BytesSize(float64(size)) }
 func (x *exam) stored(n *notes) {
 	if x.state != nil {
 		for _, p := range x.state.Problems {
-			switch p.Kind {
-			case control.ProblemCache:
-				n.add(Finding{ID: "disk.cache", Level: Problem, What: "the cache cannot be used: " + p.Text, Why: "Everything passes through and nothing is kept. Mend the folder, then start the daemon anew.", Fix: x.otherFolder()})
-			case control.ProblemDisk:
-				f := Finding{ID: "disk.readonly", Level: Problem, What: p.Text, Why: "What is cached is served; nothing new is kept. Start the daemon anew afterwards.", Fix: ownFolder(x.cacheDir())}
-				if !strings.HasPrefix(p.Text, "the cache cannot be written") { // it could, until there was no room
-					f.ID, f.Why, f.Fix, f.Safe = "disk.full", "What is cached is served; nothing new is kept.", makeRoom, true
-				}
-				n.add(f)
-			}
+			x.told(n, p)
 		}
 		return
 	}
@@ -88,6 +84,27 @@ func (x *exam) stored(n *notes) {
 		n.add(Finding{ID: "disk.cache", Level: Problem, What: dir + " is to be the cache's folder, and is a file", Why: "Nothing can be kept there. Move it away, or take another folder.", Fix: x.otherFolder()})
 	case !writable(dir):
 		n.add(Finding{ID: "disk.readonly", Level: Problem, What: dir + " cannot be written to", Why: "What is cached is served; nothing new is kept.", Fix: ownFolder(dir)})
+	}
+}
+
+// told is a problem with the cache that the daemon tells of.
+func (x *exam) told(n *notes, p control.Problem) {
+	switch p.Key {
+	case control.KeyCacheUnusable:
+		n.add(Finding{ID: "disk.cache", Level: Problem, What: "the cache cannot be used: " + p.Text, Why: "Everything passes through and nothing is kept. Mend the folder, then start the daemon anew.", Fix: x.otherFolder()})
+	case control.KeyCacheReadOnly:
+		n.add(Finding{ID: "disk.readonly", Level: Problem, What: p.Text, Why: "What is cached is served; nothing new is kept. Start the daemon anew afterwards.", Fix: ownFolder(cmp.Or(p.Thing, x.cacheDir()))})
+	case control.KeyCacheCrowded:
+		n.add(Finding{ID: "disk.full", Level: Warning, What: p.Text, Why: "Something else than the cache fills it.", Fix: "pulley cache stat"})
+	case control.KeyCacheUnstored:
+		f := Finding{ID: "disk.unstored", Level: Warning, What: p.Text, Why: "What could not be kept was passed through."}
+		switch {
+		case strings.Contains(p.About, "cache.max_size"):
+			f.ID, f.Fix = "disk.small", "pulley config set cache.max_size 20GiB"
+		case strings.Contains(p.About, "no space left"):
+			f.ID, f.Level, f.Fix, f.Safe, f.Why = "disk.full", Problem, makeRoom, true, "What is cached is served; nothing new is kept."
+		}
+		n.add(f)
 	}
 }
 

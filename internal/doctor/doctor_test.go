@@ -145,14 +145,24 @@ func TestCauses(t *testing.T) {
 			s.Cache = control.Cache{Dir: "/cache", Size: 1 << 20, Free: 300 << 20}
 		}), []string{"disk.full"}, "Something else than the cache fills it"},
 		{"no room for what comes", runs(func(s *control.State, _ *daemon) {
-			s.Problems = []control.Problem{{Kind: control.ProblemDisk, Text: "nothing new can be cached: no space left on device"}}
+			s.Problems = []control.Problem{{Key: control.KeyCacheUnstored, About: "cache: no space left: write: no space left on device", Text: "not everything can be cached: cache: no space left"}}
 		}), []string{"disk.full"}, "pulley cache gc --free 5GB"},
+		{"an image larger than the cache", runs(func(s *control.State, _ *daemon) {
+			s.Problems = []control.Problem{{Key: control.KeyCacheUnstored, About: "cache: larger than cache.max_size", Text: "not everything can be cached: cache: larger than cache.max_size"}}
+		}), []string{"disk.small"}, "Fix:pulley config set cache.max_size 20GiB Safe:false"},
+		{"a disk that others crowd", runs(func(s *control.State, _ *daemon) {
+			s.Cache = control.Cache{Dir: "/cache", Size: 9 << 30, Free: 300 << 20}
+			s.Problems = []control.Problem{{Key: control.KeyCacheCrowded, Thing: "/cache", Text: "the disk that the cache is on is nearly full; the cache has made what room it could"}}
+		}), []string{"disk.full"}, "Fix:pulley cache stat Safe:false"},
+		{"a shared store that is not used", runs(func(s *control.State, _ *daemon) {
+			s.Problems = []control.Problem{{Key: control.KeyStoreUnused, About: "no bucket", Text: "the shared store is not used: no bucket"}}
+		}), []string{"store.unused"}, "no bucket"},
 		{"a proxy that leads back", runs(func(s *control.State, _ *daemon) {
-			s.Problems = []control.Problem{{Kind: control.ProblemEgress, Text: "the system's proxy http://127.0.0.1:7890: it sends our connections back to pulley, and is not used"}}
+			s.Problems = []control.Problem{{Key: control.KeyEgressLoops, Text: "the system's proxy http://127.0.0.1:7890: it sends our connections back to pulley, and is not used"}}
 		}), []string{"loop.proxy"}, "Have it connect directly"},
 		{"a mirror that was put out", func(t *testing.T, o *doctor.Options) {
 			runs(func(s *control.State, _ *daemon) {
-				s.Problems = []control.Problem{{Kind: control.ProblemMirror, Text: "mirror liar of lab.test is not used: sends what its digest does not say"}}
+				s.Problems = []control.Problem{{Key: control.KeyMirrorLied, Thing: "lab.test/liar", About: "sends what its digest does not say"}}
 			})(t, o)
 			addMirror(t, o, "liar")
 		}, []string{"mirror.lies"}, "mirror liar of lab.test is not used"},

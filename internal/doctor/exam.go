@@ -29,7 +29,7 @@ type exam struct {
 
 	mu     sync.Mutex
 	report *Report
-	told   map[string]bool // what was said of one host and holds for others
+	saidOf map[string]bool // what was said of one host and holds for others
 
 	file   string         // of the settings
 	cfg    *config.Config // nil: it cannot be read
@@ -188,13 +188,13 @@ func withPort(host, scheme string) string {
 func (x *exam) once(text string) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.told[text] {
+	if x.saidOf[text] {
 		return false
 	}
-	if x.told == nil {
-		x.told = map[string]bool{}
+	if x.saidOf == nil {
+		x.saidOf = map[string]bool{}
 	}
-	x.told[text] = true
+	x.saidOf[text] = true
 	return true
 }
 

@@ -34,7 +34,7 @@ func (x *exam) loops(_ context.Context, n *notes) {
 	}
 	if x.state != nil {
 		for _, p := range x.state.Problems {
-			if p.Kind == control.ProblemEgress && strings.Contains(p.Text, "sends our connections back") {
+			if p.Key == control.KeyEgressLoops {
 				n.add(Finding{
 					ID: "loop.proxy", Level: Problem, What: p.Text,
 					Why: "That proxy has itself been told to use the system's proxy, which is Pulley. Have it connect directly.", Fix: "pulley egress ls",

@@ -38,6 +38,13 @@ func (x *exam) mirrors(ctx context.Context, n *notes) {
 			}
 		}
 	}
+	if x.state != nil {
+		for _, p := range x.state.Problems {
+			if p.Key == control.KeyStoreUnused || p.Key == control.KeyStoreLied {
+				n.add(Finding{ID: p.Key, Level: Warning, What: p.Text, Why: "What others have is not got from there, and what is pulled here does not go there.", Fix: p.Fix})
+			}
+		}
+	}
 	if x.reg.Route != config.RouteOffline && x.reg.Route != config.RouteDirect {
 		x.tryMirrors(ctx, n)
 	}
@@ -201,9 +208,8 @@ func (x *exam) expelled(m *config.Mirror) string {
 		return ""
 	}
 	for _, p := range x.state.Problems {
-		prefix := "mirror " + m.Name + " of " + x.reg.Name + " is not used: "
-		if why, ok := strings.CutPrefix(p.Text, prefix); ok && p.Kind == control.ProblemMirror {
-			return why
+		if p.Key == control.KeyMirrorLied && p.Thing == x.reg.Name+"/"+m.Name {
+			return p.About
 		}
 	}
 	return ""

@@ -53,7 +53,7 @@ func (x *exam) rejected(n *notes) {
 		return
 	}
 	for _, p := range x.state.Problems {
-		if p.Kind == control.ProblemRejected {
+		if p.Key == control.KeyCARejected {
 			n.add(Finding{
 				ID: "trust.rejected", Level: Problem, What: p.Text, Fix: "pulley ca trust", Safe: x.o.Root,
 				Why: "Its pulls work and pass by the cache meanwhile. An engine that runs needs a restart to see what is trusted anew.",
