@@ -1,12 +1,16 @@
 package part
 
 import (
+	"image/color"
 	"math"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"pulley/ui/theme"
 )
 
 // Slider is Fyne's, but for the keyboard: the ring of all parts is around it, it comes into view, Home, End, Page up and Page down move
@@ -25,6 +29,11 @@ func NewSlider(label string, most float64, says func() string) *Slider {
 	s := &Slider{Slider: widget.Slider{Max: most, Step: 1}, Label: label, Says: says}
 	s.ExtendBaseWidget(s)
 	return s
+}
+
+// Shown is the slider as it is put on a page: its track is told from what it lies on.
+func (s *Slider) Shown() fyne.CanvasObject {
+	return container.NewThemeOverride(s, sliderTheme{fyne.CurrentApp().Settings().Theme()})
 }
 
 // FocusGained draws the ring.
@@ -77,3 +86,17 @@ func (s *Slider) AccessibilityLabel() string { return labelled(s.Label, s.Says()
 
 // AccessibilityRole is text: Fyne knows no sliders.
 func (s *Slider) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+
+// sliderTheme is a theme in which a track is told from a card, and a knob has the colour of what is on.
+type sliderTheme struct{ fyne.Theme }
+
+// Color implements fyne.Theme.
+func (t sliderTheme) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color.Color {
+	switch name {
+	case fynetheme.ColorNameInputBackground:
+		name = theme.Track
+	case fynetheme.ColorNameForeground:
+		name = fynetheme.ColorNamePrimary
+	}
+	return t.Theme.Color(name, variant)
+}

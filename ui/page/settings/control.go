@@ -154,7 +154,7 @@ func newSizeControl(d model.SettingDef, change func(string), wrong func(bool)) (
 		slider.Refresh()
 		slider.OnChanged = told
 	}
-	c = &knob{object: part.HBox(8, part.Middle(container.New(part.FixedWidth(150), container.NewThemeOverride(slider, sliderTheme{}))), field.object), check: field.check,
+	c = &knob{object: part.HBox(8, part.Middle(container.New(part.FixedWidth(150), slider.Shown())), field.object), check: field.check,
 		show: func(now string, held bool) {
 			value = now
 			if !moving {
