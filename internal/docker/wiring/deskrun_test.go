@@ -133,6 +133,23 @@ func TestDesktopTakesMirror(t *testing.T) {
 	}
 }
 
+// TestDesktopIsNotRancher: on Windows both answer at the same pipe.
+func TestDesktopIsNotRancher(t *testing.T) {
+	a, err := txtar.ParseFile("testdata/desk/rancher-windows.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for product, running := range map[string]bool{"Docker Engine - Community": true, "Docker Desktop 4.38.0 (181591)": false} {
+		d := newScreen(t, a)
+		for socket := range d.apis {
+			d.apis[socket][0] = product
+		}
+		if _, e := d.find(rancherID); e.Running != running {
+			t.Errorf("%s answers: Rancher Desktop runs: %t", product, e.Running)
+		}
+	}
+}
+
 // TestGuestsLetGo has engines in virtual machines that are put back by a reload let go of their mirror: dockerd keeps a list
 // that is gone from its file.
 func TestGuestsLetGo(t *testing.T) {

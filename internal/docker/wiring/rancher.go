@@ -87,7 +87,9 @@ func (k rancher) Find(ctx context.Context, m machine.Machine) []Engine {
 		if m.Facts().OS == machine.Windows {
 			e.Socket = "npipe:////./pipe/docker_engine"
 		}
-		e.look(ctx, m)
+		if desktopVersion(e.look(ctx, m).product) != "" { // both serve that pipe, whoever came first
+			e.Running = false
+		}
 	}
 	e.Version = field(version, 3)
 	if e.Running {
