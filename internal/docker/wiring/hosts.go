@@ -18,7 +18,7 @@ import (
 // ownLine begins every file that is wholly ours.
 const ownLine = "# Written by Pulley; `pulley disconnect` takes it away again.\n"
 
-// certsDirs are where containerd (since 2.2 by itself), nerdctl and, of the first alone, everybody's instructions look for
+// certsDirs are where containerd (since 2.3 by itself), nerdctl and, of the first alone, everybody's instructions look for
 // a folder per registry.
 var certsDirs = []string{"/etc/containerd/certs.d", "/etc/docker/certs.d"}
 
