@@ -100,6 +100,9 @@ func (c *company) begin(more ...string) {
 	c.patient.begin()
 }
 
+// everywhere sets a variable for the person and for the daemon.
+func (c *company) everywhere(line string) { c.more, c.daemonEnv = []string{line}, []string{line} }
+
 func leaves(url string) string {
 	return fmt.Sprintf("[[egress]]\nname = \"jump\"\nurl = %q\nfor = [%q]\n", url, companyHost)
 }
@@ -136,14 +139,19 @@ func TestDoctorBlamesTheWayOut(t *testing.T) {
 		}, []string{"proxy.bypassed"}, []string{"NO_PROXY keeps " + companyHost, "fix: unset NO_PROXY no_proxy"}},
 		{"a proxy that opens TLS", func(c *company) {
 			c.hub.SetFaults(hubtest.Faults{UnknownCA: true})
+			c.everywhere("HTTPS_PROXY=http://" + c.proxy.addr)
 			c.begin()
-			c.more = []string{"HTTPS_PROXY=http://" + c.proxy.addr}
 		}, []string{"tls.intercepted"}, []string{"Example Corp Root CA", "behind the environment's proxy"}},
 		{"a proxy that leads to somebody else", func(c *company) {
 			c.hub.SetFaults(hubtest.Faults{WrongName: true})
+			c.everywhere("HTTPS_PROXY=http://" + c.proxy.addr)
 			c.begin()
-			c.more = []string{"HTTPS_PROXY=http://" + c.proxy.addr}
 		}, []string{"proxy.wrong"}, []string{"somebody-else.example"}},
+		{"a proxy that the daemon was started without", func(c *company) {
+			c.proxy.user = "me:right"
+			c.begin()
+			c.more = []string{"HTTPS_PROXY=http://me:right@" + c.proxy.addr}
+		}, []string{"proxy.daemon"}, []string{"the daemon does not have the environment's proxy", "fix: pulley egress add proxy http://NAME:PASSWORD@127.0.0.1:"}},
 		{"a dead proxy in the system's settings", func(c *company) {
 			c.begin()
 			c.more = desktop(c.t, dead(c.t))
@@ -199,8 +207,8 @@ func TestDoctorFindsNothingBehindProxies(t *testing.T) {
 	for name, well := range map[string]func(c *company){
 		"the environment's": func(c *company) {
 			c.proxy.user = "me:right"
+			c.everywhere("HTTPS_PROXY=http://me:right@" + c.proxy.addr)
 			c.begin()
-			c.more = []string{"HTTPS_PROXY=http://me:right@" + c.proxy.addr}
 		},
 		"the system's":   func(c *company) { c.begin(); c.more = desktop(c.t, c.proxy.addr) },
 		"an http egress": func(c *company) { c.begin(leaves("http://" + c.proxy.addr)) },

@@ -63,10 +63,10 @@ func homeWith(t *testing.T, s hubtest.Settings) string {
 }
 
 // killableDaemon starts a daemon and returns the address from its ready line.
-func killableDaemon(t *testing.T, binary, home string) (*exec.Cmd, string) {
+func killableDaemon(t *testing.T, binary, home string, environ ...string) (*exec.Cmd, string) {
 	t.Helper()
 	daemon := exec.Command(binary, "up")
-	daemon.Env = append(os.Environ(), "PULLEY_HOME="+home)
+	daemon.Env = append(append(os.Environ(), environ...), "PULLEY_HOME="+home)
 	daemon.Stderr = os.Stderr
 	out, err := daemon.StdoutPipe()
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 // trip is a daemon as a person runs it, before an origin of three addresses and two mirrors, and the command line that the
 // person types.
 type trip struct {
+	daemonEnv   []string // variables of the daemon alone, besides this program's
 	t           *testing.T
 	binary      string
 	home        string
@@ -73,7 +74,7 @@ func (p *trip) start() {
 		key, value, _ := strings.Cut(line, "=")
 		p.t.Setenv(key, value)
 	}
-	p.daemon, p.address = killableDaemon(p.t, p.binary, p.home)
+	p.daemon, p.address = killableDaemon(p.t, p.binary, p.home, p.daemonEnv...)
 	daemon := p.daemon
 	p.t.Cleanup(func() { stopDaemon(daemon) })
 }

@@ -68,6 +68,7 @@ type Daemon interface {
 	Sources(ctx context.Context, registry string) ([]control.Source, error)
 	Images(ctx context.Context) ([]control.Image, error)
 	CAs(ctx context.Context) ([]control.CA, error)
+	TestEgress(ctx context.Context, name, target string) (control.EgressReport, error)
 }
 
 // Contexts is what is asked of docker's contexts; *context.Book is one.

@@ -22,7 +22,6 @@ import (
 	"pulley/internal/docker/wiring"
 	"pulley/internal/doctor"
 	"pulley/internal/hubtest"
-	"pulley/internal/trust"
 	"pulley/internal/waytest"
 	"pulley/proxy/egress/system"
 )
@@ -64,7 +63,10 @@ func (d *daemon) State(ctx context.Context) (control.State, error) {
 }
 func (d *daemon) Sources(context.Context, string) ([]control.Source, error) { return nil, nil }
 func (d *daemon) Images(context.Context) ([]control.Image, error)           { return nil, nil }
-func (d *daemon) CAs(context.Context) ([]control.CA, error)                 { return d.cas, nil }
+func (d *daemon) TestEgress(context.Context, string, string) (control.EgressReport, error) {
+	return control.EgressReport{}, nil
+}
+func (d *daemon) CAs(context.Context) ([]control.CA, error) { return d.cas, nil }
 
 // contexts are docker's, with one that wins.
 type contexts struct {
@@ -283,33 +285,6 @@ func addMirror(t *testing.T, o *doctor.Options, name string) {
 	edit(t, o, func(text string) string {
 		return text + "[[registry.mirror]]\nname = \"" + name + "\"\nurl = \"http://127.0.0.1:9\"\nstyle = \"host\"\nenabled = true\n"
 	})
-}
-
-// TestTrust: an engine that has us for a proxy has to believe us, by the system's store or by its own folder.
-func TestTrust(t *testing.T) {
-	for _, c := range []struct {
-		current bool
-		way     string
-		want    []string
-	}{
-		{false, "proxy", []string{"trust.missing"}},
-		{true, "proxy", nil},
-		{false, "mirror", nil},
-	} {
-		_, o := examined(t)
-		authority(t, o)
-		var us string
-		runs(func(s *control.State, _ *daemon) { us = "http://" + s.Listen })(t, o)
-		report := dockercontext.Report{Reachable: true, System: "linux/x86_64", Mirrors: []string{us}}
-		if c.way == "proxy" {
-			report.Mirrors, report.Proxy = nil, us
-		}
-		o.Contexts = contexts{entry: dockercontext.Entry{Name: "mine", Kind: dockercontext.Local, Host: "unix:///run/docker.sock"}, report: report}
-		o.Trust = func(string) (trust.Status, error) { return trust.Status{Current: c.current}, nil }
-		if got := troubles(examine(t, o)); !slices.Equal(got, c.want) {
-			t.Errorf("%+v: %v", c, got)
-		}
-	}
 }
 
 // authority is a machine with a CA.

@@ -242,3 +242,30 @@ func TestSecretsThatNobodyEscaped(t *testing.T) {
 		}
 	}
 }
+
+// TestTrust: an engine that has us for a proxy has to believe us, by the system's store or by its own folder.
+func TestTrust(t *testing.T) {
+	for _, c := range []struct {
+		current bool
+		way     string
+		want    []string
+	}{
+		{false, "proxy", []string{"trust.missing"}},
+		{true, "proxy", nil},
+		{false, "mirror", nil},
+	} {
+		_, o := examined(t)
+		authority(t, o)
+		var us string
+		runs(func(s *control.State, _ *daemon) { us = "http://" + s.Listen })(t, o)
+		report := dockercontext.Report{Reachable: true, System: "linux/x86_64", Mirrors: []string{us}}
+		if c.way == "proxy" {
+			report.Mirrors, report.Proxy = nil, us
+		}
+		o.Contexts = contexts{entry: dockercontext.Entry{Name: "mine", Kind: dockercontext.Local, Host: "unix:///run/docker.sock"}, report: report}
+		o.Trust = func(string) (trust.Status, error) { return trust.Status{Current: c.current}, nil }
+		if got := troubles(examine(t, o)); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}

@@ -61,6 +61,7 @@ func (x *exam) proxies(ctx context.Context, n *notes) {
 		x.tell(n, p)
 	}
 	x.excepted(n, route, hostport)
+	x.apart(ctx, n, route, hostport)
 	for _, p := range x.egress.Problems() {
 		if strings.Contains(p.Way, "script") {
 			n.info("proxy.script", "%s is not run: %s", p.Way, p.Text)
@@ -251,6 +252,23 @@ func (x *exam) excepted(n *notes, route egress.Route, hostport string) {
 		return
 	}
 	n.info("proxy.excepted", "%s goes directly: %s excepts it from %s", x.host, exceptor(ambient), ambient.Way)
+}
+
+// apart: the daemon was started in another environment than this program, and lacks the proxy of this one. A service's has none
+// of a shell's variables.
+func (x *exam) apart(ctx context.Context, n *notes, route egress.Route, hostport string) {
+	if x.live == nil || route.Name != egress.Environment || n.out.broken != "" {
+		return
+	}
+	report, err := x.live.TestEgress(ctx, route.Name, hostport)
+	if err != nil || report.OK || !strings.Contains(report.Error, "has no proxy for") {
+		return
+	}
+	n.add(Finding{
+		ID: "proxy.daemon", Level: Warning, What: "the daemon does not have " + route.Way + ", which this shell has",
+		Why: "It goes by the environment that it was started with, a service by none. Where only the proxy leads out, its pulls fail, though all else here works.",
+		Fix: "pulley egress add proxy " + route.Scheme + "://NAME:PASSWORD@" + route.Proxy + " --for " + x.reg.Name,
+	})
 }
 
 func exceptor(r egress.Route) string {
