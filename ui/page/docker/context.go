@@ -85,21 +85,21 @@ func (c *contexts) facts(x model.Context, r model.ContextReport) []part.Fact {
 func (c *contexts) buttons(x model.Context) fyne.CanvasObject {
 	first, second := part.HBox(6), part.HBox(6)
 	if !x.Wins {
-		first.Add(part.NewMeant(lang.Say("docker.context.use"), func() { c.use(x.Name) }))
+		first.Add(part.NewMeant(lang.Say("docker.context.use"), func() { c.use(x.Name) }).Saying(lang.Say("docker.context.use") + " " + x.Name))
 	}
 	if x.SSH() {
 		if _, shared := c.desk.Shares.Get(x.Name); !shared {
-			first.Add(part.NewButton(lang.Say("docker.share.start"), func() { shareSheet(c.desk, x) }))
+			first.Add(part.NewButton(lang.Say("docker.share.start"), func() { shareSheet(c.desk, x) }).Saying(lang.Say("docker.share.ask", "Name", x.Name)))
 		}
-		first.Add(part.NewButton(lang.Say("docker.egress.start"), func() { egressSheet(c.desk, x, c.registries) }))
+		first.Add(part.NewButton(lang.Say("docker.egress.start"), func() { egressSheet(c.desk, x, c.registries) }).Saying(lang.Say("docker.egress.ask", "Name", x.Name)))
 	}
 	if !x.Fixed() {
 		into := second
 		if len(first.Objects) < 2 {
 			into = first
 		}
-		into.Add(part.NewButton(lang.Say("docker.context.edit"), func() { contextForm(c.desk, &x, nil, c.again) }))
-		into.Add(part.NewButton(lang.Say("docker.context.remove"), func() { c.remove(x.Name) }))
+		into.Add(part.NewButton(lang.Say("docker.context.edit"), func() { contextForm(c.desk, &x, nil, c.again) }).Saying(lang.Say("docker.form.edit", "Name", x.Name)))
+		into.Add(part.NewButton(lang.Say("docker.context.remove"), func() { c.remove(x.Name) }).Saying(lang.Say("docker.context.remove") + " " + x.Name))
 	}
 	rows := part.VBox(6)
 	for _, r := range []*fyne.Container{first, second} {

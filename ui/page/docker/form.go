@@ -45,6 +45,9 @@ func contextForm(d page.Desk, was *model.Context, taken []string, done func()) {
 	for i, kind := range []string{"ca", "cert", "key"} {
 		s.files[i] = newFilePick(d, lang.Say("docker.form."+kind))
 	}
+	for e, key := range map[*part.Entry]string{s.name: "docker.form.name", s.host: "docker.form.host.label", s.about: "docker.form.about", s.mark: "docker.form.mark.label"} {
+		e.Label = lang.Say(key)
+	}
 	s.host.OnChanged = func(string) { s.scheme() }
 	s.wrong.Tint(fynetheme.ColorNameError)
 	s.Modal = part.NewModal(title, "", fyne.NewSize(540, 470))
@@ -194,7 +197,7 @@ func newFilePick(d page.Desk, title string) *filePick {
 			p.path = path
 			p.text.Set(filepath.Base(path))
 		})
-	})
+	}).Saying(lang.Say("docker.form.choose") + " " + title)
 	p.root = part.Border(nil, nil, nil, pick, part.Middle(p.text))
 	return p
 }

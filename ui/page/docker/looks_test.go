@@ -37,7 +37,7 @@ func TestDockerLooks(t *testing.T) {
 		r.Work()
 		r.Shoot("docker-podman-" + name)
 		r.Press(lang.Say("docker.cancel"))
-		r.Press(lang.Say("docker.connect.again"))
+		r.Press(lang.Say("docker.connect.again", "Engine", "Docker Engine"))
 		r.Shoot("docker-connect-" + name)
 		r.Press(lang.Say("docker.cancel"))
 		r.Press(lang.Say("docker.backups.title"))

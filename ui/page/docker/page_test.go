@@ -90,7 +90,7 @@ func TestConnectingShowsWhatItChangesAndThenDoesIt(t *testing.T) {
 	tool := pagetest.Engines()
 	tool.Answers["# connect docker --mirror --yes"] = `[{"engine":{"id":"docker","name":"Docker Engine","running":true},"way":"mirror","done":true,"proven":true,"proof":"docker pulls hello-world through Pulley (origin)","said":["systemctl restart docker"]}]`
 	r, _ := dockerPage(t, tool)
-	r.Press("Connect in another way")
+	r.Press("Connect Docker Engine in another way")
 	r.Expect("/etc/docker/daemon.json", "+2", "−1", `+   "registry-mirrors": ["http://127.0.0.1:5055", "https://old.example"],`,
 		"The engine restarts (systemctl restart docker) and stops 3 running containers.", "only Docker Hub's images come by a mirror")
 	if slices.ContainsFunc(tool.Asked, func(line string) bool { return strings.Contains(line, "--yes") }) {
@@ -109,7 +109,7 @@ func TestTheOtherWayIsShownBeforeItIsTaken(t *testing.T) {
 	tool := pagetest.Engines()
 	tool.Answers["connect docker --proxy --dry-run"] = `[{"engine":{"id":"docker","running":true},"way":"proxy","trust":true,"egress":"http://corp:3128","how":{"kind":"restart","text":"systemctl restart docker","stops":0},"diff":"--- /dev/null\n+++ /etc/systemd/system/docker.service.d/pulley.conf\n@@ -0,0 +1 @@\n+[Service]\n","manual":["log out and in again"]}]`
 	r, _ := dockerPage(t, tool)
-	r.Press("Connect in another way")
+	r.Press("Connect Docker Engine in another way")
 	var ways *part.Segments
 	r.All(func(o fyne.CanvasObject) {
 		if s, ok := o.(*part.Segments); ok {
@@ -128,7 +128,7 @@ func TestAFailureSaysItsNextStep(t *testing.T) {
 	tool := pagetest.Engines()
 	tool.Errors["# connect docker --mirror --yes"] = errors.New("docker: /etc/docker/daemon.json: broken in line 3; next: repair it by hand")
 	r, _ := dockerPage(t, tool)
-	r.Press("Connect in another way")
+	r.Press("Connect Docker Engine in another way")
 	r.Press("Connect as administrator")
 	r.Expect("Not connected", "/etc/docker/daemon.json: broken in line 3", "Next step", "repair it by hand")
 	delete(tool.Errors, "# connect docker --mirror --yes")
@@ -165,7 +165,7 @@ func TestASheetThatIsClosedEndsInAToast(t *testing.T) {
 	tool := pagetest.Engines()
 	tool.Errors["# connect docker --mirror --yes"] = errors.New("docker: it does not come up; its files are as they were")
 	r, _ := dockerPage(t, tool)
-	r.Press("Connect in another way")
+	r.Press("Connect Docker Engine in another way")
 	r.Tap("Connect as administrator")
 	r.Tap("Continue in background")
 	r.Work()
@@ -178,7 +178,7 @@ func TestASheetThatIsLeftByEscapeEndsInAToastToo(t *testing.T) {
 	tool := pagetest.Engines()
 	tool.Answers["# connect docker --mirror --yes"] = `[{"engine":{"id":"docker"},"done":true}]`
 	r, _ := dockerPage(t, tool)
-	r.Press("Connect in another way")
+	r.Press("Connect Docker Engine in another way")
 	r.Tap("Connect as administrator")
 	overlays := r.Window.Canvas().Overlays()
 	top := overlays.Top()
@@ -194,7 +194,7 @@ func TestACommandForATerminalIsShown(t *testing.T) {
 	tool := pagetest.Engines()
 	tool.Errors["# connect docker --mirror --yes"] = pagetest.TerminalError{}
 	r, _ := dockerPage(t, tool)
-	r.Press("Connect in another way")
+	r.Press("Connect Docker Engine in another way")
 	r.Press("Connect as administrator")
 	r.Expect("nobody can be asked", "sudo pulley connect docker")
 }

@@ -22,6 +22,7 @@ import (
 func shareSheet(d page.Desk, x model.Context) {
 	m := part.NewModal(lang.Say("docker.share.ask", "Name", x.Name), x.Host, fyne.NewSize(520, 330))
 	wire := part.NewSwitch(nil)
+	wire.Label = lang.Say("docker.share.wire.label")
 	body := []fyne.CanvasObject{
 		part.NewNotice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.share.about")),
 		part.NewNotice(fynetheme.AccountIcon(), theme.Muted, lang.Say("docker.share.who")),
@@ -77,7 +78,7 @@ func (c *contexts) shareRow(s model.Share) fyne.CanvasObject {
 
 // shared is how a share stands, and what can be done about it.
 func (c *contexts) shared(s model.Share) []fyne.CanvasObject {
-	stop := part.NewButton(lang.Say("docker.share.stop"), func() { c.desk.Shares.Stop(s.Context) })
+	stop := part.NewButton(lang.Say("docker.share.stop"), func() { c.desk.Shares.Stop(s.Context) }).Saying(lang.Say("docker.share.stop") + " " + s.Context)
 	switch s.State {
 	case model.ShareStarting:
 		return []fyne.CanvasObject{part.Between(part.Middle(part.NewText(lang.Say("docker.share.starting")).Giving()), stop)}
@@ -112,6 +113,7 @@ func egressSheet(d page.Desk, x model.Context, registries []control.Registry) {
 	m := part.NewModal(lang.Say("docker.egress.ask", "Name", x.Name), x.Host, fyne.NewSize(520, 440))
 	e := &egressing{desk: d, context: x, modal: m}
 	all := part.NewSwitch(nil)
+	all.Label = lang.Say("docker.egress.all.label")
 	var ticks []*part.Check
 	list := part.VBox(-4)
 	for _, r := range registries {

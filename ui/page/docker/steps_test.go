@@ -27,7 +27,7 @@ func TestConnectingIsFollowedStepByStep(t *testing.T) {
 			r.Shoot("docker-steps-light")
 		}
 	}
-	r.Press("Connect in another way")
+	r.Press("Connect Docker Engine in another way")
 	r.Press("Connect as administrator")
 	if seen != 3 {
 		t.Errorf("%d steps were shown as they began", seen)
@@ -41,7 +41,7 @@ func TestConnectingIsFollowedStepByStep(t *testing.T) {
 {"progress":{"step":"restored"}}
 [{"engine":{"id":"docker","name":"Docker Engine","running":true},"error":"docker: it is not up after 30s; everything was put back as it was"}]`
 	tool.Errors["# connect docker"] = errors.New("docker: it is not up after 30s; everything was put back as it was")
-	r.Press("Connect in another way")
+	r.Press("Connect Docker Engine in another way")
 	r.Press("Connect as administrator")
 	r.Expect("Not connected", "Everything was put back as it was before.", "Everything is as it was before", "it is not up after 30s")
 	r.Refuse("Pull a test image through Pulley")

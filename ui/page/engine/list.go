@@ -127,8 +127,8 @@ func (e *List) row(engine model.Engine) fyne.CanvasObject {
 func (e *List) button(engine model.Engine) fyne.CanvasObject {
 	switch {
 	case engine.Standing() == model.Connected:
-		again := part.NewIconButton(fynetheme.SettingsIcon(), lang.Say("docker.connect.again"), func() { Connect(e.desk, engine, e.done) })
-		out := part.NewButton(lang.Say("docker.disconnect.button"), func() { Disconnect(e.desk, engine, e.done) })
+		again := part.NewIconButton(fynetheme.SettingsIcon(), lang.Say("docker.connect.again", "Engine", engine.Name), func() { Connect(e.desk, engine, e.done) })
+		out := part.NewButton(lang.Say("docker.disconnect.button"), func() { Disconnect(e.desk, engine, e.done) }).Saying(lang.Say("docker.wire.disconnect", "Engine", engine.Name))
 		if len(engine.Ways) == 0 {
 			return out
 		}
@@ -136,7 +136,7 @@ func (e *List) button(engine model.Engine) fyne.CanvasObject {
 	case !engine.Connectable():
 		return part.NewMuted(lang.Say("docker.no_way"))
 	}
-	b := part.NewButton(lang.Say("docker.connect.button"), func() { Connect(e.desk, engine, e.done) })
+	b := part.NewButton(lang.Say("docker.connect.button"), func() { Connect(e.desk, engine, e.done) }).Saying(lang.Say("docker.wire.connect", "Engine", engine.Name))
 	if engine.Running && engine.Standing() == model.Apart {
 		b.Importance = widget.HighImportance
 	}

@@ -96,11 +96,11 @@ func (t *trustStep) deeds() fyne.CanvasObject {
 			list.Add(part.NewRule())
 		}
 		deed := model.ParseTrusting(line)
-		name, what := part.NewText(deed.Store).Giving(), part.NewMuted(deed.What).Giving()
+		what := deed.What
 		if deed.Root {
-			what.Set(lang.Say("first.trust.root"))
+			what = lang.Say("first.trust.root")
 		}
-		text := part.VBox(1, name, part.NewTip(what, func() string { return deed.What }))
+		text := part.VBox(1, part.NewText(deed.Store).Giving(), part.NewTip(part.NewSmallProse(what).Root, func() string { return deed.What }))
 		copier := part.NewCopy(func() string { return deed.What }, t.first.desk.Copy)
 		list.Add(container.New(layout.NewCustomPaddedLayout(7, 7, 13, 10), part.Between(text, part.Middle(copier))))
 	}

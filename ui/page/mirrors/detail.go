@@ -23,7 +23,8 @@ type detail struct {
 
 	name, hosts *part.Text
 	route       *part.Choice
-	means       *part.Text // what the route in force means
+	means       *part.SmallProse // what the route in force means
+	heading     *part.Text       // of the sources: what their order is good for
 	skeleton    fyne.CanvasObject
 
 	sources *part.Reorder
@@ -42,7 +43,7 @@ type detail struct {
 
 func newDetail(m *Page) *detail {
 	d := &detail{
-		page: m, name: part.NewText("").Bold().Giving(), hosts: part.NewMuted("").Giving(), means: part.NewMuted("").Giving(),
+		page: m, name: part.NewText("").Bold().Giving(), hosts: part.NewMuted("").Giving(), means: part.NewSmallProse(""), heading: part.NewText(""),
 		rows: map[model.Named]*row{}, open: map[model.Named]bool{}, said: part.NewMuted(lang.Say("mirrors.hint")),
 		skeleton: part.NewSkeleton(5), closedRows: part.VBox(0),
 	}
@@ -62,8 +63,8 @@ func newDetail(m *Page) *detail {
 
 	label := part.NewMuted(lang.Say("mirrors.route"))
 	card := part.NewSheet(part.VBox(4,
-		part.Between(part.VBox(1, d.name, d.hosts), part.Middle(part.HBox(6, part.Middle(label), part.Flush(4, d.route)))), d.means))
-	d.root = part.VBox(12, card, d.formCard, titled(part.NewText(lang.Say("mirrors.sources")), d.said,
+		part.Between(part.VBox(1, d.name, d.hosts), part.Middle(part.HBox(6, part.Middle(label), part.Flush(4, d.route)))), d.means.Root))
+	d.root = part.VBox(12, card, d.formCard, titled(d.heading, d.said,
 		part.VBox(2, d.skeleton, d.sources, container.New(layout.NewCustomPaddedLayout(0, 0, closedInset+4, 0), container.NewHBox(d.fold)), d.closedRows)))
 	return d
 }
@@ -87,7 +88,9 @@ func (d *detail) show() {
 		options = append(options, part.Option{Value: route, Label: routeLabel(route, r.Best)})
 	}
 	d.route.Set(options, r.Route)
+	d.route.Label = lang.Say("mirrors.route_of", "Registry", r.Name)
 	d.means.Set(routeMeans(r))
+	d.heading.Set(orderMeans(r))
 	d.showSources(r.Name)
 }
 
@@ -124,6 +127,20 @@ func routeMeans(r control.Registry) string {
 		return lang.Say("mirrors.means_offline")
 	default:
 		return lang.Say("mirrors.means_mirror", "Name", r.Route)
+	}
+}
+
+// orderMeans says what the order of the sources is good for on a route.
+func orderMeans(r control.Registry) string {
+	switch r.Route {
+	case "auto", "":
+		return lang.Say("mirrors.order_auto")
+	case "direct":
+		return lang.Say("mirrors.order_direct")
+	case "offline":
+		return lang.Say("mirrors.order_offline")
+	default:
+		return lang.Say("mirrors.order_mirror", "Name", r.Route)
 	}
 }
 

@@ -119,6 +119,12 @@ func factsOf(s control.Source, t model.Trial, tested bool, now time.Time) (facts
 		}
 		add(lang.Say("mirrors.fact_trust"), trust, "")
 	}
+	if s.TrustTags {
+		add(lang.Say("mirrors.fact_tags"), lang.Say("mirrors.tags_believed"), "")
+	}
+	if s.Private {
+		add(lang.Say("mirrors.fact_private"), lang.Say("mirrors.private_told"), "")
+	}
 	if tested && !t.Running && t.Report.QuotaLeft >= 0 && s.Quota > 0 {
 		add(lang.Say("mirrors.fact_left"), words.Bytes(t.Report.QuotaLeft), "")
 	}

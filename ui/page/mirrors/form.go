@@ -3,6 +3,7 @@ package mirrors
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -30,6 +31,7 @@ type form struct {
 	title                  *part.Text
 	name, url, quota, auth *part.Input
 	style                  *part.Segments
+	tags, private          *part.Check // believe its tags; it may be told private names
 	styleMeans, wrong      *part.Text
 	cancel, save           *part.Button
 	root                   fyne.CanvasObject
@@ -57,16 +59,30 @@ func newForm(page *Page, closed func()) *form {
 	f.cancel = part.NewButton(lang.Say("mirrors.cancel"), f.close)
 	f.save = part.NewButton("", f.submit)
 	f.save.Importance = widget.HighImportance
+	f.tags, f.private = part.NewCheck(lang.Say("mirrors.form_tags"), nil), part.NewCheck(lang.Say("mirrors.form_private"), nil)
+	for e, key := range map[*part.Input]string{f.url: "mirrors.form_url", f.name: "mirrors.form_name", f.quota: "mirrors.fact_quota", f.auth: "mirrors.form_auth"} {
+		e.Label = lang.Say(key)
+	}
 	form := container.New(&part.FormGrid{},
 		part.FormLabel(lang.Say("mirrors.form_url"), ""), f.url,
 		part.FormLabel(lang.Say("mirrors.form_name"), ""), f.name,
 		part.FormLabel(lang.Say("mirrors.fact_style"), ""), part.VBox(4, container.NewHBox(f.style), f.styleMeans),
 		part.FormLabel(lang.Say("mirrors.fact_quota"), lang.Say("mirrors.optional")), f.quota,
 		part.FormLabel(lang.Say("mirrors.form_auth"), lang.Say("mirrors.optional")), f.auth,
+		part.FormLabel(lang.Say("mirrors.fact_trust"), lang.Say("mirrors.optional")), container.New(layout.NewCustomPaddedLayout(0, 0, -tickMargin, 0), part.VBox(0,
+			f.tags, ticked("mirrors.form_tags_means"), f.private, ticked("mirrors.form_private_means"))),
 	)
 	f.root = part.VBox(12, f.title, form, part.Border(nil, nil, nil, part.HBox(8, f.cancel, f.save), part.Middle(f.wrong)))
 	return f
 }
+
+// ticked is what a tick means, below its box and in line with its text.
+func ticked(key string) fyne.CanvasObject {
+	return container.New(layout.NewCustomPaddedLayout(-4, 4, tickIndent, 0), part.NewSmallProse(lang.Say(key)).Root)
+}
+
+// tickIndent is how far the text of a box to tick stands in, and tickMargin the box itself.
+const tickIndent, tickMargin = 29, 6
 
 // begin empties the form, or fills it with a mirror that there is.
 func (f *form) begin(registry string, amend *control.Source, taken []string) {
@@ -83,6 +99,8 @@ func (f *form) begin(registry string, amend *control.Source, taken []string) {
 	f.name.SetText(s.Name)
 	f.quota.SetText(s.QuotaSet)
 	f.auth.SetText(s.Auth)
+	f.tags.SetChecked(s.TrustTags)
+	f.private.SetChecked(s.Private)
 	part.Enable(f.name, amend == nil)
 	for i, style := range styles {
 		if style == s.Style {
@@ -98,11 +116,8 @@ func (f *form) begin(registry string, amend *control.Source, taken []string) {
 
 // mirror is what was typed.
 func (f *form) mirror() control.Mirror {
-	m := control.Mirror{Registry: f.registry, Name: f.name.Text, URL: f.url.Text, Style: styles[f.style.Chosen()], Quota: f.quota.Text, Auth: f.auth.Text}
-	if f.amend != nil {
-		m.Amend, m.TrustTags, m.Private = true, f.amend.TrustTags, f.amend.Private
-	}
-	return m
+	return control.Mirror{Registry: f.registry, Name: f.name.Text, URL: f.url.Text, Style: styles[f.style.Chosen()], Quota: f.quota.Text, Auth: f.auth.Text,
+		TrustTags: f.tags.Checked, Private: f.private.Checked, Amend: f.amend != nil}
 }
 
 // typed follows what is typed; a new mirror's name is that of its host until a person gives it another.

@@ -2,7 +2,6 @@ package mirrors_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +22,7 @@ func TestMirrorsShowRegistriesAndSources(t *testing.T) {
 	seen := r.Said()
 	for _, want := range []string{
 		"Used lately\ndocker.io\n", "4 minutes ago", "Automatic · near", "Other registries", "gcr.io",
-		"registry-1.docker.io, index.docker.io, docker.io", "The registry itself", "asked first", "fastest", "11 MiB/s", "38 ms",
+		"registry-1.docker.io, index.docker.io, docker.io", "The registry itself", "asked first", "highest speed", "11 MiB/s", "38 ms",
 		"3.2 of 10 GiB", "Disagreed about alpine:latest 3 hours ago", "Waits until 14:29: connection reset by peer",
 		"Needs the id of an Alibaba Cloud account",
 	} {
@@ -139,23 +138,7 @@ func TestClosedMirrorsUnfold(t *testing.T) {
 
 func TestMirrorIsRemovedWithUndo(t *testing.T) {
 	r := newRig(t, "en", pagetest.Size)
-	remove := func() {
-		r.Labelled("near,")
-		for _, b := range pagetest.Kind[*part.IconButton](r.Person) {
-			if b.Tip() == "More for near" {
-				test.Tap(b)
-			}
-		}
-		for _, o := range r.Window.Canvas().Overlays().List() {
-			for _, item := range pagetest.Seen(o) {
-				if tap, ok := item.(fyne.Tappable); ok && strings.Contains(test.RenderObjectToMarkup(item), "Remove near") && strings.HasSuffix(fmt.Sprintf("%T", item), "menuItem") {
-					tap.Tapped(&fyne.PointEvent{})
-					return
-				}
-			}
-		}
-		t.Fatal("no way to remove it")
-	}
+	remove := func() { r.pick("near", "Remove near") }
 	remove()
 	if strings.Contains(r.Said(), "\nnear\n") || len(r.daemon.calls) != 0 || r.Toasts[0].Undo == nil {
 		t.Errorf("%v %+v\n%s", r.daemon.calls, r.Toasts, r.Said())
@@ -219,6 +202,42 @@ func TestNewMirrorIsCheckedAsItIsTyped(t *testing.T) {
 	}
 }
 
+// What a mirror is trusted with is ticked in the form, stands in its details, and stays when something else is edited.
+func TestMirrorIsTrustedWithMore(t *testing.T) {
+	r := newRig(t, "en", pagetest.Size)
+	r.Tap("Add a mirror")
+	r.Window.Canvas().Focused().(interface{ SetText(string) }).SetText("https://mirror.corp.example")
+	for _, tick := range pagetest.Kind[*part.Check](r.Person) {
+		tick.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
+	}
+	r.Expect("Believe its tags when the origin cannot be reached", "For a company’s own mirror.")
+	r.Tap("Add")
+	if got := r.daemon.calls[len(r.daemon.calls)-1]; !strings.Contains(got, "TrustTags:true Private:true") {
+		t.Errorf("%s", got)
+	}
+	r.page.Take("docker.io/example")
+	r.Expect("Believed when the origin cannot be reached", "It may be told names of repositories that are not public")
+	r.pick("example", "Edit…")
+	r.Tap("Save")
+	if got := r.daemon.calls[len(r.daemon.calls)-1]; !strings.Contains(got, "TrustTags:true Private:true Amend:true") {
+		t.Errorf("%s", got)
+	}
+}
+
+// What the order is good for is said with the list, by the route that is in force.
+func TestOrderIsExplained(t *testing.T) {
+	r := newRig(t, "en", pagetest.Size)
+	r.Expect("Sources, in your order", "Measured speed and time to the first byte decide who is asked first")
+	for route, want := range map[string]string{"near": "Sources: after near, in this order", "direct": "Sources: the origin alone is asked", "offline": "Sources: none is asked"} {
+		r.view.State.Registries[0].Route = route
+		r.page.Show(r.view, pagetest.Afternoon)
+		r.Expect(want)
+	}
+	if choice := pagetest.Kind[*part.Choice](r.Person)[0]; !strings.HasPrefix(choice.AccessibilityLabel(), "Route of docker.io") {
+		t.Error(choice.AccessibilityLabel())
+	}
+}
+
 func TestEscapeLeavesTheForm(t *testing.T) {
 	r := newRig(t, "en", pagetest.Size)
 	r.Tap("Add a mirror")
@@ -251,7 +270,7 @@ func TestMirrorsAreTestedLive(t *testing.T) {
 	}
 	seen := r.Said()
 	for _, want := range []string{
-		"daocloud\nfastest\nAgrees with the origin", "15 MiB/s", "near\nasked first\nDisagrees with the origin · whole files only", "Cannot be used: no route to host",
+		"daocloud\nhighest speed\nAgrees with the origin", "15 MiB/s", "near\nasked first\nDisagrees with the origin · whole files only", "Cannot be used: no route to host",
 	} {
 		if !strings.Contains(seen, want) {
 			t.Errorf("%q is not in:\n%s", want, seen)
@@ -277,7 +296,7 @@ func TestRegistriesByKeyboard(t *testing.T) {
 	tab := r.Labelled("docker.io,").(fyne.Focusable)
 	r.Window.Canvas().Focus(tab)
 	tab.TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
-	if seen := r.Said(); !strings.Contains(seen, "Only the registry itself is asked") {
+	if seen := r.Said(); !strings.Contains(seen, "Sources: the origin alone is asked") {
 		t.Errorf("ghcr.io is not shown:\n%s", seen)
 	}
 	r.page.Take("docker.io/daocloud")

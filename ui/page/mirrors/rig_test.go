@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
 
 	"pulley/internal/control"
 	"pulley/ui/lang"
@@ -100,7 +102,8 @@ func (d *daemon) AddMirror(_ context.Context, m control.Mirror) error {
 	if s := d.find(m.Registry, m.Name); m.Amend {
 		s.URL, s.QuotaSet = m.URL, m.Quota
 	} else {
-		d.list = append(d.list, control.Source{Registry: m.Registry, Name: m.Name, URL: m.URL, Style: m.Style, Enabled: true, Usable: true, Place: len(d.list)})
+		d.list = append(d.list, control.Source{Registry: m.Registry, Name: m.Name, URL: m.URL, Style: m.Style, Enabled: true, Usable: true, Place: len(d.list),
+			TrustTags: m.TrustTags, Private: m.Private})
 	}
 	return nil
 }
@@ -178,3 +181,19 @@ func (r *rig) release() {
 }
 
 func mirrorSwitches(r *rig) []*part.Switch { return pagetest.Kind[*part.Switch](r.Person) }
+
+// pick chooses from the menu of a mirror.
+func (r *rig) pick(mirror, item string) {
+	r.T.Helper()
+	r.Labelled(mirror + ",")
+	r.Labelled("More for " + mirror).(fyne.Tappable).Tapped(nil)
+	for _, o := range r.Window.Canvas().Overlays().List() {
+		for _, seen := range pagetest.Seen(o) {
+			if tap, ok := seen.(fyne.Tappable); ok && strings.Contains(test.RenderObjectToMarkup(seen), item) && strings.HasSuffix(fmt.Sprintf("%T", seen), "menuItem") {
+				tap.Tapped(&fyne.PointEvent{})
+				return
+			}
+		}
+	}
+	r.T.Fatalf("there is no %q", item)
+}

@@ -54,7 +54,7 @@ func newRow(page *Page, of model.Named) *row {
 	r.more = part.NewIconButton(fynetheme.MoreHorizontalIcon(), lang.Say("mirrors.more", "Name", r.name.Words()), func() { part.OpenMenu(r.menu(), r.more) })
 	r.on = part.NewSwitch(func(on bool) { page.flip(of, on) })
 	r.on.Label = r.name.Words()
-	first, fastest := part.NewBadge(lang.Say("mirrors.first"), ""), part.NewBadge(lang.Say("mirrors.fastest"), fynetheme.ColorNameSuccess)
+	first, fastest := part.NewBadge(lang.Say("mirrors.first"), fynetheme.ColorNameSuccess), part.NewBadge(lang.Say("mirrors.fastest"), "")
 	r.badges = [2]*fyne.Container{container.NewVBox(first), container.NewVBox(fastest)}
 	strut := canvas.NewRectangle(color.Transparent) // rows with badges are no higher than others
 	strut.SetMinSize(fyne.NewSize(0, first.MinSize().Height))

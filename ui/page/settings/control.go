@@ -82,6 +82,7 @@ func newOptions(d model.SettingDef, change func(string)) *knob {
 // newField is a line to type into: Enter and leaving it say that the value is meant, Escape takes back what was typed.
 func newField(d model.SettingDef, width float32, change func(string), wrong func(bool)) *knob {
 	e := part.NewInput(example(d))
+	e.Label = label(d.Key)
 	value, typing := "", false
 	check := func() bool {
 		fits := !typing || d.Fits(e.Text)

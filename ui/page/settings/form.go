@@ -35,6 +35,7 @@ func newForm(fields ...field) *form {
 	grid := container.New(part.FormGrid{})
 	for _, field := range fields {
 		e := part.NewInput(field.example)
+		e.Label = field.label
 		e.OnChanged = func(string) { f.touched = true; f.look() }
 		e.Entered, e.Escaped = f.do, f.close
 		f.entries = append(f.entries, e)

@@ -2,6 +2,7 @@ package settings_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,6 +139,32 @@ func TestSettingsAreSearched(t *testing.T) {
 	r.page.Take("cache.tag_ttl")
 	if seen := r.Said(); !strings.Contains(seen, "Notifications") || search.Text != "" {
 		t.Errorf("who is led somewhere sees all of it: %s", seen)
+	}
+}
+
+// The index of what was found leads to what was found, by key too, and nowhere else.
+func TestIndexOfWhatIsSought(t *testing.T) {
+	r := newSettings(t, nil)
+	r.page.Seek()
+	search := r.Window.Canvas().Focused().(*part.Search)
+	search.SetText("ssh")
+	found := func() (labels []string) {
+		for _, p := range pagetest.Kind[*part.Plate](r.Person) {
+			labels = append(labels, p.AccessibilityLabel())
+		}
+		return labels
+	}
+	before := found()
+	if len(before) == 0 || len(before) > 4 {
+		t.Fatalf("%q", before)
+	}
+	first := r.Labelled(before[0]).(*part.Plate)
+	r.Window.Canvas().Focus(first)
+	for range before {
+		r.Window.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
+	}
+	if last := r.Window.Canvas().Focused().(*part.Plate); last.AccessibilityLabel() != before[len(before)-1] || search.Text != "ssh" || !slices.Equal(found(), before) {
+		t.Errorf("%q, sought %q: %q", last.AccessibilityLabel(), search.Text, found())
 	}
 }
 

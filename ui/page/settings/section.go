@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"slices"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
@@ -103,9 +105,20 @@ func (s *Page) mark() {
 		}
 	}
 	end := s.scroll.Content.MinSize().Height - s.scroll.Size().Height
-	if at != nil && (s.scroll.Offset.Y < end-1 || end <= 0) {
+	if at != nil && (s.scroll.Offset.Y < end-1 || end <= 0 || !s.marked()) {
 		s.choose(at)
 	}
+}
+
+// marked tells whether the section that is marked in the index is to be seen: at the end it need not be the one at the top.
+func (s *Page) marked() bool {
+	for _, section := range s.sections {
+		if section.name == s.jump.Value() {
+			top := section.root.Position().Y - s.scroll.Offset.Y
+			return section.root.Visible() && top < s.scroll.Size().Height && top+section.root.Size().Height > 0
+		}
+	}
+	return false
 }
 
 // choose marks a section in the index.
@@ -118,23 +131,23 @@ func (s *Page) choose(chosen *section) {
 
 func (s *Page) options() (options []part.Option) {
 	for _, section := range s.sections {
-		options = append(options, part.Option{Value: section.name, Label: section.title.Words()})
+		if section.root.Visible() {
+			options = append(options, part.Option{Value: section.name, Label: section.title.Words()})
+		}
 	}
 	return options
 }
 
 // lead goes through the index by keyboard.
 func (s *Page) lead(from *section, by int) {
-	for i, section := range s.sections {
-		if section != from {
-			continue
-		}
-		if to := i + by; to >= 0 && to < len(s.sections) {
-			s.Take(s.sections[to].name)
-			if c := fyne.CurrentApp().Driver().CanvasForObject(from.entry); c != nil {
-				c.Focus(s.sections[to].entry)
-			}
-		}
+	found := slices.DeleteFunc(slices.Clone(s.sections), func(one *section) bool { return !one.root.Visible() })
+	to := slices.Index(found, from) + by
+	if to < 0 || to >= len(found) {
+		return
+	}
+	s.Take(found[to].name)
+	if c := fyne.CurrentApp().Driver().CanvasForObject(from.entry); c != nil {
+		c.Focus(found[to].entry)
 	}
 }
 
