@@ -8,15 +8,25 @@ import (
 )
 
 // followers are the scrolls that there are. They are let go by who shows them: a page that is made anew has others. The UI goroutine's.
-var followers []weak.Pointer[container.Scroll]
+var followers []weak.Pointer[Scroll]
 
-// NewScroll lets content that is taller than its place be scrolled. It follows the keyboard: what gets the focus comes into view,
-// which Fyne's own leaves to chance (WCAG 2.2, 2.4.11).
-func NewScroll(content fyne.CanvasObject) *container.Scroll {
-	s := container.NewVScroll(content)
+// Scroll is Fyne's, for content that is taller than its place. It follows the keyboard: what gets the focus comes into view, which
+// Fyne's own leaves to chance (WCAG 2.2, 2.4.11). And it reads out what is in it: Fyne's own is passed over by screen readers.
+type Scroll struct{ container.Scroll }
+
+// NewScroll makes one.
+func NewScroll(content fyne.CanvasObject) *Scroll {
+	s := &Scroll{container.Scroll{Content: content, Direction: container.ScrollVerticalOnly}}
+	s.ExtendBaseWidget(s)
 	followers = append(followers, weak.Make(s))
 	return s
 }
+
+// AccessibilityLabel is all that is in it.
+func (s *Scroll) AccessibilityLabel() string { return reading(s.Content) }
+
+// AccessibilityRole is text: a container would be passed over.
+func (s *Scroll) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
 // Follow brings what has the focus into view. Widgets call it when they gain it. What the pointer is on stays where it is: it is
 // seen, and a click that began on it is to end there.
@@ -45,23 +55,28 @@ func Follow(pointed bool) {
 const ahead = 24
 
 // bring scrolls so that an object can be seen.
-func bring(s *container.Scroll, o fyne.CanvasObject) {
+func bring(s *Scroll, o fyne.CanvasObject) {
 	tall, place := o.Size().Height, s.Size().Height
 	if tall > place || !holds(s, o) {
 		return
 	}
-	top := absolute(o).Y - absolute(s).Y
+	top, to := absolute(o).Y-absolute(s).Y, s.Offset
 	switch {
 	case top < 0:
-		s.ScrollToOffset(fyne.NewPos(s.Offset.X, max(0, s.Offset.Y+top-ahead)))
+		to.Y = max(0, to.Y+top-ahead)
 	case top+tall > place:
-		most := s.Content.Size().Height - place
-		s.ScrollToOffset(fyne.NewPos(s.Offset.X, min(most, s.Offset.Y+top+tall-place+ahead)))
+		to.Y = min(s.Content.Size().Height-place, to.Y+top+tall-place+ahead)
+	default:
+		return
+	}
+	s.ScrollToOffset(to)
+	if s.OnScrolled != nil { // Fyne tells of what a person scrolls alone
+		s.OnScrolled(to)
 	}
 }
 
 // holds tells whether an object is in what is scrolled, by whether it goes with it: Fyne tells nobody's parent.
-func holds(s *container.Scroll, o fyne.CanvasObject) bool {
+func holds(s *Scroll, o fyne.CanvasObject) bool {
 	before, at := absolute(o), s.Content.Position()
 	s.Content.Move(at.AddXY(0, 1))
 	after := absolute(o)
