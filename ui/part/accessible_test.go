@@ -147,6 +147,7 @@ func TestWhatHoldsOthersReadsThemOut(t *testing.T) {
 	for want, o := range map[string]fyne.Accessible{
 		"daocloud, fastest; ustc": order,
 		"Images, 0 rows":          table,
+		"Address":                 part.NewScroll(container.NewVBox(part.NewText("Address"))),
 		"What is kept here.":      part.NewSheet(part.NewProse("What is kept here.")),
 	} {
 		if got := o.AccessibilityLabel(); got != want || o.AccessibilityRole() != fyne.AccessibleRoleText {

@@ -16,7 +16,7 @@ import (
 type Modal struct {
 	title, below *Text
 	body         *fyne.Container
-	scroll       *container.Scroll
+	scroll       *Scroll
 	buttons      *fyne.Container
 	popup        *widget.PopUp
 	overlay      fyne.CanvasObject // what the window knows it by

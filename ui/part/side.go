@@ -18,7 +18,7 @@ import (
 type Side struct {
 	title, below *Text
 	body         *fyne.Container
-	scroll       *container.Scroll
+	scroll       *Scroll
 	sheet        *plane
 	closed       func()
 	Root         *fyne.Container

@@ -28,7 +28,7 @@ type Page struct {
 	cards  [model.FirstSteps]*stepCard
 	list   *fyne.Container
 	end    *part.Button
-	scroll *container.Scroll
+	scroll *part.Scroll
 	root   fyne.CanvasObject
 }
 

@@ -31,7 +31,7 @@ type jobCard struct {
 	clear *part.Link
 	rows  map[*model.Job]*jobRow
 	list  *fyne.Container
-	roll  *container.Scroll
+	roll  *part.Scroll
 	root  *fyne.Container
 }
 
@@ -49,7 +49,7 @@ func newJobCard(p *Page) *jobCard {
 type atMost struct{ page *Page }
 
 func (l atMost) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	scroll := objects[0].(*container.Scroll)
+	scroll := objects[0].(*part.Scroll)
 	const least = 100 // two jobs
 	most := float32(least)
 	if l.page.side != nil {

@@ -20,9 +20,9 @@ type pane struct {
 	right  *fyne.Container // wide: the chosen one
 	all    *fyne.Container // narrow: both
 	sides  *fyne.Container
-	shown  *container.Scroll // that the detail is in
-	leaf   *container.Scroll // wide
-	whole  *container.Scroll // narrow
+	shown  *part.Scroll // that the detail is in
+	leaf   *part.Scroll // wide
+	whole  *part.Scroll // narrow
 	root   *fyne.Container
 }
 
@@ -92,7 +92,7 @@ func (p *pane) follow(top, bottom float32) float32 {
 
 // scrollTo moves a scroll as little as needed for the part of object between top and bottom to be seen, and returns by how
 // much. A part that is larger than the window is shown from its top.
-func scrollTo(s *container.Scroll, object fyne.CanvasObject, top, bottom float32) float32 {
+func scrollTo(s *part.Scroll, object fyne.CanvasObject, top, bottom float32) float32 {
 	driver := fyne.CurrentApp().Driver()
 	const air = 10
 	begins := driver.AbsolutePositionForObject(object).Y - driver.AbsolutePositionForObject(s).Y

@@ -29,7 +29,7 @@ type Page struct {
 	bytes  *bytes
 	flight *flight
 	rail   *rail
-	scroll *container.Scroll
+	scroll *part.Scroll
 	page   *fyne.Container   // what scrolls, laid out by a plan
 	inner  []*fyne.Container // what lies on sheets
 	tall   float32           // the least height of page, as the scroller knows it

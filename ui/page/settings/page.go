@@ -50,7 +50,7 @@ type Page struct {
 	nothing *part.Text
 	jump    *part.Choice
 	index   *fyne.Container
-	scroll  *container.Scroll
+	scroll  *part.Scroll
 	root    fyne.CanvasObject
 }
 
