@@ -92,7 +92,8 @@ func TestNotifications(t *testing.T) {
 	if status := s.pull(t, "ghcr.io/org/nowhere"); status < 500 {
 		t.Fatalf("status %d", status)
 	}
-	eventually(t, "the failed pull was told", func() bool { return strings.Contains(service.text(), "\nPulley: Pulling ghcr.io/org/nowhere failed: ") })
+	icon.find("⚠ ghcr.io/org/nowhere:latest could not be pulled") // half a minute later: nobody tried again
+	eventually(t, "the failed pull was told", func() bool { return strings.Contains(service.text(), "\nPulley: ghcr.io/org/nowhere:latest could not be pulled through Pulley: ") })
 }
 
 // Docker's contexts are in the menu, and docker uses the one that is chosen there.

@@ -196,7 +196,7 @@ func (p *process) ended(t *testing.T) int {
 // eventually waits until is is true.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	for !is() {
 		select {
 		case <-deadline:
