@@ -60,13 +60,18 @@ func bring(s *Scroll, o fyne.CanvasObject) {
 	if tall > place || !holds(s, o) {
 		return
 	}
-	top := absolute(o).Y - absolute(s).Y
+	top, to := absolute(o).Y-absolute(s).Y, s.Offset
 	switch {
 	case top < 0:
-		s.ScrollToOffset(fyne.NewPos(s.Offset.X, max(0, s.Offset.Y+top-ahead)))
+		to.Y = max(0, to.Y+top-ahead)
 	case top+tall > place:
-		most := s.Content.Size().Height - place
-		s.ScrollToOffset(fyne.NewPos(s.Offset.X, min(most, s.Offset.Y+top+tall-place+ahead)))
+		to.Y = min(s.Content.Size().Height-place, to.Y+top+tall-place+ahead)
+	default:
+		return
+	}
+	s.ScrollToOffset(to)
+	if s.OnScrolled != nil { // Fyne tells of what a person scrolls alone
+		s.OnScrolled(to)
 	}
 }
 

@@ -24,6 +24,8 @@ func TestScrollFollowsTheKeyboard(t *testing.T) {
 	below := part.NewButton("Help", nil)
 	w := open(t, container.NewBorder(nil, below, nil, nil, container.NewGridWithColumns(2, left, right)))
 	w.Resize(fyne.NewSize(500, 300))
+	told := left.Offset
+	left.OnScrolled = func(to fyne.Position) { told = to }
 	seen := func(s *part.Scroll, o fyne.CanvasObject) bool {
 		driver := fyne.CurrentApp().Driver()
 		top := driver.AbsolutePositionForObject(o).Y - driver.AbsolutePositionForObject(s).Y
@@ -36,6 +38,9 @@ func TestScrollFollowsTheKeyboard(t *testing.T) {
 		}
 	}
 	at := left.Offset
+	if told != at {
+		t.Errorf("it is at %v, and said %v", at, told)
+	}
 	for i, o := range rights {
 		w.Canvas().Focus(o.(fyne.Focusable))
 		if !seen(right, o) {
