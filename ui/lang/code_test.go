@@ -292,6 +292,10 @@ func (s *source) apart(n ast.Node) bool {
 		switch at := at.(type) {
 		case *ast.ImportSpec, *ast.Field:
 			return true
+		case *ast.GenDecl:
+			if at.Tok == token.CONST && strings.HasPrefix(s.path, "ui/model/") {
+				return true // what other programs call something
+			}
 		case *ast.KeyValueExpr:
 			if at.Key == n {
 				return true // what is looked up
