@@ -32,7 +32,7 @@ func TestScrollFollowsTheKeyboard(t *testing.T) {
 		return top >= 0 && top+o.Size().Height <= s.Size().Height
 	}
 	for i, o := range append(lefts, below) {
-		test.FocusNext(w.Canvas())
+		w.Canvas().FocusNext()
 		if o != below && !seen(left, o) {
 			t.Errorf("thing %d is not seen at %v", i, left.Offset)
 		}
