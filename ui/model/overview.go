@@ -23,6 +23,10 @@ func Sketch(v View) string {
 	for _, l := range s.Limits {
 		sketch += fmt.Sprintln(l.Registry, l.Identity, l.Remaining, l.Limit)
 	}
+	for _, c := range v.Contexts {
+		r, asked := v.Reports[c.Name]
+		sketch += fmt.Sprintln(c.Name, c.Wins, c.Error, asked, r.Reachable)
+	}
 	for _, p := range Pulls(s.Active) {
 		sketch += fmt.Sprintln(p.Registry, p.Repository)
 	}

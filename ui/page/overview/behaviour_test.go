@@ -88,7 +88,8 @@ func TestOverviewSwitchesAndPauses(t *testing.T) {
 		}
 
 		o.shows(model.View{Phase: model.Down, Reason: "it ended", State: idle()})
-		o.expect("Pulley is not running", "Engines that are set to Pulley cannot pull until it runs again")
+		o.expect("Engines that are set to Pulley cannot pull until it runs again")
+		o.refuse("Pulley is not running") // the window says so above every page
 		o.refuse("Pause", "Resume", "127.0.0.1:5055")
 		before := len(o.Did)
 		if test.Tap(every[*part.Switch](o)[0]); len(o.Did) != before {
@@ -191,9 +192,10 @@ func TestOverviewOfAFreshInstall(t *testing.T) {
 		o.Enter()
 		o.expect("Nothing has come through Pulley yet", "docker pull 127.0.0.1:5055/library/alpine")
 		o.refuse("Traffic", "Routes")
+		o.Tap("Setup guide")
 		o.Tap("Connect an engine")
 		o.Tap("Choose mirrors")
-		if want := []string{"docker ", "mirrors "}; !slices.Equal(o.Visited, want) {
+		if want := []string{"first ", "docker ", "mirrors "}; !slices.Equal(o.Visited, want) {
 			t.Errorf("it leads to %q, want %q", o.Visited, want)
 		}
 		test.Tap(every[*part.Copy](o)[1])
@@ -258,7 +260,7 @@ func TestOverviewChangesRoutes(t *testing.T) {
 			test.Tap(l)
 			links = append(links, l.Words())
 		}
-		if want := []string{"activity ", "images ", "mirrors "}; !slices.Equal(o.Visited, want) {
+		if want := []string{"activity ", "images ", "mirrors ", "docker "}; !slices.Equal(o.Visited, want) {
 			t.Errorf("%q lead to %q, want %q", links, o.Visited, want)
 		}
 	})
@@ -325,25 +327,123 @@ func TestOverviewFits(t *testing.T) {
 	})
 }
 
-// A page that went through other states looks like one that was made for this one.
+// A page that went through other states looks like one that was made for this one, from its top to its end: everything has the place
+// and the lines that its words need now, and as far as it goes it can be scrolled.
 func TestOverviewLaysItselfOutAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fresh, paused, until := idle(), idle(), wednesday.Add(time.Hour)
 		fresh.Traffic, fresh.Limits = control.Traffic{}, nil
 		paused.Enabled, paused.PausedUntil = false, &until
-		views := []model.View{running(busy()), running(troubled()), running(idle()), {Phase: model.Down, State: idle()}, running(paused), running(idle()), running(fresh)}
-		changed := open(t, wide, past()).shows(model.View{})
-		changed.Enter()
-		for i, v := range views {
-			changed.Now = changed.Now.Add(time.Second)
-			changed.shows(v)
-			anew := open(t, wide, past())
-			anew.Now = changed.Now
-			anew.shows(v)
-			anew.Enter()
-			if was, is := test.RenderToMarkup(anew.Window.Canvas()), test.RenderToMarkup(changed.Window.Canvas()); was != is {
-				t.Errorf("state %d: it is laid out differently after others", i)
+		wordy := busy()
+		wordy.Problems = []control.Problem{{Text: "one"}, {Text: strings.Repeat("a long story ", 30)}, {Text: "two"}}
+		views := []model.View{running(busy()), running(troubled()), running(idle()), {Phase: model.Down, State: idle()}, running(paused), running(wordy), running(idle()), running(fresh)}
+		for _, size := range []fyne.Size{wide, fyne.NewSize(840, 566), fyne.NewSize(560, 480)} {
+			changed := open(t, size, past()).shows(model.View{})
+			changed.Enter()
+			for i, v := range views {
+				changed.Now = changed.Now.Add(time.Second)
+				changed.shows(v)
+				anew := open(t, size, past())
+				anew.Now = changed.Now
+				anew.shows(v)
+				anew.Enter()
+				if was, is := test.RenderToMarkup(anew.Window.Canvas()), test.RenderToMarkup(changed.Window.Canvas()); was != is {
+					t.Errorf("%v, state %d: it is laid out differently after others", size, i)
+				}
+				if was, is := anew.end(), changed.end(); was != is {
+					t.Errorf("%v, state %d: it ends %v below its window's lower edge after others, %v anew", size, i, is, was)
+				}
 			}
 		}
+	})
+}
+
+// end scrolls as far down as that goes, and tells how far below the window's lower edge the last card ends: below zero, by what is left free.
+func (o *table) end() (below float32) {
+	scroll := every[*part.Scroll](o)[0]
+	scroll.Scrolled(&fyne.ScrollEvent{Scrolled: fyne.NewDelta(0, -5000)})
+	below = lowest(o.Window.Canvas().Content(), 0) - o.Window.Canvas().Size().Height
+	scroll.Scrolled(&fyne.ScrollEvent{Scrolled: fyne.NewDelta(0, 5000)})
+	return below
+}
+
+// lowest is where the last sheet in an object ends, which begins at y. There may be several windows, so that Fyne would not tell.
+func lowest(o fyne.CanvasObject, y float32) (end float32) {
+	y += o.Position().Y
+	var inner []fyne.CanvasObject
+	switch o := o.(type) {
+	case *part.Sheet:
+		return y + o.Size().Height
+	case *fyne.Container:
+		inner = o.Objects
+	case fyne.Widget:
+		inner = test.WidgetRenderer(o).Objects()
+	}
+	for _, one := range inner {
+		if one.Visible() {
+			end = max(end, lowest(one, y))
+		}
+	}
+	return end
+}
+
+// The last card never touches the lower edge of the window.
+func TestOverviewEndsAboveTheEdge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, size := range []fyne.Size{wide, fyne.NewSize(840, 566), fyne.NewSize(560, 480), fyne.NewSize(1700, 1200)} {
+			for name, state := range map[string]control.State{"idle": idle(), "busy": busy(), "troubled": troubled()} {
+				o := open(t, size, past()).shows(running(state))
+				o.Enter()
+				if below := o.end(); below > -20 {
+					t.Errorf("%v, %s: it ends %v below the edge", size, name, below)
+				}
+			}
+		}
+		o := open(t, fyne.NewSize(840, 566), past()).shows(running(idle()))
+		o.Enter()
+		scroll := every[*part.Scroll](o)[0]
+		scroll.Scrolled(&fyne.ScrollEvent{Scrolled: fyne.NewDelta(0, -5000)})
+		if scroll.Offset.Y != 0 {
+			t.Errorf("a usual state does not fit into 900×600: it scrolls by %v", scroll.Offset.Y)
+		}
+	})
+}
+
+// Docker's contexts, the one in force first; how they stand differs in more than colour.
+func TestOverviewShowsContexts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := open(t, wide, past()).shows(running(idle()))
+		o.Expect("Docker contexts", "unix:///var/run/docker.sock · reachable · docker uses this one", "ssh://ci@build-1.corp.example · reachable",
+			"desktop-linux", "unreachable", "tcp://prod.example:2376 · not asked yet")
+		var names []string
+		for _, text := range every[*part.Text](o) {
+			if w := text.Words(); w == "default" || w == "build-1" || w == "desktop-linux" || w == "production" {
+				names = append(names, w)
+			}
+		}
+		if want := []string{"default", "build-1", "desktop-linux", "production", "production"}; !slices.Equal(names, want) {
+			t.Errorf("they are %q, want %q", names, want)
+		}
+		var lights []part.Light
+		for _, lamp := range every[*part.Lamp](o) {
+			lights = append(lights, lamp.Light())
+		}
+		if want := []part.Light{part.LightGood, part.LightGood, part.LightBad, part.LightUnknown}; !slices.Equal(lights, want) {
+			t.Errorf("they are lit %v, want %v", lights, want)
+		}
+		o.Tap("Docker")
+		if want := []string{"docker "}; !slices.Equal(o.Visited, want) {
+			t.Errorf("it leads to %q", o.Visited)
+		}
+		chosen := running(idle()) // docker was told to use another one: that is not a number, and does not wait
+		chosen.Contexts[0].Wins, chosen.Contexts[1].Wins = true, false
+		o.Now = o.Now.Add(time.Millisecond)
+		o.shows(chosen)
+		o.Expect("ssh://ci@build-1.corp.example · reachable · docker uses this one")
+		none := running(idle())
+		none.Contexts = nil
+		o.Now = o.Now.Add(time.Second)
+		o.shows(none)
+		o.refuse("Docker contexts", "default")
 	})
 }

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/layout"
 	fynetheme "fyne.io/fyne/v2/theme"
 
 	"pulley/internal/control"
@@ -25,20 +23,21 @@ type flight struct {
 	title, speed *part.Text
 	pulls        []*livePull
 	more         *part.Text
-	later        *part.Text
 	past         []*pastPull
 	idle         *part.Text
-	list, old    *fyne.Container
+	list         *fyne.Container
+	old          *rows // what was pulled of late, as many as there is room for
+	lately       *fyne.Container
+	shelf        *shelf
 	content      *fyne.Container
-	root         fyne.CanvasObject
+	root         *part.Sheet
 }
 
-// How many have a row; the rest are counted. lines is how many rows are filled up with what was pulled of late.
+// How many have a row; the rest are counted.
 const (
 	maxPulls  = 4
 	maxLayers = 6
-	maxPasts  = 6
-	lines     = 7
+	maxPasts  = 10
 )
 
 // livePull is an image on its way.
@@ -67,9 +66,9 @@ type pastPull struct {
 func newFlight(d page.Desk) *flight {
 	f := &flight{
 		title: part.NewText("").Bold(), speed: part.NewMuted(""), more: part.NewMuted(""), idle: part.NewMuted(lang.Say("overview.pulls.idle")).Giving(),
-		later: part.NewMuted(lang.Say("overview.pulls.lately")),
+		old: &rows{gap: 5}, shelf: &shelf{gap: 12},
 	}
-	f.list, f.old = part.VBox(10), part.VBox(5, f.later)
+	f.list, f.lately = part.VBox(10), rowsOf(f.old, part.NewMuted(lang.Say("overview.pulls.lately")))
 	for range maxPulls {
 		p := newLivePull()
 		f.pulls = append(f.pulls, p)
@@ -79,15 +78,17 @@ func newFlight(d page.Desk) *flight {
 	for range maxPasts {
 		p := newPastPull()
 		f.past = append(f.past, p)
-		f.old.Add(p.root)
+		f.lately.Add(p.root)
 	}
 	story := part.NewLink(lang.Say("overview.pulls.activity"), func() { d.Visit(page.ActivityPage, "") })
 	aside := part.Flush(4, part.HBox(10, part.Middle(f.speed), story))
-	f.content = container.NewVBox(container.New(layout.NewCustomPaddedLayout(0, 6, 0, 0), part.Between(part.Middle(f.title), aside)),
-		part.VBox(12, f.idle, f.list, f.old))
+	f.content = rowOf(f.shelf, part.Between(part.Middle(f.title), aside), f.idle, f.list, f.lately)
 	f.root = part.NewSheet(f.content)
 	return f
 }
+
+// full is its height with all that it has to say.
+func (f *flight) full() float32 { return f.shelf.full(f.content.Objects) + 2*f.root.Padding.Height }
 
 func newLivePull() *livePull {
 	p := &livePull{name: part.NewText("").Giving(), state: part.NewMuted(""), more: part.NewMuted("")}
@@ -127,12 +128,10 @@ func (f *flight) show(v model.View, now time.Time) {
 		pulls = model.Pulls(v.State.Active)
 	}
 	var rate float64
-	used := 0
 	for i, row := range f.pulls {
 		part.Show(row.root, i < len(pulls))
 		if i < len(pulls) {
 			row.show(pulls[i])
-			used += 1 + min(len(pulls[i].Layers), maxLayers)
 		}
 	}
 	for _, p := range pulls {
@@ -151,17 +150,14 @@ func (f *flight) show(v model.View, now time.Time) {
 	}
 	part.Show(f.more, len(pulls) > maxPulls)
 	part.Show(f.list, len(pulls) > 0)
-	f.showPasts(pulls, lines-used, now)
-	part.Show(f.idle, len(pulls) == 0 && !f.old.Visible())
+	f.showPasts(pulls, now)
+	part.Show(f.idle, len(pulls) == 0 && f.old.wanted == 0)
 }
 
-// showPasts shows what was pulled of late and is not being pulled, as far as there is room.
-func (f *flight) showPasts(pulls []model.Pull, room int, now time.Time) {
+// showPasts shows what was pulled of late and is not being pulled. Below what is there need not be room for any of it.
+func (f *flight) showPasts(pulls []model.Pull, now time.Time) {
 	next := 0
-	for _, p := range f.pasts {
-		if next >= min(room, len(f.past)) {
-			break
-		}
+	for _, p := range f.pasts[:min(len(f.pasts), len(f.past))] {
 		running := false
 		for _, r := range pulls {
 			running = running || r.Registry == p.Registry && r.Repository == p.Repository
@@ -171,11 +167,11 @@ func (f *flight) showPasts(pulls []model.Pull, room int, now time.Time) {
 			next++
 		}
 	}
-	for i, row := range f.past {
-		part.Show(row.root, i < next)
+	const few = 3
+	f.old.wanted, f.old.least, f.old.bare = next, few, len(pulls) == 0
+	if len(pulls) > 0 {
+		f.old.least = 0
 	}
-	part.Show(f.later, len(pulls) > 0)
-	part.Show(f.old, next > 0)
 }
 
 func (p *livePull) show(image model.Pull) {

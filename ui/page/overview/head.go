@@ -92,8 +92,9 @@ func (h *head) show(v model.View, now time.Time) {
 	}
 	running := v.Phase == model.Running
 	h.title.Set(words.Title(v, now))
+	part.Show(h.title, v.Phase != model.Down) // that it is down, and why, stands above the page
 	if v.Phase == model.Down {
-		h.below.Set(lang.Say("overview.head.down")) // why it is down stands above the page
+		h.below.Set(lang.Say("overview.head.down"))
 	} else {
 		h.below.Set(words.Explanation(v, now))
 	}

@@ -24,18 +24,23 @@ const (
 type plan struct {
 	head, alert, welcome, wait, traffic, pulls, rail fyne.CanvasObject
 
+	pullsFull, railFull func() float32 // their heights with all that they have to say
+
 	width float32
 }
 
 // MinSize implements fyne.Layout.
 func (p *plan) MinSize([]fyne.CanvasObject) fyne.Size {
 	top := p.top()
-	left, rail := p.least(p.welcome)+p.least(p.wait), p.least(p.rail)
+	left, rail, pulls := p.least(p.welcome)+p.least(p.wait), p.least(p.rail), p.least(p.pulls)
+	if !p.beside() && p.traffic.Visible() { // there is room for all, as it is scrolled
+		rail, pulls = p.railFull(), p.pullsFull()
+	}
 	if p.traffic.Visible() {
 		left += trafficLeast
 	}
-	if p.pulls.Visible() {
-		left += p.gap(left) + p.least(p.pulls)
+	if pulls > 0 {
+		left += p.gap(left) + pulls
 	}
 	if p.beside() {
 		return fyne.NewSize(320, top+max(left, rail))
@@ -103,23 +108,24 @@ func (p *plan) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 		tall := float32(trafficLeast)
 		if p.beside() {
 			tall = min(max((height-y)*0.52, trafficLeast), trafficMost)
+			tall = max(min(tall, height-y-overviewGap-p.least(p.pulls)), trafficLeast)
 		}
 		put(p.traffic, 0, y, wide, tall)
 		y += tall + overviewGap
 	}
 	if p.pulls.Visible() {
-		tall := p.least(p.pulls)
-		if p.traffic.Visible() && p.beside() {
-			tall = max(tall, height-y)
+		tall := p.pullsFull()
+		if p.beside() {
+			tall = max(p.least(p.pulls), min(tall, height-y))
 		}
 		put(p.pulls, 0, y, wide, tall)
 		y += tall + overviewGap
 	}
 	switch {
 	case p.beside():
-		put(p.rail, wide+overviewGap, top, size.Width-wide-overviewGap, max(height-top, y-overviewGap-top, p.least(p.rail)))
+		put(p.rail, wide+overviewGap, top, size.Width-wide-overviewGap, max(p.least(p.rail), min(p.railFull(), height-top)))
 	case p.rail.Visible():
-		put(p.rail, 0, y, wide, p.least(p.rail))
+		put(p.rail, 0, y, wide, p.railFull())
 	}
 }
 

@@ -55,7 +55,7 @@ func New(d page.Desk) *Page {
 		desk: d, head: newHead(d), alert: newAlert(d), start: newStart(d), wait: part.NewSheet(part.NewSkeleton(6)), bytes: newBytes(d.Memory), flight: newFlight(d), rail: newRail(d),
 	}
 	o.bytes.again = func() { o.fill(o.view, d.Now()) }
-	p := &plan{head: o.head.root, alert: o.alert.root, welcome: o.start.root, wait: o.wait, traffic: o.bytes.root, pulls: o.flight.root, rail: o.rail.root}
+	p := &plan{head: o.head.root, alert: o.alert.root, welcome: o.start.root, wait: o.wait, traffic: o.bytes.root, pulls: o.flight.root, rail: o.rail.root, pullsFull: o.flight.full, railFull: o.rail.full}
 	const margin = 20
 	o.page = container.New(layout.NewCustomPaddedLayout(16, margin, margin, margin),
 		rowOf(p, p.head, p.alert, p.welcome, p.wait, p.traffic, p.pulls, p.rail))
@@ -103,15 +103,12 @@ func (o *Page) fill(v model.View, now time.Time) {
 	o.settle()
 }
 
-// settle lays everything out anew, as texts have other widths now and rows came and went; and again, as that may have made a
-// paragraph break differently. What has changed was refreshed when it did, and drawing all the rest again, as Container.Refresh
-// does, would take longer than a frame.
+// settle lays everything out anew, as texts have other widths now and rows came and went. What has changed was refreshed when it did,
+// and drawing all the rest again, as Container.Refresh does, would take longer than a frame.
 func (o *Page) settle() {
-	for range 2 {
-		settle(o.page)
-		for _, c := range o.inner {
-			settle(c)
-		}
+	settle(o.page)
+	for _, c := range o.inner {
+		settle(c)
 	}
 	if tall := o.page.MinSize().Height; tall != o.tall {
 		o.tall = tall
@@ -193,13 +190,14 @@ func newStart(d page.Desk) *start {
 	title.Scale = theme.SizeHead
 	text := widget.NewLabel(lang.Say("overview.start.text"))
 	text.Wrapping = fyne.TextWrapWord
+	guide := part.NewButton(lang.Say("overview.start.guide"), func() { d.Visit(page.FirstPage, "") })
+	guide.Importance = widget.HighImportance
 	connect := part.NewButton(lang.Say("overview.start.connect"), func() { d.Visit(page.DockerPage, "") })
-	connect.Importance = widget.HighImportance
 	mirrors := part.NewButton(lang.Say("overview.start.mirrors"), func() { d.Visit(page.MirrorsPage, "") })
 	command := rowOf(&follow{text: s.try, gap: 4}, s.try, part.NewCopy(s.try.Words, d.Copy))
 	s.content = part.VBox(12, title,
 		container.New(layout.NewCustomPaddedLayout(-part.Inset, -part.Inset, -part.Inset, -part.Inset), text),
-		part.HBox(8, connect, mirrors),
+		part.HBox(8, guide, connect, mirrors),
 		container.New(layout.NewCustomPaddedLayout(4, 4, 0, 0), part.NewRule()),
 		part.VBox(4, part.NewMuted(lang.Say("overview.start.try")), command))
 	sheet := part.NewSheet(s.content)

@@ -176,7 +176,13 @@ func past() *teller {
 	return d
 }
 
-func running(s control.State) model.View { return model.View{Phase: model.Running, State: s} }
+func running(s control.State) model.View {
+	return model.View{Phase: model.Running, State: s,
+		Contexts: []model.Context{{Name: "build-1", Host: "ssh://ci@build-1.corp.example"}, {Name: "default", Host: "unix:///var/run/docker.sock", Wins: true},
+			{Name: "desktop-linux", Host: "unix:///home/me/.docker/desktop/docker.sock"}, {Name: "production", Host: "tcp://prod.example:2376", Mark: &model.Mark{Word: "production"}}},
+		Reports: map[string]model.ContextReport{"build-1": {Reachable: true}, "default": {Reachable: true}, "desktop-linux": {Error: "there is no socket"}},
+	}
+}
 
 func troubled() control.State {
 	s := idle()

@@ -17,7 +17,7 @@ import (
 	"pulley/ui/words"
 )
 
-// rail is what stands beside the traffic: pull limits, the cache, and where each registry's bytes come from.
+// rail is what stands beside the traffic: pull limits, the cache, where each registry's bytes come from, and docker's contexts.
 type rail struct {
 	limits     []*limitRow
 	afterLimit fyne.CanvasObject
@@ -25,9 +25,10 @@ type rail struct {
 	size       *part.Text
 	room       *part.Text
 	registries *registries
-	routes     fyne.CanvasObject
+	contexts   *contexts
+	shelf      *shelf
 	content    *fyne.Container
-	root       fyne.CanvasObject
+	root       *part.Sheet
 }
 
 // limitRow is what is left of a registry's.
@@ -42,7 +43,7 @@ type limitRow struct {
 const maxLimits = 2
 
 func newRail(d page.Desk) *rail {
-	r := &rail{fill: part.NewMeter(), size: part.NewText(""), room: part.NewMuted("").Giving(), registries: newRegistries(d)}
+	r := &rail{fill: part.NewMeter(), size: part.NewText(""), room: part.NewMuted("").Giving(), registries: newRegistries(d), contexts: newContexts(d), shelf: &shelf{gap: 13}}
 	r.fill.Height, r.fill.Label = 6, lang.Say("overview.cache.title")
 	gauges := part.VBox(12)
 	for range maxLimits {
@@ -54,11 +55,13 @@ func newRail(d page.Desk) *rail {
 	open := part.NewLink(lang.Say("overview.cache.open"), func() { d.Visit(page.ImagesPage, "") })
 	cache := part.VBox(7, part.Between(part.Middle(part.NewText(lang.Say("overview.cache.title")).Bold()), part.Flush(4, open)),
 		r.fill, part.VBox(1, r.size, r.room))
-	r.routes = part.VBox(13, part.NewRule(), r.registries.root)
-	r.content = container.NewVBox(part.VBox(13, gauges, r.afterLimit, cache, r.routes))
+	r.content = rowOf(r.shelf, gauges, r.afterLimit, cache, r.registries.root, r.contexts.root)
 	r.root = part.NewSheet(r.content)
 	return r
 }
+
+// full is its height with all that it has to say.
+func (r *rail) full() float32 { return r.shelf.full(r.content.Objects) + 2*r.root.Padding.Height }
 
 func newLimitRow() *limitRow {
 	l := &limitRow{gauge: part.NewGauge(56), name: part.NewText("").Bold().Giving(), words: part.NewText("").Giving(), whose: part.NewMuted("").Giving()}
@@ -90,10 +93,11 @@ func (r *rail) show(v model.View, now time.Time) {
 		about = lang.Say("overview.cache.free", "Images", about, "Free", words.Bytes(c.Free))
 	}
 	r.room.Set(about)
-	part.Show(r.routes, v.Phase == model.Running)
+	part.Show(r.registries.root, v.Phase == model.Running)
 	if v.Phase == model.Running {
 		r.registries.show(v, now)
 	}
+	r.contexts.show(v)
 }
 
 // nearly is how much of a limit is little.

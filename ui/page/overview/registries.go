@@ -1,7 +1,6 @@
 package overview
 
 import (
-	"slices"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -18,9 +17,9 @@ import (
 // registries is a row for each that was used lately: its name, when that was, and its route.
 type registries struct {
 	do   func(model.Action)
-	rows map[string]*registry
-	list *fyne.Container
-	root fyne.CanvasObject
+	made map[string]*registry
+	list *rows
+	root *fyne.Container
 }
 
 type registry struct {
@@ -35,28 +34,27 @@ type registry struct {
 const maxRegistries = 6
 
 func newRegistries(d page.Desk) *registries {
-	r := &registries{do: d.Do, rows: map[string]*registry{}, list: part.VBox(9)}
+	r := &registries{do: d.Do, made: map[string]*registry{}, list: &rows{gap: 9, least: 2}}
 	all := part.NewLink(lang.Say("overview.registries.all"), func() { d.Visit(page.MirrorsPage, "") })
-	r.root = part.VBox(7, part.Between(part.Middle(part.NewText(lang.Say("overview.registries.title")).Bold()), part.Flush(4, all)), r.list)
+	head := part.Between(part.Middle(part.NewText(lang.Say("overview.registries.title")).Bold()), part.Flush(4, all))
+	r.root = rowsOf(r.list, part.VBox(13, part.NewRule(), head))
 	return r
 }
 
 func (r *registries) show(v model.View, now time.Time) {
 	used, _ := model.Shelve(v.State.Registries, now)
-	wanted := make([]fyne.CanvasObject, 0, maxRegistries)
+	wanted := []fyne.CanvasObject{r.root.Objects[0]}
 	for _, state := range used[:min(len(used), maxRegistries)] {
-		row := r.rows[state.Name]
+		row := r.made[state.Name]
 		if row == nil {
 			row = r.row(state.Name)
-			r.rows[state.Name] = row
+			r.made[state.Name] = row
 		}
 		row.show(state, now)
 		wanted = append(wanted, row.root)
 	}
-	if !slices.Equal(r.list.Objects, wanted) {
-		r.list.Objects = wanted
-		r.list.Refresh()
-	}
+	r.list.wanted = len(wanted) - 1
+	part.Fill(r.root, wanted...)
 }
 
 func (r *registries) row(name string) *registry {
