@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -130,6 +131,49 @@ func TestDesktopTakesMirror(t *testing.T) {
 	d.apis[socket] = append(d.apis[socket], `"https://a.b/","http://host.docker.internal:5055/"`)
 	if err := k.(taker).Taken(t.Context(), d.local, p); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLetGoInTheEnd: a reload takes a moment, and who is told that it is as it was can rely on that.
+func TestLetGoInTheEnd(t *testing.T) {
+	a, err := txtar.ParseFile("testdata/desk/lima-docker-rootful.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newScreen(t, a)
+	const file, socket = "guest/docker/etc/docker/daemon.json", "unix:///Users/me/.lima/docker/sock/docker.sock"
+	d.put(file, []byte(`{"registry-mirrors": [ ]}`))
+	d.apis[socket] = append(d.apis[socket], "")
+	answer, pending, dials := d.local.Exec, []string(nil), 0
+	d.local.Exec = func(ctx context.Context, c machine.Command) ([]byte, error) {
+		if !strings.HasSuffix(strings.Join(c.Args, " "), "systemctl reload docker") {
+			return answer(ctx, c)
+		}
+		read, err := os.ReadFile(filepath.Join(d.dir, file))
+		pending, dials = listAt(edit.JSON, read, "registry-mirrors"), 0
+		return nil, err
+	}
+	d.local.Connect = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dials++; dials == 3 {
+			d.apis[socket][3] = ""
+			for _, mirror := range pending {
+				d.apis[socket][3] = strconv.Quote(mirror + "/")
+			}
+		}
+		return d.dial(ctx, network, address)
+	}
+	w := d.wirer()
+	if err := d.through(w, "lima:docker", Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Disconnect(t.Context(), "lima:docker", func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	if list := d.apis[socket][3]; list != "" {
+		t.Errorf("it is as it was, and goes by %s", list)
+	}
+	if now := d.files()[file]; now != `{"registry-mirrors": [ ]}` {
+		t.Error(now)
 	}
 }
 

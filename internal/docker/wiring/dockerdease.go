@@ -2,10 +2,10 @@ package wiring
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"pulley/internal/docker/edit"
@@ -27,7 +27,7 @@ func (w *Wirer) ease(ctx context.Context, u *Undo, say func(string)) {
 }
 
 // reloaded are the lists that dockerd takes up on SIGHUP: if they are there. One that has gone stays in force as it was
-// (moby, daemon/reload.go), so it is emptied first.
+// (moby, daemon/reload.go), so it is emptied first. A reload takes a moment, in which it still goes by them.
 var reloaded = []string{"registry-mirrors", "insecure-registries"}
 
 // mirrorsOf are those that a dockerd goes by.
@@ -53,19 +53,18 @@ func easeDocker(ctx context.Context, m machine.Machine, u *Undo, config string, 
 	if err != nil {
 		return err
 	}
-	empty := &edit.Edit{Format: edit.JSON}
+	less := &edit.Edit{Format: edit.JSON}
 	for _, key := range reloaded {
-		if now, err := edit.Has(edit.JSON, read.Data, key); err != nil || now == nil {
-			continue
-		}
-		if then, err := edit.Has(edit.JSON, u.list[i].after, key); err != nil || then == nil {
-			empty.Steps = append(empty.Steps, edit.Step{Path: []string{key}, Value: json.RawMessage("[]")})
+		now := listAt(edit.JSON, read.Data, key)
+		then := listAt(edit.JSON, u.list[i].after, key)
+		if slices.ContainsFunc(now, func(s string) bool { return !slices.Contains(then, s) }) {
+			less.Steps = append(less.Steps, edit.Step{Path: []string{key}, Value: value(append([]string{}, then...))})
 		}
 	}
-	if len(empty.Steps) == 0 {
+	if len(less.Steps) == 0 {
 		return nil
 	}
-	text, err := empty.Apply(read.Data)
+	text, err := less.Apply(read.Data)
 	if err != nil {
 		return err
 	}
@@ -81,20 +80,23 @@ func easeDocker(ctx context.Context, m machine.Machine, u *Undo, config string, 
 			return err
 		}
 	}
-	if empty.Steps[0].Path[0] != reloaded[0] { // it has no mirrors to let go of
-		return nil
-	}
-	return eased(ctx, mirrors)
+	gone := listAt(edit.JSON, read.Data, reloaded[0])
+	then := listAt(edit.JSON, u.list[i].after, reloaded[0])
+	return eased(ctx, mirrors, slices.DeleteFunc(gone, func(s string) bool { return slices.Contains(then, s) }))
 }
 
-// eased waits until an engine goes by no mirrors.
-func eased(ctx context.Context, mirrors mirrorsOf) error {
+// eased waits until an engine does not go by some mirrors any more.
+func eased(ctx context.Context, mirrors mirrorsOf, gone []string) error {
+	if len(gone) == 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, takeTime)
 	defer cancel()
 	tick := time.NewTicker(upEvery)
 	defer tick.Stop()
 	for {
-		if list, err := mirrors(ctx); err == nil && len(list) == 0 {
+		list, err := mirrors(ctx)
+		if err == nil && !slices.ContainsFunc(gone, func(s string) bool { return slices.Contains(list, strings.TrimSuffix(s, "/")+"/") }) {
 			return nil
 		}
 		select {
