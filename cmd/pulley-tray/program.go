@@ -143,6 +143,7 @@ func (p *program) run(showWindow bool) error {
 			return nil
 		})
 		close(p.started)
+		work.Go(func() error { p.learnFonts(); return nil })
 		work.Go(func() error { p.watchStatusArea(ctx); return nil })
 		work.Go(func() error { p.age(ctx); return nil })
 		work.Go(func() error { return p.doze(ctx) })
@@ -328,6 +329,7 @@ func (p *program) heard(s control.State) {
 	before := lang.Tag()
 	p.dressed = dress
 	lang.Use(dress.language)
+	theme.Learn()
 	spoken := lang.Tag() != before
 	p.redraw()
 	p.onUI(func() {
@@ -337,6 +339,16 @@ func (p *program) heard(s control.State) {
 			p.window.Anew()
 		}
 	})
+}
+
+// learnFonts finds the system's fonts for who reads Chinese from the start.
+func (p *program) learnFonts() {
+	if theme.Learn() {
+		p.onUI(func() {
+			p.app.Settings().SetTheme(theme.New(p.worn))
+			p.window.Anew()
+		})
+	}
 }
 
 // daemon is a client as the keeper and the model want it.

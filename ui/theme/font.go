@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"fyne.io/fyne/v2"
 	fynelang "fyne.io/fyne/v2/lang"
@@ -58,13 +59,13 @@ const (
 )
 
 // Font is Fyne's own for Latin. Chinese is the system's where Fyne would find one that is made for it and has all that we say,
-// else ours: no character of our texts is ever a box. Fyne keeps fonts until the theme is set anew: after a change of language
+// else ours, as long as that is not known (Learn): no character of our texts is ever a box. Fyne keeps fonts until the theme is set anew: after a change of language
 // that is to be done.
 func (t *theme) Font(style fyne.TextStyle) fyne.Resource {
 	if style.Symbol {
 		return t.Theme.Font(style)
 	}
-	if lang.Tag() == "zh-CN" && system()[fyne.TextStyle{Bold: style.Bold, Italic: style.Italic, Monospace: style.Monospace}] {
+	if theirs := system.Load(); theirs != nil && lang.Tag() == "zh-CN" && (*theirs)[fyne.TextStyle{Bold: style.Bold, Italic: style.Italic, Monospace: style.Monospace}] {
 		return t.Theme.Font(style)
 	}
 	return ours(style)
@@ -81,15 +82,29 @@ func ours(style fyne.TextStyle) fyne.Resource {
 	}
 }
 
-// system says in which styles the system has all that ours have. It is asked once, through the index that Fyne uses as well,
-// and only when somebody reads Chinese.
-var system = sync.OnceValue(func() map[fyne.TextStyle]bool {
-	fonts := fontscan.NewFontMap(silence{})
-	if fonts.UseSystemFonts("") != nil {
-		return nil // there are none
+// system says in which styles the system has all that ours have; nil: it has not been asked, or has none.
+var (
+	system atomic.Pointer[map[fyne.TextStyle]bool]
+	asking sync.Once
+)
+
+// Learn asks the system for its fonts, once and only when somebody reads Chinese: through the index that Fyne uses as well, which takes
+// seconds the first time on a machine. It is for any goroutine but the UI's. True: Font has other answers since, and the theme is to be
+// set anew.
+func Learn() (more bool) {
+	if lang.Tag() != "zh-CN" {
+		return false
 	}
-	return styles(fonts)
-})
+	asking.Do(func() {
+		fonts := fontscan.NewFontMap(silence{})
+		if fonts.UseSystemFonts("") == nil {
+			found := styles(fonts)
+			system.Store(&found)
+			more = true
+		}
+	})
+	return more
+}
 
 func styles(fonts *fontscan.FontMap) map[fyne.TextStyle]bool {
 	all := map[fyne.TextStyle]bool{}
