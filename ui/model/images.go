@@ -204,6 +204,31 @@ func (l *Images) Sort(by string, down bool) {
 // SortedBy is the order in force.
 func (l *Images) SortedBy() (by string, down bool) { return l.by, l.down }
 
+// Arriving are the images that are being fetched now, by ID: how much of what is known of them is here, 0 … 1; below 0, that cannot be
+// told. Transfers do not say which of a repository's images they are for: it is the one that was asked for last.
+func (l *Images) Arriving(active []control.Transfer) map[string]float64 {
+	if len(active) == 0 {
+		return nil
+	}
+	arriving := map[string]float64{}
+	for _, p := range Pulls(active) {
+		var row *ImageRow
+		for _, r := range l.rows {
+			if !r.Complete && r.Registry == p.Registry && r.Repository == p.Repository && (row == nil || r.Used.After(row.Used)) {
+				row = r
+			}
+		}
+		switch {
+		case row == nil:
+		case p.Total <= 0:
+			arriving[row.ID] = -1
+		default:
+			arriving[row.ID] = float64(row.Size+p.Have) / float64(row.Size+p.Total)
+		}
+	}
+	return arriving
+}
+
 func (l *Images) arrange() {
 	l.shown = make([]*ImageRow, 0, len(l.rows))
 	for _, r := range l.rows {

@@ -49,24 +49,51 @@ func (b *fetchBar) toggle() {
 	page.Focus(b.page.desk, b.entry)
 }
 
+// close hides the bar. Whose keys were in it finds them in the list.
 func (b *fetchBar) close() {
 	b.page.reveal(b.root, false)
+	if window := b.page.desk.Window(); window != nil && window.Canvas().Focused() == b.entry {
+		page.Focus(b.page.desk, b.page.table)
+	}
 }
 
 func (b *fetchBar) submit() {
-	names := strings.FieldsFunc(b.entry.Text, func(r rune) bool { return strings.ContainsRune(" \t\r\n,;，；", r) })
-	names = slices.DeleteFunc(names, func(s string) bool { return s == "docker" || s == "pull" || strings.HasPrefix(s, "-") })
-	if len(names) == 0 {
+	images := pasted(b.entry.Text)
+	if len(images) == 0 {
 		return
-	}
-	var images []imagelist.Image
-	for _, name := range names {
-		images = append(images, imagelist.Image{Name: name})
 	}
 	b.entry.SetText("")
 	b.close()
 	b.page.fetchAll(images)
 }
+
+// pasted are the images in a text: names, or commands that pull them, as they stand in somebody's instructions.
+func pasted(text string) (images []imagelist.Image) {
+	platform, next := "", false // next: a platform comes
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n,;，；", r) }) {
+		value, given := strings.CutPrefix(word, "--platform=")
+		switch {
+		case next:
+			platform, next = word, false
+		case word == "--platform":
+			next = true
+		case given:
+			platform = value
+		case strings.HasPrefix(word, "-"):
+		case word == "pull":
+			platform = ""
+			for len(images) > 0 && slices.Contains(pullers, images[len(images)-1].Name) {
+				images = images[:len(images)-1]
+			}
+		default:
+			images = append(images, imagelist.Image{Name: word, Platform: platform})
+		}
+	}
+	return images
+}
+
+// pullers are the words before "pull" in a command.
+var pullers = []string{"$", "#", "sudo", "docker", "podman", "nerdctl", "crictl", "image"}
 
 // escEntry is a field that Esc leaves.
 type escEntry struct {

@@ -49,6 +49,8 @@ type Page struct {
 	detail string // the ID of the image at the side; "": none
 	drawn  drawn
 	wanted string // the image to open when the list is there
+
+	arriving map[string]float64 // of images that are being fetched, by ID, how much of them is here
 }
 
 // New makes the page.
@@ -203,6 +205,10 @@ func (p *Page) overtaken() {
 
 // refresh draws what is known.
 func (p *Page) refresh() {
+	p.arriving = nil
+	if p.view.Phase == model.Running {
+		p.arriving = p.list.Arriving(p.view.State.Active)
+	}
 	down := p.view.Phase == model.Down || p.failed != ""
 	p.table.Loading(!p.list.Known() && !down)
 	p.table.Refresh()

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +44,32 @@ func TestImagesAreShownAsDockerSaysThem(t *testing.T) {
 	}
 	r.Search("no such image")
 	r.Says("Nothing matches")
+}
+
+// An image that is on its way says so, and how far it is; another one of its repository that was left half done does not.
+func TestImagesThatAreBeingFetched(t *testing.T) {
+	r := imagesPage(t)
+	left := r.Daemon.Held[8] // redis:7.4
+	left.Tags, left.Tag, left.Digest, left.Used = []string{"8"}, "8", pagetest.Digest(77), r.Now
+	r.Daemon.Held = append(r.Daemon.Held, left)
+	state := r.View.State
+	state.Cache.Images++
+	state.Active = []control.Transfer{{Registry: "docker.io", Repository: "library/redis", Digest: pagetest.Digest(78), Have: 12 << 20, Total: 36 << 20}}
+	r.Now = r.Now.Add(time.Minute)
+	r.Page.Show(model.View{Phase: model.Running, State: state}, r.Now)
+	r.Says("redis:8")
+	r.Search("redis")
+	if said := r.Texts(); !slices.Contains(said, "fetching 50%") || !slices.Contains(said, "incomplete") {
+		t.Errorf("it says %q", said)
+	}
+	state.Active = []control.Transfer{{Registry: "docker.io", Repository: "library/redis", Total: -1}}
+	r.Page.Show(model.View{Phase: model.Running, State: state}, r.Now)
+	if said := r.Texts(); !slices.Contains(said, "fetching") {
+		t.Errorf("with a size that is not known it says %q", said)
+	}
+	state.Active = nil
+	r.Page.Show(model.View{Phase: model.Running, State: state}, r.Now)
+	r.Refuse("fetching")
 }
 
 func TestRemovingAnImageCanBeUndone(t *testing.T) {
@@ -215,6 +243,51 @@ func TestFetchingByName(t *testing.T) {
 	r.Says("31 MiB of 58 MiB")
 	r.Tap("Stop nope:latest")
 	r.Says("stopped")
+}
+
+// write opens the field for names and types into it.
+func write(r *pagetest.Live, text string) {
+	r.T.Helper()
+	r.Tap("Fetch…")
+	field, ok := r.Window.Canvas().Focused().(interface {
+		fyne.Focusable
+		SetText(string)
+	})
+	if !ok {
+		r.T.Fatal("the field has no focus")
+	}
+	field.SetText(text)
+	field.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+}
+
+// What stands in instructions can be pasted as it is: commands with their options, one or more.
+func TestCommandsCanBePasted(t *testing.T) {
+	for text, want := range map[string]string{
+		"docker": "docker.io/library/docker:latest []",
+		"docker pull --platform linux/arm64 -q alpine:3":                                       "docker.io/library/alpine:3 [linux/arm64]",
+		"$ sudo docker image pull --platform=linux/386 nginx, redis podman pull quay.io/a/b:1": "docker.io/library/nginx:latest [linux/386]\ndocker.io/library/redis:latest [linux/386]\nquay.io/a/b:1 []",
+	} {
+		r := imagesPage(t)
+		var mu sync.Mutex
+		var asked []string
+		r.Daemon.OnPull = func(_ context.Context, p control.Pull, _ func(control.Pulling)) (control.Pulled, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, fmt.Sprint(p.Images[0].Image, " ", p.Images[0].Platforms))
+			return control.Pulled{Images: []control.PulledImage{{}}}, nil
+		}
+		write(r, text)
+		r.Until("all is here", func() bool { return len(r.Toasts) > 0 })
+		mu.Lock()
+		slices.Sort(asked)
+		if got := strings.Join(asked, "\n"); got != want {
+			t.Errorf("%q: asked for\n%s\nwant\n%s", text, got, want)
+		}
+		mu.Unlock()
+		if r.Window.Canvas().Focused() != fyne.Focusable(r.Table()) {
+			t.Errorf("the keyboard is at %T, which is not to be seen any more", r.Window.Canvas().Focused())
+		}
+	}
 }
 
 func TestDroppedFiles(t *testing.T) {

@@ -33,7 +33,7 @@ func (p *Page) newTable() *part.Table {
 	name := column(model.ByName, 220, false)
 	name.Grow = true
 	columns := []part.Column{
-		name, column(model.ByPlatforms, 88, false), column(model.BySize, 78, true), column(model.ByOwn, 78, true),
+		name, column(model.ByPlatforms, 96, false), column(model.BySize, 78, true), column(model.ByOwn, 78, true),
 		column(model.ByUsed, 116, false), column(model.ByFrom, 100, false), column(model.BySaved, 78, true), column(model.ByPinned, 60, false),
 	}
 	t := part.NewTable(columns, part.Rows{
@@ -76,6 +76,9 @@ func (p *Page) cell(n int, column string) part.Cell {
 		}
 		return c
 	case model.ByPlatforms:
+		if share, arriving := p.arriving[r.ID]; arriving {
+			return arrivingCell(share)
+		}
 		return part.Cell{Text: platforms(r), Muted: true, Tip: allPlatforms(r)}
 	case model.BySize:
 		return part.Cell{Text: words.Bytes(r.Size)}
@@ -99,6 +102,15 @@ func (p *Page) cell(n int, column string) part.Cell {
 		}
 	}
 	return part.Cell{}
+}
+
+// arrivingCell is shown in place of an image's platforms while it is on its way.
+func arrivingCell(share float64) part.Cell {
+	c := part.Cell{Text: lang.Say("images.arriving.some"), Muted: true, Tip: lang.Say("images.arriving.tip")}
+	if share >= 0 {
+		c.Text = lang.Say("images.arriving.share", "Share", words.Percent(share))
+	}
+	return c
 }
 
 // title is an image under its tags.
