@@ -161,7 +161,14 @@ type chosenBar struct {
 
 func newChosenBar(p *Page) *chosenBar {
 	b := &chosenBar{page: p, text: part.NewText("").Giving()}
-	selected := func(f func(ids []string)) func() { return func() { f(p.table.Selected()) } }
+	selected := func(f func(ids []string)) func() {
+		return func() {
+			f(p.table.Selected())
+			if window := p.desk.Window(); window != nil && window.Canvas().Focused() != nil && !b.root.Visible() {
+				page.Focus(p.desk, p.table) // the button that has the focus went with the bar
+			}
+		}
+	}
 	b.pin = part.NewButton("", selected(func(ids []string) { p.pin(b.on, ids) }))
 	b.one = part.NewButton(lang.Say("images.menu.details"), selected(func(ids []string) {
 		if len(ids) > 0 {

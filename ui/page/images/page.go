@@ -72,7 +72,7 @@ func New(d page.Desk) *Page {
 		container.NewGridWrap(fyne.NewSize(210, fetching.MinSize().Height), p.search), importing, fetching)
 	top := part.VBox(part.Gap, head, p.fetch.root, p.disk.root, p.work.root)
 	main := container.New(layout.NewCustomPaddedLayout(part.PageTop, part.Margin, part.Margin, part.Margin),
-		container.New(layout.NewBorderLayout(top, p.chosen.root, nil, nil), top, p.chosen.root, container.New(layout.NewCustomPaddedLayout(part.Gap, 0, 0, 0), p.table)))
+		part.Border(top, p.chosen.root, nil, nil, container.New(layout.NewCustomPaddedLayout(part.Gap, 0, 0, 0), p.table)))
 	p.side = part.NewSide(main, func() { p.detail = "" })
 	p.table.Loading(true)
 	return p

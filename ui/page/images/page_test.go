@@ -93,6 +93,27 @@ func TestRemovingAnImageCanBeUndone(t *testing.T) {
 	}
 }
 
+// Who walks by Tab comes from the list to what can be done with its rows, and is in the list again when that has gone.
+func TestKeyboardIsNeverLost(t *testing.T) {
+	r := imagesPage(t)
+	r.Search("debian")
+	r.Key(fyne.KeyDown)
+	canvas := r.Window.Canvas()
+	canvas.Focus(r.Table())
+	canvas.FocusNext() // to the titles of its columns
+	canvas.FocusNext()
+	first, ok := canvas.Focused().(*part.Button)
+	if !ok || first.Text != "Details" {
+		t.Fatalf("after the list comes %T", canvas.Focused())
+	}
+	remove := r.Button("Remove")
+	canvas.Focus(remove)
+	remove.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
+	if canvas.Focused() != fyne.Focusable(r.Table()) {
+		t.Errorf("the keyboard is at %T", canvas.Focused())
+	}
+}
+
 func TestRemovedImageIsRemovedWhenTheToastIsGone(t *testing.T) {
 	r := imagesPage(t)
 	r.Search("debian")
