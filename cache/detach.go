@@ -60,12 +60,7 @@ func (c *Cache) Detach() (*os.File, error) {
 		return nil, ErrClosed
 	}
 	d := &detached{dir: filepath.Join(c.handedDir(), c.name), lock: c.lock}
-	if err := c.makeDir(d.dir); err != nil {
-		return nil, diskFault("detach", err)
-	}
-	var err error
-	if d.own, err = c.disk.inner.lock(d.dir); err != nil {
-		_ = c.disk.remove(d.dir)
+	if err := c.ownAside(d); err != nil {
 		return nil, diskFault("detach", err)
 	}
 	c.mu.Lock()
@@ -80,6 +75,25 @@ func (c *Cache) Detach() (*os.File, error) {
 		return nil, diskFault("detach", err)
 	}
 	return d.lock, nil
+}
+
+// ownAside makes the folder of a detached cache and locks it. What is still on its
+// way from an earlier Detach that was taken back keeps it, and its lock, for us.
+func (c *Cache) ownAside(d *detached) (err error) {
+	c.flushing.Lock()
+	defer c.flushing.Unlock()
+	if i := slices.IndexFunc(c.asides, func(have *detached) bool { return have.dir == d.dir }); i >= 0 {
+		d.own = c.asides[i].own
+		c.asides = slices.Delete(c.asides, i, i+1)
+		return nil
+	}
+	if err := c.makeDir(d.dir); err != nil {
+		return err
+	}
+	if d.own, err = c.disk.inner.lock(d.dir); err != nil {
+		_ = c.disk.remove(d.dir)
+	}
+	return err
 }
 
 func (c *Cache) detach(d *detached) error {

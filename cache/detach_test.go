@@ -8,6 +8,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -390,4 +392,40 @@ func dup(t testing.TB, f *os.File) *os.File {
 		t.Fatal(err)
 	}
 	return os.NewFile(uintptr(fd), f.Name())
+}
+
+// A hand-over that was taken back is no obstacle to the next one, also while a file from then is still on its way.
+func TestDetachAgainWhileSomethingIsOnItsWay(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	disk := &cache.FaultyDisk{Quick: true, Before: func(op, path string) error {
+		if op == "write" && strings.Contains(path, "handed") && filepath.Base(path) != "lock" {
+			once.Do(func() {
+				close(entered)
+				<-release
+			})
+		}
+		return nil
+	}}
+	c := open(t, cache.Options{}.WithDisk(disk))
+	if _, err := c.Detach(); err != nil {
+		t.Fatal(err)
+	}
+	body := bytesOf(910, 5000)
+	d := digest.FromBytes(body)
+	done := make(chan error)
+	go func() { done <- c.PutFrom(d, body, "") }()
+	<-entered
+	c.Attach()
+	if _, err := c.Detach(); err != nil {
+		t.Errorf("the next time: %v", err)
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	c.Attach()
+	if !has(t, c, d) {
+		t.Error("what was on its way is not there")
+	}
 }
