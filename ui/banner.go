@@ -29,7 +29,7 @@ func newBanner(retry func()) *banner {
 	sign.SetMinSize(fyne.NewSquareSize(18))
 	b.again = part.NewButton(lang.Say("shell.banner.start"), retry)
 	b.again.Importance = widget.HighImportance
-	words := column(1, b.title, part.NewTip(b.reason, b.reason.Words))
+	words := column(1, b.title, part.NewWhole(b.reason))
 	line := part.Border(nil, nil, container.New(&right{10}, middle(sign)), container.New(&right{0}, middle(b.again)), middle(words))
 	b.root = container.NewStack(b.ground, inset(9, 20, line))
 	b.root.Hide()

@@ -178,7 +178,7 @@ func newChosenBar(p *Page) *chosenBar {
 	export := part.NewButton(lang.Say("images.export.button"), selected(p.export))
 	removes := part.NewButton(lang.Say("images.remove"), selected(p.remove))
 	b.root = container.New(layout.NewCustomPaddedLayout(part.Gap, 0, 0, 0),
-		part.Between(part.Middle(b.text), part.HBox(8, b.one, b.pin, export, removes)))
+		part.Between(part.Middle(part.NewWhole(b.text)), part.HBox(8, b.one, b.pin, export, removes)))
 	b.root.Hide()
 	return b
 }

@@ -92,7 +92,7 @@ func (f *flight) full() float32 { return f.shelf.full(f.content.Objects) + 2*f.r
 
 func newLivePull() *livePull {
 	p := &livePull{name: part.NewText("").Giving(), state: part.NewMuted(""), more: part.NewMuted("")}
-	list := part.VBox(4, part.Between(p.name, part.Middle(p.state)))
+	list := part.VBox(4, part.Between(part.NewWhole(p.name), part.Middle(p.state)))
 	for range maxLayers {
 		l := newLiveLayer()
 		p.layers = append(p.layers, l)
@@ -111,14 +111,14 @@ func newLiveLayer() *liveLayer {
 	l.bar.Height = 4
 	l.root = rowOf(&columns{
 		widths: []float32{92, 0, -116, -68, 122}, from: []float32{500, 0, 0, 0, 0}, gap: 14,
-	}, l.digest, l.bar, l.amount, l.rate, l.source)
+	}, l.digest, l.bar, l.amount, l.rate, part.NewWhole(l.source))
 	return l
 }
 
 func newPastPull() *pastPull {
 	p := &pastPull{name: part.NewText("").Giving(), amount: part.NewMuted("").Giving(), when: part.NewMuted("")}
 	when := part.NewTip(p.when, func() string { return words.Exact(p.at, p.now) })
-	p.root = rowOf(&columns{widths: []float32{0, 176, -96}, gap: 12}, p.name, p.amount, when)
+	p.root = rowOf(&columns{widths: []float32{0, 176, -96}, gap: 12}, part.NewWhole(p.name), p.amount, when)
 	return p
 }
 

@@ -54,7 +54,7 @@ func newRail(d page.Desk) *rail {
 	r.afterLimit = part.NewRule()
 	open := part.NewLink(lang.Say("overview.cache.open"), func() { d.Visit(page.ImagesPage, "") })
 	cache := part.VBox(7, part.Between(part.Middle(part.NewText(lang.Say("overview.cache.title")).Bold()), part.Flush(4, open)),
-		r.fill, part.VBox(1, r.size, r.room))
+		r.fill, part.VBox(1, r.size, part.NewWhole(r.room)))
 	r.content = rowOf(r.shelf, gauges, r.afterLimit, cache, r.registries.root, r.contexts.root)
 	r.root = part.NewSheet(r.content)
 	return r
@@ -66,7 +66,7 @@ func (r *rail) full() float32 { return r.shelf.full(r.content.Objects) + 2*r.roo
 func newLimitRow() *limitRow {
 	l := &limitRow{gauge: part.NewGauge(56), name: part.NewText("").Bold().Giving(), words: part.NewText("").Giving(), whose: part.NewMuted("").Giving()}
 	l.root = part.Border(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), part.Middle(l.gauge)), nil,
-		part.Middle(part.VBox(1, l.name, l.words, l.whose)))
+		part.Middle(part.VBox(1, l.name, part.NewWhole(l.words), part.NewWhole(l.whose))))
 	return l
 }
 

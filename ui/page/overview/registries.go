@@ -69,7 +69,7 @@ func (r *registries) row(name string) *registry {
 		}
 		return words.Exact(*row.at, row.now)
 	})
-	row.root = part.Between(part.VBox(0, part.NewText(name).Giving(), tip), part.Flush(8, part.Middle(row.route)))
+	row.root = part.Between(part.VBox(0, part.NewWhole(part.NewText(name).Giving()), tip), part.Flush(8, part.Middle(row.route)))
 	return row
 }
 
