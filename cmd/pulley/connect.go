@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"pulley/internal/cause"
 	"pulley/internal/control"
 	"pulley/internal/docker/wiring"
 	"pulley/internal/trust"
@@ -47,6 +48,7 @@ type connection struct {
 	Said   []string    `json:"said,omitempty"`
 	Root   bool        `json:"root,omitempty"` // only root, or an administrator, may do it
 	Error  string      `json:"error,omitempty"`
+	Cause  string      `json:"cause,omitempty"` // the kind of that, one of cause.Kinds
 }
 
 // shownFile is a file that is changed. What is put into it, and stands there, is in the diff, without passwords.
@@ -209,7 +211,7 @@ func (a *app) connectAll(cmd *cobra.Command, h *thisMachine, c *connecting, ids 
 	for _, id := range ids {
 		r, err := a.connectOne(cmd, h, c, id)
 		if err != nil {
-			r.Error = err.Error()
+			r.Error, r.Cause = err.Error(), cause.Of(err)
 			r.Root = r.Root || isRoots(err)
 			failed = append(failed, err)
 		}

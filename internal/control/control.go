@@ -61,6 +61,8 @@ type Problem struct {
 	Key   string `json:"key,omitempty"`
 	Thing string `json:"thing,omitempty"`
 	About string `json:"about,omitempty"`
+	// Cause is the kind of the cause that About tells, one of cause.Kinds; "" none of them.
+	Cause string `json:"cause,omitempty"`
 }
 
 // Kinds of problems.
@@ -207,7 +209,8 @@ type Setting struct {
 
 // Error is the body of every answer that is not 2xx: one line for a person.
 type Error struct {
-	Text string `json:"error"`
+	Text  string `json:"error"`
+	Cause string `json:"cause,omitempty"` // the kind of what it is due to, one of cause.Kinds; "" none of them
 }
 
 // Host is the Host header of requests over the socket.

@@ -90,6 +90,7 @@ type MirrorReport struct {
 	Agrees    string        `json:"agrees,omitempty"` // "yes", "no", or why it is not known
 	QuotaLeft int64         `json:"quota_left"`       // bytes, -1 without a quota
 	Error     string        `json:"error,omitempty"`  // why it cannot be used
+	Cause     string        `json:"cause,omitempty"`  // the kind of that, one of cause.Kinds; "" none of them
 }
 
 // Egress is a way out of this machine.
@@ -131,6 +132,7 @@ type EgressReport struct {
 	Answer  time.Duration `json:"answer,omitempty"`  // until the target's TLS handshake was done
 	Way     string        `json:"way,omitempty"`     // as the log says it
 	Error   string        `json:"error,omitempty"`
+	Cause   string        `json:"cause,omitempty"`    // the kind of that, one of cause.Kinds; "" none of them
 	HostKey *HostKey      `json:"host_key,omitempty"` // to be accepted first
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"pulley/internal/cause"
 	"pulley/internal/config"
 	"pulley/internal/control"
 	"pulley/internal/control/client"
@@ -166,6 +167,12 @@ func TestMirrorTestIsWatched(t *testing.T) {
 	}
 	if again, err := c.TestMirror(t.Context(), "docker.io", "origin"); err != nil || !reflect.DeepEqual(again.Agrees, report.Agrees) {
 		t.Errorf("%+v, %v", again, err)
+	}
+	if err := c.AddMirror(t.Context(), control.Mirror{Registry: "docker.io", Name: "gone", URL: "http://127.0.0.1:1"}); err != nil {
+		t.Fatal(err)
+	}
+	if gone, err := c.TestMirror(t.Context(), "docker.io", "gone"); err != nil || gone.Reachable || gone.Cause != cause.Refused {
+		t.Errorf("%+v, %v", gone, err)
 	}
 	if _, err := c.WatchMirrorTest(t.Context(), "docker.io", "elsewhere", nil); err == nil || !strings.Contains(err.Error(), "elsewhere") {
 		t.Errorf("nobody: %v", err)

@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"pulley/internal/cause"
 )
 
 // place is where the port is by the settings, which may be changed while it is open.
@@ -17,6 +19,7 @@ type place struct {
 	as    string // the setting in force
 	tried string // the one that cannot be, and why
 	why   string
+	kind  string // of that, one of cause.Kinds; "" none of them
 }
 
 // is the setting in force.
@@ -26,11 +29,11 @@ func (p *place) is() string {
 	return p.as
 }
 
-// refused is an address of the settings that cannot be taken up, and why; "" if there is none.
-func (p *place) refused() (address, why string) {
+// refused is an address of the settings that cannot be taken up, why, and of which kind that is; "" if there is none.
+func (p *place) refused() (address, why, kind string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.tried, p.why
+	return p.tried, p.why, p.kind
 }
 
 // ask has the settings looked at.
@@ -63,7 +66,7 @@ func (d *Daemon) follow(ctx context.Context) error {
 func (d *Daemon) move(to string) {
 	p := &d.place
 	p.mu.Lock()
-	as, tried, why := p.as, p.tried, p.why
+	as, tried, why, kind := p.as, p.tried, p.why, p.kind
 	p.mu.Unlock()
 	was := d.Address()
 	var err error
@@ -77,13 +80,13 @@ func (d *Daemon) move(to string) {
 	case errors.Is(err, net.ErrClosed): // it is another daemon's, or nobody's any more
 		return
 	case err == nil:
-		as, tried, why = to, "", ""
+		as, tried, why, kind = to, "", "", ""
 	case tried != to: // who has it is found out once
-		tried, why = to, portError(to, err).Error()
+		tried, why, kind = to, portError(to, err).Error(), cause.Of(err)
 	}
 	p.mu.Lock()
 	told := p.tried == tried && p.why == why && p.as == as
-	p.as, p.tried, p.why = as, tried, why
+	p.as, p.tried, p.why, p.kind = as, tried, why, kind
 	p.mu.Unlock()
 	if told {
 		return

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"pulley/internal/cause"
 	"pulley/internal/control"
 	"pulley/internal/hubtest"
 )
@@ -91,7 +92,7 @@ func TestListenThatIsTaken(t *testing.T) {
 	}
 	r.until(t, "told", func(s control.State) bool { _, has := refusedPort(s); return has })
 	p, _ := refusedPort(r.State())
-	if p.Thing != to || !strings.HasPrefix(p.About, to+" is in use by ") || !strings.HasSuffix(p.Text, "; Pulley stays at "+was) {
+	if p.Thing != to || p.Cause != cause.Taken || !strings.HasPrefix(p.About, to+" is in use by ") || !strings.HasSuffix(p.Text, "; Pulley stays at "+was) {
 		t.Errorf("%+v", p)
 	}
 	if r.Address() != was || !r.answers(t, was) {

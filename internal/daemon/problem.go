@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"pulley/internal/cause"
 	"pulley/internal/config"
 	"pulley/internal/control"
 	"pulley/proxy/egress"
@@ -15,13 +16,13 @@ import (
 func (d *Daemon) problems() (list []control.Problem) {
 	if d.cacheErr != nil {
 		list = append(list, control.Problem{
-			Kind: control.ProblemCache, Key: control.KeyCacheUnusable, Thing: d.dir, About: d.cacheErr.Error(), Text: d.cacheErr.Error(),
+			Kind: control.ProblemCache, Key: control.KeyCacheUnusable, Thing: d.dir, About: d.cacheErr.Error(), Cause: cause.Of(d.cacheErr), Text: d.cacheErr.Error(),
 			Fix: "mend the folder, then restart Pulley; pulls pass through meanwhile",
 		})
 	}
 	if why := d.unwritable(); why != nil {
 		list = append(list, control.Problem{
-			Kind: control.ProblemDisk, Key: control.KeyCacheReadOnly, Thing: d.dir, About: why.Error(),
+			Kind: control.ProblemDisk, Key: control.KeyCacheReadOnly, Thing: d.dir, About: why.Error(), Cause: cause.Of(why),
 			Text: "the cache cannot be written: " + why.Error(),
 			Fix:  "make the folder writable, then restart Pulley; what is cached is served, all else passes through meanwhile",
 		})
@@ -31,15 +32,15 @@ func (d *Daemon) problems() (list []control.Problem) {
 			Kind: control.ProblemConfig, Key: control.KeyConfigBroken, Thing: d.settings.Path(), About: why, Text: why, Fix: "pulley config edit",
 		})
 	}
-	if address, why := d.place.refused(); address != "" {
+	if address, why, kind := d.place.refused(); address != "" {
 		list = append(list, control.Problem{
-			Kind: control.ProblemConfig, Key: control.KeyListenRefused, Thing: address, About: why,
+			Kind: control.ProblemConfig, Key: control.KeyListenRefused, Thing: address, About: why, Cause: kind,
 			Text: fmt.Sprintf("the address %s cannot be taken up: %s; Pulley stays at %s", address, why, d.Address()), Fix: "pulley config set listen " + d.Address(),
 		})
 	}
 	if err := d.port.CheckAccess(); err != nil {
 		list = append(list, control.Problem{
-			Kind: control.ProblemConfig, Key: control.KeyAccessCert, Thing: d.settings.Current().Access.Cert, About: err.Error(), Text: err.Error(),
+			Kind: control.ProblemConfig, Key: control.KeyAccessCert, Thing: d.settings.Current().Access.Cert, About: err.Error(), Cause: cause.Of(err), Text: err.Error(),
 			Fix: "pulley config edit",
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"pulley/internal/cause"
 	"pulley/internal/config"
 	"pulley/internal/control"
 	"pulley/proxy/egress/ssh"
@@ -241,7 +242,7 @@ func (d *Daemon) TestMirror(ctx context.Context, which control.MirrorTest, progr
 	}
 	report := control.MirrorReport{
 		Registry: which.Registry, Name: which.Name, Reachable: t.Reachable, FirstByte: t.FirstByte, Rate: t.Rate,
-		Ranges: t.Ranges == source.AnswerYes, Agrees: string(t.Agrees), QuotaLeft: -1, Error: t.Err,
+		Ranges: t.Ranges == source.AnswerYes, Agrees: string(t.Agrees), QuotaLeft: -1, Error: t.Err, Cause: cause.Of(t.Failure),
 	}
 	if t.Quota != nil {
 		report.QuotaLeft = max(t.Quota.Limit-t.Quota.Used, 0)
@@ -314,7 +315,7 @@ func (d *Daemon) TestEgress(ctx context.Context, name, target string) (control.E
 		report.HostKey = &control.HostKey{Host: key.Host, Type: key.Type, Fingerprint: key.Fingerprint}
 	}
 	if err != nil {
-		report.Error = err.Error()
+		report.Error, report.Cause = err.Error(), cause.Of(err)
 	}
 	return report, nil
 }

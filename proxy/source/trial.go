@@ -28,6 +28,7 @@ type Report struct {
 	Agrees         Answer // with the origin about the image's tag
 	Quota          *QuotaUse
 	Err            string // what stopped the test, "" if nothing did
+	Failure        error  // the same, to be looked into
 }
 
 // Answer is yes, no, or unknown.
@@ -102,7 +103,7 @@ func (s *Set) TestWith(ctx context.Context, reg *config.Registry, name, image st
 		progress = func(Progress) {}
 	}
 	if err := s.try(ctx, p, image, &r, progress); err != nil {
-		r.Err = err.Error()
+		r.Err, r.Failure = err.Error(), err
 	}
 	if m != nil {
 		r.Quota = s.ledger.use(p.quotaKey(), m.Quota)

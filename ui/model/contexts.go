@@ -50,6 +50,7 @@ type ContextReport struct {
 	Name      string        `json:"name"`
 	Reachable bool          `json:"reachable"`
 	Error     string        `json:"error"`
+	Cause     string        `json:"cause"` // the kind of that
 	Engine    string        `json:"engine"`
 	System    string        `json:"system"`
 	Latency   time.Duration `json:"latency_ns"`

@@ -80,6 +80,7 @@ type Wiring struct {
 	Proof  string   `json:"proof"`
 	Said   []string `json:"said"`
 	Error  string   `json:"error"`
+	Cause  string   `json:"cause"` // the kind of that
 }
 
 // Activation is what makes an engine take up what was changed.

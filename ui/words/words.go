@@ -114,7 +114,7 @@ func Spent(limits []control.Limit, registry string, now time.Time) bool {
 // Problem is what is wrong, in the language in force where it is known there, else in the daemon's own words.
 func Problem(p control.Problem) string {
 	if key := "problem." + p.Key; p.Key != "" && lang.Has(key) {
-		return lang.Say(key, "Thing", p.Thing, "About", p.About)
+		return lang.Say(key, "Thing", p.Thing, "About", Because(p.Cause, p.About))
 	}
 	return p.Text
 }

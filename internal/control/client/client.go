@@ -27,9 +27,13 @@ var ErrNotRunning = errors.New("pulley is not running")
 type Error struct {
 	Status int
 	Text   string
+	Kind   string // the kind of what it is due to, one of cause.Kinds; "" none of them
 }
 
 func (e *Error) Error() string { return e.Text }
+
+// Cause is the kind of what it is due to, for whoever says it in another language.
+func (e *Error) Cause() string { return e.Kind }
 
 const (
 	dialTimeout = 3 * time.Second
@@ -207,7 +211,7 @@ func (c *Client) transmit(ctx context.Context, method, path string, content io.R
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxLine)).Decode(&said); err != nil || said.Text == "" {
 		said.Text = "the daemon answered " + strings.ToLower(response.Status)
 	}
-	return nil, &Error{Status: response.StatusCode, Text: said.Text}
+	return nil, &Error{Status: response.StatusCode, Text: said.Text, Kind: said.Cause}
 }
 
 // deniedError is the socket of a daemon that runs and is not this user's to ask. It Is fs.ErrPermission.

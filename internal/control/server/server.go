@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"pulley/internal/cause"
 	"pulley/internal/control"
 )
 
@@ -207,14 +208,18 @@ func failWith(w http.ResponseWriter, err error) {
 	if errors.Is(err, ErrRefused) {
 		status = http.StatusUnprocessableEntity
 	}
-	fail(w, status, words(err))
+	answer(w, status, control.Error{Text: words(err), Cause: cause.Of(err)})
 }
 
 // words are an error's for a person.
 func words(err error) string { return strings.TrimSuffix(err.Error(), ": "+ErrRefused.Error()) }
 
 func fail(w http.ResponseWriter, status int, text string) {
+	answer(w, status, control.Error{Text: text})
+}
+
+func answer(w http.ResponseWriter, status int, e control.Error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(control.Error{Text: text})
+	_ = json.NewEncoder(w).Encode(e)
 }

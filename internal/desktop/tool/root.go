@@ -2,16 +2,26 @@ package tool
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/user"
 	"slices"
 	"strconv"
 	"strings"
+
+	"pulley/internal/cause"
 )
 
 // ErrDeclined is in the error when the person did not give their password, or closed the dialog. Nothing was done.
-var ErrDeclined = errors.New("an administrator's rights were not given; nothing was changed")
+var ErrDeclined error = declined{}
+
+type declined struct{}
+
+func (declined) Error() string {
+	return "an administrator's rights were not given; nothing was changed"
+}
+
+// Cause is of which kind it is, for whoever says it in another language.
+func (declined) Cause() string { return cause.Declined }
 
 // TerminalError says that nothing on this desktop can ask for an administrator's rights, and which command does in a terminal
 // what was asked for.
@@ -22,6 +32,9 @@ type TerminalError struct {
 
 // Error implements error.
 func (e *TerminalError) Error() string { return e.Why + "; in a terminal: " + e.Line }
+
+// Cause is of which kind it is, for whoever says it in another language.
+func (e *TerminalError) Cause() string { return cause.NoAgent }
 
 // Command is the command.
 func (e *TerminalError) Command() string { return e.Line }

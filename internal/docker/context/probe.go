@@ -18,6 +18,7 @@ type Report struct {
 	Host      string `json:"host"`
 	Reachable bool   `json:"reachable"`
 	Error     string `json:"error,omitempty"` // why it is not, or what a reachable engine would not say; with what to do
+	Cause     string `json:"cause,omitempty"` // the kind of why it is not, one of cause.Kinds; "" none of them
 
 	Engine  string        `json:"engine,omitempty"` // its version
 	API     string        `json:"api,omitempty"`
@@ -57,7 +58,7 @@ func (b *Book) Test(ctx context.Context, name string) Report {
 	}
 	defer func() { _ = c.Close() }()
 	if err := r.ask(ctx, c); err != nil {
-		r.Error = b.explain(ctx, e, err)
+		r.Error, r.Cause = b.explain(ctx, e, err)
 	}
 	return r
 }

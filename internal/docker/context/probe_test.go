@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pulley/internal/cause"
 )
 
 // engine answers as dockerd 28 does to what a test of a context asks.
@@ -104,6 +106,9 @@ func TestWhyAnEngineIsNotReached(t *testing.T) {
 	secure.StartTLS()
 	defer secure.Close()
 	b := book(t, t.TempDir())
+	kinds := map[string]string{
+		"unix:///nonexistent/docker.sock": cause.NotRunning, "unix://" + silent: cause.Timeout, "tcp://" + closed: cause.NotRunning, "tcp://engine.invalid:2375": cause.Unresolved,
+	}
 	for host, says := range map[string]string{
 		"unix:///nonexistent/docker.sock":          "there is no socket; is the engine running?",
 		"unix://" + silent:                         "no answer in time",
@@ -116,6 +121,9 @@ func TestWhyAnEngineIsNotReached(t *testing.T) {
 		r := b.Test(within(t, 2*time.Second), "xx")
 		if r.Reachable || !strings.Contains(r.Error, says) || !strings.HasPrefix(r.Error, "xx: ") || strings.Contains(r.Error, "\n") {
 			t.Errorf("%s: %+v does not say %q", host, r, says)
+		}
+		if r.Cause != kinds[host] {
+			t.Errorf("%s: %q is not of kind %q", host, r.Cause, kinds[host])
 		}
 		must(t, b.Remove("xx", true))
 	}

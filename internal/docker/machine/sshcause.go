@@ -7,20 +7,21 @@ import (
 	"strings"
 )
 
-// sshCauses is what ssh says and what it means, the first that fits. %s is what a person gives ssh.
-var sshCauses = []struct{ sign, cause, cure string }{
-	{"REMOTE HOST IDENTIFICATION HAS CHANGED", "its host key is another than before", "find out why, then: ssh-keygen -R HOST, and log in once: ssh %s"},
-	{"Host key verification failed", "ssh does not know its host key", "log in once and compare it: ssh %s"},
-	{"Permission denied (", "ssh is not let in", "see that this works without a question: ssh %s"},
-	{"Too many authentication failures", "ssh is not let in, it offers too many keys", "name the right one by IdentityFile; see: ssh %s"},
-	{"Could not resolve hostname", "its name does not resolve", "check the name: ssh %s"},
-	{"Connection refused", "nobody listens for ssh there", "is the machine up, and is that the port? see: ssh %s"},
-	{"onnection timed out", "ssh gets no answer", "is the machine up, and is a VPN needed? see: ssh %s"},
-	{"No route to host", "there is no way to it", "is the machine up, and is a VPN needed? see: ssh %s"},
-	{"not responding", "the connection has broken", "see: ssh %s"},
-	{"Bad configuration option", "ssh does not understand its configuration", "see: ssh %s"},
-	{"This account is currently not available", "that account has no shell", "use another one: ssh %s"},
-	{"forwarding failed for listen port", "its sshd opens no port for a tunnel", "allow AllowTcpForwarding in its sshd_config; see: ssh %s"},
+// sshCauses is what ssh says and what it means, the first that fits. %s is what a person gives ssh. A kind is one of those that
+// cause.Kinds lists.
+var sshCauses = []struct{ sign, cause, cure, kind string }{
+	{"REMOTE HOST IDENTIFICATION HAS CHANGED", "its host key is another than before", "find out why, then: ssh-keygen -R HOST, and log in once: ssh %s", "host_key"},
+	{"Host key verification failed", "ssh does not know its host key", "log in once and compare it: ssh %s", "host_key"},
+	{"Permission denied (", "ssh is not let in", "see that this works without a question: ssh %s", "login"},
+	{"Too many authentication failures", "ssh is not let in, it offers too many keys", "name the right one by IdentityFile; see: ssh %s", "login"},
+	{"Could not resolve hostname", "its name does not resolve", "check the name: ssh %s", "unresolved"},
+	{"Connection refused", "nobody listens for ssh there", "is the machine up, and is that the port? see: ssh %s", "refused"},
+	{"onnection timed out", "ssh gets no answer", "is the machine up, and is a VPN needed? see: ssh %s", "timeout"},
+	{"No route to host", "there is no way to it", "is the machine up, and is a VPN needed? see: ssh %s", "no_way"},
+	{"not responding", "the connection has broken", "see: ssh %s", "reset"},
+	{"Bad configuration option", "ssh does not understand its configuration", "see: ssh %s", ""},
+	{"This account is currently not available", "that account has no shell", "use another one: ssh %s", ""},
+	{"forwarding failed for listen port", "its sshd opens no port for a tunnel", "allow AllowTcpForwarding in its sshd_config; see: ssh %s", ""},
 }
 
 // changedKey is how ssh names the host as known_hosts has it: with a port that is not 22, or after the person's own
@@ -39,6 +40,16 @@ func SSHCause(said, login string) string {
 			cure = strings.Replace(cure, "HOST", quote(host[1]), 1)
 		}
 		return c.cause + "; " + cure
+	}
+	return ""
+}
+
+// SSHKind is the kind of why ssh failed, by what it said; "" if it is none of cause.Kinds.
+func SSHKind(said string) string {
+	for _, c := range sshCauses {
+		if strings.Contains(said, c.sign) {
+			return c.kind
+		}
 	}
 	return ""
 }

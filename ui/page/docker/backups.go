@@ -33,7 +33,7 @@ func showBackups(d page.Desk) {
 			var body []fyne.CanvasObject
 			switch {
 			case err != nil:
-				body = append(body, part.NewQuote(err.Error()))
+				body = append(body, part.NewQuote(words.Reason(err)))
 			case len(list) == 0:
 				body = append(body, part.NewMuted(lang.Say("docker.backups.none")))
 			default:

@@ -40,7 +40,7 @@ func (c *contexts) details() {
 		objects = append(objects, part.NewNotice(fynetheme.WarningIcon(), fynetheme.ColorNameError, x.Error))
 	} else if asked && r.Error != "" {
 		cause, step := model.Step(strings.TrimPrefix(r.Error, x.Name+": "))
-		objects = append(objects, part.NewNotice(fynetheme.WarningIcon(), fynetheme.ColorNameError, cause))
+		objects = append(objects, part.NewNotice(fynetheme.WarningIcon(), fynetheme.ColorNameError, words.Because(r.Cause, cause)))
 		if step != "" {
 			objects = append(objects, part.NewCommand(step, c.desk.Copy))
 		}

@@ -97,7 +97,7 @@ func (c *contexts) height() float32 {
 // listed takes the contexts there are.
 func (c *contexts) listed(list []model.Context, err error) {
 	if err != nil && list == nil {
-		c.failed = err.Error()
+		c.failed = words.Reason(err)
 		if c.known {
 			return
 		}
@@ -195,7 +195,7 @@ func latencyCell(x model.Context, r model.ContextReport, asked bool) part.Cell {
 	case !asked:
 		return part.Cell{Text: "…", Muted: true}
 	case !r.Reachable:
-		return part.Cell{Text: lang.Say("docker.reach.no"), Color: fynetheme.ColorNameError, Tip: r.Error}
+		return part.Cell{Text: lang.Say("docker.reach.no"), Color: fynetheme.ColorNameError, Tip: words.Because(r.Cause, r.Error)}
 	}
 	cell := part.Cell{Text: words.Span(r.Latency), Tip: r.Error}
 	if r.Latency > 300*time.Millisecond {
@@ -259,7 +259,7 @@ func (c *contexts) use(name string) {
 		return func() {
 			switch {
 			case err != nil:
-				c.desk.Toast(page.Toast{Text: lang.Say("docker.use.failed", "Name", name, "Reason", err.Error()), Bad: true})
+				c.desk.Toast(page.Toast{Text: lang.Say("docker.use.failed", "Name", name, "Reason", words.Reason(err)), Bad: true})
 			case len(used.Overridden) > 0:
 				c.desk.Toast(page.Toast{Text: lang.Say("docker.use.overridden", "Name", name, "Variables", strings.Join(used.Overridden, ", ")), Bad: true})
 			case had && before.Name != name:
@@ -304,7 +304,7 @@ func (c *contexts) remove(names ...string) {
 		err := tool.Run(ctx, &list, args...)
 		return func() {
 			if err != nil {
-				c.desk.Toast(page.Toast{Text: err.Error(), Bad: true})
+				c.desk.Toast(page.Toast{Text: words.Reason(err), Bad: true})
 			}
 			if len(list) > 0 {
 				c.desk.Toast(page.Toast{Text: removedText(list[0].Name, len(list)), Undo: func() {

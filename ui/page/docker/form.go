@@ -13,6 +13,7 @@ import (
 	"pulley/ui/model"
 	"pulley/ui/page"
 	"pulley/ui/part"
+	"pulley/ui/words"
 )
 
 // contextSheet is the form of a context, a new one or one that there is.
@@ -137,9 +138,9 @@ func (s *contextSheet) submit() {
 				s.saved(f)
 				s.done()
 			case s.Gone():
-				s.desk.Toast(page.Toast{Text: err.Error(), Bad: true})
+				s.desk.Toast(page.Toast{Text: words.Reason(err), Bad: true})
 			default:
-				s.say(err.Error())
+				s.say(words.Reason(err))
 			}
 		}
 	})
@@ -169,7 +170,7 @@ func (s *contextSheet) rerun(args []string) {
 		err := tool.Run(ctx, nil, args...)
 		return func() {
 			if err != nil {
-				s.desk.Toast(page.Toast{Text: err.Error(), Bad: true})
+				s.desk.Toast(page.Toast{Text: words.Reason(err), Bad: true})
 			}
 			s.done()
 		}

@@ -201,9 +201,9 @@ func (e *egressing) tried(r control.EgressReport, err error) {
 		e.modal.Close()
 		e.desk.Toast(page.Toast{Text: lang.Say("docker.egress.done", "Name", e.context.Name), Undo: e.undo})
 	case r.Error != "":
-		e.failed(r.Error)
+		e.failed(words.Because(r.Cause, r.Error))
 	case err != nil:
-		e.failed(err.Error())
+		e.failed(words.Reason(err))
 	}
 }
 
@@ -269,7 +269,7 @@ func (e *egressing) undo() {
 		}
 		return func() {
 			if err != nil {
-				e.desk.Toast(page.Toast{Text: err.Error(), Bad: true})
+				e.desk.Toast(page.Toast{Text: words.Reason(err), Bad: true})
 			}
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
+	"pulley/ui/words"
 )
 
 // parting is what is asked before the daemon ends with the app while engines are wired to it.
@@ -87,7 +88,7 @@ func (p *parting) work(text string, do func(context.Context) error) {
 		return func() {
 			switch {
 			case err != nil && p.Gone():
-				p.desk.Toast(page.Toast{Text: err.Error(), Bad: true})
+				p.desk.Toast(page.Toast{Text: words.Reason(err), Bad: true})
 			case err != nil:
 				p.ask(err)
 			case !p.Gone():

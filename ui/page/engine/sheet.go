@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
+	"pulley/ui/words"
 )
 
 // sheet shows what connecting or disconnecting an engine changes, does it when it is told to, and says what came of it.
@@ -289,9 +291,9 @@ func (s *sheet) toast(did model.Wiring, err error) {
 	}
 	switch {
 	case err != nil && !did.Done:
-		s.desk.Toast(page.Toast{Text: err.Error(), Bad: true})
+		s.desk.Toast(page.Toast{Text: words.Reason(err), Bad: true})
 	case err != nil:
-		s.desk.Toast(page.Toast{Text: lang.Say(key, "Engine", s.engine.Name) + ". " + lang.Say("docker.wire.unproven") + ": " + err.Error(), Bad: true})
+		s.desk.Toast(page.Toast{Text: lang.Say(key, "Engine", s.engine.Name) + ". " + lang.Say("docker.wire.unproven") + ": " + words.Reason(err), Bad: true})
 	default:
 		s.desk.Toast(page.Toast{Text: lang.Say(key, "Engine", s.engine.Name)})
 	}
@@ -311,13 +313,16 @@ func (s *sheet) failed(err error, again func()) {
 	if s.steps != nil && s.steps.steps.Restored() {
 		below = lang.Say("docker.wire.restored")
 	}
-	body := append(s.choice(), part.NewVerdict(fynetheme.ErrorIcon(), fynetheme.ColorNameError, title, below), part.NewQuote(cause))
+	body := append(s.choice(), part.NewVerdict(fynetheme.ErrorIcon(), fynetheme.ColorNameError, title, below), part.NewQuote(words.Because(kindOf(s.plan, err), cause)))
 	if s.steps != nil {
 		body = append(body, s.steps.root)
 	}
 	body = append(body, s.next(step)...)
 	s.Set(body, s.Cancel("docker.close"), part.NewMeant(lang.Say("docker.again"), again))
 }
+
+// kindOf is the kind of what an engine was not wired for.
+func kindOf(did model.Wiring, err error) string { return cmp.Or(words.CauseOf(err), did.Cause) }
 
 // next is the step to take, to be copied.
 func (s *sheet) next(step string) []fyne.CanvasObject {

@@ -60,7 +60,7 @@ func (m *mirrorStep) enter() {
 		list, err := daemon.Sources(ctx, hub)
 		return func() {
 			if err != nil {
-				m.set(m.about(), part.NewQuote(err.Error()), m.first.buttons(model.MirrorStep, part.NewMeant(lang.Say("docker.again"), m.enter)))
+				m.set(m.about(), part.NewQuote(words.Reason(err)), m.first.buttons(model.MirrorStep, part.NewMeant(lang.Say("docker.again"), m.enter)))
 				return
 			}
 			m.contest = model.NewContest(hub, list)

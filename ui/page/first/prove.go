@@ -162,7 +162,7 @@ func (p *proveStep) pull(ctx context.Context, daemon page.Daemon) model.TestPull
 	got := seen.TestPull(time.Since(begin))
 	switch {
 	case err != nil:
-		got.Error = err.Error()
+		got.Error = words.Reason(err)
 	case len(pulled.Images) > 0 && pulled.Images[0].Error != "":
 		got.Error = pulled.Images[0].Error
 	case len(pulled.Images) > 0:
@@ -188,7 +188,7 @@ func (p *proveStep) undo() {
 		_, err := daemon.RemoveImage(ctx, proofImage)
 		return func() {
 			if err != nil {
-				d.Toast(page.Toast{Text: err.Error(), Bad: true})
+				d.Toast(page.Toast{Text: words.Reason(err), Bad: true})
 			}
 			p.cold, p.warm, p.asked = nil, nil, false
 			p.first.undone(model.ProveStep)

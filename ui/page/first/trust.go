@@ -161,7 +161,7 @@ func (t *trustStep) failed(err error) {
 	if line := engine.CommandOf(err); line != "" {
 		step = line
 	}
-	objects := []fyne.CanvasObject{t.about(), part.NewNotice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, cause)}
+	objects := []fyne.CanvasObject{t.about(), part.NewNotice(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, words.Because(words.CauseOf(err), cause))}
 	if step != "" {
 		objects = append(objects, part.NewCommand(step, t.first.desk.Copy))
 	}
@@ -178,7 +178,7 @@ func (t *trustStep) undo() {
 		}
 		return func() {
 			if err != nil {
-				d.Toast(page.Toast{Text: err.Error(), Bad: true})
+				d.Toast(page.Toast{Text: words.Reason(err), Bad: true})
 				return
 			}
 			t.first.undone(model.TrustStep)

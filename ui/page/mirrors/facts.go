@@ -128,6 +128,9 @@ func factsOf(s control.Source, t model.Trial, tested bool, now time.Time) (facts
 	if tested && !t.Running && t.Report.QuotaLeft >= 0 && s.Quota > 0 {
 		add(lang.Say("mirrors.fact_left"), words.Bytes(t.Report.QuotaLeft), "")
 	}
+	if tested && t.Report.Error != "" {
+		add(lang.Say("mirrors.fact_said"), t.Report.Error, fynetheme.ColorNameWarning)
+	}
 	if len(s.Differs) > 0 {
 		add(lang.Say("mirrors.fact_differs"), differsText(s.Differs, now), fynetheme.ColorNameWarning)
 	}

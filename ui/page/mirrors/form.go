@@ -13,6 +13,7 @@ import (
 	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
+	"pulley/ui/words"
 )
 
 // form asks for what makes a mirror, and says what is wrong with it as it is typed.
@@ -192,7 +193,7 @@ func (f *form) submit() {
 		if err != nil {
 			part.Enable(f.save, true)
 			f.wrong.Tint(fynetheme.ColorNameError)
-			f.wrong.Set(err.Error())
+			f.wrong.Set(words.Reason(err))
 			return
 		}
 		f.close()

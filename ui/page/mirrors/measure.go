@@ -9,6 +9,7 @@ import (
 	"pulley/internal/control"
 	"pulley/ui/model"
 	"pulley/ui/page"
+	"pulley/ui/words"
 )
 
 // toggleTests tests all sources of the registry that are on, or ends that.
@@ -65,7 +66,7 @@ func trialOf(ctx context.Context, daemon page.Daemon, of model.Named, far func(c
 		}
 	})
 	if err != nil {
-		return model.Trial{Failed: err.Error()}
+		return model.Trial{Failed: words.Reason(err)}
 	}
 	return model.Trial{Report: report}
 }

@@ -17,6 +17,7 @@ import (
 	"pulley/ui/model"
 	"pulley/ui/page"
 	"pulley/ui/part"
+	"pulley/ui/words"
 )
 
 // Page is the page of where each registry's bytes come from: its route, its sources in order, and how fast they are.
@@ -163,7 +164,7 @@ func (m *Page) ask() {
 			m.asking = false
 			switch {
 			case err != nil:
-				m.failed = lang.Say("mirrors.failed", "Reason", err.Error())
+				m.failed = lang.Say("mirrors.failed", "Reason", words.Reason(err))
 			case !m.sources.Heard(era, list):
 				m.failed = ""
 				m.ask() // something was done meanwhile
@@ -192,7 +193,7 @@ func (m *Page) change(key, name string, do func(context.Context, page.Daemon) er
 				after(err)
 			}
 			if err != nil {
-				m.desk.Toast(page.Toast{Text: lang.Say(key, "Name", name, "Reason", err.Error()), Bad: true})
+				m.desk.Toast(page.Toast{Text: lang.Say(key, "Name", name, "Reason", words.Reason(err)), Bad: true})
 			}
 			m.ask()
 			m.render()

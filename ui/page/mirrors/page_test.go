@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 
+	"pulley/internal/cause"
 	"pulley/internal/control"
 	"pulley/ui/model"
 	"pulley/ui/page/pagetest"
@@ -222,6 +223,18 @@ func TestMirrorIsTrustedWithMore(t *testing.T) {
 	if got := r.daemon.calls[len(r.daemon.calls)-1]; !strings.Contains(got, "TrustTags:true Private:true Amend:true") {
 		t.Errorf("%s", got)
 	}
+}
+
+// Why a test failed is said in the language in force where its kind is known, and in its own words in the details.
+func TestFailedTestByLanguage(t *testing.T) {
+	r := newRig(t, "zh-CN", pagetest.Size)
+	const said = "near: dial tcp 10.0.0.1:443: connect: no route to host"
+	r.daemon.reports = map[string]control.MirrorReport{"near": {Error: said, Cause: cause.NoWay}}
+	test.Tap(r.Labelled("测试 near").(fyne.Tappable))
+	r.Expect("无法使用：网络无法到达")
+	r.Refuse(said)
+	r.page.Take("docker.io/near")
+	r.Expect(said)
 }
 
 // What the order is good for is said with the list, by the route that is in force.

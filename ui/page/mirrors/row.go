@@ -138,7 +138,7 @@ func (r *row) stateText(s control.Source, c model.Condition, t model.Trial, test
 	case tested && t.Failed != "":
 		return t.Failed, fynetheme.ColorNameError
 	case tested && (t.Report.Error != "" || !t.Report.Reachable):
-		return lang.Say("mirrors.test_failed", "Reason", t.Report.Error), fynetheme.ColorNameError
+		return lang.Say("mirrors.test_failed", "Reason", words.Because(t.Report.Cause, t.Report.Error)), fynetheme.ColorNameError
 	case tested:
 		return reportText(t.Report, s.Origin)
 	}

@@ -16,6 +16,7 @@ import (
 	"pulley/ui/model"
 	"pulley/ui/page"
 	"pulley/ui/part"
+	"pulley/ui/words"
 )
 
 // addressPins is the list of hosts that are dialled at addresses of the person's own.
@@ -104,7 +105,7 @@ func (p *addressPins) remove(a control.Address) {
 	p.page.render()
 	failed := func(err error) {
 		if err != nil {
-			p.page.desk.Toast(page.Toast{Text: lang.Say("settings.pin_failed", "Host", a.Host, "Reason", err.Error()), Bad: true})
+			p.page.desk.Toast(page.Toast{Text: lang.Say("settings.pin_failed", "Host", a.Host, "Reason", words.Reason(err)), Bad: true})
 		}
 	}
 	p.page.call(func(ctx context.Context, d page.Daemon) error { return d.RemoveAddress(ctx, a.Host) }, failed)

@@ -14,6 +14,7 @@ import (
 	"pulley/ui/lang"
 	"pulley/ui/page"
 	"pulley/ui/part"
+	"pulley/ui/words"
 )
 
 // advancedCard leads to the settings' file, and to a diagnosis for whoever is asked for help.
@@ -66,7 +67,7 @@ func (c *advancedCard) visit(path string) {
 		slashed = "/" + slashed // C:/… (RFC 8089, appendix E.2)
 	}
 	if err := fyne.CurrentApp().OpenURL(&url.URL{Scheme: "file", Path: slashed}); err != nil {
-		c.page.desk.Toast(page.Toast{Text: lang.Say("settings.file_failed", "Path", path, "Reason", err.Error()), Bad: true})
+		c.page.desk.Toast(page.Toast{Text: lang.Say("settings.file_failed", "Path", path, "Reason", words.Reason(err)), Bad: true})
 	}
 }
 
@@ -86,7 +87,7 @@ func (c *advancedCard) diagnosis() {
 				c.page.desk.Copy(string(report))
 				c.page.desk.Toast(page.Toast{Text: lang.Say("settings.diagnosis_done")})
 			} else if err != nil {
-				c.failed = err.Error()
+				c.failed = words.Reason(err)
 			}
 			c.page.render()
 		}
@@ -144,7 +145,7 @@ func (l *loginRow) ask() {
 func (l *loginRow) heard(on bool, err error) {
 	l.toggle.Set(on)
 	if err != nil {
-		l.row.say(err.Error(), widget.DangerImportance)
+		l.row.say(words.Reason(err), widget.DangerImportance)
 	} else {
 		l.row.say("", widget.MediumImportance)
 	}

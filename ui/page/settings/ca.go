@@ -137,7 +137,7 @@ func (c *authorityCard) ask() {
 		return func() {
 			c.asking = false
 			if err != nil {
-				c.failed = err.Error()
+				c.failed = words.Reason(err)
 			} else {
 				c.list, c.known, c.failed = list, true, ""
 			}
@@ -252,7 +252,7 @@ func (c *authorityCard) begin(text string) {
 func (c *authorityCard) end(err error, done string) {
 	c.busy = false
 	if err != nil {
-		c.failed = err.Error()
+		c.failed = words.Reason(err)
 	} else {
 		c.page.desk.Toast(page.Toast{Text: done})
 		c.ask()

@@ -80,7 +80,7 @@ func (w *waysOut) has(name string) bool {
 func (w *waysOut) heard(list []control.Egress, err error) {
 	w.failed = ""
 	if err != nil {
-		w.failed = err.Error()
+		w.failed = words.Reason(err)
 		return
 	}
 	w.list, w.known = list, true
@@ -148,7 +148,7 @@ func (w *waysOut) showRow(r *wayRow, e control.Egress) {
 	case trial.report.OK:
 		r.row.say(lang.Say("settings.way_ok", "Target", trial.report.Target, "Connect", words.Span(trial.report.Connect), "Answer", words.Span(trial.report.Answer)), widget.SuccessImportance)
 	case trial.report.Error != "":
-		r.row.say(trial.report.Error, widget.DangerImportance)
+		r.row.say(words.Because(trial.report.Cause, trial.report.Error), widget.DangerImportance)
 	default:
 		r.row.say(e.Why, widget.WarningImportance)
 	}
@@ -189,7 +189,7 @@ func (w *waysOut) test(name string) {
 		return func() {
 			t := egressTrial{report: report}
 			if err != nil {
-				t.failed = err.Error()
+				t.failed = words.Reason(err)
 			}
 			w.reports[name] = t
 			w.page.render()
@@ -209,7 +209,7 @@ func (w *waysOut) accept(e control.Egress) {
 	fingerprint := key.Fingerprint
 	w.page.call(func(ctx context.Context, d page.Daemon) error { return d.AcceptKey(ctx, e.Name, fingerprint) }, func(err error) {
 		if err != nil {
-			w.page.desk.Toast(page.Toast{Text: lang.Say("settings.way_not_accepted", "Reason", err.Error()), Bad: true})
+			w.page.desk.Toast(page.Toast{Text: lang.Say("settings.way_not_accepted", "Reason", words.Reason(err)), Bad: true})
 			return
 		}
 		delete(w.reports, e.Name)
@@ -226,7 +226,7 @@ func (w *waysOut) remove(name string) {
 		Done: func() {
 			w.page.call(func(ctx context.Context, d page.Daemon) error { return d.RemoveEgress(ctx, name) }, func(err error) {
 				if err != nil {
-					w.page.desk.Toast(page.Toast{Text: lang.Say("settings.way_stays", "Name", name, "Reason", err.Error()), Bad: true})
+					w.page.desk.Toast(page.Toast{Text: lang.Say("settings.way_stays", "Name", name, "Reason", words.Reason(err)), Bad: true})
 				} else {
 					w.list = slices.DeleteFunc(slices.Clone(w.list), func(e control.Egress) bool { return e.Name == name })
 				}

@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/part"
+	"pulley/ui/words"
 )
 
 // field is one line of a form.
@@ -119,7 +120,7 @@ func (f *form) do() {
 		f.busy = false
 		if err != nil {
 			part.Enable(f.submit, true)
-			f.wrong.Set(err.Error())
+			f.wrong.Set(words.Reason(err))
 			return
 		}
 		f.close()

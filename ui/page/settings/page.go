@@ -5,6 +5,7 @@ package settings
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,6 +131,7 @@ func (s *Page) build() {
 	s.search = part.NewSearch(lang.Say("settings.search"), func(text string) { s.sought = text; s.filter() })
 	s.nothing = part.NewMuted(lang.Say("settings.nothing"))
 	s.jump = part.NewChoice(func(name string) { s.Take(name) })
+	s.jump.Label = lang.Say("settings.jump")
 	all, entries := part.VBox(22), part.VBox(1)
 	for _, section := range s.sections {
 		all.Add(section.root)
@@ -186,7 +188,7 @@ func (s *Page) Seek() {
 
 // Take leads to a setting by its key in config.toml, to a section, to a way out by its name, or to a host that has addresses.
 func (s *Page) Take(thing string) {
-	if s.sought != "" {
+	if s.sought != "" && !s.found(thing) {
 		s.search.SetText("")
 	}
 	if r := s.rows[thing]; r != nil {
@@ -212,6 +214,11 @@ func (s *Page) Take(thing string) {
 			s.choose(section)
 		}
 	}
+}
+
+// found tells whether a section is among what is looked for.
+func (s *Page) found(name string) bool {
+	return slices.ContainsFunc(s.sections, func(one *section) bool { return one.name == name && one.root.Visible() })
 }
 
 // reveal scrolls to an object, with a little of what is above it.

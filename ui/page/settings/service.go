@@ -90,7 +90,7 @@ func (c *serviceCard) ask() {
 
 func (c *serviceCard) heard(status serviceStatus, err error) {
 	if err != nil {
-		c.failed = err.Error()
+		c.failed = words.Reason(err)
 	} else {
 		c.status, c.known, c.failed = status, true, ""
 	}
