@@ -93,7 +93,9 @@ func TestNotifications(t *testing.T) {
 		t.Fatalf("status %d", status)
 	}
 	icon.find("⚠ ghcr.io/org/nowhere:latest could not be pulled") // half a minute later: nobody tried again
-	eventually(t, "the failed pull was told", func() bool { return strings.Contains(service.text(), "\nPulley: ghcr.io/org/nowhere:latest could not be pulled through Pulley: ") })
+	eventually(t, "the failed pull was told", func() bool {
+		return strings.Contains(service.text(), "\nPulley: ghcr.io/org/nowhere:latest could not be pulled through Pulley: ")
+	})
 }
 
 // Docker's contexts are in the menu, and docker uses the one that is chosen there.

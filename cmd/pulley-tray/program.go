@@ -143,7 +143,7 @@ func (p *program) run(showWindow bool) error {
 			return nil
 		})
 		close(p.started)
-		work.Go(func() error { p.learnFonts(); return nil })
+		work.Go(func() error { p.learnFonts(); return nil }) //nolint:contextcheck // what pages begin goes on until the program ends
 		work.Go(func() error { p.watchStatusArea(ctx); return nil })
 		work.Go(func() error { p.age(ctx); return nil })
 		work.Go(func() error { return p.doze(ctx) })
