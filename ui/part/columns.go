@@ -92,6 +92,8 @@ func (c *columns) least(i int) float32 {
 	switch column := c.all[i]; {
 	case column.Grow:
 		return leastGrowing
+	case column.Whole:
+		return column.Width
 	case column.Right && column.Width > 0:
 		return min(column.Width, leastAmount)
 	case column.Right:

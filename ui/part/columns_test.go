@@ -27,6 +27,12 @@ func TestColumnsDivideTheirRoom(t *testing.T) {
 			}
 		}
 	}
+	all[2].Whole = true
+	columns := newColumns(all)
+	columns.fit(200)
+	if columns.wide[2] != 120 {
+		t.Errorf("a column that is of no use when it is cut is %v wide", columns.wide[2])
+	}
 	two := newColumns([]Column{{Key: "a", Grow: true}, {Key: "b", Grow: true}, {Key: "c", Grow: true}})
 	two.fit(600)
 	for range 3 { // the edge stays under the pointer

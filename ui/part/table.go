@@ -18,6 +18,8 @@ type Column struct {
 	Width float32 // at first
 	Grow  bool    // takes the room that is left, and gives it first when there is little
 	Right bool    // its cells end at the right edge: amounts. A unit after a space is set apart, so that numbers stand below each other.
+	// Whole has it keep its Width where there is little room: its texts say nothing once they are cut, as a time of day.
+	Whole bool
 	// NoSort has nothing happen when the header is clicked.
 	NoSort bool
 }

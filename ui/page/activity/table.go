@@ -22,8 +22,10 @@ func (p *Page) newTable() *part.Table {
 	}
 	name := column("name", 220, false)
 	name.Grow = true
+	at := column("time", 76, false)
+	at.Whole = true
 	t := part.NewTable([]part.Column{
-		column("time", 72, false), column("what", 84, false), name, column("who", 104, false), column("status", 60, true), column("size", 78, true),
+		at, column("what", 84, false), name, column("who", 104, false), column("status", 60, true), column("size", 78, true),
 		column("from", 112, false), column("took", 76, true),
 	}, part.Rows{
 		Len: p.log.Len, ID: func(n int) string { return p.log.At(n).ID() }, Cell: p.cell,
