@@ -11,6 +11,7 @@ import (
 type Link struct {
 	widget.BaseWidget
 	attention
+	Label  string // what it does to what, for those who cannot see it, where its word alone does not say so
 	word   *Text
 	tapped func()
 }
@@ -49,8 +50,13 @@ func (l *Link) TypedKey(e *fyne.KeyEvent) {
 	PassKey(l, e)
 }
 
-// AccessibilityLabel is its word.
-func (l *Link) AccessibilityLabel() string { return l.word.Words() }
+// AccessibilityLabel is what it does to what, or its word.
+func (l *Link) AccessibilityLabel() string {
+	if l.Label != "" {
+		return l.Label
+	}
+	return l.word.Words()
+}
 
 // AccessibilityRole is a link.
 func (l *Link) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleLink }

@@ -70,7 +70,9 @@ func (c *contexts) shareRow(s model.Share) fyne.CanvasObject {
 		aside.Add(part.Middle(part.NewCopy(func() string { return pull }, c.desk.Copy)))
 	}
 	if end != "" {
-		aside.Add(part.Middle(part.NewLink(lang.Say(end), func() { c.desk.Shares.Stop(s.Context) })))
+		stop := part.NewLink(lang.Say(end), func() { c.desk.Shares.Stop(s.Context) })
+		stop.Label = lang.Say(end) + ": " + s.Context
+		aside.Add(part.Middle(stop))
 	}
 	left := container.New(layout.NewCustomPaddedLayout(0, 0, 15, 0), part.HBox(12, part.Middle(part.NewDot(color)), part.Middle(name), part.Middle(tip)))
 	return container.New(layout.NewCustomPaddedLayout(4, 4, 0, 10), part.Between(left, aside))
@@ -78,7 +80,7 @@ func (c *contexts) shareRow(s model.Share) fyne.CanvasObject {
 
 // shared is how a share stands, and what can be done about it.
 func (c *contexts) shared(s model.Share) []fyne.CanvasObject {
-	stop := part.NewButton(lang.Say("docker.share.stop"), func() { c.desk.Shares.Stop(s.Context) }).Saying(lang.Say("docker.share.stop") + " " + s.Context)
+	stop := part.NewButton(lang.Say("docker.share.stop"), func() { c.desk.Shares.Stop(s.Context) }).Saying(lang.Say("docker.share.stop") + ": " + s.Context)
 	switch s.State {
 	case model.ShareStarting:
 		return []fyne.CanvasObject{part.Between(part.Middle(part.NewText(lang.Say("docker.share.starting")).Giving()), stop)}

@@ -142,7 +142,7 @@ func (f *Page) reveal() {
 
 // buttons are those below a step: it can always be skipped.
 func (f *Page) buttons(step int, objects ...fyne.CanvasObject) fyne.CanvasObject {
-	skip := part.NewButton(lang.Say("first.skip"), func() { f.skipped(step) })
+	skip := part.NewButton(lang.Say("first.skip"), func() { f.skipped(step) }).Saying(lang.Say("first.skip") + ": " + lang.Say("first."+keys[step]+".title"))
 	skip.Importance = widget.LowImportance
 	return part.HBox(8, append([]fyne.CanvasObject{layout.NewSpacer(), skip}, objects...)...)
 }
@@ -200,6 +200,7 @@ func (c *stepCard) draw() {
 		said, link = lang.Say("first.skipped"), lang.Say("first.do")
 	}
 	c.said.Set(said)
+	c.link.Label = link + ": " + c.title.Words()
 	c.link.Set(link)
 	part.Show(c.link, link != "")
 	part.Show(c.body, now)
