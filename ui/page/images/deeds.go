@@ -153,6 +153,7 @@ func (p *Page) pinNow(on bool, rows []*model.ImageRow) {
 type chosenBar struct {
 	page *Page
 	text *part.Text
+	all  []*part.Button
 	one  *part.Button // for one image alone
 	pin  *part.Button
 	root *fyne.Container
@@ -177,6 +178,7 @@ func newChosenBar(p *Page) *chosenBar {
 	}))
 	export := part.NewButton(lang.Say("images.export.button"), selected(p.export))
 	removes := part.NewButton(lang.Say("images.remove"), selected(p.remove))
+	b.all = []*part.Button{b.one, b.pin, export, removes}
 	b.root = container.New(layout.NewCustomPaddedLayout(part.Gap, 0, 0, 0),
 		part.Between(part.Middle(part.NewWhole(b.text)), part.HBox(8, b.one, b.pin, export, removes)))
 	b.root.Hide()
@@ -200,5 +202,8 @@ func (b *chosenBar) show() {
 	if text := lang.Say(key); b.pin.Text != text {
 		b.pin.SetText(text)
 		b.root.Refresh()
+	}
+	for _, button := range b.all {
+		button.Label = page.Joined(button.Text, b.text.Words())
 	}
 }

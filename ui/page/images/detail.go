@@ -80,6 +80,9 @@ func (p *Page) detailButtons(r *model.ImageRow) fyne.CanvasObject {
 	pin := part.NewButton(lang.Say(key), func() { p.pin(!p.list.Pinned(r), []string{r.ID}) })
 	export := part.NewButton(lang.Say("images.export.button"), func() { p.export([]string{r.ID}) })
 	removes := part.NewButton(lang.Say("images.remove"), func() { p.remove([]string{r.ID}) })
+	for _, button := range []*part.Button{pin, export, removes} {
+		button.Label = page.Joined(button.Text, r.Short())
+	}
 	return part.HBox(8, pin, export, removes)
 }
 

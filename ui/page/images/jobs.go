@@ -124,9 +124,10 @@ func newJobRow(p *Page, j *model.Job) *jobRow {
 	r.bar.Height = 4
 	r.trouble.Wrapping, r.trouble.Importance = fyne.TextWrapWord, widget.DangerImportance
 	r.wrong = container.New(layout.NewCustomPaddedLayout(-part.Inset, -part.Inset, jobIndent-part.Inset, -part.Inset), r.trouble)
-	r.more = part.NewIconButton(fynetheme.MenuExpandIcon(), lang.Say("images.jobs.more"), r.fold)
+	r.more = part.NewIconButton(fynetheme.MenuExpandIcon(), lang.Say("images.jobs.more", "Name", jobName(j)), r.fold)
 	r.stop = part.NewIconButton(fynetheme.CancelIcon(), lang.Say("images.jobs.stop", "Name", jobName(j)), r.end)
 	r.again = part.NewLink(lang.Say("images.jobs.again"), func() { p.retry(j) })
+	r.again.Label = lang.Say("images.jobs.again_label", "Name", jobName(j))
 	part.Show(r.more, j.Kind == model.Fetching)
 	head := part.Border(nil, nil, r.more, part.HBox(8, part.Middle(r.said), part.Middle(r.again), r.stop), part.Middle(part.NewTip(r.name, func() string { return cmp.Or(j.File, j.Name) })))
 	r.root = part.VBox(2, head, r.bar, r.wrong, container.New(layout.NewCustomPaddedLayout(4, 0, jobIndent, jobIndent), r.blobs))
@@ -151,7 +152,7 @@ func (r *jobRow) fold() {
 	if r.unfolded {
 		icon = fynetheme.MenuDropDownIcon()
 	}
-	r.more.Set(icon, lang.Say("images.jobs.more"))
+	r.more.Set(icon, lang.Say("images.jobs.more", "Name", jobName(r.job)))
 	r.show(r.job.View())
 	r.page.work.list.Refresh()
 	r.page.side.Root.Refresh()
@@ -181,7 +182,7 @@ func (r *jobRow) show(v model.JobView) {
 		r.trouble.SetText(trouble)
 		part.Show(r.wrong, trouble != "")
 		if v.Phase > model.Working {
-			r.stop.Set(fynetheme.CancelIcon(), lang.Say("images.jobs.dismiss"))
+			r.stop.Set(fynetheme.CancelIcon(), lang.Say("images.jobs.dismiss", "Name", jobName(r.job)))
 		}
 		r.root.Refresh()
 	}

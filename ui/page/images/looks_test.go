@@ -31,7 +31,7 @@ func TestLooks(t *testing.T) {
 				r.Daemon.OnPull = halfway
 				r.Page.(*images.Page).Drop([]string{compose(t)})
 				r.Until("one pull is half done, and another failed", func() bool { return r.Reads("58 MiB") && r.Reads("denied") })
-				r.Tap(lang.Say("images.jobs.more"))
+				r.Tap(lang.Say("images.jobs.more", "Name", "mysql:9"))
 				r.Key(fyne.KeyDown)
 				r.Table().TypedShortcut(&fyne.ShortcutSelectAll{})
 			},

@@ -107,6 +107,9 @@ func TestKeyboardIsNeverLost(t *testing.T) {
 		t.Fatalf("after the list comes %T", canvas.Focused())
 	}
 	remove := r.Button("Remove")
+	if got := remove.AccessibilityLabel(); got != "Remove · debian:12 · 48 MiB" {
+		t.Errorf("the button is called %q", got)
+	}
 	canvas.Focus(remove)
 	remove.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
 	if canvas.Focused() != fyne.Focusable(r.Table()) {
@@ -259,6 +262,7 @@ func TestFetchingByName(t *testing.T) {
 	if r.Reads("here · 5.0 MiB") || !r.Reads("manifest unknown") {
 		t.Error("Clear takes away what failed, or leaves what did not")
 	}
+	r.Expect("Try nope:latest again", "Take nope:latest off the list", "nope:latest, blob by blob")
 	r.Daemon.OnPull = halfway
 	r.Tap("Try again")
 	r.Says("31 MiB of 58 MiB")
