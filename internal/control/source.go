@@ -15,6 +15,7 @@ type Source struct {
 	// What is in force now.
 	Usable bool       `json:"usable"`
 	Why    string     `json:"why,omitempty"`   // it is not usable
+	Cause  string     `json:"cause,omitempty"` // the kind of that, one of cause.Kinds; "" none of them
 	Until  *time.Time `json:"until,omitempty"` // and not before
 
 	// What was seen on the network this machine is on; zero: nothing yet.

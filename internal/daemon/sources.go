@@ -45,7 +45,7 @@ func (d *Daemon) sourcesOf(r *config.Registry) (list []control.Source) {
 	for _, st := range d.sources.Standings(r) {
 		s := control.Source{
 			Registry: r.Name, Name: st.Name, Origin: st.Origin, URL: st.URL, Style: st.Style, Enabled: st.Enabled,
-			BuiltIn: st.About != "" || st.Origin, Usable: st.Usable, Why: st.Why, Until: timeOrNil(st.Until),
+			BuiltIn: st.About != "" || st.Origin, Usable: st.Usable, Why: st.Why, Cause: st.Cause, Until: timeOrNil(st.Until),
 			Rate: st.Rate, FirstByte: st.FirstByte, Proven: st.Proven,
 			About: st.About, Needs: st.Needs, Limits: st.Limits, Closed: st.Closed,
 		}

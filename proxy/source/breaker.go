@@ -24,6 +24,7 @@ type breaker struct {
 	until time.Time
 	trial time.Time // when the trial under way began
 	why   string
+	kind  string // of that, one of cause.Kinds; "" none of them
 }
 
 // allows is how many connections may be opened: 0, 1 (a trial) or unlimited.
@@ -51,12 +52,12 @@ func (b *breaker) succeeded() { *b = breaker{} }
 
 // failed counts a failure. Those of connections that were open when the pause
 // began are one failure, not many.
-func (b *breaker) failed(now time.Time, why string) {
+func (b *breaker) failed(now time.Time, why, kind string) {
 	if now.Before(b.until) {
 		return
 	}
 	b.fails++
-	b.why = why
+	b.why, b.kind = why, kind
 	if b.fails >= breakAfter {
 		b.pause = min(max(2*b.pause, breakFirst), breakMost)
 		b.until = now.Add(b.pause)

@@ -98,19 +98,19 @@ func (h *health) succeeded(key string) {
 	v.last = h.now()
 }
 
-func (h *health) failed(key, why string) {
+func (h *health) failed(key, why, kind string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.of(key).failed(h.now(), why)
+	h.of(key).failed(h.now(), why, kind)
 }
 
 // trip opens the breaker at once.
-func (h *health) trip(key, why string) {
+func (h *health) trip(key, why, kind string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	v := h.of(key)
 	v.fails = max(v.fails, breakAfter-1)
-	v.failed(h.now(), why)
+	v.failed(h.now(), why, kind)
 }
 
 // rest takes a place out until a time.

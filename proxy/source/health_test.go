@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"pulley/internal/cause"
 	"pulley/internal/config"
 	"pulley/internal/hubtest"
 	"pulley/proxy/source"
@@ -111,6 +112,23 @@ func TestBreaker(t *testing.T) {
 }
 
 // A trial whose client leaves says nothing, and blocks nothing.
+// Why a place waits is told with its kind, where that is a common one.
+func TestWaitingHasACause(t *testing.T) {
+	s := newShop(t, func(http.ResponseWriter, *http.Request) {})
+	gone := s.mirror("gone", "host")
+	gone.URL = "http://127.0.0.1:1"
+	w, _ := timed(t, gone)
+	ref := w.place("gone").Blob(debian)
+	for range 3 {
+		if _, err := read(t, ref, 0, -1); err == nil {
+			t.Fatal("no error")
+		}
+	}
+	if st := w.Standings(w.reg())[1]; st.Usable || st.Cause != cause.Refused {
+		t.Errorf("%+v", st)
+	}
+}
+
 func TestTrialThatIsAbandoned(t *testing.T) {
 	var broken atomic.Bool
 	broken.Store(true)

@@ -7,6 +7,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"pulley/internal/cause"
 )
 
 // meter watches a body: how fast it comes, whether it comes to its end, and
@@ -113,7 +115,7 @@ func (m *meter) end(err error) {
 	case err == nil, whole, errors.Is(err, io.EOF):
 		m.place.set.health.succeeded(m.place.key)
 	default:
-		m.place.set.health.failed(m.place.key, strip(err))
+		m.place.set.health.failed(m.place.key, strip(err), cause.Of(err))
 		m.place.doubt(strip(err))
 	}
 	if m.hold.account != nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"pulley/internal/cause"
 )
 
 // A mirror of which nothing is known on this network is asked for a sign of
@@ -56,7 +58,7 @@ func (s *Set) probe(ctx context.Context, p *Place) {
 		s.health.answered(p.key, took)
 	case ctx.Err() != nil && context.Cause(ctx) != context.DeadlineExceeded: //nolint:errorlint // the cause itself
 	default:
-		s.health.trip(p.key, strip(err))
+		s.health.trip(p.key, strip(err), cause.Of(err))
 		s.log.Info("mirror does not answer", "registry", p.reg.Name, "mirror", p.Name(), "err", strip(err))
 	}
 }

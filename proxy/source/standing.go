@@ -17,6 +17,7 @@ type Standing struct {
 	Listed    bool   // the route lets it serve
 	Usable    bool   // just now
 	Why       string // it is not, "" if it is
+	Cause     string // the kind of that, one of cause.Kinds; "" none of them
 	Until     time.Time
 	Rate      float64 // bytes a second of one connection; 0 unknown
 	FirstByte time.Duration
@@ -79,6 +80,9 @@ func (st Standing) seen(p *Place) Standing {
 	st.Name, st.Rate, st.FirstByte, st.Last, st.Proven = p.Name(), v.rate, v.first, v.last, p.Proven()
 	n, why, until := p.alone()
 	st.Usable, st.Why, st.Until = n > 0, why, until
+	if n == 0 && why == v.why {
+		st.Cause = v.kind
+	}
 	return st
 }
 
@@ -95,6 +99,6 @@ func (st Standing) judged(reg *config.Registry) Standing {
 	default:
 		return st
 	}
-	st.Usable, st.Why, st.Until = false, why, time.Time{}
+	st.Usable, st.Why, st.Cause, st.Until = false, why, "", time.Time{}
 	return st
 }

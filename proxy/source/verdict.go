@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"pulley/internal/cause"
 )
 
 // spoke takes an answer's status into the mirror's health; see heard.
@@ -32,7 +34,7 @@ func (p *Place) heard(ctx context.Context, err error) {
 	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrHeaderTimeout):
 		p.set.health.abandon(p.key)
 	case !errors.As(err, &s):
-		p.set.health.failed(p.key, strip(err))
+		p.set.health.failed(p.key, strip(err), cause.Of(err))
 		p.doubt(strip(err))
 	case s.Status == http.StatusTooManyRequests, s.Status == http.StatusServiceUnavailable && s.RetryAfter > 0:
 		p.set.health.abandon(p.key)
@@ -46,7 +48,7 @@ func (p *Place) heard(ctx context.Context, err error) {
 	case s.Definite() && p.mirror == nil:
 		p.set.health.succeeded(p.key)
 	default:
-		p.set.health.failed(p.key, strip(err))
+		p.set.health.failed(p.key, strip(err), cause.Of(err))
 		p.doubt(strip(err))
 	}
 }

@@ -235,6 +235,10 @@ func TestFailedTestByLanguage(t *testing.T) {
 	r.Refuse(said)
 	r.page.Take("docker.io/near")
 	r.Expect(said)
+	waits := r.daemon.find("docker.io", "google")
+	waits.Cause = cause.Reset
+	r.page.Enter()
+	r.Expect("前暂不使用：连接被中断")
 }
 
 // What the order is good for is said with the list, by the route that is in force.

@@ -183,9 +183,9 @@ func conditionText(s control.Source, c model.Condition, now time.Time) string {
 		return lang.Say("mirrors.spent")
 	case model.SourceWaits:
 		if s.Until != nil {
-			return lang.Say("mirrors.waits_until", "Until", words.Moment(*s.Until, now), "Why", s.Why)
+			return lang.Say("mirrors.waits_until", "Until", words.Moment(*s.Until, now), "Why", words.Because(s.Cause, s.Why))
 		}
-		return lang.Say("mirrors.waits", "Why", s.Why)
+		return lang.Say("mirrors.waits", "Why", words.Because(s.Cause, s.Why))
 	case model.SourceDiffers:
 		return lang.Say("mirrors.differs", "Image", model.FamiliarRef(s.Differs[0].Image), "Ago", words.Ago(&s.Differs[0].At, now))
 	case model.SourceUnproven:
