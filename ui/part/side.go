@@ -2,6 +2,7 @@ package part
 
 import (
 	"image/color"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -16,6 +17,10 @@ import (
 
 // Side is what stands at the right of a page: one of its things, in full.
 type Side struct {
+	// Back gets the keyboard when what had it is gone with the panel; nil: nothing does.
+	Back fyne.Focusable
+
+	shut         *IconButton
 	title, below *Text
 	body         *fyne.Container
 	scroll       *Scroll
@@ -28,9 +33,9 @@ type Side struct {
 func NewSide(main fyne.CanvasObject, closed func()) *Side {
 	s := &Side{title: NewText("").Bold().Giving(), below: NewMuted("").Giving(), body: VBox(Gap), closed: closed}
 	s.title.Scale = fynetheme.SizeNameSubHeadingText
-	shut := NewIconButton(fynetheme.CancelIcon(), lang.Say("images.detail.close"), func() { s.Shut() })
+	s.shut = NewIconButton(fynetheme.CancelIcon(), lang.Say("images.detail.close"), func() { s.Shut() })
 	head := container.New(layout.NewCustomPaddedLayout(Margin-4, 8, Margin, Margin-8),
-		container.NewBorder(nil, nil, nil, container.NewVBox(shut), VBox(2, NewTip(s.title, s.title.Words), NewTip(s.below, s.below.Words))))
+		container.NewBorder(nil, nil, nil, container.NewVBox(s.shut), VBox(2, NewTip(s.title, s.title.Words), NewTip(s.below, s.below.Words))))
 	s.scroll = NewScroll(container.New(layout.NewCustomPaddedLayout(6, Margin, Margin, Margin), s.body))
 	s.sheet = newPlane(Border(head, nil, nil, nil, s.scroll))
 	s.sheet.Hide()
@@ -38,12 +43,18 @@ func NewSide(main fyne.CanvasObject, closed func()) *Side {
 	return s
 }
 
-// Open shows the panel with these objects, from the top.
+// Open shows the panel with these objects, from the top. One that is open already stays where it is scrolled to, and the keyboard where
+// it is in it: it may be the same thing as before, told anew.
 func (s *Side) Open(title, below string, objects ...fyne.CanvasObject) {
+	focused, inside := s.focused()
+	at := slices.Index(focusables(s.body), focused)
 	s.title.Set(title)
 	s.below.Set(below)
 	s.body.Objects = objects
 	s.body.Refresh()
+	if inside && focused != fyne.Focusable(s.shut) {
+		s.focus(at)
+	}
 	if !s.sheet.Visible() {
 		s.scroll.ScrollToTop()
 		s.sheet.Show()
@@ -59,10 +70,48 @@ func (s *Side) Shut() bool {
 	if !s.sheet.Visible() {
 		return false
 	}
+	_, inside := s.focused()
 	s.sheet.Hide()
 	s.Root.Refresh()
 	s.closed()
+	if inside {
+		s.focus(-1)
+	}
 	return true
+}
+
+// focused is what has the keyboard, and whether that is in the panel.
+func (s *Side) focused() (fyne.Focusable, bool) {
+	c := canvasFor(s.Root)
+	if c == nil || !s.sheet.Visible() || c.Focused() == nil {
+		return nil, false
+	}
+	object, is := c.Focused().(fyne.CanvasObject)
+	return c.Focused(), is && (c.Focused() == fyne.Focusable(s.shut) || holds(s.scroll, object))
+}
+
+// focus gives the keyboard to what takes it in the panel, counted from its top; where that is not there, back.
+func (s *Side) focus(at int) {
+	to := s.Back
+	if all := focusables(s.body); at >= 0 && at < len(all) {
+		to = all[at]
+	}
+	if c := canvasFor(s.Root); c != nil && to != nil {
+		c.Focus(to)
+	}
+}
+
+// focusables are what takes the keyboard in a container and in those in it.
+func focusables(c *fyne.Container) (found []fyne.Focusable) {
+	for _, o := range c.Objects {
+		switch o := o.(type) {
+		case *fyne.Container:
+			found = append(found, focusables(o)...)
+		case fyne.Focusable:
+			found = append(found, o)
+		}
+	}
+	return found
 }
 
 // sideLayout is that of main and panel.

@@ -80,6 +80,7 @@ func New(d page.Desk) *Page {
 	main := container.New(layout.NewCustomPaddedLayout(part.PageTop, part.Margin, part.Margin, part.Margin),
 		container.New(layout.NewBorderLayout(top, nil, nil, nil), top, container.New(layout.NewCustomPaddedLayout(part.Gap, 0, 0, 0), log)))
 	p.side = part.NewSide(main, func() { p.detail = "" })
+	p.side.Back = p.table
 	p.table.Loading(true)
 	p.log.Finish(p.log.Begin(p.filter()), nil)
 	return p

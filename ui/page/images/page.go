@@ -74,6 +74,7 @@ func New(d page.Desk) *Page {
 	main := container.New(layout.NewCustomPaddedLayout(part.PageTop, part.Margin, part.Margin, part.Margin),
 		part.Border(top, p.chosen.root, nil, nil, container.New(layout.NewCustomPaddedLayout(part.Gap, 0, 0, 0), p.table)))
 	p.side = part.NewSide(main, func() { p.detail = "" })
+	p.side.Back = p.table
 	p.table.Loading(true)
 	return p
 }

@@ -115,6 +115,26 @@ func TestKeyboardIsNeverLost(t *testing.T) {
 	if canvas.Focused() != fyne.Focusable(r.Table()) {
 		t.Errorf("the keyboard is at %T", canvas.Focused())
 	}
+
+	r.Search("postgres") // and in what is said of one of them
+	r.Key(fyne.KeyDown)
+	r.Key(fyne.KeyReturn)
+	r.Expect("docker pull postgres:16")
+	pressed := canvas.Focused()
+	pagetest.Everything(canvas.Content(), func(o fyne.CanvasObject) {
+		if b, ok := o.(*part.Button); ok && b.AccessibilityLabel() == "Unpin · postgres:16" {
+			canvas.Focus(b)
+			pressed = b
+			b.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
+		}
+	})
+	if b, ok := canvas.Focused().(*part.Button); !ok || b.AccessibilityLabel() != "Pin · postgres:16" || pressed == fyne.Focusable(b) {
+		t.Errorf("after unpinning the keyboard is at %T", canvas.Focused())
+	}
+	r.Page.(page.Layered).Escape()
+	if canvas.Focused() != fyne.Focusable(r.Table()) {
+		t.Errorf("after closing the keyboard is at %T", canvas.Focused())
+	}
 }
 
 func TestRemovedImageIsRemovedWhenTheToastIsGone(t *testing.T) {
