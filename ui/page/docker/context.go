@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,12 @@ func (c *contexts) details() {
 		return
 	}
 	r, asked := c.model.ReportOf(x.Name)
+	share, shared := c.desk.Shares.Get(x.Name)
+	told := fmt.Sprintf("%+v %+v %v %+v %v", x, r, asked, share, words.Ago(&share.Since, c.now))
+	if c.side.Shown() && told == c.told {
+		return // else whoever is on one of its buttons would lose it
+	}
+	c.told = told
 	below := x.Description
 	var objects []fyne.CanvasObject
 	if x.Mark != nil {
@@ -45,7 +52,6 @@ func (c *contexts) details() {
 			objects = append(objects, part.NewCommand(step, c.desk.Copy))
 		}
 	}
-	share, shared := c.desk.Shares.Get(x.Name)
 	if shared {
 		objects = append(objects, part.NewSection(lang.Say("docker.share.title"), c.shared(share)...))
 	}

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -31,11 +32,13 @@ type contexts struct {
 	testing    bool
 	failed     string // why there is no list
 
-	table  *part.Table
-	shares *fyne.Container // those that run, a row each
-	detail string          // whose details are open; "" nobody's
-	side   *part.Side
-	root   fyne.CanvasObject
+	table   *part.Table
+	shares  *fyne.Container // those that run, a row each
+	sharing string          // what is said of them
+	detail  string          // whose details are open; "" nobody's
+	told    string          // what is at the side, so that it is made anew only when that changed
+	side    *part.Side
+	root    fyne.CanvasObject
 }
 
 func newContexts(d page.Desk, again func()) *contexts {
@@ -85,7 +88,8 @@ func newContexts(d page.Desk, again func()) *contexts {
 
 // beside lays the page out with the panel for one context at its side.
 func (c *contexts) beside(main fyne.CanvasObject) fyne.CanvasObject {
-	c.side = part.NewSide(main, func() { c.detail = "" })
+	c.side = part.NewSide(main, func() { c.detail, c.told = "", "" })
+	c.side.Back = c.table
 	return c.side.Root
 }
 
@@ -127,10 +131,14 @@ func (c *contexts) draw() {
 
 // drawShares shows which contexts use this machine's cache now, with a way to end that.
 func (c *contexts) drawShares() {
-	list := c.desk.Shares.List()
-	if len(list) == 0 && len(c.shares.Objects) == 0 {
-		return
+	list, said := c.desk.Shares.List(), ""
+	for _, s := range list {
+		said += fmt.Sprintf("%+v %s\n", s, words.Ago(&s.Since, c.now))
 	}
+	if said == c.sharing {
+		return // else whoever is on one of the links would lose it
+	}
+	c.sharing = said
 	c.shares.Objects = nil
 	if len(list) > 0 {
 		rows := part.VBox(0)
