@@ -88,6 +88,9 @@ func (p *Page) Leave() {
 	}
 }
 
+// Escape implements Layered: it closes what is open at the side.
+func (p *Page) Escape() bool { return p.contexts.side.Shut() }
+
 // Take implements Taker: thing is an engine's ID or a context's name.
 func (p *Page) Take(thing string) {
 	p.wanted = thing

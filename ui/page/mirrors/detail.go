@@ -228,13 +228,28 @@ func (d *detail) edit(s *control.Source) {
 	d.page.pane.follow(-d.sources.Position().Y-d.formCard.MinSize().Height, 0)
 }
 
-// close closes the form.
+// close closes the form. Who was in it goes back to what opened it.
 func (d *detail) close() {
 	if d.formCard.Visible() {
+		c := fyne.CurrentApp().Driver().CanvasForObject(d.page.root)
+		inside := c != nil && d.form.has(c.Focused())
 		d.formCard.Hide()
+		if inside {
+			c.Focus(d.opener())
+		}
 		d.root.Refresh()
 	}
 	d.said.Set(lang.Say("mirrors.hint"))
+}
+
+// opener is what opened the form.
+func (d *detail) opener() fyne.Focusable {
+	if amend := d.form.amend; amend != nil {
+		if row := d.rows[model.Named{Registry: amend.Registry, Name: amend.Name}]; row != nil {
+			return row.more
+		}
+	}
+	return d.page.add
 }
 
 // reveal has a source be seen.

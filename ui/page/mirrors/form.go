@@ -1,6 +1,8 @@
 package mirrors
 
 import (
+	"slices"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
@@ -75,6 +77,11 @@ func newForm(page *Page, closed func()) *form {
 	)
 	f.root = part.VBox(12, f.title, form, part.Border(nil, nil, nil, part.HBox(8, f.cancel, f.save), part.Middle(f.wrong)))
 	return f
+}
+
+// has tells whether something is in the form.
+func (f *form) has(o fyne.Focusable) bool {
+	return slices.Contains([]fyne.Focusable{f.url, f.name, f.style, f.quota, f.auth, f.tags, f.private, f.cancel, f.save}, o)
 }
 
 // ticked is what a tick means, below its box and in line with its text.

@@ -87,6 +87,13 @@ func (m *Page) Enter() {
 // Leave stops asking. A test goes on.
 func (m *Page) Leave() { m.front = false }
 
+// Escape implements Layered: it closes the form.
+func (m *Page) Escape() bool {
+	open := m.detail.formCard.Visible()
+	m.detail.close()
+	return open
+}
+
 // Take leads to a registry, or to a mirror as "registry/name".
 func (m *Page) Take(thing string) {
 	for _, r := range m.view.State.Registries {

@@ -262,6 +262,14 @@ func TestEscapeLeavesTheForm(t *testing.T) {
 	if strings.Contains(r.Said(), "Add a mirror to") {
 		t.Error("it is still there")
 	}
+	r.Tap("Add a mirror")
+	r.Window.Canvas().Focus(r.Button("Cancel")) // from anywhere in it
+	if !r.page.Escape() || strings.Contains(r.Said(), "Add a mirror to") || r.page.Escape() {
+		t.Error("it is still there")
+	}
+	if r.Window.Canvas().Focused() != r.Button("Add a mirror") {
+		t.Errorf("the keyboard is on %T", r.Window.Canvas().Focused())
+	}
 }
 
 func TestMirrorsAreTestedLive(t *testing.T) {

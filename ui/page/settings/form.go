@@ -25,6 +25,7 @@ type form struct {
 	entries []*part.Input
 	touched bool
 	busy    bool
+	opener  fyne.Focusable // has the keyboard again when it is closed; nil: nothing
 	wrong   *part.Text
 	submit  *part.Button
 	root    *fyne.Container
@@ -77,6 +78,10 @@ func (f *form) begin(title, do string, values []string, save func([]string, func
 	f.touched = false
 	f.look()
 	if c := fyne.CurrentApp().Driver().CanvasForObject(f.root); c != nil && first != nil {
+		f.opener = nil
+		if icon, ok := c.Focused().(*part.IconButton); ok {
+			f.opener = icon
+		}
 		c.Focus(first)
 	}
 }
@@ -129,7 +134,12 @@ func (f *form) do() {
 
 func (f *form) close() {
 	f.root.Hide()
-	if c := fyne.CurrentApp().Driver().CanvasForObject(f.root); c != nil {
+	c := fyne.CurrentApp().Driver().CanvasForObject(f.root)
+	switch {
+	case c == nil:
+	case f.opener != nil:
+		c.Focus(f.opener)
+	default:
 		c.Unfocus()
 	}
 }

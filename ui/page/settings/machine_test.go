@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 
 	"pulley/internal/control"
@@ -88,6 +89,17 @@ func TestAddressesOfHosts(t *testing.T) {
 	r.tap(t, "Remove the addresses of auth.docker.io")
 	if r.last() != "forget auth.docker.io" || strings.Contains(r.Said(), "34.193.147.40") {
 		t.Errorf("%v", r.daemon.calls)
+	}
+	add := r.Labelled("Give a host addresses").(fyne.Focusable)
+	r.Window.Canvas().Focus(add)
+	add.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	typed := r.Window.Canvas().Focused().(*part.Input)
+	typed.SetText("not a host!")
+	if seen := r.Said(); !strings.Contains(seen, "The name of a host") || typed.Text != "not a host!" {
+		t.Errorf("%s", seen)
+	}
+	if !r.page.Escape() || r.page.Escape() || r.Window.Canvas().Focused() != add {
+		t.Errorf("the form is left for %T", r.Window.Canvas().Focused())
 	}
 	r.Toasts[0].Undo()
 	if r.last() != "address auth.docker.io [34.193.147.40 52.5.246.212]" || !strings.Contains(r.Said(), "34.193.147.40") {

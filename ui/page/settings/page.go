@@ -216,6 +216,17 @@ func (s *Page) Take(thing string) {
 	}
 }
 
+// Escape implements Layered: it closes a form that is open.
+func (s *Page) Escape() bool {
+	for _, f := range []*form{s.ways.form, s.pins.form} {
+		if f.root.Visible() {
+			f.close()
+			return true
+		}
+	}
+	return false
+}
+
 // found tells whether a section is among what is looked for.
 func (s *Page) found(name string) bool {
 	return slices.ContainsFunc(s.sections, func(one *section) bool { return one.name == name && one.root.Visible() })
