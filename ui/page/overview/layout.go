@@ -14,7 +14,7 @@ const (
 	railFrom     = 600 // the width from which the rail stands beside the rest
 	railLeast    = 228
 	railMost     = 300
-	trafficLeast = 208 // its figures, and a chart that can be read
+	trafficLeast = 196 // its figures, and a chart that can be read
 	trafficMost  = 400
 	tallest      = 860 // more height than that leaves the rest of the window empty
 )
