@@ -41,7 +41,7 @@ func newContexts(d page.Desk) *contexts {
 	c := &contexts{list: &rows{gap: 6, least: 2}}
 	all := part.NewLink(lang.Say("overview.contexts.all"), func() { d.Visit(page.DockerPage, "") })
 	head := part.Between(part.Middle(part.NewText(lang.Say("overview.contexts.title")).Bold()), part.Flush(4, all))
-	c.root = rowsOf(c.list, part.VBox(13, part.NewRule(), head))
+	c.root = rowOf(c.list, part.VBox(13, part.NewRule(), head))
 	for range maxContexts {
 		l := newContextLine()
 		c.lines = append(c.lines, l)

@@ -68,7 +68,7 @@ func newFlight(d page.Desk) *flight {
 		title: part.NewText("").Bold(), speed: part.NewMuted(""), more: part.NewMuted(""), idle: part.NewMuted(lang.Say("overview.pulls.idle")).Giving(),
 		old: &rows{gap: 5}, shelf: &shelf{gap: 12},
 	}
-	f.list, f.lately = part.VBox(10), rowsOf(f.old, part.NewMuted(lang.Say("overview.pulls.lately")))
+	f.list, f.lately = part.VBox(10), rowOf(f.old, part.NewMuted(lang.Say("overview.pulls.lately")))
 	for range maxPulls {
 		p := newLivePull()
 		f.pulls = append(f.pulls, p)

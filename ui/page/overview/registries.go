@@ -37,7 +37,7 @@ func newRegistries(d page.Desk) *registries {
 	r := &registries{do: d.Do, made: map[string]*registry{}, list: &rows{gap: 9, least: 2}}
 	all := part.NewLink(lang.Say("overview.registries.all"), func() { d.Visit(page.MirrorsPage, "") })
 	head := part.Between(part.Middle(part.NewText(lang.Say("overview.registries.title")).Bold()), part.Flush(4, all))
-	r.root = rowsOf(r.list, part.VBox(13, part.NewRule(), head))
+	r.root = rowOf(r.list, part.VBox(13, part.NewRule(), head))
 	return r
 }
 

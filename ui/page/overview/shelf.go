@@ -9,18 +9,13 @@ import (
 // shelf stacks objects over each other. Those among them that are rows get as many as there is room for, in turn.
 type shelf struct{ gap float32 }
 
-// rows stacks what stands over a list, and as many rows of that as its shelf has room for; the others are hidden.
+// rows stacks what stands over a list, the first of its objects, and as many of the others as its shelf has room for; the rest are hidden.
 type rows struct {
 	gap    float32
 	bare   bool // what stands over the list is not shown
 	wanted int  // how many rows have something to say
 	least  int  // how many of them are there however little room there is
 	given  int  // by the shelf
-}
-
-// rowsOf makes a list under a head: what is put after that are its rows.
-func rowsOf(l *rows, head fyne.CanvasObject, list ...fyne.CanvasObject) *fyne.Container {
-	return rowOf(l, append([]fyne.CanvasObject{head}, list...)...)
 }
 
 // tall is the height with n rows.
