@@ -371,6 +371,17 @@ func TestAContextBecomesAWayOut(t *testing.T) {
 	d.Take("build-1")
 	r.Press("Way out")
 	r.Expect("Use build-1 as a way out", "ghcr.io")
+	use := func() (b *part.Button) {
+		r.All(func(o fyne.CanvasObject) {
+			if one, ok := o.(*part.Button); ok && one.Text == "Use" {
+				b = one
+			}
+		})
+		return b
+	}
+	if !use().Disabled() {
+		t.Error("a way out for nothing")
+	}
 	r.Tap("ghcr.io")
 	r.Tap("gcr.io")
 	r.Press("Use")

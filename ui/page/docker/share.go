@@ -118,8 +118,12 @@ func egressSheet(d page.Desk, x model.Context, registries []control.Registry) {
 	all.Label = lang.Say("docker.egress.all.label")
 	var ticks []*part.Check
 	list := part.VBox(-4)
+	var use *part.Button
+	choose := func() { // a way out for nothing would be none
+		part.Enable(use, all.On() || slices.ContainsFunc(ticks, func(tick *part.Check) bool { return tick.Checked }))
+	}
 	for _, r := range registries {
-		tick := part.NewCheck(r.Name, nil)
+		tick := part.NewCheck(r.Name, func(bool) { choose() })
 		ticks = append(ticks, tick)
 		list.Add(tick)
 	}
@@ -131,15 +135,16 @@ func egressSheet(d page.Desk, x model.Context, registries []control.Registry) {
 				tick.Enable()
 			}
 		}
+		choose()
 	}
 	body := []fyne.CanvasObject{
 		part.NewNotice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.egress.about")),
 		part.NewField(lang.Say("docker.egress.all.label"), lang.Say("docker.egress.all.hint"), all),
 	}
 	if len(ticks) > 0 {
-		body = append(body, part.VBox(4, part.NewMuted(lang.Say("docker.egress.some")).Bold(), list))
+		body = append(body, part.VBox(4, part.NewMuted(lang.Say("docker.egress.some")).Bold(), container.New(layout.NewCustomPaddedLayout(0, 0, -6, 0), list)))
 	}
-	m.Set(body, m.Cancel("docker.cancel"), part.NewMeant(lang.Say("docker.egress.use"), func() {
+	use = part.NewMeant(lang.Say("docker.egress.use"), func() {
 		var chosen []string
 		for i, tick := range ticks {
 			if tick.Checked {
@@ -150,7 +155,9 @@ func egressSheet(d page.Desk, x model.Context, registries []control.Registry) {
 			chosen = []string{"*"}
 		}
 		e.use(chosen)
-	}))
+	}).Saying(lang.Say("docker.egress.ask", "Name", x.Name))
+	choose()
+	m.Set(body, m.Cancel("docker.cancel"), use)
 	m.Open(d.Window())
 }
 

@@ -209,11 +209,11 @@ func (c *authorityCard) change(what string) {
 			err = tool.AsRoot(ctx, &answer, "ca", what)
 		}
 		return func() {
-			done := lang.Say("settings.ca_trust_done")
 			if what == "untrust" {
-				done = lang.Say("settings.ca_untrust_done")
+				c.end(err, lang.Say("settings.ca_untrust_done"), func() { c.change("trust") })
+				return
 			}
-			c.end(err, done)
+			c.end(err, lang.Say("settings.ca_trust_done"), nil)
 		}
 	})
 }
@@ -222,7 +222,7 @@ func (c *authorityCard) change(what string) {
 func (c *authorityCard) renew() {
 	c.begin(lang.Say("settings.ca_working"))
 	c.page.call(func(ctx context.Context, d page.Daemon) error { return d.RotateCA(ctx) }, func(err error) {
-		c.end(err, lang.Say("settings.ca_rotate_done"))
+		c.end(err, lang.Say("settings.ca_rotate_done"), nil)
 	})
 }
 
@@ -238,7 +238,7 @@ func (c *authorityCard) save() {
 			if err == nil {
 				err = os.WriteFile(path, []byte(pem.PEM), 0o644) //nolint:gosec // a certificate is there to be read
 			}
-			return func() { c.end(err, lang.Say("settings.ca_export_done", "Path", path)) }
+			return func() { c.end(err, lang.Say("settings.ca_export_done", "Path", path), nil) }
 		})
 	})
 }
@@ -249,12 +249,13 @@ func (c *authorityCard) begin(text string) {
 	c.page.render()
 }
 
-func (c *authorityCard) end(err error, done string) {
+// end says what came of it; undo takes it back, nil: nothing can.
+func (c *authorityCard) end(err error, done string, undo func()) {
 	c.busy = false
 	if err != nil {
 		c.failed = words.Reason(err)
 	} else {
-		c.page.desk.Toast(page.Toast{Text: done})
+		c.page.desk.Toast(page.Toast{Text: done, Undo: undo})
 		c.ask()
 	}
 	c.page.render()

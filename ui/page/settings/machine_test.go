@@ -125,6 +125,15 @@ func TestTrustAsAdministratorWhereNeeded(t *testing.T) {
 	if !strings.Contains(r.Said(), "dialog was closed") {
 		t.Errorf("%s", r.Said())
 	}
+	delete(r.tool.Errors, "# ca trust")
+	r.tool.Answers["ca untrust"] = `{"trusted":false}`
+	r.Tap("Trust it no more")
+	asked := len(r.tool.Asked)
+	if undo := r.Toasts[len(r.Toasts)-1].Undo; undo == nil {
+		t.Error("it cannot be undone")
+	} else if undo(); !slices.Contains(r.tool.Asked[asked:], "# ca trust") {
+		t.Errorf("undo: %q", r.tool.Asked[asked:])
+	}
 	r.Tap("Renew its keys")
 	if r.last() != "rotate" {
 		t.Errorf("%v", r.daemon.calls)
@@ -150,6 +159,15 @@ func TestServiceIsStopped(t *testing.T) {
 	r.Tap("Stop")
 	if seen := r.Said(); !strings.Contains(seen, "stopped") {
 		t.Errorf("%s", seen)
+	}
+	r.tool.Answers["service uninstall"], r.tool.Answers["service install"] = `{"kind":"systemd user service"}`, `{"kind":"systemd user service","installed":true}`
+	r.Tap("Uninstall")
+	if seen := r.Said(); !strings.Contains(seen, "not installed") || r.Toasts[0].Undo == nil {
+		t.Fatalf("%+v: %s", r.Toasts, seen)
+	}
+	r.Toasts[0].Undo()
+	if seen := r.Said(); !strings.Contains(seen, "stopped") {
+		t.Errorf("undo: %s", seen)
 	}
 	r.tool.Errors["service start"] = errors.New("service: systemd is not there")
 	r.Tap("Start")

@@ -5,6 +5,7 @@ package settings
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -284,6 +285,9 @@ func (s *Page) change(key, value string) {
 			err = daemon.SetSetting(ctx, key, value)
 		}
 		return func() {
+			if err != nil {
+				err = errors.New(words.Reason(err))
+			}
 			s.values.Done(key, err)
 			s.ask()
 			s.render()

@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"pulley/ui/lang"
+	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/words"
 )
@@ -108,6 +109,9 @@ func (c *serviceCard) do(what string) {
 		err := c.page.desk.Tool.Run(ctx, &status, "service", what)
 		return func() {
 			c.busy = false
+			if err == nil && what == "uninstall" {
+				c.page.desk.Toast(page.Toast{Text: lang.Say("settings.service_gone"), Undo: func() { c.do("install") }})
+			}
 			c.heard(status, err)
 		}
 	})
