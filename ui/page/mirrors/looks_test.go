@@ -12,6 +12,8 @@ func TestMirrorsLooks(t *testing.T) {
 		r := newRigIn(t, look.Language, look.Theme, look.Size)
 		r.Shoot("mirrors-" + look.Name)
 		r.page.Take("docker.io/near")
+		r.Laid() // texts break by the width that they have by then
+		r.Laid()
 		r.Shoot("mirrors-detail-" + look.Name)
 		add := "Add a mirror"
 		if look.Language == "zh-CN" {
