@@ -33,6 +33,7 @@ type library struct {
 
 	refs   map[libRef]*libTarget
 	used   map[libImage]time.Time
+	peak   map[libImage]time.Time      // the latest that each was ever used at, parts that are gone included
 	stored map[digest.Digest]time.Time // last use
 	source map[digest.Digest]string
 	held   map[digest.Digest]func()
@@ -93,7 +94,7 @@ func newLibrary(t *testing.T, rng *rand.Rand) *library {
 	l := &library{
 		t: t, rng: rng, clk: newClock(),
 		body: map[digest.Digest][]byte{}, children: map[digest.Digest][]digest.Digest{}, indexes: map[digest.Digest]bool{},
-		refs: map[libRef]*libTarget{}, used: map[libImage]time.Time{}, stored: map[digest.Digest]time.Time{},
+		refs: map[libRef]*libTarget{}, used: map[libImage]time.Time{}, peak: map[libImage]time.Time{}, stored: map[digest.Digest]time.Time{},
 		source: map[digest.Digest]string{}, held: map[digest.Digest]func(){},
 	}
 	var layers []digest.Digest
