@@ -50,7 +50,6 @@ func (s *session) walk(t *testing.T, id uint32, page string) int {
 			next = s.x.picture(id)
 			return !slices.Equal(next.Pix, last.Pix) && slices.Equal(next.Pix, before.Pix) // and nothing glides any more
 		})
-		s.shoot(t, next, fmt.Sprintf("walk-%s-%02d", page, step+1))
 		switch side := bar(next); {
 		case first == nil:
 			first = side
