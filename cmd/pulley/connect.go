@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"pulley/internal/cause"
 	"pulley/internal/control"
@@ -76,7 +75,7 @@ func (a *app) connect() *cobra.Command {
 			"Pulley does not run. `pulley disconnect` takes back exactly what was done.",
 		Example: "  pulley connect docker --dry-run\n  pulley connect docker podman\n  pulley connect docker --proxy --yes",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c.terminal = term.IsTerminal(int(os.Stdin.Fd())) //nolint:gosec // a file descriptor is small
+			c.terminal = isTerminal(os.Stdin)
 			if cmd.Flags().Changed("context") {
 				return a.connectElsewhere(cmd, &c, args)
 			}

@@ -146,22 +146,10 @@ func visible(s string) string {
 
 // marked is a context's mark, in its colour where colours show.
 func marked(w io.Writer, m *dockercontext.Mark) string {
-	switch {
-	case m == nil:
+	if m == nil {
 		return ""
-	case !isTerminal(w) || os.Getenv("NO_COLOR") != "":
-		return "[" + m.Word + "] "
 	}
-	return paint(m.Colour, "["+m.Word+"]") + " "
-}
-
-// paint colours a text for a terminal.
-func paint(colour, text string) string {
-	code := map[string]string{"red": "31", "orange": "38;5;208", "yellow": "33", "green": "32", "blue": "34", "purple": "35", "grey": "90"}[colour]
-	if rgb, err := strconv.ParseUint(strings.TrimPrefix(colour, "#"), 16, 32); err == nil && strings.HasPrefix(colour, "#") {
-		code = fmt.Sprintf("38;2;%d;%d;%d", rgb>>16&0xff, rgb>>8&0xff, rgb&0xff)
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
+	return painted(w, m.Colour, "["+m.Word+"]") + " "
 }
 
 // used is which context docker uses from now on.

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"pulley/internal/docker/machine"
 	"pulley/internal/docker/wiring"
@@ -22,7 +21,7 @@ func (a *app) disconnect() *cobra.Command {
 		Long: "Every file becomes what it was, byte for byte. Out of one that somebody has edited since, only what connect put in\n" +
 			"is taken; one that is broken now is left alone, and named.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c.terminal = term.IsTerminal(int(os.Stdin.Fd())) //nolint:gosec // a file descriptor is small
+			c.terminal = isTerminal(os.Stdin)
 			if cmd.Flags().Changed("context") {
 				return a.disconnectElsewhere(cmd, &c, args)
 			}

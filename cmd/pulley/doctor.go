@@ -269,7 +269,7 @@ type watching struct {
 }
 
 func newWatching(w io.Writer, quiet bool) *watching {
-	if quiet || !isTerminal(w) || os.Getenv("TERM") == "dumb" {
+	if quiet || !draws(w) {
 		w = nil
 	}
 	return &watching{w: w}

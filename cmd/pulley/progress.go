@@ -4,9 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-
-	"golang.org/x/term"
 
 	"pulley/internal/control"
 )
@@ -27,16 +24,10 @@ func (a *app) newProgress(w io.Writer, what string) progress {
 	switch {
 	case a.json:
 		return &jsonLines{json.NewEncoder(w)}
-	case isTerminal(w) && os.Getenv("TERM") != "dumb":
+	case draws(w):
 		return newBars(w, what)
 	}
 	return &plainLines{w: w, what: what}
-}
-
-// isTerminal reports whether a person looks at w, or types what r reads.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // jsonLines are those of the control interface.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -126,26 +125,4 @@ func table(w io.Writer, header string, rows [][]string) {
 		_, _ = fmt.Fprintln(columns, strings.Join(row, "\t"))
 	}
 	_ = columns.Flush()
-}
-
-// version is set by the linker for releases.
-var version = ""
-
-func programVersion() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "development"
-}
-
-func (a *app) version() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "print the version", Args: exactly(0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.print(cmd, map[string]string{"version": programVersion()}, func(w io.Writer) { _, _ = fmt.Fprintln(w, "pulley", programVersion()) })
-		},
-	}
 }
