@@ -29,7 +29,7 @@ func newRoot() *cobra.Command {
 		Long: "Pulley is a local proxy and registry mirror with a cache on disk.\n" +
 			"Start it with `pulley up`, then try: docker pull 127.0.0.1:5055/library/alpine",
 		SilenceErrors: true, SilenceUsage: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("%s: unknown command; see: pulley --help", args[0])}
@@ -49,7 +49,8 @@ func newRoot() *cobra.Command {
 			cmd.SetContext(untilEOF(cmd.Context(), cmd.InOrStdin()))
 		}
 	}
-	root.AddCommand(underManager(a.up()), a.service(), a.status(), a.on(), a.off(), a.pause(), a.route(), a.mirror(), a.egress(), a.address(), a.ca(), a.config(), a.log(), a.pull(), a.images(), a.cache(), a.context(), a.connect(), a.disconnect(), a.doctor(), a.version())
+	root.AddCommand(underManager(a.up()), a.service(), a.status(), a.on(), a.off(), a.pause(), a.route(), a.mirror(), a.egress(), a.address(), a.ca(), a.config(), a.log(), a.pull(), a.images(), a.cache(), a.context(), a.connect(), a.disconnect(), a.doctor(), a.completion(), a.version())
+	completes(root, arguments(), choices())
 	return root
 }
 

@@ -38,9 +38,9 @@ func (k *checker) fail(path, format string, args ...any) {
 func check(c *Config, held map[string]string, file string, body []byte) error {
 	k := &checker{held: held, file: file, lines: keyLines(body), has: inventoryOf(body)}
 	k.listen(c)
-	k.oneOf("fetch.finish", c.Fetch.Finish, FinishAuto, FinishAlways, FinishNever)
-	k.oneOf("tray.language", c.Tray.Language, "auto", "en", "zh-CN")
-	k.oneOf("tray.theme", c.Tray.Theme, "auto", "light", "dark")
+	k.oneOf("fetch.finish", c.Fetch.Finish, Choices("fetch.finish")...)
+	k.oneOf("tray.language", c.Tray.Language, Choices("tray.language")...)
+	k.oneOf("tray.theme", c.Tray.Theme, Choices("tray.theme")...)
 	if c.Fetch.Connections < 1 || c.Fetch.Connections > 64 {
 		k.fail("fetch.connections", "%d is not between 1 and 64", c.Fetch.Connections)
 	}
