@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -73,7 +74,7 @@ func TestRates(t *testing.T) {
 		want := float64(one.size) / float64(one.rate)
 		var seen []float64
 		for len(seen) < 10 {
-			// Never may it be faster. Slower is a fault only while this machine has time for more than twice the rate.
+			// Never may it be faster. Much slower is a fault, but only while this machine has time for more than twice the rate.
 			free := get(hubtest.Faults{}) < want/2
 			ratio := get(one.fault) / want
 			if ratio < 0.97 {
@@ -83,7 +84,7 @@ func TestRates(t *testing.T) {
 				break
 			}
 		}
-		if len(seen) == 10 {
+		if len(seen) == 10 && slices.Min(seen) > 1.25 {
 			t.Errorf("%+v: times as a share of what they should be: %.3f", one, seen)
 		}
 	}
