@@ -50,6 +50,7 @@ func newRoot() *cobra.Command {
 		}
 	}
 	root.AddCommand(underManager(a.up()), a.service(), a.status(), a.on(), a.off(), a.pause(), a.route(), a.mirror(), a.egress(), a.address(), a.ca(), a.config(), a.log(), a.pull(), a.images(), a.cache(), a.context(), a.connect(), a.disconnect(), a.doctor(), a.completion(), a.version())
+	manual(root)
 	completes(root, arguments(), choices())
 	return root
 }
