@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -66,8 +65,12 @@ func TestWrongCommandsInDocs(t *testing.T) {
 var (
 	fence = regexp.MustCompile("(?ms)^[ \t]*```([a-z]*)[^\n]*\n(.*?)^[ \t]*```")
 	span  = regexp.MustCompile("`([^`]+)`")
+	next  = regexp.MustCompile(`\s(?:\||&&|;)\s|;\s`)
 	gap   = regexp.MustCompile(`\s{2,}|\t`)
 )
+
+// program are the ways in which ours is called.
+var program = map[string]bool{"pulley": true, "bin/pulley": true, "/usr/local/bin/pulley": true}
 
 // copied are the lines of blocks that people type or paste; one that goes on with a backslash is one line.
 func copied(text string) (lines []string) {
@@ -93,14 +96,14 @@ func invocations(line string) (all [][]string) {
 	line = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(line), "$ "), "fix: ")
 	line = gap.Split(line, 2)[0]
 	line, _, _ = strings.Cut(line, " # ")
-	for _, part := range regexp.MustCompile(`\s(?:\||&&|;)\s|;\s`).Split(line, -1) {
+	for _, part := range next.Split(line, -1) {
 		part, _, _ = strings.Cut(part, " > ")
 		part, _, _ = strings.Cut(part, " < ")
 		words := strings.Fields(part)
 		for len(words) > 0 && (words[0] == "sudo" || words[0] == "env" || words[0] == "@reboot" || strings.Contains(words[0], "=")) {
 			words = words[1:]
 		}
-		if len(words) > 0 && path.Base(words[0]) == "pulley" {
+		if len(words) > 0 && program[words[0]] {
 			all = append(all, words[1:])
 		}
 	}
@@ -122,7 +125,9 @@ func parses(words []string, whole bool) error {
 		return err
 	}
 	cmd.InitDefaultHelpFlag()
-	if err := cmd.ParseFlags(rest); err != nil {
+	if err := cmd.ParseFlags(rest); !whole && err != nil && strings.Contains(err.Error(), "flag needs an argument") {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	left := cmd.Flags().Args()
