@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,63 +49,87 @@ func (r *room) wantExpelled(name string, note string) {
 // TestALieIsNotServed: whatever one source lies about, whoever asks for whatever
 // gets the right bytes or a broken transfer, and then the whole right blob.
 func TestALieIsNotServed(t *testing.T) {
-	const size = 4 * mib
 	for _, proven := range []bool{false, true} {
-		for name, at := range map[string]int64{"early": 1000, "middle": size / 2, "late": -1000} {
+		for name, at := range map[string]int64{"early": 1000, "middle": 2 * mib, "late": -1000} {
 			for _, wide := range []bool{false, true} {
 				t.Run(name+map[bool]string{true: ", proven"}[proven]+map[bool]string{true: ", wide"}[wide], func(t *testing.T) {
 					t.Parallel()
-					r := newRoom(t, nil)
-					one := r.addMirror("one", hubtest.StyleHost)
-					r.switchTo("one")
-					if wide {
-						r.set(func(c *config.Config) { c.Fetch.RangeMin = mib })
-					}
-					if proven {
-						r.place("one").Prove()
-					}
-					d, want := r.layer(1, size)
-					lying(one, at, int64(len(want)))
-					got := r.do("GET", blobURL(d))
-					e := r.blobEvent(d)
-					switch {
-					case got.err == nil:
-						if got.StatusCode != http.StatusOK || !same(got.body, want) {
-							t.Fatalf("%d, %d bytes that are not the blob", got.StatusCode, len(got.body))
+					for range 5 {
+						if lied(t, at, proven, wide) {
+							return
 						}
-						if proven && name == "early" {
-							t.Error("it was given a wrong byte and ended as if all was well")
-						}
-					case !proven:
-						t.Errorf("broken off after %d bytes, though none of them should have been shown: %v", len(got.body), got.err)
-					case len(got.body) == len(want):
-						t.Error("broken off after the last byte")
 					}
-					r.idle()
-					broken := got.err != nil
-					if !broken {
-						r.wantExpelled("one", e.Note)
-					} else if r.standing("one").Expelled == nil {
-						t.Error("the liar is not expelled")
-					}
-					from := "bytes=" + strconv.Itoa(len(got.body)) + "-"
-					if !broken {
-						from = "bytes=100-"
-					}
-					again := r.do("GET", blobURL(d), "Range", from)
-					if broken {
-						if again.StatusCode != http.StatusOK || !same(again.body, want) {
-							t.Fatalf("resumed: %d, %d bytes, %v", again.StatusCode, len(again.body), again.err)
-						}
-						again = r.do("GET", blobURL(d), "Range", "bytes=100-")
-					}
-					if again.StatusCode != http.StatusPartialContent || !same(again.body, want[100:]) {
-						t.Fatalf("then: %d, %d bytes, %v", again.StatusCode, len(again.body), again.err)
-					}
+					t.Error("the liar was overtaken five times")
 				})
 			}
 		}
 	}
+}
+
+// lied has a blob fetched from a liar. Not true: on a busy machine the origin stepped in before the wrong byte came, and there was no lie.
+func lied(t *testing.T, at int64, proven, wide bool) bool {
+	const size = 4 * mib
+	r := newRoom(t, nil)
+	one := r.addMirror("one", hubtest.StyleHost)
+	r.switchTo("one")
+	if wide {
+		r.set(func(c *config.Config) { c.Fetch.RangeMin = mib })
+	}
+	if proven {
+		r.place("one").Prove()
+	}
+	d, want := r.layer(1, size)
+	lying(one, at, int64(len(want)))
+	got := r.do("GET", blobURL(d))
+	e := r.blobEvent(d)
+	r.idle()
+	if wide && got.err == nil && same(got.body, want) && r.standing("one").Expelled == nil && r.originSent(d, at, int64(len(want))) {
+		return false
+	}
+	switch {
+	case got.err == nil:
+		if got.StatusCode != http.StatusOK || !same(got.body, want) {
+			t.Fatalf("%d, %d bytes that are not the blob", got.StatusCode, len(got.body))
+		}
+		if proven && at == 1000 {
+			t.Error("it was given a wrong byte and ended as if all was well")
+		}
+	case !proven:
+		t.Errorf("broken off after %d bytes, though none of them should have been shown: %v", len(got.body), got.err)
+	case len(got.body) == len(want):
+		t.Error("broken off after the last byte")
+	}
+	broken := got.err != nil
+	if !broken {
+		r.wantExpelled("one", e.Note)
+	} else if r.standing("one").Expelled == nil {
+		t.Error("the liar is not expelled")
+	}
+	from := "bytes=" + strconv.Itoa(len(got.body)) + "-"
+	if !broken {
+		from = "bytes=100-"
+	}
+	again := r.do("GET", blobURL(d), "Range", from)
+	if broken {
+		if again.StatusCode != http.StatusOK || !same(again.body, want) {
+			t.Fatalf("resumed: %d, %d bytes, %v", again.StatusCode, len(again.body), again.err)
+		}
+		again = r.do("GET", blobURL(d), "Range", "bytes=100-")
+	}
+	if again.StatusCode != http.StatusPartialContent || !same(again.body, want[100:]) {
+		t.Fatalf("then: %d, %d bytes, %v", again.StatusCode, len(again.body), again.err)
+	}
+	return true
+}
+
+// originSent reports whether the origin itself sent a byte of a blob, counted from the end if negative.
+func (r *room) originSent(d digest.Digest, at, size int64) bool {
+	if at < 0 {
+		at += size
+	}
+	return slices.ContainsFunc(r.hub.Requests(), func(q hubtest.Request) bool {
+		return q.Digest == d && q.Method == http.MethodGet && q.Off <= at && at < q.Off+q.Sent
+	})
 }
 
 // TestALieIsNotShownToWhoeverCannotHeal: a client that would never recover from a
