@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"pulley/internal/hubtest"
 )
 
 // TestColoursAreForTerminals: https://no-color.org, and terminals that are dumb.
@@ -39,5 +41,18 @@ func TestColoursAreForTerminals(t *testing.T) {
 	said, err := run().Output()
 	if err != nil || !strings.Contains(string(said), "[production]") || strings.Contains(string(said), "\x1b") {
 		t.Errorf("no terminal: %v: %q", err, said)
+	}
+}
+
+// TestStatusOnATerminal shows by a colour what its words say.
+func TestStatusOnATerminal(t *testing.T) {
+	binary, home := buildPulley(t), homeWith(t, hubtest.Settings{Origin: hubtest.Start(t)})
+	daemon, _ := killableDaemon(t, binary, home)
+	defer stopDaemon(daemon)
+	cmd := exec.Command(binary, "status")
+	cmd.Env = append(os.Environ(), "PULLEY_HOME="+home, "NO_COLOR=", "TERM=xterm")
+	drawn, err := terminal(t, cmd)
+	if err != nil || !strings.HasPrefix(drawn, "\x1b[32mpulley\x1b[0m     on at 127.0.0.1:") {
+		t.Errorf("%v: %q", err, drawn)
 	}
 }

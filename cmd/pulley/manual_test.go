@@ -66,8 +66,12 @@ func soundPage(dir, again, name string, pages map[string]bool) error {
 	if !bytes.Contains(page, []byte(`.TH "`)) || !bytes.Contains(page, []byte(`"Jan 1970"`)) {
 		return fmt.Errorf("%s: %.200s", name, page)
 	}
-	if same, err := os.ReadFile(filepath.Join(again, name)); err != nil || !bytes.Equal(same, page) { //nolint:gosec // as above
-		return fmt.Errorf("%s is another one each time: %v", name, err)
+	same, err := os.ReadFile(filepath.Join(again, name)) //nolint:gosec // as above
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(same, page) {
+		return fmt.Errorf("%s is another one each time", name)
 	}
 	links := seen.FindAllSubmatch(page, -1)
 	for _, link := range links {
