@@ -7,7 +7,7 @@ SHELL = bash
 .SHELLFLAGS = -euo pipefail -c
 .DEFAULT_GOAL = help
 
-.PHONY: help run build test test-ui e2e bench lint fonts clean
+.PHONY: help run build test test-ui e2e bench lint fonts dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -47,5 +47,8 @@ lint: ## golangci-lint and govulncheck, built from the module proxy at pinned ve
 fonts: ## the Chinese font of our own texts anew, after texts changed; needs fonttools and apt-get
 	@.ci/fonts
 
+dist: ## archives, packages, manifests, SBOM and checksums of a release, into dist/; CHECK=1 builds them twice and compares
+	@.ci/dist
+
 clean: ## what was built here; caches of Go and of `make e2e` stay
-	rm -rf bin
+	rm -rf bin dist
