@@ -37,10 +37,12 @@ import (
 
 // What desktops know the program by; FyneApp.toml says the same to packagers.
 const (
-	id      = "app.pulley.tray"
-	name    = "Pulley"
-	version = "0.1.0"
+	id   = "app.pulley.tray"
+	name = "Pulley"
 )
+
+// version is the number of FyneApp.toml, or what the linker puts in its place in a release.
+var version = "0.1.0"
 
 // program puts everything together.
 type program struct {
