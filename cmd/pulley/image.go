@@ -171,5 +171,9 @@ func ago(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
-	return units.HumanDuration(time.Since(t)) + " ago"
+	since := time.Since(t)
+	if since < time.Second {
+		return "just now"
+	}
+	return units.HumanDuration(since) + " ago"
 }

@@ -33,7 +33,7 @@ func TestPoisonedName(t *testing.T) {
 	if response, said := p.ask(p.repository + "/manifests/latest"); response.StatusCode < 500 {
 		t.Fatalf("%s: %s", response.Status, said)
 	}
-	p.want("status", p.says("status"), `problem +`+named+`; try: pulley config set fetch\.doh https://`)
+	p.want("status", p.says("status"), `problem +`+named+`\n +try: pulley config set fetch\.doh https://`)
 	p.logSays(` 50\d GET +manifest .*lab\.test/library/trip:latest.*localhost.*certificate`)
 
 	p.says("config", "set", "fetch.doh", resolver.URL)

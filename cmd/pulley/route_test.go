@@ -51,7 +51,7 @@ func TestRouteIsSwitchedInTheMiddle(t *testing.T) {
 		t.Errorf("m1 was asked %d times", n)
 	}
 	p.logSays(`blob .* from m2\+origin .*by m2 direct 127\.0\.0\.1:\d+, origin direct 127\.0\.0\.1:\d+\n`)
-	p.want("status", p.says("status"), `route +docker\.io: m2`)
+	p.want("status", p.says("status"), `route +docker\.io +m2 `)
 }
 
 // TestRouteIsSwitchedToOffline in the middle of a download: nobody is asked any more, so it ends, as short as it is; what

@@ -28,7 +28,7 @@ func (a *app) status() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.print(cmd, state, func(w io.Writer) { printStatus(w, state) })
+				return a.print(cmd, state, func(w io.Writer) { printStatus(w, state, isTerminal(w)) })
 			})
 		},
 	}
@@ -44,9 +44,10 @@ const (
 
 // statusPage is what a person reads, what matters most first: lines of a label and a text, in groups with a line between.
 type statusPage struct {
-	w     io.Writer
-	lines int
-	gap   bool
+	w      io.Writer
+	narrow bool
+	lines  int
+	gap    bool
 }
 
 // group begins another group, if there will be something in it.
@@ -68,14 +69,19 @@ func (p *statusPage) line(label, colour, text string) {
 
 // text writes as many lines as a text takes.
 func (p *statusPage) text(label, colour, text string) {
+	if !p.narrow {
+		p.line(label, colour, text)
+		return
+	}
 	for _, line := range wrapped(text, shownTexts) {
 		p.line(label, colour, line)
 		label, colour = "", ""
 	}
 }
 
-func printStatus(w io.Writer, s control.State) {
-	p := &statusPage{w: w}
+// printStatus prints the page; narrow: within the width of a terminal. For whoever greps, a text is one line.
+func printStatus(w io.Writer, s control.State, narrow bool) {
+	p := &statusPage{w: w, narrow: narrow}
 	switch {
 	case s.Enabled:
 		p.line("pulley", "green", "on at "+s.Listen)

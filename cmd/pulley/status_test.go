@@ -91,7 +91,7 @@ route      docker.io  auto, daocloud first  2 minutes ago
 `},
 		} {
 			var b strings.Builder
-			printStatus(&b, test.state)
+			printStatus(&b, test.state, true)
 			if got := "\n" + b.String(); got != test.want {
 				t.Errorf("%s:%s", test.name, got)
 			}
@@ -111,7 +111,7 @@ func TestStatusOfManyBlobs(t *testing.T) {
 		s.Active = append(s.Active, control.Transfer{Registry: "docker.io", Repository: "library/app", Digest: "sha256:" + strings.Repeat(string(rune('a'+i)), 12)})
 	}
 	var b strings.Builder
-	printStatus(&b, s)
+	printStatus(&b, s, true)
 	if got := b.String(); strings.Count(got, " of ") != mostBlobs || !strings.Contains(got, "           and 3 blobs more\n") {
 		t.Error(got)
 	}
