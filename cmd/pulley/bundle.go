@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pulley/internal/cause"
 	"pulley/internal/control"
 	"pulley/internal/control/client"
 )
@@ -82,7 +83,7 @@ func (a *app) fetchMissing(cmd *cobra.Command, c *client.Client, e control.Expor
 func exportTo(ctx context.Context, c *client.Client, e control.Export, file string) (n int64, err error) {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-*")
 	if err != nil {
-		return 0, fmt.Errorf("%s: cannot be written: %w", file, underPath(err))
+		return 0, fmt.Errorf("%s: cannot be written: %w", file, cause.Bare(err))
 	}
 	defer func() {
 		if err != nil {
@@ -97,22 +98,9 @@ func exportTo(ctx context.Context, c *client.Client, e control.Export, file stri
 		return 0, err
 	}
 	if err := os.Rename(f.Name(), file); err != nil {
-		return 0, fmt.Errorf("%s: cannot be written: %w", file, underPath(err))
+		return 0, fmt.Errorf("%s: cannot be written: %w", file, cause.Bare(err))
 	}
 	return n, nil
-}
-
-// underPath is the system's error without the path, which the caller names.
-func underPath(err error) error {
-	var path *os.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &path):
-		return path.Err
-	case errors.As(err, &link):
-		return link.Err
-	}
-	return err
 }
 
 func (a *app) cacheImport() *cobra.Command {
@@ -128,7 +116,7 @@ func (a *app) cacheImport() *cobra.Command {
 			} else {
 				f, err := os.Open(name)
 				if err != nil {
-					return fmt.Errorf("%s: cannot be read: %w", name, underPath(err))
+					return fmt.Errorf("%s: cannot be read: %w", name, cause.Bare(err))
 				}
 				defer func() { _ = f.Close() }()
 				tar = f

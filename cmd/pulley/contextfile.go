@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pulley/internal/cause"
 	"pulley/internal/config"
 	dockercontext "pulley/internal/docker/context"
 )
@@ -213,7 +214,7 @@ func exportContext(b *dockercontext.Book, name, file string) error {
 func writeExport(b *dockercontext.Book, name, file string) (written string, err error) {
 	f, err := os.CreateTemp(filepath.Dir(file), ".context-*") // 0600
 	if err != nil {
-		return "", fmt.Errorf("%s: cannot be written: %w", file, underPath(err))
+		return "", fmt.Errorf("%s: cannot be written: %w", file, cause.Bare(err))
 	}
 	defer func() {
 		if err != nil {
@@ -225,7 +226,7 @@ func writeExport(b *dockercontext.Book, name, file string) (written string, err 
 		return "", err
 	}
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return "", fmt.Errorf("%s: cannot be written: %w", file, underPath(err))
+		return "", fmt.Errorf("%s: cannot be written: %w", file, cause.Bare(err))
 	}
 	return f.Name(), nil
 }
@@ -239,7 +240,7 @@ func (a *app) contextImport() *cobra.Command {
 			if file != "-" {
 				f, err := os.Open(file) //nolint:gosec // the person has named it
 				if err != nil {
-					return fmt.Errorf("%s: cannot be read: %w", file, underPath(err))
+					return fmt.Errorf("%s: cannot be read: %w", file, cause.Bare(err))
 				}
 				defer func() { _ = f.Close() }()
 				from = f

@@ -69,6 +69,19 @@ func Of(err error) string {
 	return ""
 }
 
+// Bare is the system's error of a file without its path, for whoever names that.
+func Bare(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
+}
+
 func certificate(err error) bool {
 	var verified *tls.CertificateVerificationError
 	var alert tls.AlertError

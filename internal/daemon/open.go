@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pulley/cache"
+	"pulley/internal/cause"
 	"pulley/internal/config"
 	"pulley/internal/control/server"
 	"pulley/internal/handover"
@@ -17,21 +18,13 @@ import (
 // privateDir makes a folder for its owner alone.
 func privateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("%s: cannot be used as a folder: %w; set another PULLEY_HOME, or make it writable", dir, underPath(err))
+		return fmt.Errorf("%s: cannot be used as a folder: %w; set another PULLEY_HOME, or make it writable", dir, cause.Bare(err))
 	}
 	probe, err := os.CreateTemp(dir, ".probe-*")
 	if err != nil {
-		return fmt.Errorf("%s: cannot be written to: %w; set another PULLEY_HOME, or make it writable", dir, underPath(err))
+		return fmt.Errorf("%s: cannot be written to: %w; set another PULLEY_HOME, or make it writable", dir, cause.Bare(err))
 	}
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
-}
-
-func underPath(err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
 }
 
 // cacheDir is where the settings want the cache.

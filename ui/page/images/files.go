@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"pulley/internal/cause"
 	"pulley/internal/control"
 	"pulley/ui/lang"
 	"pulley/ui/model"
@@ -87,7 +88,7 @@ func shared(rows []*model.ImageRow) (platforms []string) {
 func exportFile(ctx context.Context, d page.Daemon, e control.Export, path string, moved func(int64)) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
-		return fmt.Errorf("%s: cannot be written: %w", path, underPath(err))
+		return fmt.Errorf("%s: cannot be written: %w", path, cause.Bare(err))
 	}
 	defer func() {
 		if err != nil {
@@ -99,7 +100,7 @@ func exportFile(ctx context.Context, d page.Daemon, e control.Export, path strin
 		return err
 	}
 	if err = os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("%s: cannot be written: %w", path, underPath(err))
+		return fmt.Errorf("%s: cannot be written: %w", path, cause.Bare(err))
 	}
 	return nil
 }
@@ -116,19 +117,6 @@ func (m *meter) Write(p []byte) (int, error) {
 	m.n += int64(n)
 	m.moved(m.n)
 	return n, err
-}
-
-// underPath is the system's error without the path, which the caller names.
-func underPath(err error) error {
-	var path *os.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &path):
-		return path.Err
-	case errors.As(err, &link):
-		return link.Err
-	}
-	return err
 }
 
 // importFile asks for a tar and takes the images out of it.
@@ -162,13 +150,13 @@ func (p *Page) importTar(path string) {
 func readTar(ctx context.Context, d page.Daemon, path string, j *model.Job, moved func()) (control.Imported, error) {
 	f, err := os.Open(path) //nolint:gosec // the file that the person chose
 	if err != nil {
-		return control.Imported{}, fmt.Errorf("%s: cannot be read: %w", path, underPath(err))
+		return control.Imported{}, fmt.Errorf("%s: cannot be read: %w", path, cause.Bare(err))
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return control.Imported{}, fmt.Errorf("%s: cannot be read: %w", path, underPath(err))
+		return control.Imported{}, fmt.Errorf("%s: cannot be read: %w", path, cause.Bare(err))
 	case info.IsDir():
 		return control.Imported{}, fmt.Errorf("%s: is a folder; want a tar", path)
 	}
