@@ -108,15 +108,15 @@ func (x *exam) clock(host string, off time.Duration) Finding {
 	}
 }
 
-// roughly is a span of time as people say it.
+// roughly is a span of time as people say it, to the nearest: a date is told in whole seconds, and 40 days must not be 39 for one of them.
 func roughly(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:
-		return fmt.Sprintf("%d days", int(d.Hours()/24))
+		return fmt.Sprintf("%d days", int(d.Hours()/24+0.5))
 	case d >= 2*time.Hour:
-		return fmt.Sprintf("%d hours", int(d.Hours()))
+		return fmt.Sprintf("%d hours", int(d.Hours()+0.5))
 	}
-	return fmt.Sprintf("%d minutes", int(d.Minutes()))
+	return fmt.Sprintf("%d minutes", int(d.Minutes()+0.5))
 }
 
 // dateOf asks a server for the date, whatever its certificate is worth: nothing is told it but its own name.
