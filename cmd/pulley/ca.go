@@ -16,6 +16,7 @@ import (
 	"pulley/internal/control"
 	"pulley/internal/control/client"
 	"pulley/internal/daemon"
+	"pulley/internal/sudo"
 	"pulley/internal/trust"
 	"pulley/proxy/ca"
 )
@@ -33,7 +34,7 @@ func caFile(ctx context.Context) (path string, content []byte, err error) {
 	path = filepath.Join(places.CADir, "ca.crt")
 	content, err = os.ReadFile(path)
 	if errors.Is(err, os.ErrPermission) && places == config.SystemPlaces() {
-		return path, nil, fmt.Errorf("ca: %s is the system service's, whose files root reads; next: the same command with sudo", path)
+		return path, nil, fmt.Errorf("ca: %s is the system service's, whose files root reads; next: the same with: sudo %s", path, sudo.Program())
 	}
 	if errors.Is(err, os.ErrNotExist) {
 		if user := os.Getenv("SUDO_USER"); user != "" {

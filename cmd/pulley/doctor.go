@@ -20,6 +20,7 @@ import (
 	"pulley/internal/docker/wiring"
 	"pulley/internal/doctor"
 	"pulley/internal/service"
+	"pulley/internal/sudo"
 	"pulley/internal/trust"
 	"pulley/proxy/egress/system"
 )
@@ -141,7 +142,7 @@ func startCommand(ctx context.Context) string {
 			case !system:
 				return "pulley service start"
 			case os.Geteuid() > 0: // there is no such number on Windows
-				return "sudo pulley service start --system"
+				return sudo.Command("service", "start", "--system")
 			}
 			return "pulley service start --system"
 		}

@@ -13,6 +13,7 @@ import (
 
 	"pulley/internal/control"
 	"pulley/internal/control/client"
+	"pulley/internal/sudo"
 )
 
 // find asks the daemon how it is.
@@ -52,7 +53,7 @@ func (x *exam) daemon(ctx context.Context, n *notes) {
 		return
 	case x.barred():
 		n.add(Finding{
-			ID: "daemon.denied", Level: Warning, What: oneLine(err), Fix: "sudo pulley doctor",
+			ID: "daemon.denied", Level: Warning, What: oneLine(err), Fix: sudo.Command("doctor"),
 			Why: "A daemon runs, and this user may not ask it how it is. The system's service answers root and the members of its group.",
 		})
 		return

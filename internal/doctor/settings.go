@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"pulley/internal/config"
+	"pulley/internal/sudo"
 )
 
 // Settings are those that explain most, for a bug report.
@@ -44,7 +45,7 @@ func (x *exam) settings(_ context.Context, n *notes) {
 		said.Error = x.cfgErr.Error()
 		denied := errors.Is(x.cfgErr, fs.ErrPermission)
 		if denied && (x.up || x.barred()) {
-			n.info("settings.denied", "%s is for root and the service's user to read; all of it is looked at by: sudo pulley doctor", file)
+			n.info("settings.denied", "%s is for root and the service's user to read; all of it is looked at by: %s", file, sudo.Command("doctor"))
 			n.stop("this user may not read the settings")
 			return
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pulley/internal/control"
+	"pulley/internal/sudo"
 )
 
 // renew is how long before its end an authority should be replaced: engines have to be told of the new one.
@@ -32,7 +33,7 @@ func (x *exam) trust(ctx context.Context, n *notes) {
 	status, err := x.o.Trust(file)
 	switch {
 	case errors.Is(err, fs.ErrPermission): // the system's service's
-		n.info("trust.denied", "this user may not read which certificates are to be trusted; it is looked at by: sudo pulley doctor")
+		n.info("trust.denied", "this user may not read which certificates are to be trusted; it is looked at by: %s", sudo.Command("doctor"))
 	case err != nil:
 		n.add(Finding{ID: "trust.store", Level: Warning, What: "the system's trust store cannot be looked at: " + oneLine(err), Why: "Engines take the authorities they believe from there.", Fix: "pulley ca show"})
 	case status.Current:

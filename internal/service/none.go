@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"pulley/internal/docker/machine"
+	"pulley/internal/sudo"
 )
 
 // nothing is for machines without a service manager that we know, and for a person's own service where managers only
@@ -19,7 +20,7 @@ func (n *nothing) explain() error {
 	if n.opt.System {
 		return errors.New("service: no service manager here that Pulley knows (systemd, SysV init, OpenRC); what works: have whatever starts your machine run: pulley service run")
 	}
-	system := "sudo pulley service install --system"
+	system := sudo.Command("service", "install", "--system")
 	if n.m.Facts().Root && n.m.Facts().UID == 0 {
 		system = "pulley service install --system"
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"pulley/internal/docker/machine"
+	"pulley/internal/sudo"
 )
 
 const (
@@ -116,7 +117,7 @@ func (c *script) status(ctx context.Context) (Status, error) {
 	case err == nil:
 		status.Running = true
 	case errors.As(err, &exit) && exit.Status == 1 && c.kind == SysV:
-		status.Detail = "it is dead, and was not stopped; next: sudo pulley service start --system; see: " + status.Log
+		status.Detail = "it is dead, and was not stopped; next: " + sudo.Command("service", "start", "--system") + "; see: " + status.Log
 	case errors.As(err, &exit):
 	default:
 		return status, err

@@ -14,6 +14,7 @@ import (
 
 	"pulley/internal/control"
 	"pulley/internal/docker/machine"
+	"pulley/internal/sudo"
 )
 
 // Kinds of service managers, as Status names them.
@@ -300,9 +301,9 @@ func (s *Service) allowed(what string) error {
 	}
 	switch {
 	case s.opt.System && !facts.Root:
-		return fmt.Errorf("service: the system's service is root's; next: sudo pulley service %s --system", what)
+		return fmt.Errorf("service: the system's service is root's; next: %s", sudo.Command("service", what, "--system"))
 	case !s.opt.System && facts.Root && facts.UID != 0:
-		return fmt.Errorf("service: behind sudo this would be root's own service; for yours: pulley service %s; for the whole system: sudo pulley service %s --system", what, what)
+		return fmt.Errorf("service: behind sudo this would be root's own service; for yours: pulley service %s; for the whole system: %s", what, sudo.Command("service", what, "--system"))
 	}
 	return nil
 }

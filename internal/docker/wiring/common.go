@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"pulley/internal/docker/machine"
+	"pulley/internal/sudo"
 )
 
 // noProxy is what an engine does not ask a proxy for: itself, private ranges and names that only its own network knows, so
@@ -58,7 +59,7 @@ func rootCommand(m machine.Machine, words ...string) string {
 			line = append(line, name+`="$`+name+`"`)
 		}
 	}
-	return strings.Join(append(append(line, "pulley"), words...), " ")
+	return strings.Join(append(append(line, sudo.Program()), words...), " ")
 }
 
 func sum(data []byte) string {
