@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +35,8 @@ type conn struct {
 	pooled *[headSize]byte // what head lies in, while it comes from the pool
 	keep   bool            // all that is read stays in head
 	hello  hello
+
+	hijacked atomic.Bool // the http.Server has it no more
 }
 
 // guarded says that nobody on the way reads what the client sends.

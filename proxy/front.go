@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"pulley/proxy/registry"
 )
@@ -33,6 +34,15 @@ func (r *run) serveHTTP(w http.ResponseWriter, req *http.Request) {
 		w = &lastAnswer{ResponseWriter: w}
 	}
 	c := peerOf(req)
+	if req.Body != nil && req.Body != http.NoBody {
+		body := &wholeBody{ReadCloser: req.Body, until: func(at time.Time) {
+			if !c.hijacked.Load() {
+				_ = http.NewResponseController(w).SetReadDeadline(at)
+			}
+		}, rest: r.s.opt.Timeouts.Header}
+		req.Body = body
+		defer body.abandon()
+	}
 	switch {
 	case c.site != nil:
 		r.serveSite(w, req, c)

@@ -147,6 +147,9 @@ func (r *run) connState(c net.Conn, state http.ConnState) {
 	if state == http.StateClosed || state == http.StateHijacked {
 		r.crew.leave()
 	}
+	if state == http.StateHijacked {
+		connOf(c).hijacked.Store(true)
+	}
 	if _, ok := c.(*session); !ok {
 		return
 	}
@@ -161,10 +164,15 @@ func (r *run) connState(c net.Conn, state http.ConnState) {
 type peerKey struct{}
 
 func withPeer(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, peerKey{}, connOf(c))
+}
+
+// connOf is the *conn in what the http.Server was given.
+func connOf(c net.Conn) *conn {
 	if s, ok := c.(*session); ok {
-		return context.WithValue(ctx, peerKey{}, s.under)
+		return s.under
 	}
-	return context.WithValue(ctx, peerKey{}, c)
+	return c.(*conn)
 }
 
 func peerOf(r *http.Request) *conn { return r.Context().Value(peerKey{}).(*conn) }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -81,6 +82,10 @@ func (r *run) upgrade(w http.ResponseWriter, req *http.Request, c *conn, hostpor
 	})
 }
 
+// maxUpgradeHead bounds what a server says before its final answer's body:
+// http.ReadResponse bounds nothing, and the server is whichever a client named.
+const maxUpgradeHead = 1 << 20
+
 // exchange sends req in origin form and reads the head of the answer.
 func exchange(req *http.Request, up net.Conn) (*http.Response, *bufio.Reader, error) {
 	out := req.Clone(req.Context())
@@ -92,7 +97,8 @@ func exchange(req *http.Request, up net.Conn) (*http.Response, *bufio.Reader, er
 	if err := out.Write(up); err != nil {
 		return nil, nil, err
 	}
-	br := bufio.NewReader(up)
+	capped := &io.LimitedReader{R: up, N: maxUpgradeHead}
+	br := bufio.NewReader(capped)
 	for {
 		resp, err := http.ReadResponse(br, out)
 		if err != nil {
@@ -100,6 +106,7 @@ func exchange(req *http.Request, up net.Conn) (*http.Response, *bufio.Reader, er
 		}
 		// Interim answers before the final one mean nothing here.
 		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
+			capped.N = math.MaxInt64
 			return resp, br, nil
 		}
 	}
