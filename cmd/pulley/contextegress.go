@@ -31,14 +31,7 @@ func (a *app) contextEgress() *cobra.Command {
 					return fmt.Errorf("%s: %w", e.Name, err)
 				}
 				return with(cmd, func(c *client.Client) error {
-					if err := c.AddEgress(cmd.Context(), e); err != nil {
-						return err
-					}
-					report, err := test(cmd, c, e.Name, "", accept)
-					if err != nil {
-						return err
-					}
-					if err := a.printEgressTest(cmd, report); err != nil {
+					if err := a.addEgress(cmd, c, e, accept); err != nil {
 						return err
 					}
 					if len(e.For) == 0 && !a.json {

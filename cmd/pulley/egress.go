@@ -64,14 +64,7 @@ func (a *app) egressAdd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e.Name, e.URL = args[0], args[1]
 			return with(cmd, func(c *client.Client) error {
-				if err := c.AddEgress(cmd.Context(), e); err != nil {
-					return err
-				}
-				report, err := test(cmd, c, e.Name, "", accept)
-				if err != nil {
-					return err
-				}
-				return a.printEgressTest(cmd, report)
+				return a.addEgress(cmd, c, e, accept)
 			})
 		},
 	}
@@ -79,6 +72,21 @@ func (a *app) egressAdd() *cobra.Command {
 	cmd.Flags().StringSliceVar(&e.Except, "except", nil, "registries and hosts that do not")
 	cmd.Flags().StringVar(&accept, "accept", "", "fingerprint of the SSH server's key, SHA256:…, to be believed")
 	return cmd
+}
+
+// addEgress adds a way out and tries it. One that fails stays, as a mirror does: what is wrong may be mended elsewhere.
+func (a *app) addEgress(cmd *cobra.Command, c *client.Client, e control.Egress, accept string) error {
+	if err := c.AddEgress(cmd.Context(), e); err != nil {
+		return err
+	}
+	report, err := test(cmd, c, e.Name, "", accept)
+	if err == nil {
+		err = a.printEgressTest(cmd, report)
+	}
+	if err != nil {
+		return fmt.Errorf("%w; it was added all the same; to take it out again: pulley egress rm %s", err, e.Name)
+	}
+	return nil
 }
 
 func (a *app) egressRemove() *cobra.Command {
