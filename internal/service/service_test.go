@@ -157,6 +157,60 @@ func TestKeepData(t *testing.T) {
 	}
 }
 
+// TestKeptDataGoesWithTheLastInstallation: what one installation made and left is the next one's to remove, or a removal's
+// that comes without one; what was there before any stays.
+func TestKeptDataGoesWithTheLastInstallation(t *testing.T) {
+	for _, c := range []struct {
+		platform string
+		facts    machine.Facts
+		lent     string
+	}{
+		{"linux-systemd", machine.Facts{OS: machine.Linux, Home: "/root", User: "root", Root: true}, "/etc/pulley"},
+		{"unix-systemv", machine.Facts{OS: machine.Linux, Home: "/root", User: "root", Root: true}, "/var/lib/pulley"},
+		{"darwin-launchd", machine.Facts{OS: machine.Darwin, Home: "/var/root", User: "root", Root: true}, "/Library/Logs/Pulley"},
+	} {
+		for _, again := range []bool{true, false} {
+			b := newBench(t, c.facts)
+			b.put("/opt/pulley", "")
+			b.put("/etc/init.d/theirs", "")
+			b.put(c.lent+"/config.toml", "mine")
+			b.put("/var/lib/theirs", "")
+			b.put("/Library/Application Support/theirs", "")
+			b.put("/Library/LaunchDaemons/theirs", "")
+			b.put("/etc/systemd/system/theirs", "")
+			b.put("/var/cache/theirs", "")
+			b.put("/var/log/theirs", "")
+			was := b.files()
+			o := Options{System: true, Binary: "/opt/pulley"}
+			keep := o
+			keep.KeepData = true
+			must := func(err error) {
+				t.Helper()
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 2 {
+				must(b.service(c.platform, o).Install(t.Context(), false))
+				must(b.service(c.platform, keep).Uninstall(t.Context()))
+			}
+			if !b.user {
+				t.Errorf("%s: the user is gone", c.platform)
+			}
+			if again {
+				must(b.service(c.platform, o).Install(t.Context(), false))
+			}
+			must(b.service(c.platform, o).Uninstall(t.Context()))
+			if now := b.files(); now != was || b.user {
+				t.Errorf("%s: was:\n%s\nis (user %v):\n%s", c.platform, was, b.user, now)
+			}
+			if script := b.script.String(); !strings.Contains(script, "chown -R 0:0 "+c.lent) {
+				t.Errorf("%s: not given back:\n%s", c.platform, script)
+			}
+		}
+	}
+}
+
 // TestUpgrade hands over when the unit or the program changed, and starts nothing anew otherwise.
 func TestUpgrade(t *testing.T) {
 	b := newBench(t, machine.Facts{OS: machine.Linux, Home: "/home/me", User: "me", UID: 1000}, "XDG_RUNTIME_DIR=/run/user/1000")

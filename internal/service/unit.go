@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
@@ -32,7 +33,7 @@ func fill(name string, values map[string]string) string {
 }
 
 // made is what an installation made besides its file: what an uninstallation removes; and the program that is run. It stands in
-// that file, in a comment, so that there is no second file that could go astray.
+// that file, in a comment, so that there is no second file that could go astray, but for what is kept without it (keptFile).
 type made struct {
 	Program string   `json:"program,omitempty"` // what the service runs
 	Dirs    []string `json:"dirs,omitempty"`    // folders for the file itself, outermost first: removed when empty
@@ -76,11 +77,11 @@ func (s *Service) old(path string) (string, error) {
 // included. An executable one gets that mode. What was made for one that cannot be written goes again.
 func (s *Service) write(ctx context.Context, path string, m made, executable bool, text func(made) string) (changed bool, err error) {
 	old, err := s.old(path)
-	if err != nil {
+	before, berr := s.before(path)
+	if err = cmp.Or(err, berr); err != nil {
 		s.undo(ctx, m)
 		return false, err
 	}
-	before := readMade(old)
 	all := made{
 		Program: s.opt.Binary, Dirs: before.Dirs, User: m.User || before.User,
 		Data: union(before.Data, m.Data), Lent: union(before.Lent, m.Lent),
@@ -101,6 +102,9 @@ func (s *Service) write(ctx context.Context, path string, m made, executable boo
 		all.Dirs = append(all.Dirs, m.Dirs...)
 		_, err = s.m.WriteFile(path, []byte(text(all)), mode)
 	}
+	if err == nil { // from now on the unit says it
+		err = s.keep(made{})
+	}
 	return true, err
 }
 
@@ -114,12 +118,18 @@ func union(a, b []string) []string {
 // remove removes a unit of ours and all that was made with it. The unit goes last: it says what there is, so that a removal
 // that failed can be done once more.
 func (s *Service) remove(ctx context.Context, path string) error {
-	old, err := s.old(path)
+	m, err := s.before(path)
 	if err != nil {
 		return err
 	}
-	m := readMade(old)
 	if err := s.discard(ctx, m); err != nil {
+		return err
+	}
+	kept := made{}
+	if s.opt.KeepData {
+		kept = m
+	}
+	if err := s.keep(kept); err != nil {
 		return err
 	}
 	if err := s.m.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

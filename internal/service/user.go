@@ -27,11 +27,10 @@ func systemDirs() []string {
 // prepare makes the user and the folders that are missing, and tells which. file is that of an installation before.
 func (s *Service) prepare(ctx context.Context, file string, dirs []string) (made, error) {
 	var m made
-	old, err := s.old(file)
+	before, err := s.before(file)
 	if err != nil {
 		return m, err
 	}
-	before := readMade(old)
 	if m.User, err = s.addUser(ctx); err != nil {
 		return m, err
 	}
