@@ -83,6 +83,8 @@ func New(app fyne.App, o Options) *Window {
 		Visit:  w.Visit,
 		Window: func() fyne.Window { return w.Window },
 	}
+	w.desk.Shares.Recall(w.memory)
+	w.desk.Shares.Watch(w.memory.save) // nobody is asked before a crash
 	if w.desk.Files == nil {
 		w.desk.Files = Dialogs(w.desk.Window)
 	}

@@ -21,6 +21,7 @@ const (
 	ShareDown   // the link has broken, and is made again
 	ShareEnding // it was asked to end, and takes back what it did
 	ShareFailed // it has ended by itself: Error says why
+	ShareLapsed // it ended with the run of the program before this one, and nobody has begun it again
 )
 
 // Share is this machine's cache lent to the engine of a context, for as long as it runs.
@@ -29,7 +30,8 @@ type Share struct {
 	State   ShareState
 	Port    int       // on the far machine's loopback
 	Since   time.Time // it is up
-	Wired   bool      // the engine there looks here first
+	Wire    bool      // the engine there is to look here first
+	Wired   bool      // it does
 	Error   string    // why it is down, or has failed
 }
 
@@ -38,12 +40,67 @@ func (s Share) Address() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))
 }
 
+// Over tells whether it does not run any more.
+func (s Share) Over() bool { return s.State == ShareFailed || s.State == ShareLapsed }
+
 // Shares are those that this program runs. They outlive the pages that show them. Safe for use by several goroutines at once.
 type Shares struct {
 	mu      sync.Mutex
 	running map[string]*sharing
 	changed map[int]func()
 	next    int
+	memory  Choices // nil: nothing is remembered
+}
+
+// Choices is what remembers what a person chose, from one run of the program to the next.
+type Choices interface {
+	Choice(key string) string // "": none was made
+	Choose(key, value string)
+}
+
+// sharesKey is under what shares are remembered.
+const sharesKey = "docker.shares"
+
+// remembered is a share that a person began and did not end.
+type remembered struct {
+	Context string `json:"context"`
+	Wire    bool   `json:"wire,omitempty"`
+}
+
+// Recall offers those again that ended with the program, and remembers from now on which are wanted. None begins by itself: it
+// opens a port on another machine, and whoever quits the program has ended it.
+func (s *Shares) Recall(memory Choices) {
+	var list []remembered
+	_ = json.Unmarshal([]byte(memory.Choice(sharesKey)), &list) // a file that others may write too
+	s.mu.Lock()
+	s.memory = memory
+	for _, one := range list {
+		if one.Context != "" && s.running[one.Context] == nil {
+			s.running[one.Context] = &sharing{Share: Share{Context: one.Context, Wire: one.Wire, State: ShareLapsed}}
+		}
+	}
+	s.mu.Unlock()
+	s.tell()
+}
+
+// remember notes which are wanted now. The caller has the lock.
+func (s *Shares) remember() {
+	if s.memory == nil {
+		return
+	}
+	var list []remembered
+	for _, one := range s.sorted() {
+		if one.State != ShareFailed && one.State != ShareEnding {
+			list = append(list, remembered{one.Context, one.Wire})
+		}
+	}
+	text := ""
+	if len(list) > 0 {
+		if all, err := json.Marshal(list); err == nil {
+			text = string(all)
+		}
+	}
+	s.memory.Choose(sharesKey, text)
 }
 
 type sharing struct {
@@ -79,15 +136,17 @@ type Follower interface {
 // Run shares with a context's engine until Stop, or until ctx ends. One that runs already goes on, and nothing happens. It
 // blocks. wire has the engine there look here first.
 func (s *Shares) Run(ctx context.Context, tool Follower, name string, wire bool) {
+	program := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	one := &sharing{Share: Share{Context: name}, stop: cancel}
+	one := &sharing{Share: Share{Context: name, Wire: wire}, stop: cancel}
 	s.mu.Lock()
-	if old := s.running[name]; old != nil && old.State != ShareFailed {
+	if old := s.running[name]; old != nil && !old.Over() {
 		s.mu.Unlock()
 		return
 	}
 	s.running[name] = one
+	s.remember()
 	s.mu.Unlock()
 	s.tell()
 	args := []string{"context", "share", name, "--json"}
@@ -102,6 +161,9 @@ func (s *Shares) Run(ctx context.Context, tool Follower, name string, wire bool)
 		one.State, one.Error = ShareFailed, strings.TrimPrefix(err.Error(), name+": ")
 	default:
 		delete(s.running, name)
+	}
+	if program.Err() == nil {
+		s.remember()
 	}
 	s.mu.Unlock()
 	s.tell()
@@ -140,18 +202,19 @@ func (s *Shares) heard(one *sharing, line string) {
 	s.tell()
 }
 
-// Stop ends one, which takes back what it did; one that has failed is forgotten.
+// Stop ends one, which takes back what it did; one that is over is forgotten.
 func (s *Shares) Stop(name string) {
 	s.mu.Lock()
 	one := s.running[name]
 	switch {
 	case one == nil:
-	case one.State == ShareFailed:
+	case one.Over():
 		delete(s.running, name)
 	default:
 		one.State = ShareEnding
 		one.stop()
 	}
+	s.remember()
 	s.mu.Unlock()
 	s.tell()
 }
@@ -170,6 +233,10 @@ func (s *Shares) Get(name string) (Share, bool) {
 func (s *Shares) List() []Share {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.sorted()
+}
+
+func (s *Shares) sorted() []Share {
 	list := make([]Share, 0, len(s.running))
 	for _, one := range s.running {
 		list = append(list, one.Share)

@@ -82,3 +82,49 @@ func TestAShareThatFailsStaysUntilItIsSeen(t *testing.T) {
 		t.Errorf("%+v", s.List())
 	}
 }
+
+// kept is what is remembered from one run to the next.
+type kept map[string]string
+
+func (k kept) Choice(key string) string { return k[key] }
+func (k kept) Choose(key, value string) { k[key] = value }
+
+// A share that ended with the program is offered by the next run, and does not begin by itself; one that a person ended is not.
+func TestSharesOfTheRunBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := kept{}
+		before := NewShares()
+		before.Recall(memory)
+		program, quit := context.WithCancel(t.Context())
+		for _, name := range []string{"build", "other", "third"} {
+			go before.Run(program, &lender{wait: true, lines: []string{`{"event":"up","port":1}`}}, name, name == "build")
+		}
+		synctest.Wait()
+		before.Stop("other")
+		synctest.Wait()
+		quit()
+		synctest.Wait()
+
+		s := NewShares()
+		s.Recall(memory)
+		list := s.List()
+		if len(list) != 2 || list[0] != (Share{Context: "build", Wire: true, State: ShareLapsed}) || list[1].Context != "third" {
+			t.Fatalf("%+v", list)
+		}
+		s.Stop("third") // dismissed
+		l := &lender{wait: true, lines: []string{`{"event":"up","port":1}`}}
+		go s.Run(t.Context(), l, "build", list[0].Wire)
+		synctest.Wait()
+		if got, _ := s.Get("build"); got.State != ShareUp || !slices.Contains(l.args, "--wire") {
+			t.Errorf("%+v %q", got, l.args)
+		}
+		s.Stop("build")
+		synctest.Wait()
+		last := NewShares()
+		last.Recall(memory)
+		last.Recall(kept{"docker.shares": "no JSON"})
+		if list := last.List(); len(list) > 0 {
+			t.Errorf("%+v", list)
+		}
+	})
+}

@@ -56,7 +56,7 @@ func (c *contexts) details() {
 		objects = append(objects, part.NewSection(lang.Say("docker.share.title"), c.shared(share)...))
 	}
 	objects = append(objects, part.NewSection(lang.Say("docker.detail.engine"), part.NewFacts(c.desk.Copy, c.facts(x, r)...)))
-	if len(x.Cures) > 0 && (!shared || share.State == model.ShareFailed) {
+	if len(x.Cures) > 0 && (!shared || share.Over()) {
 		cures := []fyne.CanvasObject{part.NewNotice(fynetheme.InfoIcon(), theme.Muted, lang.Say("docker.detail.elsewhere"))}
 		for _, cure := range x.Cures {
 			cures = append(cures, part.NewCommand(cure.Command, c.desk.Copy))

@@ -171,7 +171,7 @@ func (c *contexts) cell(i int, column string) part.Cell {
 		if x.Wins {
 			cell.Bold, cell.Icon, cell.Tip = true, fynetheme.NewPrimaryThemedResource(fynetheme.ConfirmIcon()), whyText(x)
 		}
-		if share, ok := c.desk.Shares.Get(x.Name); ok && share.State != model.ShareFailed {
+		if share, ok := c.desk.Shares.Get(x.Name); ok && !share.Over() {
 			cell.Tip = strings.TrimPrefix(cell.Tip+"\n"+lang.Say("docker.share.short"), "\n")
 		}
 		return cell
@@ -240,7 +240,7 @@ func (c *contexts) menu(names []string) *fyne.Menu {
 	}
 	add("docker.context.use", !x.Wins, func() { c.use(x.Name) })
 	add("docker.context.test", true, func() { c.model.Stale(); c.again() })
-	if _, shared := c.desk.Shares.Get(x.Name); shared {
+	if share, shared := c.desk.Shares.Get(x.Name); shared && !share.Over() {
 		add("docker.share.stop", true, func() { c.desk.Shares.Stop(x.Name) })
 	} else {
 		add("docker.share.start", x.SSH(), func() { shareSheet(c.desk, x) })

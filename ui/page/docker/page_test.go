@@ -331,6 +331,36 @@ func TestAShareRunsUntilItIsStopped(t *testing.T) {
 	r.Refuse("Sharing ended")
 }
 
+// choices are those of a run before.
+type choices map[string]string
+
+func (c choices) Choice(key string) string { return c[key] }
+func (c choices) Choose(key, value string) { c[key] = value }
+
+func TestAShareThatEndedWithTheProgramIsOffered(t *testing.T) {
+	tool := pagetest.Engines()
+	r, d := dockerPage(t, tool)
+	r.Desk.Shares.Recall(choices{"docker.shares": `[{"context":"build-1","wire":true}]`})
+	r.Expect("Ended with Pulley", "Share again", "Dismiss")
+	tool.OnFollow = func(ctx context.Context, line func(string), _ []string) error {
+		line(`{"time":"2026-03-04T12:05:00Z","event":"up","context":"build-1","port":5055}`)
+		r.Refuse("Ended with Pulley")
+		r.Tap("Stop sharing")
+		<-ctx.Done()
+		return nil
+	}
+	r.Press("Share again")
+	r.Asked("context share build-1 --json --wire")
+
+	r.Desk.Shares.Recall(choices{"docker.shares": `[{"context":"build-1"}]`})
+	d.Take("build-1")
+	r.Press("Share again", 1)
+	r.Asked("context share build-1 --json")
+	r.Desk.Shares.Recall(choices{"docker.shares": `[{"context":"build-1"}]`})
+	r.Press("Dismiss")
+	r.Refuse("Share again")
+}
+
 // exits is a daemon with ways out.
 type exits struct {
 	page.Daemon

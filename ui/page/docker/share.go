@@ -61,6 +61,8 @@ func (c *contexts) shareRow(s model.Share) fyne.CanvasObject {
 		said, end = lang.Say("docker.share.ending"), ""
 	case model.ShareFailed:
 		said, color, end = lang.Say("docker.share.ended"), fynetheme.ColorNameError, "docker.share.dismiss"
+	case model.ShareLapsed:
+		said, end = lang.Say("docker.share.lapsed"), "docker.share.dismiss"
 	}
 	name := part.NewText(lang.Say("docker.share.with", "Name", s.Context))
 	tip := part.NewTip(part.NewMuted(said), func() string { return s.Error })
@@ -68,6 +70,11 @@ func (c *contexts) shareRow(s model.Share) fyne.CanvasObject {
 	if s.State == model.ShareUp {
 		pull := "docker pull " + s.Address() + "/library/debian"
 		aside.Add(part.Middle(part.NewCopy(func() string { return pull }, c.desk.Copy)))
+	}
+	if s.State == model.ShareLapsed {
+		again := part.NewLink(lang.Say("docker.share.again"), func() { startShare(c.desk, s.Context, s.Wire) })
+		again.Label = lang.Say("docker.share.again") + ": " + s.Context
+		aside.Add(part.Middle(again))
 	}
 	if end != "" {
 		stop := part.NewLink(lang.Say(end), func() { c.desk.Shares.Stop(s.Context) })
@@ -89,13 +96,16 @@ func (c *contexts) shared(s model.Share) []fyne.CanvasObject {
 	case model.ShareDown:
 		return []fyne.CanvasObject{part.Between(part.Middle(part.NewText(lang.Say("docker.share.down")).Giving()), stop), part.NewQuote(s.Error)}
 	case model.ShareFailed:
-		again := part.NewButton(lang.Say("docker.again"), func() { c.desk.Shares.Stop(s.Context); startShare(c.desk, s.Context, false) })
+		again := part.NewButton(lang.Say("docker.again"), func() { c.desk.Shares.Stop(s.Context); startShare(c.desk, s.Context, s.Wire) })
 		cause, step := model.Step(s.Error)
 		list := []fyne.CanvasObject{part.Between(part.Middle(part.NewText(lang.Say("docker.share.ended")).Giving()), again), part.NewQuote(cause)}
 		if step != "" {
 			list = append(list, part.NewCommand(step, c.desk.Copy))
 		}
 		return list
+	case model.ShareLapsed:
+		again := part.NewButton(lang.Say("docker.share.again"), func() { startShare(c.desk, s.Context, s.Wire) }).Saying(lang.Say("docker.share.ask", "Name", s.Context))
+		return []fyne.CanvasObject{part.Between(part.Middle(part.NewText(lang.Say("docker.share.lapsed")).Giving()), again)}
 	case model.ShareUp:
 	}
 	up := part.NewText(lang.Say("docker.share.up", "Since", words.Ago(&s.Since, c.now)))
