@@ -116,15 +116,16 @@ type Refusals struct {
 	Plain    int64 // requests that would have needed a password, without TLS
 	Password int64 // wrong ones
 	TooMany  int64 // guesses that were not looked at, after too many wrong ones
+	Crowd    int64 // connections that were one too many
 }
 
 // Refused says who was not let in.
 func (s *Server) Refused() Refusals {
 	n := &s.refusals
-	return Refusals{Address: n.address.Load(), Plain: n.plain.Load(), Password: n.password.Load(), TooMany: n.tooMany.Load()}
+	return Refusals{Address: n.address.Load(), Plain: n.plain.Load(), Password: n.password.Load(), TooMany: n.tooMany.Load(), Crowd: n.crowd.Load()}
 }
 
-type refusals struct{ address, plain, password, tooMany atomic.Int64 }
+type refusals struct{ address, plain, password, tooMany, crowd atomic.Int64 }
 
 // CheckAccess says why the certificate of [access] cannot be used as it is now, nil
 // without one. It reads the files only when they have changed.

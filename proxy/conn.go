@@ -37,6 +37,15 @@ type conn struct {
 	hello  hello
 
 	hijacked atomic.Bool // the http.Server has it no more
+	leave    func()      // counts a client's connection off; nil if it is not counted
+}
+
+// Close closes the connection and counts it off. It may be called again.
+func (c *conn) Close() error {
+	if c.leave != nil {
+		c.leave()
+	}
+	return c.Conn.Close()
 }
 
 // guarded says that nobody on the way reads what the client sends.

@@ -40,10 +40,7 @@ var errPivot = errors.New("refused for clients that are not on this machine")
 
 // guard is asked about every address that is dialled for a client elsewhere.
 func (s *Server) guard(a netip.Addr) error {
-	switch {
-	case a.IsLoopback(), a.IsLinkLocalUnicast(), a.IsUnspecified(), a.IsMulticast(),
-		a.Is4() && a.As4()[0] == 0, // 0.0.0.0/8 is this host (RFC 1122, section 3.2.1.3)
-		s.own.contain(a, s.opt.Now()):
+	if egress.Reserved(a) || s.own.contain(egress.Plain(a), s.opt.Now()) {
 		return errPivot
 	}
 	return nil

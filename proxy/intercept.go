@@ -188,7 +188,7 @@ func (r *run) handshake(c *conn) {
 		r.s.opt.Log.Debug("TLS handshake failed", "host", st.hostport, "client", c.client, "err", err)
 	}
 	c.release()
-	_ = c.Conn.Close()
+	_ = c.Close()
 }
 
 // isBroken reports whether err is the connection's and not the protocol's.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,8 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"pulley/internal/config"
@@ -29,7 +32,10 @@ func TestNoPivot(t *testing.T) {
 	near := newPort(t, options{options: way})
 	wantGet(t, near.client(), "http://localhost:"+port+"/", "secret")
 	far := newPort(t, options{options: way, listen: fromElsewhere})
-	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::]", "[::ffff:127.0.0.1]", "169.254.169.254", "[fe80::1]", ownAddress(t)} {
+	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::]", "[::ffff:127.0.0.1]", "169.254.169.254", "[fe80::1]", ownAddress(t),
+		"[fd00:ec2::254]", "[fd20:ce::254]", "100.100.100.200", "168.63.129.16", "192.0.0.192", "[64:ff9b::7f00:1]", "[64:ff9b::a9fe:a9fe]", "[2002:7f00:1::]",
+		"[::127.0.0.1]", "[::ffff:0:127.0.0.1]", "[64:ff9b:1::7f00:1]", "[::ffff:169.254.169.254]", "[fe80::1%25lo]", "127.1.2.3", "224.0.0.1", "255.255.255.255",
+		"[64:ff9b::" + ownAddress(t) + "]"} {
 		for _, form := range []string{"CONNECT " + host + ":" + port, "GET http://" + host + ":" + port + "/"} {
 			c := far.connect()
 			fmt.Fprintf(c, "%s HTTP/1.1\r\nHost: x\r\n\r\n", form)
@@ -140,4 +146,66 @@ func TestWildcardFromElsewhereIsTunnelled(t *testing.T) {
 	if e := p.event(1); e.Reason != ReasonWildcard || e.Host != "eu.wild.test:443" {
 		t.Errorf("event: %+v", e)
 	}
+}
+
+// flipping is a name server that gives a public address first and this machine's own
+// the next time, and so on.
+type flipping struct{ asked atomic.Int64 }
+
+func (f *flipping) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	a := "203.0.113.7"
+	if f.asked.Add(1)%2 == 0 {
+		a = "127.0.0.1"
+	}
+	return []netip.Addr{netip.MustParseAddr(a)}, nil
+}
+
+// What is dialled for a client elsewhere is the address that was looked at, whatever
+// the name stands for a moment later; and a name with several has none dialled that
+// is refused.
+func TestRebindingLeadsNowhere(t *testing.T) {
+	var mu sync.Mutex
+	var dialled []string
+	way := func(r egress.Resolver) func(*Options) {
+		return func(o *Options) {
+			e := egress.New(egress.Options{Settings: o.Settings, Resolver: r, Dial: func(_ context.Context, _, addr string) (net.Conn, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				dialled = append(dialled, addr)
+				return nil, errors.New("nobody there")
+			}})
+			o.Dial = e.DialContext
+		}
+	}
+	for _, r := range []egress.Resolver{&flipping{}, both{}} {
+		far := newPort(t, options{options: way(r), listen: fromElsewhere})
+		for range 10 {
+			for _, form := range []string{"CONNECT evil.test:80", "GET http://evil.test/"} {
+				c := far.connect()
+				fmt.Fprintf(c, "%s HTTP/1.1\r\nHost: x\r\n\r\n", form)
+				if resp, body := readResponse(t, c); resp.StatusCode/100 == 2 {
+					t.Errorf("%s: %s %q", form, resp.Status, body)
+				}
+			}
+			c := far.connect()
+			fmt.Fprint(c, socksRequest(1, "evil.test", 80))
+			wantRead(t, c, "\x05\x00\x05")
+			_, _ = io.Copy(io.Discard, c)
+		}
+	}
+	if len(dialled) == 0 {
+		t.Error("nothing was dialled: the test sees nothing")
+	}
+	for _, addr := range dialled {
+		if addr != "203.0.113.7:80" {
+			t.Errorf("dialled %s", addr)
+		}
+	}
+}
+
+// both gives every name a public address and two that are none.
+type both struct{}
+
+func (both) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	return []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("::ffff:169.254.169.254")}, nil
 }

@@ -106,7 +106,11 @@ func (r *run) welcome(nc net.Conn) {
 		_ = nc.Close()
 		return
 	}
-	defer r.crew.early(nc)()
+	var ok bool
+	if c.leave, ok = r.s.admit(nc, c.client); !ok {
+		return
+	}
+	defer r.crew.early(c)()
 	r.sort(c)
 }
 

@@ -64,6 +64,7 @@ type Options struct {
 	Registry RegistryHandler
 	Own      http.Handler // /healthz and /metrics; nil: 404
 	Timeouts Timeouts
+	Crowd    Crowd
 	Now      func() time.Time  // nil: time.Now
 	Log      *slog.Logger      // nil: discarded
 	Record   func(TunnelEvent) // called once per tunnel, at its end; nil: not
@@ -104,6 +105,7 @@ type Server struct {
 	rejected rejections
 	users    *passwords
 	refusals refusals
+	crowd    crowd
 	own      ownAddresses
 	doorCert doorCertificate
 }
@@ -123,7 +125,7 @@ func New(o Options) (*Server, error) {
 		o.Own = http.NotFoundHandler()
 	}
 	o.Timeouts = o.Timeouts.withDefaults()
-	s := &Server{opt: o, users: newPasswords(o.Now)}
+	s := &Server{opt: o, users: newPasswords(o.Now), crowd: crowd{Crowd: o.Crowd.withDefaults()}}
 	s.plain = newPlainTransports(s)
 	s.proxy = newGoproxy(s)
 	s.siteTLS = newSiteTLS()

@@ -11,7 +11,7 @@ func (r *run) tlsDoor(c *conn) {
 	tc := tls.Server(c, r.s.doorTLS)
 	if err := tc.Handshake(); err != nil { //nolint:noctx // the deadline ends it
 		r.s.opt.Log.Debug("TLS handshake on our own port failed", "client", c.client, "err", err)
-		_ = c.Conn.Close()
+		_ = c.Close()
 		return
 	}
 	_ = c.SetDeadline(time.Time{})

@@ -72,6 +72,7 @@ func (s *standing) Collect(out chan<- prometheus.Metric) {
 	c.counter(descRefused, n.Plain, "plain")
 	c.counter(descRefused, n.Password, "password")
 	c.counter(descRefused, n.TooMany, "too_many")
+	c.counter(descRefused, n.Crowd, "crowd")
 }
 
 func flag(on bool) float64 {

@@ -125,33 +125,3 @@ func (e *Egress) Screen(ctx context.Context, home, target string) context.Contex
 	}
 	return context.WithValue(ctx, guardKey{}, &guard{check: check, screen: true, prev: guardOf(ctx)})
 }
-
-type kind string
-
-const (
-	ordinary  kind = ""
-	loopback  kind = "loopback"
-	own       kind = "local" // of one of this machine's interfaces
-	linkLocal kind = "link-local"
-	nowhere   kind = "unspecified or multicast"
-)
-
-// here says that it is this machine which has the address.
-func (k kind) here() bool { return k == loopback || k == own }
-
-// kindOf classifies an unmapped address.
-func kindOf(a netip.Addr) kind {
-	switch {
-	case a.IsLoopback():
-		return loopback
-	case a.IsLinkLocalUnicast():
-		return linkLocal
-	case !a.IsValid(), a.IsUnspecified(), a.IsMulticast():
-		return nowhere
-	case a.Is4() && a.As4()[0] == 0: // 0.0.0.0/8 reaches this host on Linux
-		return nowhere
-	case isOwn(a):
-		return own
-	}
-	return ordinary
-}

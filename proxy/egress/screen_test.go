@@ -20,7 +20,7 @@ func TestScreen(t *testing.T) {
 		t.Fatal(onOwn)
 	}
 	e := newRig(t, egress.Options{Resolver: names{
-		"lan.example": {own}, "far.example": {"203.0.113.7"}, "near.example": {"127.0.0.9"}, "cdn.example": {"127.0.0.1"}, "meta.example": {"169.254.169.254"}, "zero.example": {"0.0.0.0"},
+		"lan.example": {own}, "far.example": {"203.0.113.7"}, "near.example": {"127.0.0.9"}, "cdn.example": {"127.0.0.1"}, "meta.example": {"169.254.169.254"}, "ec2.example": {"fd00:ec2::254"}, "nat.example": {"64:ff9b::a9fe:a9fe"}, "zero.example": {"0.0.0.0"},
 	}}, pins("pinned.example", live))
 	for _, tt := range []struct {
 		home, target string
@@ -29,6 +29,13 @@ func TestScreen(t *testing.T) {
 		{"far.example", "cdn.example", false},
 		{"far.example:443", "meta.example", false},
 		{"far.example", "zero.example", false},
+		{"far.example", "ec2.example", false},
+		{"far.example", "nat.example", false},
+		{"far.example", "[2002:7f00:1::1]", false},
+		{"far.example", "[64:ff9b::7f00:1]", false},
+		{"far.example", "[::127.0.0.1]", false},
+		{"far.example", "100.100.100.200", false},
+		{"near.example", "100.100.100.200", false},
 		{"far.example", "127.0.0.1", false},
 		{"far.example", "pinned.example", true},
 		{"near.example:5000", "cdn.example", true},
@@ -79,6 +86,7 @@ func TestScreenBehindProxy(t *testing.T) {
 	})
 	for host, want := range map[string]bool{
 		"localhost": false, "LOCALHOST.": false, "x.localhost": false, "127.0.0.1": false, "[::1]": false, "169.254.169.254": false, "0.0.0.0": false,
+		"168.63.129.16": false, "[fd00:ec2::254]": false, "[64:ff9b::a9fe:a9fe]": false,
 		"cdn.example": true, "192.0.2.9": true,
 	} {
 		ctx := e.Screen(t.Context(), "far.example", host+":443")
