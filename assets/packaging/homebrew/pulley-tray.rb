@@ -9,6 +9,8 @@ cask "pulley-tray" do
   desc "Makes docker pull fast and dependable"
   homepage "{{home}}"
 
+  depends_on macos: ">= :monterey"
+
   app "Pulley.app"
 
   uninstall quit: "app.pulley.tray"
