@@ -36,7 +36,7 @@ func newFooter(version string, copied func(string), diagnosis, keys func()) *foo
 		ground: &canvas.Rectangle{}, line: &canvas.Rectangle{},
 	}
 	f.address.Style.Monospace = true
-	copier := part.NewCopy(f.address.Words, copied)
+	copier := part.NewCopy("", f.address.Words, copied)
 	f.where = row(2, middle(f.address), middle(copier))
 	left := row(14, row(7, middle(f.dot), middle(f.state)), f.where)
 	diagnose := part.NewLink(lang.Say("shell.footer.diagnosis"), diagnosis)

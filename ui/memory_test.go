@@ -96,3 +96,14 @@ func TestColumnsAreRemembered(t *testing.T) {
 		t.Errorf("it is %v wide", got)
 	}
 }
+
+// Whoever cannot see where a button stands hears what it copies.
+func TestCopyButtonsSayWhat(t *testing.T) {
+	s := show(t, used)
+	s.visit(func(o fyne.CanvasObject) {
+		if c, ok := o.(*part.Copy); ok && !strings.HasPrefix(c.AccessibilityLabel(), "Copy: ") {
+			t.Errorf("%q", c.AccessibilityLabel())
+		}
+	})
+	labelled(t, s, "Copy: 127.0.0.1:5055")
+}

@@ -121,11 +121,12 @@ func TestEveryControlHasALabel(t *testing.T) {
 		entry:                        "Address: ssh://root@203.0.113.7",
 		secret:                       "Password",
 		part.NewLink("Details", nil): "Details",
-		part.NewIconButton(fynetheme.DeleteIcon(), "Delete", nil): "Delete",
-		part.NewCopy(nil, nil):                          "Copy",
-		part.NewBadge("running", ""):                    "running",
-		part.NewText("a text"):                          "a text",
-		part.NewField("Language", "of the app", choice): "Language: of the app: Route: Automatic",
+		part.NewIconButton(fynetheme.DeleteIcon(), "Delete", nil):            "Delete",
+		part.NewCopy("Digest", nil, nil):                                     "Copy: Digest",
+		part.NewCopy("", func() string { return "docker pull alpine" }, nil): "Copy: docker pull alpine",
+		part.NewBadge("running", ""):                                         "running",
+		part.NewText("a text"):                                               "a text",
+		part.NewField("Language", "of the app", choice):                      "Language: of the app: Route: Automatic",
 		part.NewSheet(container.NewVBox(part.NewText("Disk"), container.NewVScroll(part.NewLink("Free space", nil)), part.NewRule())): "Disk, Free space",
 	} {
 		if got := object.AccessibilityLabel(); got != want {

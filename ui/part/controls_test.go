@@ -139,7 +139,7 @@ func TestTabGoesThroughTheParts(t *testing.T) {
 	search := part.NewSearch("", nil)
 	segments := part.NewSegments([]string{"a", "b"}, 0, nil)
 	icon := part.NewIconButton(fynetheme.DeleteIcon(), "Remove", nil)
-	copied, link := part.NewCopy(nil, nil), part.NewLink("more", nil)
+	copied, link := part.NewCopy("Digest", nil, nil), part.NewLink("more", nil)
 	table := newGrid(t, "a", "b")
 	w := table.window
 	w.SetContent(part.Border(container.NewVBox(search, container.NewHBox(segments, icon, copied, link)), nil, nil, nil, table.Table))

@@ -12,6 +12,7 @@ import (
 // Copy is a small button that copies a text and says for a moment that it did.
 type Copy struct {
 	IconButton
+	what   string // is copied, for those who cannot see it; "": the text itself says so
 	text   func() string
 	copied func(string)
 	stop   func() // nil: it does not say that it did
@@ -20,9 +21,10 @@ type Copy struct {
 // copiedFor is how long it says so.
 const copiedFor = 1500 * time.Millisecond
 
-// NewCopy makes one. text is asked when it is pressed; copied puts it on the clipboard.
-func NewCopy(text func() string, copied func(string)) *Copy {
-	c := &Copy{text: text, copied: copied}
+// NewCopy makes one. what names the thing to those who cannot see where the button stands; "": the text itself does, as a command
+// or an address. text is asked when it is pressed; copied puts it on the clipboard.
+func NewCopy(what string, text func() string, copied func(string)) *Copy {
+	c := &Copy{what: what, text: text, copied: copied}
 	c.icon, c.tip, c.tapped = fynetheme.ContentCopyIcon(), lang.Say("parts.copy"), c.press
 	c.become(c)
 	return c
@@ -40,4 +42,12 @@ func (c *Copy) press() {
 		c.rest.off()
 		c.Set(fynetheme.ContentCopyIcon(), lang.Say("parts.copy"))
 	})
+}
+
+// AccessibilityLabel is what it does, and with what.
+func (c *Copy) AccessibilityLabel() string {
+	if c.what == "" {
+		return labelled(c.tip, c.text())
+	}
+	return labelled(c.tip, c.what)
 }

@@ -33,7 +33,11 @@ func NewFacts(copy func(string), list ...Fact) fyne.CanvasObject {
 		}
 		var aside fyne.CanvasObject
 		if f.Copied != "" {
-			aside = NewCopy(func() string { return f.Copied }, copy)
+			what := f.Label
+			if f.Copied != f.Value {
+				what = ""
+			}
+			aside = NewCopy(what, func() string { return f.Copied }, copy)
 		}
 		grid.Add(container.New(factLayout{}, NewMuted(f.Label).Giving(),
 			container.NewBorder(nil, nil, nil, aside, Middle(NewTip(value, func() string { return f.Tip })))))

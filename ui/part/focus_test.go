@@ -63,7 +63,7 @@ func TestFocusIsSeen(t *testing.T) {
 			"button, grave": func() fyne.CanvasObject { return meant(widget.DangerImportance) },
 			"button, quiet": func() fyne.CanvasObject { return meant(widget.LowImportance) },
 			"icon":          func() fyne.CanvasObject { return part.NewIconButton(fynetheme.DeleteIcon(), "Remove", nil) },
-			"copy":          func() fyne.CanvasObject { return part.NewCopy(nil, nil) },
+			"copy":          func() fyne.CanvasObject { return part.NewCopy("Digest", nil, nil) },
 			"press":         func() fyne.CanvasObject { return part.NewPress(fynetheme.DeleteIcon(), nil) },
 			"link":          func() fyne.CanvasObject { return part.NewLink("Details", nil) },
 			"switch, off":   func() fyne.CanvasObject { return part.NewSwitch(nil) },

@@ -120,7 +120,7 @@ func TestControlsLook(t *testing.T) {
 		progress := part.NewProgress()
 		progress.Set(0.4, "1.2 of 3.0 GiB")
 		return container.New(layout.NewCustomPaddedLayout(8, 8, 8, 8), container.NewVBox(
-			container.NewHBox(segments, press, off, part.NewCopy(nil, nil), part.NewLink("Free space…", nil)),
+			container.NewHBox(segments, press, off, part.NewCopy("Digest", nil, nil), part.NewLink("Free space…", nil)),
 			container.NewHBox(part.NewBadge("running", fynetheme.ColorNameSuccess), part.NewBadge("12", ""), part.NewBadge("failed", fynetheme.ColorNameError)),
 			container.NewGridWithColumns(2, empty, filled),
 			progress,

@@ -85,7 +85,7 @@ func NewParagraph(text string, importance widget.Importance) fyne.CanvasObject {
 func NewCommand(text string, copy func(string)) fyne.CanvasObject {
 	line := NewText(text).Giving()
 	line.Style.Monospace, line.Scale = true, theme.SizeSmall
-	sheet := NewSheet(container.NewBorder(nil, nil, nil, NewCopy(func() string { return text }, copy), Middle(NewTip(line, line.Words))))
+	sheet := NewSheet(container.NewBorder(nil, nil, nil, NewCopy("", func() string { return text }, copy), Middle(NewTip(line, line.Words))))
 	sheet.Color, sheet.Padding = fynetheme.ColorNameInputBackground, fyne.NewSize(10, 3)
 	return sheet
 }

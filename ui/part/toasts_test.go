@@ -222,18 +222,18 @@ func TestTipsWaitForThePointerToRest(t *testing.T) {
 func TestCopySaysThatItDid(t *testing.T) {
 	pass := part.Clock(t)
 	var got []string
-	c := part.NewCopy(func() string { return "docker pull alpine" }, func(text string) { got = append(got, text) })
+	c := part.NewCopy("", func() string { return "docker pull alpine" }, func(text string) { got = append(got, text) })
 	b := newBoard(t, container.NewVBox(container.NewHBox(c)))
 	b.window.Canvas().Focus(c)
 	c.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
 	if len(got) != 1 || got[0] != "docker pull alpine" {
 		t.Errorf("it copied %q", got)
 	}
-	if b.Explained() != "Copied" || c.AccessibilityLabel() != "Copied" {
+	if b.Explained() != "Copied" || c.AccessibilityLabel() != "Copied: docker pull alpine" {
 		t.Errorf("it says %q", b.Explained())
 	}
 	pass(2 * time.Second)
-	if b.Explained() != "" || c.AccessibilityLabel() != "Copy" {
+	if b.Explained() != "" || c.AccessibilityLabel() != "Copy: docker pull alpine" {
 		t.Errorf("it says %q later", b.Explained())
 	}
 }

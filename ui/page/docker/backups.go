@@ -64,7 +64,7 @@ func backupRow(d page.Desk, b model.Backup) fyne.CanvasObject {
 	aside.Add(part.Middle(when))
 	if !b.Absent {
 		kept.Set(b.File)
-		aside.Add(part.Middle(part.NewCopy(func() string { return b.File }, d.Copy)))
+		aside.Add(part.Middle(part.NewCopy("", func() string { return b.File }, d.Copy)))
 	}
 	left := part.VBox(2, part.NewTip(path, path.Words), part.NewTip(kept, kept.Words))
 	return container.New(layout.NewCustomPaddedLayout(9, 9, 0, 0), part.Between(left, container.New(layout.NewCustomPaddedLayout(0, 0, 12, 0), aside)))

@@ -69,7 +69,7 @@ func (c *contexts) shareRow(s model.Share) fyne.CanvasObject {
 	aside := part.HBox(4)
 	if s.State == model.ShareUp {
 		pull := "docker pull " + s.Address() + "/library/debian"
-		aside.Add(part.Middle(part.NewCopy(func() string { return pull }, c.desk.Copy)))
+		aside.Add(part.Middle(part.NewCopy("", func() string { return pull }, c.desk.Copy)))
 	}
 	if s.State == model.ShareLapsed {
 		again := part.NewLink(lang.Say("docker.share.again"), func() { startShare(c.desk, s.Context, s.Wire) })

@@ -101,7 +101,7 @@ func (t *trustStep) deeds() fyne.CanvasObject {
 			what = lang.Say("first.trust.root")
 		}
 		text := part.VBox(1, part.NewText(deed.Store).Giving(), part.NewTip(part.NewSmallProse(what).Root, func() string { return deed.What }))
-		copier := part.NewCopy(func() string { return deed.What }, t.first.desk.Copy)
+		copier := part.NewCopy("", func() string { return deed.What }, t.first.desk.Copy)
 		list.Add(container.New(layout.NewCustomPaddedLayout(7, 7, 13, 10), part.Between(text, part.Middle(copier))))
 	}
 	card := part.NewSheet(list)

@@ -71,7 +71,7 @@ func (f *facts) show(s control.Source, t model.Trial, tested, open bool, now tim
 func (f *facts) value(fact fact) fyne.CanvasObject {
 	if fact.copied {
 		text := part.NewMuted(fact.text).Giving()
-		return part.Border(nil, nil, nil, part.Middle(part.NewCopy(func() string { return fact.text }, f.page.desk.Copy)), part.Middle(text))
+		return part.Border(nil, nil, nil, part.Middle(part.NewCopy(fact.key, func() string { return fact.text }, f.page.desk.Copy)), part.Middle(text))
 	}
 	label := widget.NewLabel(fact.text)
 	label.Wrapping, label.SizeName = fyne.TextWrapWord, theme.SizeSmall

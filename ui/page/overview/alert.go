@@ -58,7 +58,7 @@ func newTrouble(d page.Desk, ruled bool) *trouble {
 	t := &trouble{visit: d.Visit, text: widget.NewLabel(""), fix: part.NewText("").Giving()}
 	t.text.Wrapping = fyne.TextWrapWord
 	t.fix.Style.Monospace = true
-	t.line = rowOf(&follow{text: t.fix, gap: 4}, t.fix, part.NewCopy(t.fix.Words, d.Copy))
+	t.line = rowOf(&follow{text: t.fix, gap: 4}, t.fix, part.NewCopy("", t.fix.Words, d.Copy))
 	fix := container.New(layout.NewCustomPaddedLayout(-part.Inset+2, part.Inset-1, part.Inset, 0), t.line)
 	t.open = part.NewButton("", nil)
 	sign := canvas.NewImageFromResource(fynetheme.NewColoredResource(fynetheme.WarningIcon(), fynetheme.ColorNameWarning))

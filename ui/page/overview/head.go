@@ -63,7 +63,7 @@ func newHead(d page.Desk) *head {
 	h.resume = part.NewButtonWithIcon(lang.Say("overview.pause.resume"), fynetheme.MediaPlayIcon(), func() {
 		d.Do(model.Action{Verb: model.TurnOn})
 	})
-	h.where = part.HBox(3, part.Middle(h.address), part.Middle(part.NewCopy(h.address.Words, d.Copy)))
+	h.where = part.HBox(3, part.Middle(h.address), part.Middle(part.NewCopy("", h.address.Words, d.Copy)))
 	line := rowOf(&follow{text: h.below, gap: 8}, h.below, h.where)
 	left := part.Border(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), part.Middle(h.mark)), nil,
 		part.Middle(part.VBox(1, h.title, line)))

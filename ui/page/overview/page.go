@@ -194,7 +194,7 @@ func newStart(d page.Desk) *start {
 	guide.Importance = widget.HighImportance
 	connect := part.NewButton(lang.Say("overview.start.connect"), func() { d.Visit(page.DockerPage, "") })
 	mirrors := part.NewButton(lang.Say("overview.start.mirrors"), func() { d.Visit(page.MirrorsPage, "") })
-	command := rowOf(&follow{text: s.try, gap: 4}, s.try, part.NewCopy(s.try.Words, d.Copy))
+	command := rowOf(&follow{text: s.try, gap: 4}, s.try, part.NewCopy("", s.try.Words, d.Copy))
 	s.content = part.VBox(12, title,
 		container.New(layout.NewCustomPaddedLayout(-part.Inset, -part.Inset, -part.Inset, -part.Inset), text),
 		part.HBox(8, guide, connect, mirrors),

@@ -71,7 +71,7 @@ const expiresSoon = 30 * 24 * time.Hour
 
 func newAuthorityCard(s *Page) *authorityCard {
 	c := &authorityCard{page: s, skeleton: part.NewSkeleton(4), until: part.NewText(""), count: part.NewMuted(""), trusters: part.NewText("").Giving()}
-	c.copySum = part.NewCopy(func() string { return c.current().SHA256 }, s.desk.Copy)
+	c.copySum = part.NewCopy(lang.Say("settings.ca_print"), func() string { return c.current().SHA256 }, s.desk.Copy)
 	c.trusts = newRow("ca.trusted", lang.Say("settings.ca_trusted"), lang.Say("settings.ca_trusted_hint"), fixedRight(wide, c.trusters))
 	c.valid = newRow("ca.valid", lang.Say("settings.ca_valid"), "", c.until)
 	c.print = newRow("ca.sha256", lang.Say("settings.ca_print"), " ", c.copySum)

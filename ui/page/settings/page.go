@@ -113,7 +113,7 @@ func (s *Page) keyedOne(key string) *row {
 	}
 	if key == "listen" {
 		address := func() string { return s.values.Value(key) }
-		c.object = part.HBox(4, part.Middle(part.NewCopy(address, s.desk.Copy)), c.object)
+		c.object = part.HBox(4, part.Middle(part.NewCopy("", address, s.desk.Copy)), c.object)
 	}
 	r = newRow(key, label(key), hint(key), c.object)
 	s.controls[key], s.rows[key] = c, r

@@ -48,7 +48,7 @@ type serviceStatus struct {
 func newServiceCard(s *Page) *serviceCard {
 	c := &serviceCard{page: s, skeleton: part.NewSkeleton(2), badge: part.NewBadge("", ""), note: newNote()}
 	c.state = newRow("service", lang.Say("settings.service_label"), " ", part.NewTip(c.badge, c.exactly))
-	c.log = newRow("service.log", lang.Say("settings.service_log"), " ", part.NewCopy(func() string { return c.status.Log }, s.desk.Copy))
+	c.log = newRow("service.log", lang.Say("settings.service_log"), " ", part.NewCopy("", func() string { return c.status.Log }, s.desk.Copy))
 	c.log.rule(true)
 	do := func(key, what string) *part.Button {
 		return part.NewButton(lang.Say(key), func() { c.do(what) })
