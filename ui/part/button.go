@@ -11,8 +11,8 @@ import (
 // pressed, and the keys that it has no use for are the window's, so that Escape closes what is open.
 type Button struct {
 	widget.Button
-	Label            string // what it does to what, for those who cannot see it, where its text alone does not say so
-	focused, hovered bool
+	heed
+	Label string // what it does to what, for those who cannot see it, where its text alone does not say so
 }
 
 // NewButton makes one.
@@ -26,29 +26,16 @@ func NewButtonWithIcon(text string, icon fyne.Resource, tapped func()) *Button {
 }
 
 // FocusGained draws the ring.
-func (b *Button) FocusGained() {
-	b.focused = true
-	b.Button.FocusGained()
-	Follow(b.hovered)
-}
+func (b *Button) FocusGained() { b.gain(&b.Button) }
 
 // FocusLost takes it away.
-func (b *Button) FocusLost() {
-	b.focused = false
-	b.Button.FocusLost()
-}
+func (b *Button) FocusLost() { b.lose(&b.Button) }
 
 // MouseIn lightens it.
-func (b *Button) MouseIn(e *desktop.MouseEvent) {
-	b.hovered = true
-	b.Button.MouseIn(e)
-}
+func (b *Button) MouseIn(e *desktop.MouseEvent) { b.enter(&b.Button, e) }
 
 // MouseOut takes the lightening away.
-func (b *Button) MouseOut() {
-	b.hovered = false
-	b.Button.MouseOut()
-}
+func (b *Button) MouseOut() { b.leave(&b.Button) }
 
 // TypedKey presses the button. Fyne's own way to press takes the focus from it.
 func (b *Button) TypedKey(e *fyne.KeyEvent) {
@@ -73,5 +60,5 @@ func (b *Button) ring() fyne.ThemeColorName {
 			return fynetheme.ColorNameForeground
 		}
 	}
-	return ifFocused(b.focused)
+	return b.heed.ring()
 }

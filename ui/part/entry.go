@@ -11,10 +11,11 @@ import (
 // the window's.
 type Entry struct {
 	widget.Entry
+	heed
 	Label string // what is typed here, for those who cannot see it; "": what stands there before anything is typed says so
 
-	self           fyne.Widget
-	focused, wrong bool
+	self  fyne.Widget
+	wrong bool
 }
 
 // NewEntry makes one.
@@ -41,17 +42,10 @@ func (e *Entry) Mark(wrong bool) {
 }
 
 // FocusGained draws the ring.
-func (e *Entry) FocusGained() {
-	e.focused = true
-	e.Entry.FocusGained()
-	Follow(false)
-}
+func (e *Entry) FocusGained() { e.gain(&e.Entry) }
 
 // FocusLost takes it away.
-func (e *Entry) FocusLost() {
-	e.focused = false
-	e.Entry.FocusLost()
-}
+func (e *Entry) FocusLost() { e.lose(&e.Entry) }
 
 // CreateRenderer is called by Fyne.
 func (e *Entry) CreateRenderer() fyne.WidgetRenderer {
@@ -59,7 +53,7 @@ func (e *Entry) CreateRenderer() fyne.WidgetRenderer {
 		if e.wrong {
 			return fynetheme.ColorNameError
 		}
-		return ifFocused(e.focused)
+		return e.ring()
 	})
 }
 

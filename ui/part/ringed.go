@@ -3,7 +3,6 @@ package part
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
-	fynetheme "fyne.io/fyne/v2/theme"
 )
 
 // ringed is a drawing of Fyne's with a ring of ours on top.
@@ -42,12 +41,4 @@ func (r *ringed) Refresh() {
 	r.paint()
 	r.ring.Refresh()
 	r.WidgetRenderer.Refresh()
-}
-
-// ifFocused is the colour of the ring around what has the keyboard.
-func ifFocused(focused bool) fyne.ThemeColorName {
-	if focused {
-		return fynetheme.ColorNamePrimary
-	}
-	return ""
 }

@@ -17,11 +17,10 @@ import (
 // it too, and the keys that it has no use for are the window's. It says what it is about.
 type Slider struct {
 	widget.Slider
+	heed
 
 	Label string        // for those who cannot see it
 	Says  func() string // the value in words
-
-	focused, hovered bool
 }
 
 // NewSlider makes one for whole steps up to most.
@@ -37,29 +36,16 @@ func (s *Slider) Shown() fyne.CanvasObject {
 }
 
 // FocusGained draws the ring.
-func (s *Slider) FocusGained() {
-	s.focused = true
-	s.Slider.FocusGained()
-	Follow(s.hovered)
-}
+func (s *Slider) FocusGained() { s.gain(&s.Slider) }
 
 // FocusLost takes it away.
-func (s *Slider) FocusLost() {
-	s.focused = false
-	s.Slider.FocusLost()
-}
+func (s *Slider) FocusLost() { s.lose(&s.Slider) }
 
 // MouseIn notes that the pointer is on it.
-func (s *Slider) MouseIn(e *desktop.MouseEvent) {
-	s.hovered = true
-	s.Slider.MouseIn(e)
-}
+func (s *Slider) MouseIn(e *desktop.MouseEvent) { s.enter(&s.Slider, e) }
 
 // MouseOut notes that it left.
-func (s *Slider) MouseOut() {
-	s.hovered = false
-	s.Slider.MouseOut()
-}
+func (s *Slider) MouseOut() { s.leave(&s.Slider) }
 
 // TypedKey moves it. A page is a tenth of the way.
 func (s *Slider) TypedKey(e *fyne.KeyEvent) {
@@ -78,7 +64,7 @@ func (s *Slider) TypedKey(e *fyne.KeyEvent) {
 
 // CreateRenderer is called by Fyne.
 func (s *Slider) CreateRenderer() fyne.WidgetRenderer {
-	return newRinged(s, s.Slider.CreateRenderer(), fynetheme.SizeNameInputRadius, func() fyne.ThemeColorName { return ifFocused(s.focused) })
+	return newRinged(s, s.Slider.CreateRenderer(), fynetheme.SizeNameInputRadius, s.ring)
 }
 
 // AccessibilityLabel is what is set here, and to what.
