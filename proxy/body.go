@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"net/http"
 	"sync/atomic"
 	"time"
 )
@@ -18,6 +19,22 @@ type wholeBody struct {
 	until func(time.Time) // sets the connection's read deadline
 	rest  time.Duration
 	done  atomic.Bool // it came to its end, or what is left is not waited for
+}
+
+// withWholeBody gives a request such a body; done is called when it was answered.
+// The request is a copy: at the end of an answer the http.Server looks into the
+// one that it made for how its body ended, and after one that was broken it must
+// not take what follows for the next request.
+func (r *run) withWholeBody(w http.ResponseWriter, req *http.Request, c *conn) (whole *http.Request, done func()) {
+	b := &wholeBody{ReadCloser: req.Body, rest: r.s.opt.Timeouts.Header, until: func(at time.Time) {
+		if !c.hijacked.Load() {
+			_ = http.NewResponseController(w).SetReadDeadline(at)
+		}
+	}}
+	whole = new(http.Request)
+	*whole = *req
+	whole.Body = b
+	return whole, b.abandon
 }
 
 // Read implements io.Reader.

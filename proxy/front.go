@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"time"
 
 	"pulley/proxy/registry"
 )
@@ -35,13 +34,9 @@ func (r *run) serveHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	c := peerOf(req)
 	if req.Body != nil && req.Body != http.NoBody {
-		body := &wholeBody{ReadCloser: req.Body, until: func(at time.Time) {
-			if !c.hijacked.Load() {
-				_ = http.NewResponseController(w).SetReadDeadline(at)
-			}
-		}, rest: r.s.opt.Timeouts.Header}
-		req.Body = body
-		defer body.abandon()
+		var done func()
+		req, done = r.withWholeBody(w, req, c)
+		defer done()
 	}
 	switch {
 	case c.site != nil:

@@ -161,7 +161,7 @@ func TestLabelsAreFew(t *testing.T) {
 		"result": {"hit", "miss", "passed", "challenged", "error"},
 		"cause": {
 			"client_left", "request", "denied", "not_found", "limit", "offline", "unreachable", "upstream", "digest", "disk",
-			"other", "address", "plain", "password", "too_many",
+			"other", "address", "plain", "password", "too_many", "crowd",
 		},
 	}
 	for _, registry := range config.Default().Registries {
