@@ -318,7 +318,7 @@ func (w *Window) diagnose() {
 		}
 		return func() {
 			if len(found) == 0 {
-				w.toast(page.Toast{Text: lang.Say("shell.footer.failed", "Reason", err.Error()), Bad: true})
+				w.toast(page.Toast{Text: lang.Say("shell.footer.failed", "Reason", lang.Reason(err)), Bad: true})
 				return
 			}
 			w.desk.Copy(string(found))

@@ -116,7 +116,7 @@ func (c *contexts) tell(list []model.Context) {
 // use has docker talk to another one.
 func (c *contexts) use(ctx context.Context, name string) {
 	if err := c.tool.Run(ctx, nil, "context", "use", name); err != nil {
-		c.model.Refused(lang.Say("tray.context_stays", "Name", name, "Reason", err.Error()))
+		c.model.Refused(lang.Say("tray.context_stays", "Name", name, "Reason", lang.Reason(err)))
 	}
 	signalOn(c.now)
 }

@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"pulley/internal/cause"
 )
 
 func main() {
@@ -24,8 +26,17 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	root := newRoot() //nolint:contextcheck // ExecuteContext hands it to each command
 	root.SetArgs(args)
-	return root.ExecuteContext(ctx)
+	err := root.ExecuteContext(ctx)
+	if owned, _ := root.PersistentFlags().GetBool("until-eof"); owned && err != nil {
+		return toldProgram{err}
+	}
+	return err
 }
+
+// toldProgram is an error that a program of ours is told, which may say it to a person in another language.
+type toldProgram struct{ error }
+
+func (e toldProgram) Unwrap() error { return e.error }
 
 // usageError is wrong usage: exit status 2.
 type usageError struct{ err error }
@@ -65,6 +76,10 @@ func exit(err error) int {
 	for _, err := range several {
 		line := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
 		fmt.Fprintln(os.Stderr, "pulley: "+line)
+	}
+	var program toldProgram
+	if kind := cause.Of(err); kind != "" && errors.As(err, &program) {
+		fmt.Fprintln(os.Stderr, cause.Mark+kind)
 	}
 	var usage usageError
 	if errors.As(err, &usage) {

@@ -32,21 +32,31 @@ const (
 	NoAgent     = "no_agent"    // nothing here can ask for them
 )
 
+// Mark begins the line in which a program that was started by another of ours says the kind of its error.
+const Mark = "cause: "
+
 // Kinds are all of them.
 func Kinds() []string {
 	return []string{Refused, NoWay, Reset, Timeout, Unresolved, Certificate, Permission, Full, Taken, NotRunning, NoDocker, Login, HostKey, Declined, NoAgent}
 }
 
-// Of is the kind of what an error is due to; "" if it is none of those that an error tells.
+// Of is the kind of what an error is due to: as it says itself by a method Cause, or by what it is; "" if it is none of those that
+// an error tells.
 func Of(err error) string {
 	is := func(list ...error) bool {
 		return slices.ContainsFunc(list, func(one error) bool { return errors.Is(err, one) })
+	}
+	var said interface {
+		error
+		Cause() string
 	}
 	var name *net.DNSError
 	var wait net.Error
 	switch {
 	case err == nil:
 		return ""
+	case errors.As(err, &said) && slices.Contains(Kinds(), said.Cause()):
+		return said.Cause()
 	case errors.As(err, &name) && name.IsNotFound:
 		return Unresolved
 	case is(refused...):

@@ -14,6 +14,12 @@ import (
 	"pulley/internal/cause"
 )
 
+// told is an error that knows of which kind it is.
+type told string
+
+func (told) Error() string   { return "it is so" }
+func (t told) Cause() string { return string(t) }
+
 func TestCauses(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -38,6 +44,12 @@ func TestCauses(t *testing.T) {
 		}
 	}
 	if got := cause.Of(x509.HostnameError{Certificate: &x509.Certificate{}}); got != cause.Certificate {
+		t.Error(got)
+	}
+	if got := cause.Of(fmt.Errorf("near: %w", told(cause.Login))); got != cause.Login {
+		t.Error(got)
+	}
+	if got := cause.Of(told("none of ours")); got != "" {
 		t.Error(got)
 	}
 	if cause.Of(nil) != "" {

@@ -79,7 +79,7 @@ func (a Action) applied(s control.State) control.State {
 
 // failed is the notice for an action that did not happen.
 func (a Action) failed(err error) string {
-	reason := err.Error()
+	reason := lang.Reason(err)
 	if errors.Is(err, ErrNotRunning) {
 		reason = lang.Say("notice.not_running")
 	}

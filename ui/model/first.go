@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pulley/internal/control"
+	"pulley/ui/lang"
 )
 
 // StepState is how one step of the first run stands.
@@ -164,7 +165,7 @@ func (c *Contest) End(name string, r control.MirrorReport, err error) {
 	}
 	m.Running = false
 	if err != nil {
-		m.ReportErr = err.Error()
+		m.ReportErr = lang.Reason(err)
 		return
 	}
 	m.Report = &r

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"pulley/ui/lang"
 )
 
 // ShareState is how a share stands.
@@ -33,6 +35,7 @@ type Share struct {
 	Wire    bool      // the engine there is to look here first
 	Wired   bool      // it does
 	Error   string    // why it is down, or has failed
+	Cause   string    // the kind of that; "": none that is known
 }
 
 // Address is what images are pulled behind on the far machine.
@@ -158,7 +161,7 @@ func (s *Shares) Run(ctx context.Context, tool Follower, name string, wire bool)
 	switch {
 	case s.running[name] != one:
 	case err != nil:
-		one.State, one.Error = ShareFailed, strings.TrimPrefix(err.Error(), name+": ")
+		one.State, one.Error, one.Cause = ShareFailed, strings.TrimPrefix(err.Error(), name+": "), lang.CauseOf(err)
 	default:
 		delete(s.running, name)
 	}
@@ -176,6 +179,7 @@ func (s *Shares) heard(one *sharing, line string) {
 		Event string    `json:"event"`
 		Port  int       `json:"port"`
 		Error string    `json:"error"`
+		Cause string    `json:"cause"`
 	}
 	if json.Unmarshal([]byte(line), &e) != nil {
 		return
@@ -187,9 +191,9 @@ func (s *Shares) heard(one *sharing, line string) {
 	ending := one.State == ShareEnding
 	switch e.Event {
 	case "up":
-		one.State, one.Error, one.Since = ShareUp, e.Error, e.Time
+		one.State, one.Error, one.Cause, one.Since = ShareUp, e.Error, "", e.Time
 	case "down", "retry":
-		one.State, one.Error = ShareDown, strings.TrimPrefix(e.Error, one.Context+": ")
+		one.State, one.Error, one.Cause = ShareDown, strings.TrimPrefix(e.Error, one.Context+": "), e.Cause
 	case "wired":
 		one.Wired = true
 	case "unwired":

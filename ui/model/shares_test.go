@@ -68,6 +68,7 @@ func TestShare(t *testing.T) {
 func TestAShareThatFailsStaysUntilItIsSeen(t *testing.T) {
 	s := NewShares()
 	l := &lender{lines: []string{`{"event":"up","port":1}`, `{"event":"down","context":"build","error":"build: the link broke"}`}, err: errors.New("build: ssh is not let in")}
+	l.lines = append(l.lines, `{"event":"retry","error":"build: nobody listens for ssh there","cause":"refused"}`)
 	s.Run(t.Context(), l, "build", false)
 	if got, _ := s.Get("build"); got.State != ShareFailed || got.Error != "ssh is not let in" {
 		t.Errorf("%+v", got)

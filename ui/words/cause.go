@@ -1,30 +1,12 @@
 package words
 
-import (
-	"errors"
+import "pulley/ui/lang"
 
-	"pulley/ui/lang"
-)
+// Because is lang's.
+func Because(kind, said string) string { return lang.Because(kind, said) }
 
-// Because is a cause in the language in force: by its kind where there is one, and that is not English, in which said has more to say.
-func Because(kind, said string) string {
-	if key := "cause." + kind; kind != "" && lang.Tag() != "en" && lang.Has(key) {
-		return lang.Say(key)
-	}
-	return said
-}
+// Reason is lang's.
+func Reason(err error) string { return lang.Reason(err) }
 
-// Reason is why something failed, in the language in force where that is of a known kind.
-func Reason(err error) string { return Because(CauseOf(err), err.Error()) }
-
-// CauseOf is the kind that an error says it is of; "" if it says none.
-func CauseOf(err error) string {
-	var kind interface {
-		error
-		Cause() string
-	}
-	if errors.As(err, &kind) {
-		return kind.Cause()
-	}
-	return ""
-}
+// CauseOf is lang's.
+func CauseOf(err error) string { return lang.CauseOf(err) }

@@ -14,10 +14,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"pulley/internal/cause"
 	"pulley/internal/desktop"
 )
 
@@ -154,13 +156,18 @@ func (t *Tool) command(ctx context.Context, program string, args ...string) *exe
 type failure struct {
 	text string
 	said string // all of it
+	kind string // one of cause.Kinds; "": none of them
 	code int    // -1: it was ended
 }
 
 func (f *failure) Error() string { return f.text }
 
+// Cause is of which kind it is, for whoever says it in another language.
+func (f *failure) Cause() string { return f.kind }
+
 func newFailure(said []byte, err error) *failure {
-	f := &failure{text: reason(said, err), said: string(said), code: -1}
+	f := &failure{said: string(said), code: -1}
+	f.text, f.kind = reason(said, err)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		f.code = exit.ExitCode()
@@ -171,11 +178,15 @@ func newFailure(said []byte, err error) *failure {
 // errorPrefix begins the line in which our programs say why they failed.
 const errorPrefix = "pulley: "
 
-// reason is that line, or the last one that there is.
-func reason(said []byte, failed error) string {
+// reason is that line, or the last one that there is, and the kind of the error where the program told it.
+func reason(said []byte, failed error) (text, kind string) {
 	last, ours := "", ""
 	for line := range strings.Lines(string(said)) {
 		line = strings.TrimSpace(line)
+		if told, ok := strings.CutPrefix(line, cause.Mark); ok && slices.Contains(cause.Kinds(), told) {
+			kind = told
+			continue
+		}
 		if text, ok := strings.CutPrefix(line, errorPrefix); ok {
 			ours = text
 		}
@@ -185,11 +196,11 @@ func reason(said []byte, failed error) string {
 	}
 	switch {
 	case ours != "":
-		return ours
+		return ours, kind
 	case last != "":
-		return last
+		return last, kind
 	}
-	return "pulley ended by itself: " + failed.Error()
+	return "pulley ended by itself: " + failed.Error(), kind
 }
 
 // tail keeps the end of what is written.

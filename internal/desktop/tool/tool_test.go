@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"pulley/internal/cause"
 )
 
 // This binary plays `pulley` and pkexec too, as the variable fakeVar or its own name says.
@@ -49,7 +51,7 @@ func fake(behaviour string) {
 		fmt.Fprintln(os.Stderr, "a note\npulley: docker: two findings; try: pulley doctor --fix")
 		os.Exit(1)
 	case "fails":
-		fmt.Fprintln(os.Stderr, "pulley: docker: /etc/docker/daemon.json belongs to root\nit is late")
+		fmt.Fprintln(os.Stderr, "pulley: docker: /etc/docker/daemon.json belongs to root\nit is late\ncause: permission\ncause: of what is to come")
 		os.Exit(1)
 	case "garbage":
 		fmt.Println("hello")
@@ -125,6 +127,9 @@ func TestRunFails(t *testing.T) {
 		err := faked(t, behaviour).Run(t.Context(), &got, "x")
 		if err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", behaviour, err, want)
+		}
+		if got := cause.Of(err); got != map[string]string{"fails": cause.Permission}[behaviour] {
+			t.Errorf("%s: it is of the kind %q", behaviour, got)
 		}
 		if both := behaviour == "findings"; both != (len(got.Args) == 1) {
 			t.Errorf("%s: decoded %q", behaviour, got.Args)

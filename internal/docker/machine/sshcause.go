@@ -66,10 +66,18 @@ func SSHLogin(u *url.URL) string {
 	return login
 }
 
+// sshError is why ssh failed, and of which kind that is.
+type sshError struct{ text, kind string }
+
+func (e *sshError) Error() string { return e.text }
+
+// Cause is one of cause.Kinds, for whoever says it in another language; "" if it is none of them.
+func (e *sshError) Cause() string { return e.kind }
+
 // explain says in one line why ssh failed.
 func (s *SSH) explain(said string) error {
 	if cause := SSHCause(said, s.login); cause != "" {
-		return fmt.Errorf("%s: %s", s.facts.Name, cause)
+		return &sshError{s.facts.Name + ": " + cause, SSHKind(said)}
 	}
 	lines := strings.Split(strings.TrimSpace(said), "\n")
 	last := strings.Join(strings.Fields(strings.ToValidUTF8(lines[len(lines)-1], "")), " ")

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"time"
 
+	"pulley/internal/cause"
 	"pulley/internal/docker/machine"
 )
 
@@ -37,6 +38,7 @@ type Event struct {
 	Port    int       `json:"port,omitempty"` // on the far machine's loopback
 	To      string    `json:"to,omitempty"`   // this machine's Pulley
 	Error   string    `json:"error,omitempty"`
+	Cause   string    `json:"cause,omitempty"` // the kind of that, one of cause.Kinds
 	// Proved says that this Pulley answered at the port when it was asked there. Some sshds let nobody try that.
 	Proved bool          `json:"proved,omitempty"`
 	Retry  time.Duration `json:"retry_ns,omitempty"` // until the next attempt
@@ -126,7 +128,7 @@ func (s *sharing) run(ctx context.Context) error {
 		case err != nil && !s.was:
 			return err
 		case err != nil:
-			s.say(Event{Event: Retry, Error: err.Error(), Retry: pause})
+			s.say(Event{Event: Retry, Error: err.Error(), Cause: cause.Of(err), Retry: pause})
 			select {
 			case <-ctx.Done():
 				return context.Cause(ctx)
@@ -145,7 +147,8 @@ func (s *sharing) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-s.link.Done():
-			s.say(Event{Event: Down, Error: s.link.Err().Error()})
+			broke := s.link.Err()
+			s.say(Event{Event: Down, Error: broke.Error(), Cause: cause.Of(broke)})
 			_ = s.link.Close()
 			s.link = nil
 		}

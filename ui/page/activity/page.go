@@ -238,7 +238,7 @@ func (p *Page) hear() {
 	}, p.take, func(err error) {
 		p.listen = nil
 		if err != nil {
-			p.failed = err.Error()
+			p.failed = words.Reason(err)
 		}
 		p.refresh()
 	})

@@ -41,7 +41,7 @@ func startShare(d page.Desk, name string, wire bool) {
 		shares.Run(ctx, tool, name, wire)
 		return func() {
 			if s, ok := shares.Get(name); ok && s.State == model.ShareFailed {
-				d.Toast(page.Toast{Text: lang.Say("docker.share.failed", "Name", name, "Reason", s.Error), Bad: true})
+				d.Toast(page.Toast{Text: lang.Say("docker.share.failed", "Name", name, "Reason", words.Because(s.Cause, s.Error)), Bad: true})
 			}
 		}
 	})
@@ -65,7 +65,7 @@ func (c *contexts) shareRow(s model.Share) fyne.CanvasObject {
 		said, end = lang.Say("docker.share.lapsed"), "docker.share.dismiss"
 	}
 	name := part.NewText(lang.Say("docker.share.with", "Name", s.Context))
-	tip := part.NewTip(part.NewMuted(said), func() string { return s.Error })
+	tip := part.NewTip(part.NewMuted(said), func() string { return words.Because(s.Cause, s.Error) })
 	aside := part.HBox(4)
 	if s.State == model.ShareUp {
 		pull := "docker pull " + s.Address() + "/library/debian"
@@ -94,11 +94,11 @@ func (c *contexts) shared(s model.Share) []fyne.CanvasObject {
 	case model.ShareEnding:
 		return []fyne.CanvasObject{part.NewText(lang.Say("docker.share.ending"))}
 	case model.ShareDown:
-		return []fyne.CanvasObject{part.Between(part.Middle(part.NewText(lang.Say("docker.share.down")).Giving()), stop), part.NewQuote(s.Error)}
+		return []fyne.CanvasObject{part.Between(part.Middle(part.NewText(lang.Say("docker.share.down")).Giving()), stop), part.NewQuote(words.Because(s.Cause, s.Error))}
 	case model.ShareFailed:
 		again := part.NewButton(lang.Say("docker.again"), func() { c.desk.Shares.Stop(s.Context); startShare(c.desk, s.Context, s.Wire) })
 		cause, step := model.Step(s.Error)
-		list := []fyne.CanvasObject{part.Between(part.Middle(part.NewText(lang.Say("docker.share.ended")).Giving()), again), part.NewQuote(cause)}
+		list := []fyne.CanvasObject{part.Between(part.Middle(part.NewText(lang.Say("docker.share.ended")).Giving()), again), part.NewQuote(words.Because(s.Cause, cause))}
 		if step != "" {
 			list = append(list, part.NewCommand(step, c.desk.Copy))
 		}

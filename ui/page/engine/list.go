@@ -17,6 +17,7 @@ import (
 	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
+	"pulley/ui/words"
 )
 
 // List is the list of engines.
@@ -72,7 +73,7 @@ func (e *List) Found(list []model.Engine, err error) {
 	if err != nil && len(list) == 0 {
 		if !e.known {
 			cause, step := model.Step(err.Error())
-			e.message(cause, step)
+			e.message(words.Because(words.CauseOf(err), cause), step)
 		}
 		return
 	}

@@ -264,7 +264,7 @@ func (s *sheet) ended(did model.Wiring, err error) {
 		body = append(body, part.NewVerdict(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.wire.connected", "Engine", s.engine.Name), lang.Say("docker.wire.proven")), part.NewQuote(did.Proof))
 	case err != nil:
 		cause, step := model.Step(err.Error())
-		body = append(body, part.NewVerdict(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("docker.wire.connected", "Engine", s.engine.Name), lang.Say("docker.wire.unproven")), part.NewQuote(cause))
+		body = append(body, part.NewVerdict(fynetheme.WarningIcon(), fynetheme.ColorNameWarning, lang.Say("docker.wire.connected", "Engine", s.engine.Name), lang.Say("docker.wire.unproven")), part.NewQuote(words.Because(words.CauseOf(err), cause)))
 		body = append(body, s.next(step)...)
 	default:
 		body = append(body, part.NewVerdict(fynetheme.ConfirmIcon(), fynetheme.ColorNameSuccess, lang.Say("docker.wire.connected", "Engine", s.engine.Name), lang.Say("docker.wire.proof_later")))

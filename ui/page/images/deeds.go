@@ -99,7 +99,7 @@ func reason(err error) string {
 	if errors.Is(err, model.ErrNotRunning) {
 		return lang.Say("notice.not_running")
 	}
-	return err.Error()
+	return words.Reason(err)
 }
 
 // pin keeps images, or lets them go again, at once; Undo does the opposite.

@@ -211,7 +211,7 @@ func (p *Page) read(paths []string) {
 			found, err := imagelist.At(ctx, path)
 			images = append(images, found...)
 			if err != nil {
-				failed = append(failed, err.Error())
+				failed = append(failed, words.Reason(err))
 			}
 		}
 		return func() { p.named(paths, images, failed) } //nolint:contextcheck // what is begun then has a life of its own

@@ -186,7 +186,7 @@ func (p *Page) loaded(rows []*model.ImageRow, err error, took time.Duration) {
 	case p.old:
 		p.again = true
 	case err != nil:
-		p.failed = err.Error()
+		p.failed = words.Reason(err)
 	default:
 		p.failed = ""
 		p.list.Heard(rows)

@@ -105,7 +105,7 @@ func (b *bytes) show(v model.View, now time.Time) {
 // told takes the daemon's history, or why there is none.
 func (b *bytes) told(h control.History, err error) {
 	if err != nil {
-		b.failed = err.Error()
+		b.failed = words.Reason(err)
 		return
 	}
 	b.failed = ""
