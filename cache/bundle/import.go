@@ -83,6 +83,7 @@ type importer struct {
 	expected map[digest.Digest]ocispec.Descriptor // of blobs, from the lists read so far
 	parts    map[string]digest.Digest             // files of a docker-archive
 	aliases  map[string]string
+	trees    map[digest.Digest]tree // of manifests that were looked at
 	release  []func()
 }
 

@@ -155,6 +155,22 @@ func (im *importer) look(d ocispec.Descriptor, depth int) (tree, error) {
 	if depth > maxDepth {
 		return tree{}, invalid(string(d.Digest), "indexes within indexes")
 	}
+	// Once each: a few indexes that name one another many times stand for more
+	// paths than anybody can follow.
+	if t, known := im.trees[d.Digest]; known && im.carried[d.Digest] == d.Size {
+		return t, nil
+	}
+	t, err := im.lookOnce(d, depth)
+	if err == nil {
+		if im.trees == nil {
+			im.trees = make(map[digest.Digest]tree)
+		}
+		im.trees[d.Digest] = t
+	}
+	return t, err
+}
+
+func (im *importer) lookOnce(d ocispec.Descriptor, depth int) (tree, error) {
 	m, size, err := im.manifest(d)
 	if err != nil {
 		return tree{}, err

@@ -69,6 +69,7 @@ type plan struct {
 	configs []entry
 	layers  []entry
 	has     map[digest.Digest]bool
+	walked  map[digest.Digest]bool // what was found below indexes of the present image
 
 	image   cache.Image // the one that is being collected
 	ref     string      // its name, for errors
@@ -97,6 +98,7 @@ func (p *plan) close() {
 
 // add collects one image under all its names.
 func (p *plan) add(img cache.Image) error {
+	p.walked = make(map[digest.Digest]bool)
 	p.image, p.ref = img, fullReference(img.Name, first(img.Tags), img.Digest)
 	d := ocispec.Descriptor{Digest: img.Digest, MediaType: img.MediaType}
 	m, body, err := p.manifest(&d)
@@ -215,7 +217,8 @@ func (p *plan) collectIndex(m manifest, depth int) ([]*picked, error) {
 		ids = append(ids, d.Digest)
 	}
 	for _, d := range m.Manifests {
-		if about := d.Annotations["vnd.docker.reference.digest"]; platform.Attests(d) && (about == "" || slices.Contains(ids, digest.Digest(about))) {
+		if about := d.Annotations["vnd.docker.reference.digest"]; !p.walked[d.Digest] && platform.Attests(d) && (about == "" || slices.Contains(ids, digest.Digest(about))) {
+			p.walked[d.Digest] = true
 			p.tryAttestation(d)
 		}
 	}
@@ -223,6 +226,10 @@ func (p *plan) collectIndex(m manifest, depth int) ([]*picked, error) {
 }
 
 func (p *plan) collectChild(d ocispec.Descriptor, depth int) ([]*picked, error) {
+	if p.walked[d.Digest] { // indexes that name one another many times stand for more paths than can be followed
+		return nil, nil
+	}
+	p.walked[d.Digest] = true
 	platform := ""
 	if d.Platform != nil {
 		platform = platformName(*d.Platform)

@@ -64,22 +64,28 @@ func (h *Handler) isManifest(n cache.Name, d digest.Digest) bool {
 	}
 	for _, tag := range tags {
 		t, err := h.cache.Tag(n, tag)
-		if err == nil && (t.Digest == d || h.lists(t.Digest, d, 0)) {
+		if err == nil && (t.Digest == d || h.lists(t.Digest, d, 0, map[digest.Digest]bool{})) {
 			return true
 		}
 	}
 	return false
 }
 
-// lists reports whether a stored index has this digest below it.
-func (h *Handler) lists(index, d digest.Digest, depth int) bool {
+// lists reports whether a stored index has this digest below it. Each is looked at
+// once: indexes that name one another many times stand for more paths than can be
+// followed.
+func (h *Handler) lists(index, d digest.Digest, depth int, seen map[digest.Digest]bool) bool {
+	if seen[index] {
+		return false
+	}
+	seen[index] = true
 	body, _, err := h.cache.Manifest(index)
 	var m document
 	if err != nil || depth > maxDepth || json.Unmarshal(body, &m) != nil {
 		return false
 	}
 	for _, child := range m.Manifests {
-		if child.Digest == d || h.lists(child.Digest, d, depth+1) {
+		if child.Digest == d || h.lists(child.Digest, d, depth+1, seen) {
 			return true
 		}
 	}

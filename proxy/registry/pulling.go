@@ -29,6 +29,7 @@ type pulling struct {
 	held   []func() // keep what was brought from being evicted before the rest is here
 	pieces []piece
 	have   map[digest.Digest]bool // of the pieces
+	walked map[digest.Digest]bool // of the manifests in indexes
 }
 
 // piece is a config or layer.
@@ -215,6 +216,7 @@ func (p *pulling) index(ctx context.Context, children []ocispec.Descriptor, dept
 		}
 		children = chosen
 	}
+	children = p.unwalked(children)
 	list := make([]*found, len(children))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(bigAtOnce)
@@ -236,6 +238,21 @@ func (p *pulling) index(ctx context.Context, children []ocispec.Descriptor, dept
 		}
 	}
 	return nil
+}
+
+// unwalked are those that no index so far has named: indexes that name one another
+// many times stand for more paths than can be followed.
+func (p *pulling) unwalked(children []ocispec.Descriptor) (list []ocispec.Descriptor) {
+	if p.walked == nil {
+		p.walked = map[digest.Digest]bool{}
+	}
+	for _, d := range children {
+		if !p.walked[d.Digest] {
+			p.walked[d.Digest] = true
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 // ended is why several things together ended: what ctx says, if it was that.
