@@ -48,7 +48,8 @@ func caFile(ctx context.Context) (path string, content []byte, err error) {
 // shownCA is a CA, and who trusts it.
 type shownCA struct {
 	control.CA
-	TrustedBy []string `json:"trusted_by"`
+	TrustedBy []string      `json:"trusted_by"`
+	TrustedIn []trust.Where `json:"trusted_in"` // the same, for programs
 }
 
 func (a *app) caShow() *cobra.Command {
@@ -70,10 +71,10 @@ func (a *app) caShow() *cobra.Command {
 				}
 				shown := make([]shownCA, len(list))
 				for i, ca := range list {
-					shown[i] = shownCA{CA: ca, TrustedBy: []string{}}
+					shown[i] = shownCA{CA: ca, TrustedBy: []string{}, TrustedIn: []trust.Where{}}
 					for _, s := range status.Stores {
 						if slices.Contains(s.SHA256, strings.ToLower(ca.SHA256)) {
-							shown[i].TrustedBy = append(shown[i].TrustedBy, s.Store)
+							shown[i].TrustedBy, shown[i].TrustedIn = append(shown[i].TrustedBy, s.Store), append(shown[i].TrustedIn, s.Where)
 						}
 					}
 				}
@@ -113,6 +114,12 @@ type trustAnswer struct {
 	Stores  []trust.Result `json:"stores"`
 }
 
+// trustPlan is what `ca trust --dry-run` prints: the same as lines for a person and for programs.
+type trustPlan struct {
+	Plan  []string     `json:"plan"`
+	Deeds []trust.Deed `json:"deeds"`
+}
+
 func (a *app) caTrust() *cobra.Command {
 	var system, dry bool
 	cmd := &cobra.Command{
@@ -124,12 +131,13 @@ func (a *app) caTrust() *cobra.Command {
 			}
 			store := trust.Store{NoBrowsers: system}
 			if dry {
-				lines, err := store.Plan(path)
+				deeds, err := store.Deeds(path)
 				if err != nil {
 					return err
 				}
-				return a.print(cmd, map[string][]string{"plan": append([]string{}, lines...)}, func(w io.Writer) {
-					for _, line := range lines {
+				plan := trustPlan{Plan: trust.Lines(deeds), Deeds: append([]trust.Deed{}, deeds...)}
+				return a.print(cmd, plan, func(w io.Writer) {
+					for _, line := range plan.Plan {
 						_, _ = fmt.Fprintln(w, line)
 					}
 				})

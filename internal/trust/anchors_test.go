@@ -70,7 +70,7 @@ func TestDistributions(t *testing.T) {
 			}
 			state(false, false)
 
-			plan, err := store.Plan(a.File())
+			plan, err := planned(store, a.File())
 			if err != nil || len(plan) != len(a.certs())+1 || !strings.HasSuffix(plan[len(plan)-1], ": "+d.add) {
 				t.Errorf("plan: %q, %v", plan, err)
 			}
@@ -94,7 +94,7 @@ func TestDistributions(t *testing.T) {
 					t.Errorf("%s: %v %v", name, f, err)
 				}
 			}
-			if plan, err := store.Plan(a.File()); err != nil || len(plan) > 0 {
+			if plan, err := planned(store, a.File()); err != nil || len(plan) > 0 {
 				t.Errorf("plan: %q, %v", plan, err)
 			}
 
@@ -180,7 +180,7 @@ func TestTheCommandForRootWorks(t *testing.T) {
 			}
 			sure()
 			a.replaced("docker.io")
-			plan, err := store.Plan(a.File())
+			plan, err := planned(store, a.File())
 			if err != nil || len(plan) != 1 || !strings.Contains(plan[0], "as root: sudo awk") {
 				t.Errorf("%q, %v", plan, err)
 			}

@@ -148,7 +148,7 @@ func TestKeychainsOfMacOS(t *testing.T) {
 			}
 			k.in[test.keychain] = stranger.certs()
 			store := Store{Machine: c, Dir: a.dir}
-			plan, err := store.Plan(a.File())
+			plan, err := planned(store, a.File())
 			if err != nil || len(plan) != 2 || !strings.Contains(plan[0], "add-trusted-cert") || strings.Contains(plan[0], "root:") {
 				t.Errorf("%q, %v", plan, err)
 			}

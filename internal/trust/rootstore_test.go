@@ -90,7 +90,7 @@ func TestRootStoresOfWindows(t *testing.T) {
 			*own = stranger.certs()
 			bare := c.tree()
 			store := Store{Machine: c, Dir: a.dir}
-			plan, err := store.Plan(a.File())
+			plan, err := planned(store, a.File())
 			if err != nil || len(plan) != 2 || !strings.Contains(plan[0], "-addstore Root <Pulley local CA") {
 				t.Errorf("%q, %v", plan, err)
 			}

@@ -148,8 +148,29 @@ func (s Store) Withdraw(ctx context.Context) ([]Result, error) {
 	return results, nil
 }
 
-// Plan says, a line each, what Install would do; nothing when there is nothing to do.
-func (s Store) Plan(pemFile string) ([]string, error) {
+// Deed is one thing that Install would do.
+type Deed struct {
+	Where
+	What string `json:"what"`           // a command, or what is done: for people
+	Root bool   `json:"root,omitempty"` // only root, or an administrator, may: What is the command for them
+
+	who string
+}
+
+// Lines say deeds, a line each.
+func Lines(deeds []Deed) []string {
+	lines := make([]string, len(deeds))
+	for i, d := range deeds {
+		lines[i] = d.Store + ": " + d.What
+		if d.Root {
+			lines[i] = d.Store + ": as " + d.who + ": " + d.What
+		}
+	}
+	return lines
+}
+
+// Deeds are what Install would do, none when there is nothing to do.
+func (s Store) Deeds(pemFile string) ([]Deed, error) {
 	ctx := context.Background()
 	w, err := s.work(pemFile)
 	if err != nil {
@@ -159,24 +180,24 @@ func (s Store) Plan(pemFile string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var lines []string
+	var deeds []Deed
 	for _, st := range stores {
 		d, err := w.compare(ctx, st)
 		if err != nil {
-			return lines, err
+			return deeds, err
 		}
 		if d.current() {
 			continue
 		}
 		if w.needsRoot(st) {
-			lines = append(lines, st.where().Store+": as "+w.superuser()+": "+st.asRoot(w.pemFile, d))
+			deeds = append(deeds, Deed{Where: st.where(), What: st.asRoot(w.pemFile, d), Root: true, who: w.superuser()})
 			continue
 		}
 		for _, step := range st.change(d) {
-			lines = append(lines, st.where().Store+": "+step.text)
+			deeds = append(deeds, Deed{Where: st.where(), What: step.text})
 		}
 	}
-	return lines, nil
+	return deeds, nil
 }
 
 // Status compares the stores with pemFile. A store that cannot be read says so in its own Detail.

@@ -3,7 +3,6 @@ package model
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"pulley/internal/control"
@@ -356,23 +355,24 @@ func (p *Pulse) TestPull(took time.Duration) TestPull {
 	return t
 }
 
-// Trusting is a line of what `pulley ca trust --dry-run` says it would do.
+// Trusting is one thing that `pulley ca trust --dry-run` says it would do.
 type Trusting struct {
-	Store string // for people: "system (update-ca-certificates)"
-	What  string // what is done there, or the command that does it
-	Root  bool   // only an administrator may
+	TrustStore
+
+	What string `json:"what"` // the command that does it, or what is done
+	Root bool   `json:"root"` // only an administrator may
 }
 
-// ParseTrusting reads such a line: "STORE: as root: COMMAND", "STORE: what is done".
-func ParseTrusting(line string) Trusting {
-	store, what, found := strings.Cut(line, ": ")
-	if !found {
-		return Trusting{What: line}
+// TrustStore is a place with certificates that programs trust, as the command line names it.
+type TrustStore struct {
+	Store string `json:"store"` // for people, in English: "system (update-ca-certificates)"
+	Kind  string `json:"kind"`
+}
+
+// Name is what it is called in the language in force. Those of browsers are names.
+func (t TrustStore) Name() string {
+	if key := "first.trust.store." + t.Kind; t.Kind != "" && lang.Tag() != "en" && lang.Has(key) {
+		return lang.Say(key)
 	}
-	if rest, ok := strings.CutPrefix(what, "as "); ok {
-		if who, command, ok := strings.Cut(rest, ": "); ok && (who == "root" || who == "administrator") {
-			return Trusting{Store: store, What: command, Root: true}
-		}
-	}
-	return Trusting{Store: store, What: what}
+	return t.Store
 }

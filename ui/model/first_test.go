@@ -103,19 +103,6 @@ func TestWithoutTheOriginEveryGoodMirrorHelps(t *testing.T) {
 	}
 }
 
-func TestParseTrusting(t *testing.T) {
-	for line, want := range map[string]Trusting{
-		"system (update-ca-certificates): as root: sudo x: y": {"system (update-ca-certificates)", "sudo x: y", true},
-		"Root store: as administrator: certutil":              {"Root store", "certutil", true},
-		"Firefox (NSS): add the certificate to x":             {"Firefox (NSS)", "add the certificate to x", false},
-		"nothing of the sort":                                 {"", "nothing of the sort", false},
-	} {
-		if got := ParseTrusting(line); got != want {
-			t.Errorf("%s: %+v", line, got)
-		}
-	}
-}
-
 func TestPulse(t *testing.T) {
 	var p Pulse
 	for _, one := range []control.Pulling{

@@ -79,7 +79,7 @@ func (d *newcomer) Pull(_ context.Context, _ control.Pull, progress func(control
 
 func firstTool() *pagetest.CLI {
 	tool := pagetest.Engines()
-	tool.Answers["ca trust --dry-run"] = `{"plan":["system (update-ca-certificates): as root: install -m 0644 pulley-2f81.crt /usr/local/share/ca-certificates && update-ca-certificates","Firefox (NSS): add the certificate to ~/.mozilla/firefox/x.default"]}`
+	tool.Answers["ca trust --dry-run"] = `{"deeds":[{"store":"system (update-ca-certificates)","kind":"system","root":true,"what":"install -m 0644 pulley-2f81.crt /usr/local/share/ca-certificates && update-ca-certificates"},{"store":"Firefox (x.default)","kind":"browser","what":"certutil -A -d sql:/home/me/.mozilla/firefox/x.default"}]}`
 	tool.Answers["ca trust"] = `{"trusted":true,"stores":[]}`
 	tool.Answers["connect docker --mirror --yes"] = `[{"engine":{"id":"docker","name":"Docker Engine","running":true},"way":"mirror","done":true,"proven":true,"proof":"docker pulls alpine:latest through Pulley (cache)"}]`
 	return tool

@@ -8,6 +8,7 @@ import (
 
 	"fyne.io/fyne/v2"
 
+	"pulley/ui/lang"
 	"pulley/ui/model"
 	"pulley/ui/page"
 	"pulley/ui/page/first"
@@ -54,8 +55,8 @@ func TestTrustIsShownGivenAndTakenBack(t *testing.T) {
 	tool := firstTool()
 	tool.Answers["ca trust"] = `{"trusted":false,"stores":[{"store":"system","error":"needs root","command":"sudo …"}]}`
 	r, _, _ := firstRun(t, tool)
-	r.Expect("Firefox (NSS)", "add the certificate to ~/.mozilla/firefox/x.default", "system (update-ca-certificates)", "Added as administrator", "docker.io, ghcr.io, quay.io, gcr.io, registry.k8s.io, mcr.microsoft.com and 2 more")
-	tool.Answers["ca trust --dry-run"] = `{"plan":[]}`
+	r.Expect("Firefox (x.default)", "certutil -A -d sql:/home/me/.mozilla/firefox/x.default", "system (update-ca-certificates)", "Added as administrator", "docker.io, ghcr.io, quay.io, gcr.io, registry.k8s.io, mcr.microsoft.com and 2 more")
+	tool.Answers["ca trust --dry-run"] = `{"plan":[],"deeds":[]}`
 	tool.Errors["ca trust"] = errors.New("system trust store: needs root; run: sudo pulley ca trust")
 	tool.Answers["# ca trust --system"] = `{"trusted":true,"stores":[]}`
 	r.Press("Trust")
@@ -69,6 +70,15 @@ func TestTrustIsShownGivenAndTakenBack(t *testing.T) {
 	r.Asked("# ca untrust")
 	r.Expect("Only the proxy way needs this.")
 	r.Refuse("Undo")
+}
+
+// What the command line says in English is said in the language in force: by its kind.
+func TestTrustIsSaidInChinese(t *testing.T) {
+	lang.Use("zh-CN")
+	t.Cleanup(func() { lang.Use("en") })
+	r, _, _ := firstRun(t, firstTool())
+	r.Expect("本系统", "以管理员身份添加", "Firefox (x.default)")
+	r.Refuse("system (update-ca-certificates)")
 }
 
 func TestTrustThatIsRefusedSaysWhatToDo(t *testing.T) {

@@ -24,8 +24,8 @@ type trustStep struct {
 	*stage
 
 	first *Page
-	plan  []string // what will be done, a line each; none: there is nothing left to do
-	names []string // that the certificate is good for
+	plan  []model.Trusting // what will be done; none: there is nothing left to do
+	names []string         // that the certificate is good for
 }
 
 func newTrustStep(f *Page) *trustStep { return &trustStep{stage: newStage(f), first: f} }
@@ -43,7 +43,7 @@ func (t *trustStep) enter() {
 	tool, daemon := d.Tool, d.Daemon()
 	d.Work(func(ctx context.Context) func() {
 		var answer struct {
-			Plan []string `json:"plan"`
+			Deeds []model.Trusting `json:"deeds"`
 		}
 		err := tool.Run(ctx, &answer, "ca", "trust", "--dry-run")
 		var names []string
@@ -61,7 +61,7 @@ func (t *trustStep) enter() {
 			}
 		}
 		return func() {
-			t.plan, t.names = answer.Plan, names
+			t.plan, t.names = answer.Deeds, names
 			if err != nil {
 				t.failed(err)
 				return
@@ -91,16 +91,15 @@ func (t *trustStep) show() {
 // deeds are what will be done, a row for each store, with the command that does it to be copied.
 func (t *trustStep) deeds() fyne.CanvasObject {
 	list := part.VBox(0)
-	for i, line := range t.plan {
+	for i, deed := range t.plan {
 		if i > 0 {
 			list.Add(part.NewRule())
 		}
-		deed := model.ParseTrusting(line)
 		what := deed.What
 		if deed.Root {
 			what = lang.Say("first.trust.root")
 		}
-		text := part.VBox(1, part.NewText(deed.Store).Giving(), part.NewTip(part.NewSmallProse(what).Root, func() string { return deed.What }))
+		text := part.VBox(1, part.NewText(deed.Name()).Giving(), part.NewTip(part.NewSmallProse(what).Root, func() string { return deed.What }))
 		copier := part.NewCopy("", func() string { return deed.What }, t.first.desk.Copy)
 		list.Add(container.New(layout.NewCustomPaddedLayout(7, 7, 13, 10), part.Between(text, part.Middle(copier))))
 	}

@@ -14,6 +14,7 @@ import (
 
 	"pulley/internal/control"
 	"pulley/ui/lang"
+	"pulley/ui/model"
 	"pulley/ui/page"
 	"pulley/ui/part"
 	"pulley/ui/theme"
@@ -42,7 +43,7 @@ type authorityCard struct {
 // shownAuthority is what `pulley ca show --json` prints of one.
 type shownAuthority struct {
 	control.CA
-	TrustedBy []string `json:"trusted_by"`
+	TrustedIn []model.TrustStore `json:"trusted_in"`
 }
 
 // trustAnswer is what `pulley ca trust --json` and `untrust` print.
@@ -160,9 +161,13 @@ func (c *authorityCard) show() {
 	c.print.explain(fingerprint(a.SHA256))
 	c.names.explain(strings.Join(a.Permitted, ", "))
 	c.count.Set(lang.Say("settings.ca_count", "Count", len(a.Permitted)))
-	trusters := strings.Join(a.TrustedBy, ", ")
-	if trusters == "" {
-		trusters = lang.Say("settings.ca_nobody")
+	trusters := lang.Say("settings.ca_nobody")
+	if len(a.TrustedIn) > 0 {
+		names := make([]string, len(a.TrustedIn))
+		for i, t := range a.TrustedIn {
+			names[i] = t.Name()
+		}
+		trusters = words.List(names...)
 	}
 	c.trusters.Set(trusters)
 	if c.failed != "" {
@@ -172,14 +177,14 @@ func (c *authorityCard) show() {
 	}
 	part.Enable(c.trust, !c.busy && c.known)
 	importance := widget.MediumImportance
-	if c.known && len(a.TrustedBy) == 0 {
+	if c.known && len(a.TrustedIn) == 0 {
 		importance = widget.HighImportance // it is what is left to do
 	}
 	if c.trust.Importance != importance {
 		c.trust.Importance = importance
 		c.trust.Refresh()
 	}
-	part.Show(c.untrust, len(a.TrustedBy) > 0)
+	part.Show(c.untrust, len(a.TrustedIn) > 0)
 	part.Enable(c.untrust, !c.busy)
 	part.Enable(c.rotate, !c.busy && c.page.desk.Daemon() != nil)
 	part.Enable(c.export, !c.busy && c.known)

@@ -152,7 +152,7 @@ func newRig(t *testing.T, language string, looks theme.Choice, size fyne.Size, p
 	lang.Use(language)
 	t.Cleanup(func() { lang.Use("en") })
 	r := &rig{Person: pagetest.Sit(t, size, looks), daemon: newDaemon(t), login: &login{on: true}, tool: &pagetest.CLI{Errors: map[string]error{}, Answers: map[string]string{
-		"ca show":        `[{"subject":"Pulley local CA","permitted":["registry-1.docker.io","auth.docker.io","ghcr.io","gcr.io","registry.k8s.io","quay.io"],"not_after":"2028-05-04T00:00:00Z","sha256":"9f2a41c07be35d16a8e4f3b27c905d1e6a4b8c2f7e1d3059b6a4c8e2f0d17a35","trusted_by":["system (update-ca-certificates)"]}]`,
+		"ca show":        `[{"subject":"Pulley local CA","permitted":["registry-1.docker.io","auth.docker.io","ghcr.io","gcr.io","registry.k8s.io","quay.io"],"not_after":"2028-05-04T00:00:00Z","sha256":"9f2a41c07be35d16a8e4f3b27c905d1e6a4b8c2f7e1d3059b6a4c8e2f0d17a35","trusted_in":[{"store":"system (update-ca-certificates)","kind":"system"}]}]`,
 		"service status": `{"kind":"systemd user service","installed":true,"running":true,"since":"2026-05-04T08:20:00Z","log":"journalctl --user -u pulley","detail":"runs"}`,
 	}}}
 	r.view = model.View{Phase: model.Running, State: control.State{Listen: "127.0.0.1:5055", ConfigFile: "/home/ann/.config/pulley/config.toml",
