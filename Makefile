@@ -7,7 +7,7 @@ SHELL = bash
 .SHELLFLAGS = -euo pipefail -c
 .DEFAULT_GOAL = help
 
-.PHONY: help run build test test-ui e2e bench lint fonts dist clean
+.PHONY: help run build test test-ui e2e bench torture lint fonts dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -40,6 +40,11 @@ bench: ## the figures of the README on this machine
 	@.ci/go
 	@.ci/need go
 	go run ./internal/bench
+
+torture: ## the daemon under random fire, held to its promises: N=steps, SEED=, HOURS=; Linux, needs no root
+	@.ci/go
+	@.ci/need go
+	go run ./internal/torture $(if $(SEED),-seed $(SEED)) $(if $(N),-n $(N)) $(if $(HOURS),-hours $(HOURS))
 
 lint: ## golangci-lint and govulncheck, built from the module proxy at pinned versions
 	@.ci/lint
