@@ -3,7 +3,9 @@
 package daemon_test
 
 import (
+	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -139,4 +141,36 @@ func TestTakeOverThatCannotStart(t *testing.T) {
 		t.Error("it started")
 	}
 	a.pull(t, "library/small", image)
+}
+
+// slowly is a log that takes its time for each line, as one on a busy disk does.
+type slowly struct{ slog.Handler }
+
+func (slowly) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
+
+func (slowly) Handle(context.Context, slog.Record) error {
+	<-time.After(200 * time.Millisecond)
+	return nil
+}
+
+// TestHandOverWhileNobodyIsThere: with no client left the old one ends at once, also if its port had nothing more to do before
+// all was said about the hand-over.
+func TestHandOverWhileNobodyIsThere(t *testing.T) {
+	a := startWith(t, func(o *daemon.Options) { o.Log = slog.New(slowly{slog.DiscardHandler}) })
+	b := a.over(t)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		a.ended()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Error("the one that handed over does not end")
+		a.stop()
+		<-ended
+	}
+	if status, _ := b.get(t, "/healthz"); status != http.StatusOK {
+		t.Error(status)
+	}
 }

@@ -83,18 +83,18 @@ func (d *Daemon) handOver(end context.CancelCauseFunc) http.Handler {
 			s.Close()
 			return
 		}
-		if err := d.giveTo(s); err != nil {
+		if err := d.giveTo(s, func() { end(nil) }); err != nil {
 			s.Close()
 			d.opt.Log.Warn("the daemon that wanted to take over did not come; going on", "version", s.Version, "err", err)
 			return
 		}
 		d.opt.Log.Info("handed over; what was accepted here is finished here", "version", s.Version)
-		d.hand.leave(s, func() { end(nil) })
 	})
 }
 
-// giveTo gives another daemon what this one holds. After an error everything is as it was.
-func (d *Daemon) giveTo(s *handover.Side) error {
+// giveTo gives another daemon what this one holds. After an error everything is as it was; else end ends this one if what is
+// left takes too long.
+func (d *Daemon) giveTo(s *handover.Side, end func()) error {
 	gates := []*handover.Gate{d.listener, d.control}
 	d.hand.begin()
 	var lock *os.File
@@ -134,6 +134,7 @@ func (d *Daemon) giveTo(s *handover.Side) error {
 	if lock != nil {
 		_ = lock.Close()
 	}
+	d.hand.leave(s, end) // before the gates: a port that nobody is connected to looks at once whether it was left
 	for _, g := range gates {
 		_ = g.Leave()
 	}
