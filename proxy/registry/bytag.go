@@ -22,12 +22,16 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 		return f, err
 	}
 	others := len(h.mirrors(req)) > 0
-	err := h.reachable(req)
-	if err == nil && (held || others) {
-		err = h.worthAsking(req, last.Digest)
-	}
-	if err != nil {
+	if err := h.reachable(req); err != nil {
 		return h.lastKnown(req, k, err)
+	}
+	if held || others {
+		if err := h.worthAsking(req, last.Digest); err != nil {
+			if f, err := h.lastKnown(req, k, err); err == nil {
+				return f, nil
+			}
+			// Nobody else has an answer, and the registry may be back.
+		}
 	}
 	if !held && !req.head() {
 		f, err := h.unlessSlow(req, k, h.getManifest)

@@ -214,7 +214,10 @@ func (h *Handler) vouched(x *exchange, req *Request, d digest.Digest) (*found, e
 	if references && h.ledger.admits(name, who) || h.ledger.said(name, who, string(d)) {
 		return nil, nil //nolint:nilnil // as the comment says
 	}
-	cause := h.worthAsking(req, d)
+	cause := h.reachable(req)
+	if references {
+		cause = h.worthAsking(req, d)
+	}
 	if cause == nil {
 		var f *found
 		if f, cause = h.vouch(req, d); cause == nil {
