@@ -46,6 +46,9 @@ torture: ## the daemon under random fire, held to its promises: N=steps, SEED=, 
 	@.ci/need go
 	go run ./internal/torture $(if $(SEED),-seed $(SEED)) $(if $(N),-n $(N)) $(if $(HOURS),-hours $(HOURS))
 
+fuzz: ## every fuzz target for FUZZTIME=10s
+	@.ci/fuzz
+
 lint: ## golangci-lint and govulncheck, built from the module proxy at pinned versions
 	@.ci/lint
 

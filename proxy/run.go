@@ -139,6 +139,7 @@ func (r *run) sort(c *conn) {
 // with it.
 func (r *run) hand(c net.Conn) {
 	r.crew.enter()
+	connOf(c).hijacked.Store(false) // it was after a CONNECT
 	if !r.handoff.push(c) {
 		r.crew.leave()
 		_ = c.Close()

@@ -35,6 +35,7 @@ func TestBodiesThatNeverComeHoldNothing(t *testing.T) {
 		"own":              {ours, "POST /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n"},
 		"mirror":           {ours, "PUT /v2/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\nabc"},
 		"metrics":          {ours, "POST /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"},
+		"behind CONNECT":   {ours, "CONNECT " + plainHost + ":80 HTTP/1.1\r\n\r\nPUT /v2/x HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"},
 		"no such host":     {ours, "POST http://x.test/ HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"},
 	} {
 		c := tc.port.connect()
