@@ -7,7 +7,7 @@ SHELL = bash
 .SHELLFLAGS = -euo pipefail -c
 .DEFAULT_GOAL = help
 
-.PHONY: help run build test test-ui e2e bench torture lint fonts dist clean
+.PHONY: help run build test test-ui e2e bench torture fuzz lint fonts dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
