@@ -2,164 +2,180 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"runtime"
 	"strings"
+	"time"
 
 	"pulley/internal/hubtest"
 )
 
 const (
-	bigSize  = 1 << 30   // the warm blob
-	coldSize = 256 << 20 // the cold blob
-	registry = "registry-1.docker.io"
+	mib = 1 << 20
+
+	// repository is where every image is: one token opens all of them.
+	repository = "library/bench"
 )
 
-// bench is a test Hub, the real binary, and a home whose configuration leads to that Hub.
+// bench is a test Hub, the binaries, and the servers that most measures share.
 type bench struct {
-	runs   int
+	options
+	sizes
 	dir    string // removed at the end
-	home   string
-	binary string
-	self   string // this program, for the bare servers
+	binary string // Pulley's
+	self   string // this program, for the Go server
+	roots  string // a file with the Hub's CA
+	files  string // a directory with the warm images, at the paths where a registry has them
 	hub    *hubtest.Hub
-	big    hubtest.Layer // library/big
-	config []byte        // the image's config, a few hundred bytes
-	small  string        // the path of that
 
-	pulley *process // the daemon that most measures share; nil until warm
+	products []*product
+	warm     []*server // all of them with the warm images in their caches; nil until asked for
+	big      []blob    // the warm image's: for 1, 8 and 64 clients
+	manifest string    // the digest of its manifest
+	seed     uint64    // of the next image
+	results  *results
 }
 
-func newBench(ctx context.Context, runs int) (*bench, error) {
+// sizes are what a run moves.
+type sizes struct {
+	warm     map[int]int64 // bytes of the blob that so many clients read
+	volume   int64         // bytes that a turn of a warm row reads at least
+	cold     int64
+	capped   int64 // the cold blob from a source that is the bottleneck
+	slow     int64
+	layers   int
+	requests int
+	dials    int
+}
+
+func fullSizes() sizes {
+	return sizes{
+		warm: map[int]int64{1: 1024 * mib, 8: 256 * mib, 64: 64 * mib}, volume: 4096 * mib,
+		cold: 256 * mib, capped: 256 * mib, slow: 32 * mib, layers: 1000, requests: 10000, dials: 2000,
+	}
+}
+
+func quickSizes() sizes {
+	return sizes{
+		warm: map[int]int64{1: 64 * mib, 8: 32 * mib, 64: 8 * mib}, volume: 64 * mib,
+		cold: 32 * mib, capped: 20 * mib, slow: 17 * mib / 4 * 4, layers: 100, requests: 400, dials: 80,
+	}
+}
+
+// blob is one that the Hub has.
+type blob struct {
+	path string
+	hubtest.Layer
+}
+
+func (b blob) size() int64 { return b.Content.Size() }
+
+func newBench(ctx context.Context, o options) (*bench, error) {
+	if runtime.GOOS != "linux" {
+		return nil, errors.New("processor time and memory are read from /proc: run it on Linux")
+	}
 	dir, err := os.MkdirTemp("", "pulley-bench-")
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{runs: runs, dir: dir, home: filepath.Join(dir, "home"), binary: filepath.Join(dir, "pulley"), hub: &hubtest.Hub{}}
-	return b, errors.Join(b.build(ctx), b.publish(), b.configure())
+	b := &bench{
+		options: o, sizes: fullSizes(), dir: dir, binary: filepath.Join(dir, "pulley"), roots: filepath.Join(dir, "roots.pem"),
+		files: filepath.Join(dir, "files"), seed: 100,
+		// Nothing that a long run has ends in the middle of it.
+		hub: &hubtest.Hub{TokenTTL: 24 * time.Hour, URLTTL: 24 * time.Hour},
+	}
+	if o.quick {
+		b.sizes = quickSizes()
+	}
+	if err := b.init(ctx); err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
 }
 
-func (b *bench) build(ctx context.Context) (err error) {
+func (b *bench) init(ctx context.Context) (err error) {
+	if b.pin {
+		if err := pinSelf(runtime.NumCPU()/2, runtime.NumCPU()-1); err != nil {
+			return err
+		}
+	}
+	if err := os.Chmod(b.dir, 0o755); err != nil { //nolint:gosec // squid's own user passes through
+		return err
+	}
 	if b.self, err = os.Executable(); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", b.binary, "pulley/cmd/pulley")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	cmd.Stderr = os.Stderr
-	return cmd.Run()
-}
-
-func (b *bench) publish() error {
+	for _, p := range products() {
+		if !strings.Contains(","+b.without+",", ","+p.name+",") {
+			b.products = append(b.products, p)
+		}
+	}
+	if b.results, err = b.describe(ctx); err != nil {
+		return err
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-o", b.binary, "pulley/cmd/pulley")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return errors.Join(err, errors.New(string(out)))
+	}
 	if err := b.hub.Start(); err != nil {
 		return err
 	}
-	image := hubtest.RandomImage(1, 1, bigSize)
-	b.hub.Push("library/big", "latest", image)
-	b.big = image.Layers[0]
-	b.config = image.Config
-	b.small = "/v2/library/big/blobs/" + hubtest.DigestOf(hubtest.Bytes(image.Config)).String()
-	return nil
-}
-
-// configure leads every name of the Hub to it, and nowhere else.
-func (b *bench) configure() error {
-	text := hubtest.Settings{Origin: b.hub, More: "[cache]\ntag_ttl = \"1h\"\n"}.String()
-	return errors.Join(os.MkdirAll(b.home, 0o700), os.WriteFile(filepath.Join(b.home, "config.toml"), []byte(text), 0o600))
+	return errors.Join(os.WriteFile(b.roots, b.hub.RootsPEM(), 0o644), b.publishWarm()) //nolint:gosec // a certificate
 }
 
 func (b *bench) close() {
-	if b.pulley != nil {
-		_ = b.pulley.stop()
-	}
-	b.hub.Close()
-	_ = os.RemoveAll(b.dir)
-}
-
-// up starts a daemon over home.
-func (b *bench) up(ctx context.Context, home string) (*process, string, error) {
-	p, err := start(ctx, []string{"PULLEY_HOME=" + home}, b.binary, "up")
-	if err != nil {
-		return nil, "", err
-	}
-	address := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(p.line)
-	if !strings.HasPrefix(p.line, "ready ") || address == "" {
-		return nil, "", errors.Join(fmt.Errorf("no ready line: %q", p.line), p.stop())
-	}
-	return p, address, nil
-}
-
-// warm starts the shared daemon and pulls library/big into its cache once.
-func (b *bench) warm(ctx context.Context) (address string, err error) {
-	if b.pulley != nil {
-		return regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(b.pulley.line), nil
-	}
-	if b.pulley, address, err = b.up(ctx, b.home); err != nil {
-		return "", err
-	}
-	plain := client("", nil)
-	manifest, err := get(ctx, plain, "http://"+address+"/v2/library/big/manifests/latest", nil)
-	if err != nil {
-		return "", err
-	}
-	_ = manifest.Body.Close()
-	for range 2 { // the second read after a complete one is the verified one
-		if _, err := download(ctx, plain, b.mirrorURL(address), b.big.Content.Size()); err != nil {
-			return "", err
+	for _, s := range b.warm {
+		if err := s.stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
 		}
 	}
-	_, err = download(ctx, plain, "http://"+address+b.small, -1)
-	return address, err
+	b.hub.Close()
+	if err := os.RemoveAll(b.dir); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+	}
 }
 
-func (b *bench) mirrorURL(address string) string {
-	return "http://" + address + "/v2/library/big/blobs/" + b.big.Digest.String()
+// pinned is a command line that keeps a server on the first half of the processors, if asked for.
+func (b *bench) pinned(name string, args []string) (string, []string) {
+	if !b.pin {
+		return name, args
+	}
+	return "taskset", append([]string{"-c", fmt.Sprintf("0-%d", runtime.NumCPU()/2-1), name}, args...)
 }
 
-// trust is a client's view of the local CA.
-func (b *bench) trust() (*tls.Config, error) {
-	pem, err := os.ReadFile(filepath.Join(b.home, "ca", "ca.crt"))
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(pem)
-	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, ServerName: registry}, nil
+// hubHost is the Hub by a name that everybody resolves and its certificate has.
+func (b *bench) hubHost() string {
+	_, port, _ := net.SplitHostPort(b.hub.Addr())
+	return "localhost:" + port
 }
 
-// token asks for an anonymous one as an engine does: ping, challenge, realm.
-func token(ctx context.Context, c *http.Client, repository string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+registry+"/v2/", nil)
-	if err != nil {
-		return "", err
+func (b *bench) hubURL() string { return "https://" + b.hubHost() }
+
+// publish puts a new image into the Hub that nobody has asked for yet.
+func (b *bench) publish(layers int, size int64) (manifest string, blobs []blob) {
+	b.seed++
+	image := hubtest.RandomImage(b.seed, layers, size)
+	digest := b.hub.Push(repository, "", image)
+	for _, layer := range image.Layers {
+		blobs = append(blobs, blob{blobPath(layer.Digest.String()), layer})
 	}
-	ping, err := c.Do(request)
-	if err != nil {
-		return "", err
+	return digest.String(), blobs
+}
+
+func blobPath(digest string) string { return "/v2/" + repository + "/blobs/" + digest }
+
+func manifestPath(reference string) string { return "/v2/" + repository + "/manifests/" + reference }
+
+// show prints a row once it is measured.
+func (b *bench) show(rows ...*row) {
+	for _, r := range rows {
+		fmt.Print(r.text())
 	}
-	_ = ping.Body.Close()
-	challenge := ping.Header.Get("WWW-Authenticate")
-	realm := regexp.MustCompile(`realm="([^"]+)"`).FindStringSubmatch(challenge)
-	service := regexp.MustCompile(`service="([^"]+)"`).FindStringSubmatch(challenge)
-	if realm == nil || service == nil {
-		return "", fmt.Errorf("ping: status %d, challenge %q", ping.StatusCode, challenge)
-	}
-	query := url.Values{"service": {service[1]}, "scope": {"repository:" + repository + ":pull"}}
-	response, err := get(ctx, c, realm[1]+"?"+query.Encode(), nil)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	var answer struct{ Token string }
-	err = json.NewDecoder(io.LimitReader(response.Body, 64<<10)).Decode(&answer)
-	return answer.Token, err
 }

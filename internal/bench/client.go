@@ -3,125 +3,187 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 )
 
-// get is one GET that must answer 200; the caller closes the body.
-func get(ctx context.Context, c *http.Client, url string, header http.Header) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	if header != nil {
-		request.Header = header
-	}
-	response, err := c.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode != http.StatusOK {
-		_ = response.Body.Close()
-		return nil, fmt.Errorf("%s: %s", url, response.Status)
-	}
-	return response, nil
+// client is one client on a way: a connection per host, kept open between requests, and a buffer that bodies are read into
+// and forgotten. It costs a request little more than the system calls. One goroutine uses it.
+type client struct {
+	way    *way
+	lines  map[string]*line
+	buffer []byte
+	accept string // sent with each request
 }
 
-// download reads the whole body of url and returns MiB/s from the request to the last byte.
-// A size below 0 is not checked.
-func download(ctx context.Context, c *http.Client, url string, size int64) (float64, error) {
-	return downloadAs(ctx, c, url, nil, size)
+type line struct {
+	net.Conn
+	in *bufio.Reader
 }
 
-func downloadAs(ctx context.Context, c *http.Client, url string, header http.Header, size int64) (float64, error) {
-	start := time.Now()
-	response, err := get(ctx, c, url, header)
-	if err != nil {
-		return 0, err
-	}
-	defer response.Body.Close()
-	n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, response.Body, make([]byte, 256<<10))
-	if err != nil {
-		return 0, err
-	}
-	if size >= 0 && n != size {
-		return 0, fmt.Errorf("%s: %d of %d bytes", url, n, size)
-	}
-	return rate(n, time.Since(start)), nil
+// manifestTypes is what engines accept.
+const manifestTypes = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, " +
+	"application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
+
+func (w *way) client() *client {
+	return &client{way: w, lines: map[string]*line{}, buffer: make([]byte, 256<<10), accept: manifestTypes}
 }
 
-// client dials afresh for each request, through proxy when it is not "".
-func client(proxy string, trust *tls.Config) *http.Client {
-	transport := &http.Transport{
-		TLSClientConfig: trust, DisableCompression: true, DisableKeepAlives: true,
-		ReadBufferSize: 64 << 10, WriteBufferSize: 64 << 10,
+func (c *client) close() {
+	for host, l := range c.lines {
+		_ = l.Close()
+		delete(c.lines, host)
 	}
-	if proxy != "" {
-		transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: proxy})
-	}
-	return &http.Client{Transport: transport}
 }
 
-// connectOnce is what dockerd does for each request: CONNECT through proxy, a full TLS handshake,
-// one small GET, hang up.
-func connectOnce(ctx context.Context, proxy, target string, config *tls.Config, path, bearer string) error {
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", proxy)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if _, err := fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", target, target); err != nil {
-		return err
-	}
-	answer, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodConnect})
-	if err != nil {
-		return err
-	}
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("CONNECT %s: %s", target, answer.Status)
-	}
-	secure := tls.Client(conn, config)
-	host, _, _ := strings.Cut(target, ":")
-	if _, err := fmt.Fprintf(secure, "GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nConnection: close\r\n\r\n", path, host, bearer); err != nil {
-		return err
-	}
-	response, err := http.ReadResponse(bufio.NewReader(secure), nil)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s", path, response.Status)
-	}
-	_, err = io.Copy(io.Discard, response.Body)
-	return err
+// read is what one GET brought.
+type read struct {
+	bytes int64
+	first time.Duration // from the start to the first byte of the body
+	took  time.Duration // … to the last
 }
 
-// connects runs n connections over two workers and returns connections per second.
-func connects(n int, once func() error) (float64, error) {
-	const workers = 2
-	failed := make(chan error, workers)
-	start := time.Now()
-	for range workers {
-		go func() {
-			var err error
-			for range n / workers {
-				err = errors.Join(err, once())
+// get reads path, after at most three redirects, to its end. Connections stay open for the next one.
+func (c *client) get(ctx context.Context, path string) (read, error) {
+	begin := time.Now()
+	body, err := c.open(ctx, path)
+	if err != nil {
+		return read{}, err
+	}
+	defer body.Close()
+	var r read
+	for {
+		n, err := body.Read(c.buffer)
+		if r.bytes == 0 && n > 0 {
+			r.first = time.Since(begin)
+		}
+		r.bytes += int64(n)
+		if errors.Is(err, io.EOF) {
+			r.took = time.Since(begin)
+			return r, nil
+		}
+		if err != nil {
+			return r, fmt.Errorf("%s%s: after %d bytes: %w", c.way.base, path, r.bytes, err)
+		}
+	}
+}
+
+// open is a GET whose body is still to be read, which must happen before the next one.
+func (c *client) open(ctx context.Context, path string) (io.ReadCloser, error) {
+	at, bearer := c.way.base+path, c.way.bearer
+	for range 4 {
+		response, err := c.ask(ctx, at, bearer)
+		if err != nil {
+			return nil, err
+		}
+		to := response.Header.Get("Location")
+		switch {
+		case response.StatusCode == http.StatusOK:
+			return response.Body, nil
+		case response.StatusCode/100 != 3 || to == "":
+			text, _ := io.ReadAll(io.LimitReader(response.Body, 512))
+			return nil, fmt.Errorf("%s: %s %s", at, response.Status, text)
+		}
+		if _, err := io.Copy(io.Discard, response.Body); err != nil {
+			return nil, err
+		}
+		from, err := url.Parse(at)
+		if err != nil {
+			return nil, err
+		}
+		next, err := from.Parse(to)
+		if err != nil {
+			return nil, err
+		}
+		at, bearer = next.String(), ""
+	}
+	return nil, fmt.Errorf("%s: too many redirects", path)
+}
+
+// ask sends one request; a connection that was kept and is gone is dialled again once.
+func (c *client) ask(ctx context.Context, at, bearer string) (*http.Response, error) {
+	_, rest, _ := strings.Cut(at, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	text := "GET /" + path + " HTTP/1.1\r\nHost: " + host + "\r\nAccept: " + c.accept + "\r\n"
+	if bearer != "" {
+		text += "Authorization: Bearer " + bearer + "\r\n"
+	}
+	text += "\r\n"
+	for again := c.lines[host] != nil; ; again = false {
+		l := c.lines[host]
+		if l == nil {
+			conn, err := c.way.dial(ctx, host)
+			if err != nil {
+				return nil, err
 			}
-			failed <- err
-		}()
+			l = &line{conn, bufio.NewReaderSize(conn, 16<<10)}
+			c.lines[host] = l
+		}
+		response, err := l.ask(text)
+		if err == nil {
+			if response.Close {
+				delete(c.lines, host)
+				response.Body = &lastBody{response.Body, l}
+			}
+			return response, nil
+		}
+		_ = l.Close()
+		delete(c.lines, host)
+		if !again {
+			return nil, fmt.Errorf("%s: %w", at, err)
+		}
 	}
-	var err error
-	for range workers {
-		err = errors.Join(err, <-failed)
+}
+
+func (l *line) ask(text string) (*http.Response, error) {
+	if _, err := io.WriteString(l.Conn, text); err != nil {
+		return nil, err
 	}
-	return float64(n/workers*workers) / time.Since(start).Seconds(), err
+	return http.ReadResponse(l.in, nil)
+}
+
+// lastBody is the body of an answer after which the connection is closed.
+type lastBody struct {
+	io.ReadCloser
+	line *line
+}
+
+func (b *lastBody) Close() error { return errors.Join(b.ReadCloser.Close(), b.line.Close()) }
+
+var (
+	realmText   = regexp.MustCompile(`realm="([^"]+)"`)
+	serviceText = regexp.MustCompile(`service="([^"]+)"`)
+)
+
+// token asks for an anonymous one as engines do: ping, challenge, realm.
+func token(ctx context.Context, w *way) (string, error) {
+	c := (&way{base: w.base, dial: w.dial}).client()
+	defer c.close()
+	ping, err := c.ask(ctx, w.base+"/v2/", "")
+	if err != nil {
+		return "", err
+	}
+	challenge := ping.Header.Get("WWW-Authenticate")
+	realm, service := realmText.FindStringSubmatch(challenge), serviceText.FindStringSubmatch(challenge)
+	if realm == nil || service == nil {
+		return "", fmt.Errorf("ping: status %d, challenge %q", ping.StatusCode, challenge)
+	}
+	c.close()
+	query := url.Values{"service": {service[1]}, "scope": {"repository:" + repository + ":pull"}}
+	response, err := c.ask(ctx, realm[1]+"?"+query.Encode(), "")
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	var answer struct{ Token string }
+	err = json.NewDecoder(io.LimitReader(response.Body, 64<<10)).Decode(&answer)
+	return answer.Token, err
 }

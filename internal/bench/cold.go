@@ -4,122 +4,67 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
-	"sync"
-	"time"
 
 	"pulley/internal/hubtest"
 )
 
-func measureReady(ctx context.Context, b *bench) error {
-	var first, later []float64
-	for i := range b.runs {
-		home := filepath.Join(b.dir, fmt.Sprintf("ready-%d", i))
-		for turn := range 2 {
-			if err := b.copyConfig(home); err != nil {
-				return err
-			}
-			p, _, err := b.up(ctx, home)
-			if err != nil {
-				return err
-			}
-			took := float64(p.started.Microseconds()) / 1000
-			if turn == 0 {
-				first = append(first, took)
-			} else {
-				later = append(later, took)
-			}
-			if err := p.stop(); err != nil {
-				return err
-			}
+// measureCold pulls a blob that nobody has yet: by one client beside going to the Hub itself, where nothing but the
+// processors slows it down, and from a Hub that has 100 MiB/s for all. A blob is new to each product, and the same for
+// all in a run.
+func measureCold(ctx context.Context, b *bench) error {
+	for _, d := range []door{mirror, interception} {
+		if err := b.coldRow(ctx, d, b.cold, "as fast as it goes"); err != nil {
+			return err
 		}
 	}
-	fmt.Printf("    first start %.1f ms, later %.1f ms (medians of %d; slowest %.1f and %.1f)\n",
-		median(first), median(later), b.runs, slices.Max(first), slices.Max(later))
-	return nil
+	b.hub.SetFaults(hubtest.Faults{Total: 100 * mib})
+	defer b.hub.SetFaults()
+	return b.coldRow(ctx, mirror, b.capped, "from 100 MiB/s")
 }
 
-func (b *bench) copyConfig(home string) error {
-	text, err := os.ReadFile(filepath.Join(b.home, "config.toml"))
-	if err != nil {
-		return err
-	}
-	return errors.Join(os.MkdirAll(home, 0o700), os.WriteFile(filepath.Join(home, "config.toml"), text, 0o600))
+func (b *bench) coldRow(ctx context.Context, d door, size int64, how string) error {
+	title := fmt.Sprintf("%s door, %s, %s", d, sized(size), how)
+	speed := b.row("cold blob", title, "MiB/s")
+	first := b.row("cold blob: first byte", title, "ms").less()
+	cost := b.row("cold blob: server CPU", title, "CPU s/GB").less()
+	seen := map[*server]int{}
+	var fresh []published
+	err := b.turns(ctx, d, fetches, func(s *server, w *way) error {
+		run := seen[s]
+		seen[s]++
+		if run == len(fresh) {
+			fresh = append(fresh, b.fresh(1, size))
+		}
+		image := fresh[run]
+		c := w.client()
+		defer c.close()
+		if _, err := c.get(ctx, image.path); err != nil {
+			return err
+		}
+		all := family(s.pid())
+		before := cpu(all)
+		r, err := c.get(ctx, image.blobs[0].path)
+		if err := errors.Join(err, short(r, image.blobs[0])); err != nil {
+			return err
+		}
+		speed.add(s.product, float64(r.bytes)/mib/r.took.Seconds())
+		first.add(s.product, milliseconds(r.first))
+		if s.process != nil {
+			cost.add(s.product, (cpu(all)-before).Seconds()/(float64(r.bytes)/1e9))
+		}
+		return nil
+	})
+	b.show(speed, first, cost)
+	return err
 }
 
-func measureIdle(ctx context.Context, b *bench) error {
-	home := filepath.Join(b.dir, "idle")
-	if err := b.copyConfig(home); err != nil {
-		return err
-	}
-	p, _, err := b.up(ctx, home)
-	if err != nil {
-		return err
-	}
-	select { // let what runs lazily after the ready line run
-	case <-time.After(2 * time.Second):
-	case <-ctx.Done():
-	}
-	used, err := p.anonymous()
-	fmt.Printf("    idle: %.1f MiB\n", used)
-	return errors.Join(err, p.stop())
+// published is an image that is in the Hub alone.
+type published struct {
+	path  string // of its manifest
+	blobs []blob
 }
 
-func measureCold(ctx context.Context, b *bench) error {
-	const clients = 32
-	image := hubtest.RandomImage(2, 1, coldSize)
-	b.hub.Push("library/cold", "latest", image)
-	layer := image.Layers[0]
-	home := filepath.Join(b.dir, "cold")
-	if err := b.copyConfig(home); err != nil {
-		return err
-	}
-	p, address, err := b.up(ctx, home)
-	if err != nil {
-		return err
-	}
-	url := "http://" + address + "/v2/library/cold/blobs/" + layer.Digest.String()
-	manifest, err := get(ctx, client("", nil), "http://"+address+"/v2/library/cold/manifests/latest", nil)
-	if err != nil {
-		return errors.Join(err, p.stop())
-	}
-	_ = manifest.Body.Close()
-
-	begin := time.Now()
-	firsts := make([]time.Duration, clients)
-	failures := make([]error, clients)
-	var all sync.WaitGroup
-	for i := range clients {
-		all.Go(func() {
-			response, err := get(ctx, client("", nil), url, nil)
-			if err != nil {
-				failures[i] = err
-				return
-			}
-			defer response.Body.Close()
-			buffer := make([]byte, 256<<10)
-			n, err := response.Body.Read(buffer)
-			firsts[i] = time.Since(begin)
-			total := int64(n)
-			for err == nil {
-				n, err = response.Body.Read(buffer)
-				total += int64(n)
-			}
-			if total != layer.Content.Size() {
-				failures[i] = fmt.Errorf("%d of %d bytes: %w", total, layer.Content.Size(), err)
-			}
-		})
-	}
-	peak := p.watchAnonymous()
-	all.Wait()
-	took := time.Since(begin)
-	most := peak()
-	sent := b.hub.BytesSent(layer.Digest)
-	fmt.Printf("    upstream %.4f × the blob; first bytes %.1f to %.1f ms; all done after %.2f s; at most %.1f MiB\n",
-		float64(sent)/float64(layer.Content.Size()), milliseconds(slices.Min(firsts)), milliseconds(slices.Max(firsts)), took.Seconds(), most)
-	return errors.Join(errors.Join(failures...), p.stop())
+func (b *bench) fresh(layers int, size int64) published {
+	manifest, blobs := b.publish(layers, size)
+	return published{manifestPath(manifest), blobs}
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,21 +1,31 @@
-// Command bench measures what the README promises: Pulley beside bare Go servers that do the least
-// possible work for the same bytes, as ratios of medians of interleaved runs, so that a noisy or slow
-// machine changes both sides alike. It starts the real `pulley` binary and talks to it through the
-// doors a user has; it knows nothing of the daemon's packages. It asserts nothing: it prints.
+// Command bench measures Pulley beside what a person would use in its place, each a real program: distribution's registry
+// as a pull-through cache, squid, nginx; and beside limits that no cache passes: nginx with sendfile, a Go file server,
+// the Hub itself. All run on this machine, fetch from the same [hubtest.Hub] and are read by the same client, in turn, so
+// that a slow or noisy machine changes all sides alike. The figures are medians with what they spread over; what counts
+// is their ratio.
+//
+// A product is a file here (what it is, how it is set up, which doors it has), and so is a measure (what is asked of every
+// product that can). A product that cannot be started is an error, never a gap.
+//
+// It starts the real binaries and talks to them through the doors a user has; it knows nothing of the daemon's packages. It
+// asserts nothing: it prints, and writes docs/benchmarks.md if asked to. Processors and memory are read from /proc: it
+// needs Linux.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
 func main() {
-	if len(os.Args) > 1 && isBare(os.Args[1]) {
-		exit(runBare(os.Args[1:]))
+	if len(os.Args) > 1 && os.Args[1] == goServer {
+		exit(runGoServer(os.Args[2:]))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -30,44 +40,107 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// run builds the binary, starts a test Hub and a daemon, and runs each measure in turn.
-func run(ctx context.Context, args []string) error {
+// options are the command line.
+type options struct {
+	runs    int    // of each figure
+	quick   bool   // small sizes
+	only    string // measures and rows whose name has this in it
+	without string // products left out, comma-separated
+	json    string // where the results go
+	from    string // results to show again, with nothing measured
+	docs    string // the folder that holds benchmarks.md
+	pin     bool   // servers on the first half of the processors, the client on the rest
+}
+
+func parse(args []string) (o options, err error) {
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
-	runs := set.Int("runs", 7, "interleaved runs per figure; the median counts")
-	only := set.String("only", "", "run only the measure of this name")
+	set.IntVar(&o.runs, "runs", 5, "interleaved runs per figure; the median counts")
+	set.BoolVar(&o.quick, "quick", false, "small sizes and one run: shows that every row works, its figures mean nothing")
+	set.StringVar(&o.only, "only", "", "only the measures whose name has this in it")
+	set.StringVar(&o.without, "without", "", "leave these products out, comma-separated; the result says so")
+	set.StringVar(&o.json, "json", "", "write the results to this file")
+	set.StringVar(&o.from, "from", "", "measure nothing, show this file's results")
+	set.StringVar(&o.docs, "docs", "", "write the results into benchmarks.md in this folder, and its picture")
+	set.BoolVar(&o.pin, "pin", false, "servers on the first half of the processors, the client and the Hub on the others")
 	if err := set.Parse(args); err != nil {
-		return err
+		return o, err
 	}
-	b, err := newBench(ctx, *runs)
+	if set.NArg() > 0 {
+		return o, fmt.Errorf("%s: not understood; flags only", set.Arg(0))
+	}
+	if o.quick {
+		o.runs = 1
+	}
+	if o.quick && o.docs != "" {
+		return o, errors.New("-quick: its figures mean nothing and are not published; leave out -docs")
+	}
+	return o, nil
+}
+
+// run measures, or reads what was measured, and shows it.
+func run(ctx context.Context, args []string) error {
+	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	defer b.close()
-	for _, m := range measures {
-		if *only != "" && *only != m.name {
-			continue
+	var all *results
+	if o.from != "" {
+		all, err = readResults(o.from)
+	} else {
+		all, err = measure(ctx, o)
+	}
+	if err != nil {
+		return err
+	}
+	if o.from != "" {
+		for _, r := range all.Rows {
+			fmt.Print(r.text())
 		}
-		fmt.Printf("%-10s %s\n", m.name, m.what)
-		if err := m.run(ctx, b); err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+	}
+	fmt.Print(all.summary())
+	if o.json != "" {
+		if err := all.write(o.json); err != nil {
+			return err
 		}
+	}
+	if o.docs != "" {
+		return publish(all, o.docs)
 	}
 	return nil
 }
 
-// measures are run in this order; each prints its own lines.
+// measures are run in this order.
 var measures = []struct {
-	name, what string
-	run        func(context.Context, *bench) error
+	name string
+	run  func(context.Context, *bench) error
 }{
-	{"ready", "from exec to the ready line, first start and later starts", measureReady},
-	{"idle", "anonymous memory of an idle daemon", measureIdle},
-	{"cold", "32 clients on one cold 256 MiB blob", measureCold},
-	{"capped", "a cold 1 GiB blob from a source of 100 MiB/s, beside a client without Pulley", measureCapped},
-	{"split", "a cold 512 MiB blob over eight connections, beside one, where nothing slows a connection down", measureSplit},
-	{"slow", "a cold 64 MiB blob from an origin and three mirrors at 1 MiB/s per connection, eight connections beside one", measureSlow},
-	{"mirror", "a warm 1 GiB blob over the mirror door, beside http.FileServer", measureMirror},
-	{"tls", "a warm 1 GiB blob intercepted, beside a bare TLS file server", measureTLS},
-	{"connect", "a new connection per request, beside a bare tunnel and TLS server", measureConnect},
-	{"memory", "anonymous memory with 64 transfers in flight", measureMemory},
+	{"startup", measureStartup},
+	{"warm", measureWarm},
+	{"manifest", measureManifests},
+	{"connection", measureConnections},
+	{"layers", measureLayers},
+	{"cold", measureCold},
+	{"crowd", measureCrowd},
+	{"memory", measureMemory},
+	{"slow", measureSlow},
+}
+
+// measure starts a Hub and every product, and runs each measure in turn.
+func measure(ctx context.Context, o options) (*results, error) {
+	b, err := newBench(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer b.close()
+	for _, m := range measures {
+		if !strings.Contains(m.name, o.only) {
+			continue
+		}
+		fmt.Printf("\n%s\n", strings.ToUpper(m.name))
+		if err := m.run(ctx, b); err != nil {
+			return nil, fmt.Errorf("%s: %w", m.name, err)
+		}
+		b.hub.Reset()
+	}
+	return b.results, nil
 }

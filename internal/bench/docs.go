@@ -1,0 +1,3 @@
+package main
+
+func publish(*results, string) error { return nil }
