@@ -17,7 +17,7 @@ import (
 
 // TestMain makes this binary the pulley of the scripts, with the real main.
 func TestMain(m *testing.M) {
-	testscript.Main(swept{m}, map[string]func(){"pulley": main})
+	testscript.Main(swept{m}, map[string]func(){"pulley": main, docsEngineName: docsEngine})
 }
 
 // TestScripts are what a person types. Each has a PULLEY_HOME of its own.
