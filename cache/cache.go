@@ -145,7 +145,10 @@ func Open(o Options) (*Cache, error) {
 		}
 		var pe *fs.PathError
 		if errors.As(err, &pe) {
-			err = fmt.Errorf("%s %s: %w", pe.Op, pe.Path, pe.Err)
+			err = pe.Err
+			if pe.Path != o.Dir {
+				err = fmt.Errorf("%s: %w", pe.Path, pe.Err)
+			}
 		}
 		return nil, fmt.Errorf("cache: %s: cannot be used: %w; make it writable, or set another cache.dir", o.Dir, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -60,6 +61,9 @@ func (a *app) configCheck() *cobra.Command {
 			var err error
 			if len(args) == 1 {
 				path = args[0]
+				if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+					return fmt.Errorf("%s: no such file; without one the defaults are in force; see: pulley config path", path)
+				}
 			} else if path, err = configFile(cmd); err != nil {
 				return err
 			}

@@ -219,7 +219,7 @@ func (a *app) printEgressTest(cmd *cobra.Command, r control.EgressReport) error 
 		}
 	}
 	if !r.OK {
-		return fmt.Errorf("%s: %s is not reached: %s", r.Name, r.Target, r.Error)
+		return fmt.Errorf("%s: %s is not reached: %s", r.Name, r.Target, strings.TrimPrefix(r.Error, r.Target+": "))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -39,7 +40,7 @@ func newRoot() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())}
+		return usageError{fmt.Errorf("%s; see: %s --help", parsing.ReplaceAllString(err.Error(), ""), cmd.CommandPath())}
 	})
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
 	owned := root.PersistentFlags().Bool("until-eof", false, "end as Ctrl-C does when standard input ends, as it does with the program that has its other end")
@@ -54,6 +55,9 @@ func newRoot() *cobra.Command {
 	completes(root, arguments(), choices())
 	return root
 }
+
+// parsing is what Go's own functions put before the reason why a number is none.
+var parsing = regexp.MustCompile(`strconv\.\w+: parsing ".*": `)
 
 // untilEOF is ctx until in ends. What is printed after that may have no reader any more: with SIGPIPE taken that is an error, and
 // does not end this program before it has put everything back. Programs that it starts still have theirs.

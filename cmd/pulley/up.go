@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -39,6 +41,9 @@ func (a *app) up() *cobra.Command {
 			if file != "" {
 				if places.ConfigFile, err = filepath.Abs(file); err != nil {
 					return err
+				}
+				if _, err := os.Stat(places.ConfigFile); errors.Is(err, fs.ErrNotExist) {
+					_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "pulley: %s is not there: the defaults are in force\n", places.ConfigFile)
 				}
 			}
 			environ := os.Environ()

@@ -29,7 +29,7 @@ func (e *Error) Error() string {
 	if e.Line > 0 {
 		where = fmt.Sprintf("%s:%d", e.File, e.Line)
 	}
-	if e.Key != "" {
+	if e.Key != "" && e.File != flag(e.Key) && e.File != variable(e.Key) { // those name it
 		where += ": " + e.Key
 	}
 	return where + ": " + e.Text
@@ -196,8 +196,11 @@ func quoted(value any) string {
 	if s, ok := value.(string); ok {
 		return fmt.Sprintf("%.60q", s)
 	}
-	return fmt.Sprintf("%.60v", value)
+	return shorter(fmt.Sprint(value)) // a number's precision would be its digits
 }
+
+// shorter is the beginning of a text that may be long.
+func shorter(text string) string { return fmt.Sprintf("%.60s", text) }
 
 func allowed(field any) string {
 	switch field.(type) {

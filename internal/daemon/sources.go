@@ -14,6 +14,7 @@ import (
 	"pulley/internal/cause"
 	"pulley/internal/config"
 	"pulley/internal/control"
+	"pulley/proxy/egress"
 	"pulley/proxy/egress/ssh"
 	"pulley/proxy/registry"
 	"pulley/proxy/source"
@@ -309,6 +310,9 @@ func (d *Daemon) TestEgress(ctx context.Context, name, target string) (control.E
 	}
 	report := control.EgressReport{Name: name, Target: target}
 	r, err := d.egress.Test(ctx, name, target)
+	if errors.Is(err, egress.ErrUnknown) {
+		return report, refused(err)
+	}
 	report.Connect, report.Answer, report.Way, report.OK = r.Connected, r.FirstByte, r.Way, err == nil
 	var key *ssh.HostKeyError
 	if errors.As(err, &key) {

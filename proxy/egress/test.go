@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -106,6 +107,9 @@ func askV2(ctx context.Context, c net.Conn, host string, first func()) (int, err
 	return resp.StatusCode, resp.Body.Close()
 }
 
+// ErrUnknown is in the error where a way out is named that there is none of.
+var ErrUnknown = errors.New("no such egress")
+
 // named finds a way out by its name; nil is direct.
 func (e *Egress) named(ctx context.Context, p *plan, name string, d destination) (*way, error) {
 	var w *way
@@ -126,7 +130,7 @@ func (e *Egress) named(ctx context.Context, p *plan, name string, d destination)
 	}
 	switch {
 	case w == nil:
-		return nil, fmt.Errorf("egress %s: there is none of that name; see: pulley egress ls", strings.ToValidUTF8(name, "?"))
+		return nil, fmt.Errorf("%.80s: %w; see: pulley egress ls", strings.ToValidUTF8(name, "?"), ErrUnknown)
 	case w.err != nil:
 		return nil, w.err
 	case w.ssh != nil:

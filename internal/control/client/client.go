@@ -21,7 +21,7 @@ import (
 )
 
 // ErrNotRunning is for a socket that nobody answers at.
-var ErrNotRunning = errors.New("pulley is not running")
+var ErrNotRunning = errors.New("not running")
 
 // Error is the daemon's own one-line answer to what it did not do.
 type Error struct {
@@ -230,7 +230,7 @@ func (c *Client) unreachable(err error) error {
 		if errors.Is(err, fs.ErrPermission) {
 			return deniedError(c.socket)
 		}
-		return fmt.Errorf("%w (nothing answers at %s); start it with: pulley up", ErrNotRunning, c.socket)
+		return fmt.Errorf("%w: nothing answers at %s; start it with: pulley up", ErrNotRunning, c.socket)
 	}
 	var whole *url.Error
 	if errors.As(err, &whole) {
