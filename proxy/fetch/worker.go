@@ -341,12 +341,16 @@ func (w *worker) sized(n int64, host string) error {
 
 // refused looks at an error that says more than itself: a 416 at the end of a blob
 // whose size nobody had told, or beyond it, where we asked on because a hint said
-// so.
+// so, or one of the origin's with another size than the one that was told.
 func (w *worker) refused(err error, off int64) error {
 	var status *source.StatusError
 	if errors.As(err, &status) && status.Status == http.StatusRequestedRangeNotSatisfiable &&
 		w.sink.Size() < 0 && off > 0 && (w.follows && status.Size > 0 && status.Size <= off || w.to < 0 && status.Size == off) {
 		return w.sized(status.Size, status.Host)
+	}
+	if known := w.sink.Size(); status != nil && status.Status == http.StatusRequestedRangeNotSatisfiable &&
+		w.peer.src.Origin() && status.Size >= 0 && known >= 0 && status.Size != known {
+		return w.sized(status.Size, status.Host) // it takes back what it, or somebody else, said
 	}
 	return err
 }

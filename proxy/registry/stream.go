@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pulley/cache"
+	"pulley/proxy/fetch"
 )
 
 // stream is one answer out of a blob in flight. It belongs to the goroutine of
@@ -71,6 +72,8 @@ func (s *stream) serve() bool {
 	case cache.IsLocal(err):
 		s.h.failOpen(s.x, s.req, err)
 		return true
+	case s.obsolete(err):
+		return false
 	default:
 		s.refuse(err)
 		return true
@@ -280,9 +283,17 @@ func (s *stream) copy(w io.Writer, i int, end int64) error {
 	}
 }
 
+// obsolete says that a download that was gone on with failed because the origin has
+// another size than the one it began with: what there was of it is forgotten, and a
+// new one may do better.
+func (s *stream) obsolete(err error) bool {
+	var size *fetch.SizeError
+	return errors.As(err, &size) && len(s.drive.had) > 0
+}
+
 // refuse answers a request that nothing came for.
 func (s *stream) refuse(err error) {
-	if status, ok := spoken(err); ok && status.Status == http.StatusRequestedRangeNotSatisfiable {
+	if status, ok := spoken(err); ok && status.Status == http.StatusRequestedRangeNotSatisfiable && s.specs != nil {
 		unsatisfiable(s.x, s.req.Request, status.Size)
 		return
 	}
