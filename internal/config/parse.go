@@ -192,9 +192,16 @@ func (d decoder) value(into reflect.Value, value any, path string) error {
 	return nil
 }
 
+// quoted is a value as an error shows it. What lists and tables hold is not shown: it
+// may be an address with a password in it, in one pair of brackets too many.
 func quoted(value any) string {
-	if s, ok := value.(string); ok {
-		return fmt.Sprintf("%.60q", s)
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.String:
+		return fmt.Sprintf("%.60q", v.String())
+	case reflect.Slice:
+		return "a list"
+	case reflect.Map:
+		return "a table"
 	}
 	return shorter(fmt.Sprint(value)) // a number's precision would be its digits
 }
