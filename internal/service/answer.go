@@ -67,23 +67,42 @@ func (s *Service) askToEnd(ctx context.Context) error {
 	return nil
 }
 
-// awaitAnswer waits until the daemon answers. One that does not within the time, or is no longer kept running, failed.
-func (s *Service) awaitAnswer(ctx context.Context) error {
+// awaitAnswer waits until a daemon answers, other than the old one, which is 0 if none was. One that does not within the time, or
+// is no longer kept running, failed; so did one that is not the old, which goes on, when the log has more of it than was said.
+func (s *Service) awaitAnswer(ctx context.Context, old int, said string) error {
 	ctx, cancel := context.WithTimeout(ctx, s.await)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		_, _, err := s.answers(ctx)
-		if err == nil || errors.Is(err, fs.ErrPermission) { // it is there; who may ask it is another matter
+		v, _, err := s.answers(ctx)
+		if err == nil && v.PID != old || errors.Is(err, fs.ErrPermission) { // it is there; who may ask it is another matter
 			return nil
+		}
+		if err == nil {
+			if now := s.manager.said(ctx); now != said && now != "" {
+				return s.goesOn(ctx, now)
+			}
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return s.because(context.WithoutCancel(ctx), fmt.Errorf("the daemon does not answer: %w", err))
+			ctx := context.WithoutCancel(ctx)
+			if err == nil {
+				return s.goesOn(ctx, "it did not take over in time")
+			}
+			return s.because(ctx, fmt.Errorf("the daemon does not answer: %w", err))
 		}
 	}
+}
+
+// goesOn says why the old daemon does.
+func (s *Service) goesOn(ctx context.Context, why string) error {
+	text := "service: the new daemon failed, the old one goes on: " + why
+	if status, _ := s.manager.status(ctx); status.Log != "" {
+		text += "; see: " + status.Log
+	}
+	return errors.New(text)
 }
 
 // awaitSilence waits until the daemon answers no more, for as long as it may take to end.

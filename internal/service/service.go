@@ -180,6 +180,7 @@ func (s *Service) bringUp(ctx context.Context, changed bool) error {
 	if err != nil {
 		return err
 	}
+	old, said := 0, ""
 	switch {
 	case !status.Running:
 		err = s.manager.start(ctx)
@@ -187,12 +188,13 @@ func (s *Service) bringUp(ctx context.Context, changed bool) error {
 		err = s.manager.renew(ctx, changed)
 	case changed || s.outdated(status):
 		s.opt.Say("it runs; a new daemon takes over")
+		old, said = status.PID, s.manager.said(ctx)
 		err = s.manager.renew(ctx, changed)
 	}
 	if err != nil {
 		return s.because(ctx, err)
 	}
-	return s.awaitAnswer(ctx)
+	return s.awaitAnswer(ctx, old, said)
 }
 
 // program is the one that the installed service runs, "" where nothing says so.

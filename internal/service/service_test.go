@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pulley/internal/control"
@@ -229,13 +230,54 @@ func TestUpgrade(t *testing.T) {
 	b.script.Reset()
 	s := b.service("linux-systemd", Options{Binary: "/opt/2/pulley"})
 	s.answers = func(context.Context) (control.Version, time.Time, error) {
-		return control.Version{PID: 42}, time.Unix(1, 0), nil // before the program came to be
+		return control.Version{PID: 42 + b.renewed}, time.Unix(1, 0), nil // before the program came to be
 	}
 	if err := s.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if want := "$ systemctl --user reload-or-restart pulley.service\n"; b.script.String() != want {
 		t.Errorf("another program:\n%s", b.script.String())
+	}
+}
+
+// TestHandOverIsAwaited: a keeper says nothing of the daemon that it starts, so the new one is waited for, until it fails.
+func TestHandOverIsAwaited(t *testing.T) {
+	for name, log := range map[string]string{
+		"it takes over": "ready 127.0.0.1:5055\n",
+		"it fails":      "ready 127.0.0.1:5055\npulley: config.toml: nonsense\npulley: keeper: the old daemon goes on\n",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, superuser)
+			b.put("/etc/init.d/theirs", "")
+			b.put("/opt/1/pulley", "")
+			b.put("/var/log/pulley/pulley.log", "pulley: of last week\nready 127.0.0.1:5055\n")
+			s := b.service("unix-systemv", Options{System: true, Binary: "/opt/1/pulley"})
+			if err := s.Install(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			fails, asked := strings.Contains(log, "nonsense"), 0
+			s.answers = func(context.Context) (control.Version, time.Time, error) {
+				asked++
+				if asked == 4 {
+					b.put("/var/log/pulley/pulley.log", log)
+				}
+				if asked < 4 || fails {
+					return control.Version{PID: 42}, time.Unix(1, 0), nil // before the program came to be
+				}
+				return control.Version{PID: 43}, time.Now(), nil
+			}
+			began := time.Now()
+			err := s.Start(t.Context())
+			switch {
+			case !fails && (err != nil || asked < 4):
+				t.Errorf("%s: asked %d times, %v", name, asked, err)
+			case fails:
+				oneLine(t, err, "the old one goes on: config.toml: nonsense; see: sudo tail /var/log/pulley/pulley.log")
+				if took := time.Since(began); took >= s.await {
+					t.Errorf("%s: only after %s", name, took)
+				}
+			}
+		})
 	}
 }
 
