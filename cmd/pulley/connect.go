@@ -23,6 +23,7 @@ type connecting struct {
 	mirror   string // how the flag was given
 	context  string // of an engine elsewhere
 	dryRun   bool
+	forget   bool
 	yes      bool
 	noTest   bool
 	steps    bool // JSON has a line for each step as it begins

@@ -19,10 +19,14 @@ func (a *app) disconnect() *cobra.Command {
 		Use:   "disconnect [ENGINE…]",
 		Short: "take back what connect did: all of it without ENGINE",
 		Long: "Every file becomes what it was, byte for byte. Out of one that somebody has edited since, only what connect put in\n" +
-			"is taken; one that is broken now is left alone, and named.",
+			"is taken; one that is broken now is left alone, and named. With --forget nothing is kept of that: neither the files as\n" +
+			"they were, which pulley connect --backups lists, nor folders that were made for them.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.terminal = isTerminal(os.Stdin)
 			if cmd.Flags().Changed("context") {
+				if c.forget {
+					return usageError{errors.New("disconnect: --forget is for what was done on this machine, so not with --context")}
+				}
 				return a.disconnectElsewhere(cmd, &c, args)
 			}
 			h, _, err := openWired()
@@ -34,6 +38,7 @@ func (a *app) disconnect() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "show what would be changed, and change nothing")
 	cmd.Flags().BoolVarP(&c.yes, "yes", "y", false, "ask nothing: restart engines that have to be")
+	cmd.Flags().BoolVar(&c.forget, "forget", false, "when nothing is wired any more, forget the files as they were")
 	stepsFlag(cmd, &c.steps)
 	cmd.Flags().StringVar(&c.context, "context", "", "the engine of this ssh context")
 	return cmd
@@ -65,6 +70,11 @@ func (a *app) disconnectAll(cmd *cobra.Command, h *thisMachine, c *connecting, i
 		}
 		if u.Undo != nil {
 			undone = append(undone, u)
+		}
+	}
+	if c.forget && !c.dryRun && len(failed) == 0 {
+		if err := h.Forget(cmd.Context()); err != nil {
+			failed = append(failed, err)
 		}
 	}
 	if a.json {

@@ -139,17 +139,18 @@ func (w *Wirer) save(l *ledger) error {
 	if err != nil {
 		return err
 	}
-	return private(w.ledgerFile(), append(data, '\n'))
+	_, err = private(w.ledgerFile(), append(data, '\n'))
+	return err
 }
 
 // private writes a file of this machine's that is its owner's alone, as are the folders that are made for it: the person's
-// whose folder that is in, even if root writes it.
-func private(name string, data []byte) error {
-	made, err := (&machine.Local{}).WriteFile(name, data, 0o600)
+// whose folder that is in, even if root writes it. It returns the folders, outermost first.
+func private(name string, data []byte) (made []string, err error) {
+	made, err = (&machine.Local{}).WriteFile(name, data, 0o600)
 	for _, dir := range made {
 		err = errors.Join(err, os.Chmod(dir, 0o700)) //nolint:gosec // a folder
 	}
-	return err
+	return made, err
 }
 
 // keep puts a copy of a file among the backups.
@@ -158,7 +159,7 @@ func (w *Wirer) keep(l *ledger, engine, path string, data []byte, had bool) erro
 	if had {
 		b.SHA256 = sum(data)
 		if _, err := os.Stat(w.backupFile(b.SHA256)); err != nil {
-			if err := private(w.backupFile(b.SHA256), data); err != nil {
+			if _, err := private(w.backupFile(b.SHA256), data); err != nil {
 				return err
 			}
 		}
