@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -70,7 +69,8 @@ func on(platforms ...string) func(*registry.Pull) {
 }
 
 func fresh(p *registry.Pull) { p.Fresh = true }
-func all(p *registry.Pull)   { p.All = true }
+
+func all(p *registry.Pull) { p.All = true }
 
 // What was prefetched pulls without a network, through every door.
 func TestPrefetchedPullsWithoutANetwork(t *testing.T) {
@@ -396,82 +396,6 @@ func TestPrefetchAndClientShare(t *testing.T) {
 	}
 }
 
-// A person's credentials open what is theirs, for them alone, and go to the origin
-// and its token service alone.
-func TestPrefetchPrivate(t *testing.T) {
-	r := newRoom(t, &hubtest.Hub{Users: map[string]string{"alice": "secret", "bob": "hunter2"}})
-	mirror := r.addMirror("m1", hubtest.StyleHost)
-	img := hubtest.RandomImage(1, 2, 1000).WithPlatform(own())
-	r.hub.Push("alice/app", "1", img)
-	r.hub.SetPrivate("alice/app", "alice")
-	as := func(user, password string) func(*registry.Pull) {
-		return func(p *registry.Pull) { p.Authorization = basic(user, password) }
-	}
-	for who, change := range map[string]func(*registry.Pull){"nobody": func(*registry.Pull) {}, "bob": as("bob", "hunter2"), "wrong": as("alice", "x")} {
-		_, err := r.prefetch("alice/app:1", change)
-		var no *registry.PullError
-		if !errors.As(err, &no) || no.Cause != registry.CauseDenied {
-			t.Errorf("%s: %v", who, err)
-		}
-		if err != nil && (has(err.Error(), "hunter2") || strings.Contains(err.Error(), "\n") || who == "nobody" && !has(err.Error(), "docker login")) {
-			t.Errorf("%s: %v", who, err)
-		}
-	}
-	r.mustPrefetch("alice/app:1", as("alice", "secret"))
-	wantStatus(t, "alice", r.engine("alice", "secret").pull("alice/app", "1"), http.StatusOK)
-	for who, e := range map[string]*engine{"nobody": r.engine("", ""), "bob": r.engine("bob", "hunter2")} {
-		if got := e.pull("alice/app", "1"); got == http.StatusOK {
-			t.Errorf("%s pulled alice's image", who)
-		}
-	}
-	if _, err := r.prefetch("alice/app:1"); err == nil {
-		t.Error("nobody prefetched alice's image out of the cache")
-	}
-	if n := len(mirror.Requests()); n != 0 {
-		t.Errorf("a mirror was told of it %d times", n)
-	}
-	r.hub.Down()
-	r.restart()
-	wantStatus(t, "alice, offline", r.engine("alice", "secret").pull("alice/app", "1"), http.StatusOK)
-	if got := r.mustPrefetch("alice/app:1", as("alice", "secret"), fresh); !got.Unchecked {
-		t.Errorf("%+v", got)
-	}
-	if _, err := r.prefetch("alice/app:1", as("bob", "hunter2")); err == nil {
-		t.Error("bob prefetched alice's image, offline")
-	}
-}
-
-// Errors say what went wrong and what to do, on one line.
-func TestPrefetchErrors(t *testing.T) {
-	r := newRoom(t, &hubtest.Hub{RateLimit: 1})
-	r.hub.Push("library/a", "1", hubtest.RandomImage(1, 1, 1000))
-	r.hub.Push("library/b", "1", hubtest.RandomImage(2, 1, 1000))
-	fails := func(image string, cause registry.Cause, words ...string) {
-		t.Helper()
-		_, err := r.prefetch(image)
-		var no *registry.PullError
-		if !errors.As(err, &no) || no.Cause != cause || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: %v", image, err)
-			return
-		}
-		for _, w := range words {
-			if !has(err.Error(), w) {
-				t.Errorf("%s does not say %q: %v", image, w, err)
-			}
-		}
-	}
-	r.mustPrefetch("a:1")
-	fails("b:1", registry.CauseLimit, "docker.io/library/b:1: ", "docker login raises the limit", "try again within 6h")
-	fails("localhost:7/a:1", registry.CauseRequest, "localhost:7 is not a configured registry")
-	r.hub.SetRateLimit(0)
-	fails("a:none", registry.CauseMissing, "check the spelling")
-	r.set(func(c *config.Config) { c.Enabled = false })
-	fails("a:1", registry.CauseRequest, "pulley on")
-	r.set(func(c *config.Config) { c.Enabled = true })
-	r.hub.Down()
-	fails("b:1", registry.CauseUnreachable, "try again")
-}
-
 // What went bad on the disk is brought back, blob or manifest, if everybody may
 // have it.
 func TestFetchBringsBack(t *testing.T) {
@@ -514,120 +438,4 @@ func TestFetchBringsBack(t *testing.T) {
 		t.Errorf("private: %v", err)
 	}
 	wantStatus(t, "alice", r.engine("alice", "secret").pull("alice/app", "1"), http.StatusOK)
-}
-
-// A wrong byte on the way costs a second try, and no more.
-func TestPrefetchOfWrongBytes(t *testing.T) {
-	r := newRoom(t, nil)
-	img := hubtest.RandomImage(1, 2, 300<<10).WithPlatform(own())
-	r.hub.Push("library/a", "1", img)
-	r.hub.SetFaults(hubtest.Faults{Digest: img.Layers[0].Digest, WrongByte: new(int64(1000)), First: 1})
-	r.mustPrefetch("a:1")
-	r.hub.Push("library/b", "1", hubtest.RandomImage(2, 1, 300<<10))
-	r.hub.SetFaults(hubtest.Faults{WrongByte: new(int64(10))})
-	_, err := r.prefetch("b:1")
-	var no *registry.PullError
-	if !errors.As(err, &no) || no.Cause != registry.CauseDigest {
-		t.Errorf("%v", err)
-	}
-}
-
-// One part that cannot be had is named once, and says why.
-func TestPrefetchOfWhatIsNotThere(t *testing.T) {
-	r := newRoom(t, nil)
-	img := hubtest.RandomImage(1, 4, 300<<10).WithPlatform(own())
-	r.hub.Push("library/a", "1", img)
-	gone := img.Layers[2].Digest
-	r.hub.SetFaults(hubtest.Faults{Kind: hubtest.Blob, Digest: gone, Status: http.StatusNotFound})
-	var w watched
-	_, err := r.handler.Pull(t.Context(), registry.Pull{Image: r.image("a:1")}, w.progress(t))
-	var no *registry.PullError
-	if !errors.As(err, &no) || no.Cause != registry.CauseMissing || no.Status != http.StatusNotFound || !has(err.Error(), "push it anew") {
-		t.Errorf("%v", err)
-	}
-	for _, l := range img.Layers {
-		if p, _ := w.last(l.Digest); (p.Err != "") != (l.Digest == gone) {
-			t.Errorf("%+v", p)
-		}
-	}
-	r.hub.SetFaults()
-	wantStatus(t, "a client's pull, afterwards", r.engine("", "").pull("library/a", "1"), http.StatusOK)
-}
-
-// Who closes is not waited for by those who pull.
-func TestPrefetchEndsWithTheHandler(t *testing.T) {
-	r := newRoom(t, nil)
-	img := hubtest.RandomImage(1, 2, 4<<20).WithPlatform(own())
-	r.hub.Push("library/a", "1", img)
-	r.hub.SetFaults(hubtest.Faults{Digest: img.Layers[0].Digest, Stall: new(int64(1 << 20))})
-	var once sync.Once
-	begun := make(chan struct{})
-	done := make(chan error, 1)
-	go func() {
-		_, err := r.handler.Pull(context.Background(), registry.Pull{Image: r.image("a:1")}, func(p registry.PullProgress) {
-			if p.Digest == img.Layers[0].Digest && p.Have > 1000 {
-				once.Do(func() { close(begun) })
-			}
-		})
-		done <- err
-	}()
-	<-begun
-	r.handler.Close()
-	if err := <-done; err == nil || !has(err.Error(), "being stopped") {
-		t.Errorf("%v", err)
-	}
-	if _, err := r.prefetch("a:1"); err == nil {
-		t.Error("pulled after the end")
-	}
-}
-
-// An identity token, as docker login keeps them, opens what is its owner's.
-func TestPrefetchWithAnIdentityToken(t *testing.T) {
-	r := newRoom(t, &hubtest.Hub{Users: map[string]string{"alice": "secret"}})
-	img := hubtest.RandomImage(1, 1, 1000).WithPlatform(own())
-	r.hub.Push("alice/app", "1", img)
-	r.hub.SetPrivate("alice/app", "alice")
-	refresh := r.refreshToken("alice", "secret")
-	with := func(token string) func(*registry.Pull) {
-		return func(p *registry.Pull) { p.Authorization = "Refresh " + token }
-	}
-	if _, err := r.prefetch("alice/app:1", with("wrong")); err == nil || has(err.Error(), "wrong;") {
-		t.Errorf("a wrong one: %v", err)
-	}
-	r.mustPrefetch("alice/app:1", with(refresh))
-	for _, q := range r.hub.Requests() {
-		if has(q.Header.Get("Authorization"), refresh) {
-			t.Errorf("the identity token went to %s%s", q.Host, q.Path)
-		}
-	}
-	r.pass(time.Hour)
-	r.hub.Down()
-	if got := r.mustPrefetch("alice/app:1", with(refresh)); !got.Unchecked {
-		t.Errorf("%+v", got)
-	}
-	if _, err := r.prefetch("alice/app:1", with("wrong")); err == nil {
-		t.Error("a wrong one, offline")
-	}
-}
-
-// refreshToken logs in as docker login does, which keeps the identity token.
-func (r *room) refreshToken(user, password string) string {
-	r.t.Helper()
-	form := url.Values{
-		"grant_type": {"password"}, "username": {user}, "password": {password}, "access_type": {"offline"},
-		"service": {"registry.docker.io"}, "client_id": {"test"},
-	}
-	rsp, err := r.start(context.Background(), "POST", "http://"+hubHost+"/.pulley/token", strings.NewReader(form.Encode()),
-		"Content-Type", "application/x-www-form-urlencoded")
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer func() { _ = rsp.Body.Close() }()
-	var got struct {
-		RefreshToken string `json:"refresh_token"`
-	}
-	if err := json.NewDecoder(rsp.Body).Decode(&got); err != nil || got.RefreshToken == "" {
-		r.t.Fatalf("%d, no identity token: %v", rsp.StatusCode, err)
-	}
-	return got.RefreshToken
 }
