@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -76,7 +77,9 @@ func (h *Handler) readPlea(w http.ResponseWriter, req *Request) (plea, *refusalE
 		if err != nil || kind != "application/x-www-form-urlencoded" {
 			return p, refuse(http.StatusUnsupportedMediaType, Unknown, "a token request is a form")
 		}
-		if p.Body, err = io.ReadAll(http.MaxBytesReader(w, req.Body, maxForm)); err != nil {
+		if p.Body, err = h.readForm(w, req); errors.Is(err, os.ErrDeadlineExceeded) {
+			return p, refuse(http.StatusRequestTimeout, Unknown, "the token request did not come")
+		} else if err != nil {
 			return p, refuse(http.StatusRequestEntityTooLarge, Unknown, "the token request is too large")
 		}
 		if form, err = url.ParseQuery(string(p.Body)); err != nil {
@@ -101,6 +104,17 @@ func (h *Handler) readPlea(w http.ResponseWriter, req *Request) (plea, *refusalE
 		}
 	}
 	return p, nil
+}
+
+// readForm reads a small body, which is all there at once or not waited for.
+func (h *Handler) readForm(w http.ResponseWriter, req *Request) ([]byte, error) {
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(h.opt.Waits.Ask)) // a connection that has none is a test's
+	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxForm))
+	if err == nil {
+		_ = connection.SetReadDeadline(time.Time{})
+	}
+	return body, err
 }
 
 // formSubject hashes the credentials of an OAuth 2 form.
