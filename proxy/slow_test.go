@@ -122,3 +122,55 @@ func TestSlowAnswersToBodiesAreWaitedFor(t *testing.T) {
 		}
 	}
 }
+
+// A client that sends a byte now and then gets no more time than one that is silent:
+// the header, the handshakes of TLS at our port and at a registry's, and SOCKS5's
+// greeting are each timed as a whole.
+func TestDripsAreTimedAsAWhole(t *testing.T) {
+	const d = 400 * time.Millisecond
+	p := newPort(t, options{timeouts: Timeouts{FirstByte: d, Handshake: d, Header: d, Idle: d}})
+	hello := "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("x", 500)
+	var all sync.WaitGroup
+	for name, tc := range map[string]struct {
+		c    net.Conn
+		sent string
+	}{
+		"header":                {p.connect(), "GET /v2/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: " + strings.Repeat("x", 500)},
+		"TLS at our port":       {p.connect(), hello},
+		"TLS at a registry":     {p.tunnel(hubHost+":443", ""), hello},
+		"header at a registry":  {p.tunnel(plainHost+":80", ""), "GET /v2/ HTTP/1.1\r\nX-Long: " + strings.Repeat("x", 500)},
+		"a SOCKS5 greeting":     {p.connect(), "\x05\xff" + strings.Repeat("\x01", 255)},
+		"a SOCKS5 request":      {p.connect(), "\x05\x01\x00\x05\x01\x00\x03\xff" + strings.Repeat("x", 255)},
+		"a method that is long": {p.connect(), strings.Repeat("A", 24)},
+		"line ends before all":  {p.connect(), strings.Repeat("\r\n", 300)},
+		"SOCKS5, then TLS":      {p.connect(), socksRequest(1, hubHost, 443) + hello},
+	} {
+		all.Go(func() {
+			begun := time.Now()
+			tick := time.NewTicker(20 * time.Millisecond)
+			defer tick.Stop()
+			gone := make(chan struct{})
+			go func() {
+				defer close(gone)
+				_, _ = io.Copy(io.Discard, tc.c)
+			}()
+			for i := range len(tc.sent) {
+				select {
+				case <-gone:
+					if took := time.Since(begun); took > 12*d {
+						t.Errorf("%s: it took %s", name, took)
+					}
+					return
+				case <-tick.C:
+					_, _ = tc.c.Write([]byte{tc.sent[i]})
+				}
+			}
+			select {
+			case <-gone:
+			case <-time.After(4 * d):
+				t.Errorf("%s: still open", name)
+			}
+		})
+	}
+	all.Wait()
+}
