@@ -165,6 +165,7 @@ type Event struct {
 	PullsLeft  *int          `json:"pulls_left,omitempty"` // of the asker's limit, if the registry said so in answer to this
 	Note       string        `json:"note,omitempty"`
 	Err        string        `json:"err,omitempty"`
+	Cause      string        `json:"cause,omitempty"` // what kind of thing went wrong: "limit", "unreachable", "missing" …; "" if nothing did
 	// Parts is where the bytes of a blob came from, in the blob's order, and Failed what was tried in vain, in time's. Both
 	// have an end: much of one blob is told in fewer parts, and of many failures the first.
 	Parts  []Part   `json:"parts,omitempty"`

@@ -254,6 +254,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 			}
 		})
 	}
+	if events, err := d.history.read(failedRead); err == nil { // else the log says so when it is written
+		d.failures.recall(events, d.opt.Now())
+	}
 	// Downloads end when nobody is served any more, and history when there is nothing more to write down.
 	serving, served := context.WithCancel(context.WithoutCancel(ctx))
 	defer served()

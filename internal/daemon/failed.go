@@ -9,6 +9,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 
+	"pulley/internal/control"
 	"pulley/proxy/registry"
 )
 
@@ -20,6 +21,7 @@ const (
 	failedFor    = 10 * time.Minute // so long a person is told of it
 	failedKept   = 64               // things that are remembered to have failed
 	failedTold   = 3                // images that are told of at a time
+	failedRead   = 1000             // of the last requests of the daemon before this one
 )
 
 // failure is a tag or a blob that was asked for in vain.
@@ -77,6 +79,18 @@ func (s *failures) note(e *registry.Event, now time.Time) {
 		s.list = s.list[max(0, len(s.list)-failedKept):]
 	case i >= 0 && answered(e) && (!f.head || s.list[i].head):
 		s.list = slices.Delete(s.list, i, i+1)
+	}
+}
+
+// recall notes what the daemon before this one had, which ended or has handed over, as far as a person is still told of it.
+func (s *failures) recall(events []control.Event, now time.Time) {
+	for _, e := range events {
+		if ended := e.Time.Add(e.Duration); now.Sub(ended) <= failedFor {
+			s.note(&registry.Event{
+				Door: e.Door, Method: e.Method, Registry: e.Registry, Repository: e.Repository, What: e.What, Reference: e.Reference,
+				Status: e.Status, Err: e.Err, Cause: registry.Cause(e.Cause),
+			}, ended)
+		}
 	}
 }
 

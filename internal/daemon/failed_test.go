@@ -215,3 +215,49 @@ func TestOtherFailuresAreNotToldOf(t *testing.T) {
 	}
 	w.expectNone(t, "not told of")
 }
+
+// A pull that fails is told of by the daemon that comes after, be it that the one before ended or that it handed over.
+func TestFailureIsToldOfByTheNextDaemon(t *testing.T) {
+	for name, next := range map[string]func(w *watched, o daemon.Options) *running{
+		"hand-over": func(w *watched, o daemon.Options) *running {
+			o.TakeOver = true
+			b := serve(t, w.hub, o, func(*daemon.Daemon) {})
+			w.client.CloseIdleConnections()
+			w.ended()
+			return b
+		},
+		"restart": func(w *watched, o daemon.Options) *running {
+			w.client.CloseIdleConnections()
+			w.stop()
+			w.ended()
+			return serve(t, w.hub, o, func(*daemon.Daemon) {})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := startWatched(t)
+			image := hubtest.RandomImage(95, 1, 2<<20)
+			w.hub.Push("library/app", "latest", image)
+			w.manifest(t)
+			w.hub.SetFaults(hubtest.Faults{Kind: hubtest.CDN, WrongByte: new(int64)})
+			blob := "/v2/library/app/blobs/" + image.Layers[0].Digest.String()
+			if status, err := w.try(t.Context(), t, blob, whole); status != http.StatusOK || errors.Is(err, io.EOF) {
+				t.Fatalf("%d, %v", status, err)
+			}
+			b := &watched{}
+			b.running = next(w, daemon.Options{Places: w.places, Version: "next", Now: func() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) }})
+			eventually(t, "it serves", func() bool { return b.answers(t, b.Address()) })
+			if got := b.failed(); len(got) > 0 {
+				t.Errorf("told at once: %+v", got)
+			}
+			b.expect(t, "docker.io/library/app", "upstream sent bytes that")
+			b.hub.SetFaults()
+			b.later(5 * time.Minute)
+			if status, err := b.try(t.Context(), t, blob, whole); status != http.StatusOK || !errors.Is(err, io.EOF) {
+				t.Fatalf("%d, %v", status, err)
+			}
+			b.expectNone(t, "it came good")
+			b.later(11 * time.Minute)
+			b.expectNone(t, "it is long ago")
+		})
+	}
+}

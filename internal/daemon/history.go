@@ -164,6 +164,11 @@ func (h *history) tail(n int, end <-chan struct{}) ([]control.Event, error) {
 		<-flushed
 	case <-end:
 	}
+	return h.read(n)
+}
+
+// read is what of that is on the disk.
+func (h *history) read(n int) ([]control.Event, error) {
 	lines, err := lastLines(h.path, n)
 	if err == nil && len(lines) < n {
 		var older [][]byte

@@ -19,7 +19,7 @@ func (d *Daemon) note(e registry.Event) {
 		Time: e.Time, Door: e.Door, Client: e.Client, Agent: e.Agent, Method: e.Method,
 		Registry: e.Registry, Repository: e.Repository, What: e.What, Reference: e.Reference, Digest: e.Digest.String(),
 		Status: e.Status, Bytes: e.Bytes, FromCache: e.FromCache, FromNet: e.FromNet, Source: e.Source, Way: e.Way,
-		Duration: e.Duration, FirstByte: e.FirstByte, PullsLeft: e.PullsLeft, Note: e.Note, Err: e.Err,
+		Duration: e.Duration, FirstByte: e.FirstByte, PullsLeft: e.PullsLeft, Note: e.Note, Err: e.Err, Cause: string(e.Cause),
 	}
 	for _, part := range e.Parts {
 		event.Parts = append(event.Parts, control.Part(part))
