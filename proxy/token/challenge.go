@@ -175,8 +175,11 @@ func (p *parser) value() (string, error) {
 			if p.i++; p.done() {
 				return "", p.fail("a quoted string does not end")
 			}
+			if isControl(p.peek()) { // no quoted-pair either (RFC 9110, 5.6.4)
+				return "", p.fail("a control character in a quoted string")
+			}
 			b.WriteByte(p.peek())
-		case ch < ' ' && ch != '\t' || ch == 0x7f:
+		case isControl(ch):
 			return "", p.fail("a control character in a quoted string")
 		default:
 			b.WriteByte(ch)
@@ -218,6 +221,8 @@ func (p *parser) peek() byte { return p.s[p.i] }
 func (p *parser) fail(why string) error {
 	return fmt.Errorf("%w: %s (at byte %d)", ErrChallenge, why, p.i)
 }
+
+func isControl(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
 
 func isEqual(c byte) bool { return c == '=' }
 
