@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"pulley/cache"
+	"pulley/proxy/token"
 )
 
 // Event is one answered request, or (Door "fill") what was fetched for nobody
@@ -125,8 +126,20 @@ func (x *exchange) end() {
 		x.cache.Served(x.name, x.event.Digest, x.event.FromCache)
 	}
 	x.cause(causeOfStatus(x.event.Status))
+	x.event.legible()
 	if x.record != nil {
 		x.record(x.event)
+	}
+}
+
+// legible makes what others wrote fit for a terminal and a line: clients choose
+// names, agents and paths, upstreams the texts of errors.
+func (e *Event) legible() {
+	for _, s := range []*string{&e.Agent, &e.Method, &e.Registry, &e.Repository, &e.Reference, &e.Way, &e.Note, &e.Err} {
+		*s = token.Legible(*s)
+	}
+	for i := range e.Failed {
+		e.Failed[i].Err = token.Legible(e.Failed[i].Err)
 	}
 }
 

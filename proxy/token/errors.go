@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // maxMessage caps the text of a server that ends up in messages to a person.
@@ -40,17 +41,33 @@ func ParseErrors(body []byte) (code, message string) {
 	return "", ""
 }
 
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+func clean(s string) string { return Legible(cut(s, maxMessage)) }
+
+// maxLegible is more than anything that a person is to read is long.
+const maxLegible = 1500
+
+// Legible is a text from elsewhere as it may be shown and logged: one line, not
+// without end, and nothing in it on which a terminal acts or by which it seems to
+// say something else (control characters of all kinds, marks that turn the direction
+// of writing).
+func Legible(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r), unicode.IsSpace(r):
 			return ' '
+		case !unicode.IsPrint(r):
+			return '?'
 		}
 		return r
-	}, s)
-	if len(s) > maxMessage {
-		s = strings.ToValidUTF8(s[:maxMessage], "") + "…"
+	}, cut(s, maxLegible))
+}
+
+// cut is the beginning of a text that may be long.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
 	}
-	return s
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // maxRetryAfter caps what a server may make us wait: Docker Hub's window is six
