@@ -13,6 +13,7 @@ import (
 	"pulley/internal/config"
 	"pulley/internal/control"
 	"pulley/internal/control/client"
+	"pulley/internal/sudo"
 )
 
 func (a *app) config() *cobra.Command {
@@ -145,7 +146,7 @@ func setInFile(cmd *cobra.Command, key, value string) error {
 
 func (a *app) configEdit() *cobra.Command {
 	return &cobra.Command{
-		Use: "edit", Short: "open the file in $VISUAL or $EDITOR, then check it", Args: exactly(0, "no arguments"),
+		Use: "edit", Short: "open the file in $VISUAL, $EDITOR or the usual editor, then check it", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path, err := configFile(cmd)
 			if err != nil {
@@ -159,10 +160,15 @@ func (a *app) configEdit() *cobra.Command {
 				editor = os.Getenv("EDITOR")
 			}
 			if editor == "" {
-				editor = usualEditor
+				editor = usualEditor()
 			}
 			if editor == "" {
 				return fmt.Errorf("config: no editor is set; set EDITOR, or edit %s", path)
+			}
+			if f, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
+				_ = f.Close()
+			} else if errors.Is(err, fs.ErrPermission) {
+				return fmt.Errorf("config: %s is not yours to write; next: pulley config set KEY VALUE, or %s", path, sudo.Command("config", "edit"))
 			}
 			program := editorCommand(cmd.Context(), editor, path)
 			program.Stdin, program.Stdout, program.Stderr = os.Stdin, os.Stdout, os.Stderr

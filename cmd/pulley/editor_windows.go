@@ -7,7 +7,7 @@ import (
 )
 
 // usualEditor is opened where none is set.
-const usualEditor = "notepad"
+func usualEditor() string { return "notepad" }
 
 // editorCommand opens a file. Editors are often set with arguments ("code -w"): the command interpreter splits them. With
 // /S it takes away the outer quotes and leaves the rest as it is (cmd /?).

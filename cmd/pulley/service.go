@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"slices"
@@ -73,12 +75,47 @@ func (a *app) serviceInstall() *cobra.Command {
 			for _, name := range unseen(os.Environ(), options.System) {
 				options.Say("the service does not see this shell's " + name)
 			}
+			if !options.System && portIsTheSystems(ctx) {
+				return errors.New("service: the system's service runs and has the port, for everybody on this machine; see: pulley service status --system; " +
+					"for one of your own beside it: pulley config set listen 127.0.0.1:PORT")
+			}
 			return s.Install(ctx, !noStart)
 		})
 	cmd.Long = "Has the platform's own service manager keep `pulley up` running: a unit of your own under systemd, an agent of launchd,\n" +
 		"a task at logon on Windows; with --system a service of the whole system that starts at boot.\n" +
 		"It runs this program from where it is now. Run it again after an upgrade: the new daemon takes over, no transfer breaks."
 	return cmd
+}
+
+// portIsTheSystems says that the system's service runs at the port where this person's would be. A daemon of the person's own
+// that has the port hands it over.
+func portIsTheSystems(ctx context.Context) bool {
+	system, err := service.New(service.Options{System: true})
+	if err != nil {
+		return false
+	}
+	if status, err := system.Status(ctx); err != nil || !status.Running {
+		return false
+	}
+	places, err := config.FindPlaces(os.Environ())
+	if err != nil {
+		return false
+	}
+	c := client.New(places.ControlSocket)
+	defer c.Close()
+	if _, err := c.Version(ctx); err == nil {
+		return false
+	}
+	own, err := config.Load(places.ConfigFile, os.Environ())
+	if err != nil {
+		return false
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", own.Listen)
+	if err != nil {
+		return true
+	}
+	_ = l.Close()
+	return false
 }
 
 // unseen are the variables that a daemon of this shell goes by and the service does not, in their order.
@@ -125,8 +162,20 @@ func (a *app) serviceStop() *cobra.Command {
 }
 
 func (a *app) serviceStatus() *cobra.Command {
-	return a.serviceCommand("status", "whether it is installed and runs, since when, and where it logs", nil,
-		func(context.Context, *service.Service) error { return nil })
+	var options *service.Options
+	return a.serviceCommand("status", "whether it is installed and runs, since when, and where it logs",
+		func(_ *cobra.Command, o *service.Options) { options = o },
+		func(ctx context.Context, own *service.Service) error {
+			if status, err := own.Status(ctx); options.System || err != nil || status.Installed {
+				return nil //nolint:nilerr // it is asked again, and said then
+			}
+			if system, err := service.New(service.Options{System: true}); err == nil {
+				if status, err := system.Status(ctx); err == nil && status.Installed {
+					options.Say("this is about a service of your own; the system's is installed: pulley service status --system")
+				}
+			}
+			return nil
+		})
 }
 
 func printService(w io.Writer, s service.Status) {

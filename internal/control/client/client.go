@@ -13,10 +13,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
 
+	"pulley/internal/config"
 	"pulley/internal/control"
 )
 
@@ -218,6 +220,10 @@ func (c *Client) transmit(ctx context.Context, method, path string, content io.R
 type deniedError string
 
 func (e deniedError) Error() string {
+	if string(e) == config.SystemPlaces().ControlSocket && runtime.GOOS == "linux" {
+		return fmt.Sprintf("not allowed to ask the daemon at %s: the system's service answers root and the group pulley; "+
+			`next: sudo usermod -aG pulley "$USER", then log out and in`, string(e))
+	}
 	return fmt.Sprintf("not allowed to ask the daemon at %s: it runs for another user; ask as that one", string(e))
 }
 
