@@ -90,18 +90,15 @@ func (w *world) addUp(m map[string]float64) error {
 	defer b.mu.Unlock()
 	requests := m["pulley_requests_total what=\"manifest\""] + m["pulley_requests_total what=\"blob\""]
 	served := m["pulley_served_bytes_total"]
-	defer func() {
-		b.at, b.atServed, b.known = requests, served, true
-		b.requests, b.bytes, b.unsure = 0, 0, false
-	}()
-	if !b.known || b.unsure {
-		return nil
+	if b.known && !b.unsure {
+		if got := requests - b.at; got < float64(b.requests) {
+			return fmt.Errorf("clients made %d requests, pulley_requests_total counts %.0f", b.requests, got)
+		}
+		if got := served - b.atServed; got < float64(b.bytes) {
+			return fmt.Errorf("clients got %d bytes, pulley_served_bytes_total counts %.0f", b.bytes, got)
+		}
 	}
-	if got := requests - b.at; got < float64(b.requests) {
-		return fmt.Errorf("clients made %d requests, pulley_requests_total counts %.0f", b.requests, got)
-	}
-	if got := served - b.atServed; got < float64(b.bytes) {
-		return fmt.Errorf("clients got %d bytes, pulley_served_bytes_total counts %.0f", b.bytes, got)
-	}
+	b.at, b.atServed, b.known = requests, served, true
+	b.requests, b.bytes, b.unsure = 0, 0, false
 	return nil
 }

@@ -151,7 +151,7 @@ func (w *world) mustHold(a *answer) bool {
 		return false
 	}
 	for _, h := range w.held.list(maxSize) {
-		if h.repo != a.repo || h.repo.private() && !slices.Contains(h.users, a.user) {
+		if h.repo != a.repo || h.repo.private() && (!slices.Contains(h.users, a.user) || !doorOf(a.door).intercepts()) {
 			continue
 		}
 		d := digest.Digest(a.ref)

@@ -128,6 +128,8 @@ func (w *world) excuse(a *answer) string {
 		return "switched off"
 	case !w.hadIt(a, from):
 		return "upstream does not have it"
+	case a.repo.site == nil && w.weather.during(sick, a.begun, a.ended):
+		return "an own image, and the disk is sick"
 	case w.mustHold(a):
 		return "" // whatever the weather
 	case w.weather.during(failing, a.begun, a.ended):

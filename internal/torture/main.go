@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -109,10 +110,8 @@ func torture(ctx context.Context, seed uint64, n int, most time.Duration, binary
 	fmt.Printf("%6d steps in %s: %s\n", made, time.Since(begun).Round(time.Second), w.story.counts())
 	if err != nil && ctx.Err() == nil {
 		kept := filepath.Join(os.TempDir(), fmt.Sprintf("torture-%d.log", seed))
-		fmt.Printf("the last of what was done:\n%s\nthe end of the daemon's log, of which all is in %s:\n%s\n", w.story, kept, tail(w.logFile(), 30))
-		if text, err := os.ReadFile(w.logFile()); err == nil {
-			_ = os.WriteFile(kept, text, 0o600)
-		}
+		fmt.Printf("the last of what was done:\n%s\nthe end of the daemon's log; more of both is in %s:\n%s\n", w.story, kept, tail(w.logFile(), 30))
+		_ = os.WriteFile(kept, []byte(strings.Join(w.story.long, "\n")+"\n"+tail(w.logFile(), 1<<20)+"\n"), 0o600)
 		return fmt.Errorf("%w\nagain: make torture SEED=%d N=%d", err, seed, made+1)
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"pulley/internal/control"
 	"pulley/internal/hubtest"
 )
 
@@ -39,6 +40,11 @@ func (w *world) kept(ctx context.Context) {
 	err := until(ctx, 8*time.Second, func() bool {
 		s, err := w.control.State(ctx)
 		size = s.Cache.Size
+		for _, p := range s.Problems {
+			if p.Kind == control.ProblemRejected {
+				w.breaks("a client that trusts the CA was taken for one that does not: %s", p.Text)
+			}
+		}
 		return err == nil && size <= maxSize+slack
 	})
 	if err != nil && ctx.Err() == nil {
@@ -149,8 +155,14 @@ func (w *world) rests(ctx context.Context) {
 	if w.daemon.idle.at.IsZero() {
 		w.daemon.idle = now
 	}
-	if err := w.addUp(m); err != nil {
-		w.breaks("counters do not add up: %v", err)
+	var wrong error
+	if err := until(ctx, 2*time.Second, func() bool { // the last byte is seen before it is counted
+		if m, _ = w.metrics(ctx); m != nil {
+			wrong = w.addUp(m)
+		}
+		return m != nil && wrong == nil
+	}); err != nil {
+		w.breaks("counters do not add up: %v", wrong)
 	}
 }
 

@@ -101,7 +101,7 @@ func (w *world) weathering(ctx context.Context, r *dice) {
 	}
 	if w.flood > 0 {
 		if w.flood--; w.flood == 0 {
-			w.dry()
+			w.dry(ctx)
 		}
 	}
 }

@@ -87,6 +87,7 @@ func stepRemove(ctx context.Context, w *world, r *dice) {
 	if h.pinned || h.repo.site == nil || !w.current(ctx, h) {
 		return
 	}
+	w.story.tell("    remove %s", h.name())
 	w.held.drop(func(o *holding) bool { // what it shares with others stays with them
 		return o.repo == h.repo && (o.tag == h.tag || o.has(h.image.Digest()))
 	})

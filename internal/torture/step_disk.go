@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -23,6 +24,7 @@ func stepDisk(ctx context.Context, w *world, r *dice) {
 	}
 	what := pick(r, dreaded)
 	w.story.tell("    the disk: %s", what)
+	w.ill = time.Now()
 	w.together(ctx, w.crowd(r, 4), func() {
 		w.weather.set(sick, true, 0)
 		w.held.drop(func(*holding) bool { return true })
@@ -46,19 +48,27 @@ func stepDisk(ctx context.Context, w *world, r *dice) {
 	w.together(ctx, w.crowd(r, 4), nil)
 }
 
-// dry ends it.
-func (w *world) dry() {
+// dry ends it. A daemon that was started on a disk that it could not use is started again, as it asks for.
+func (w *world) dry(ctx context.Context) {
 	var err error
+	again := w.daemon.started.After(w.ill) && (w.drought == "read-only" || w.drought == "away")
+	if again {
+		w.weather.set(dying, true, 0)
+		err = w.daemon.end(ctx)
+	}
 	switch w.drought {
 	case "full", "nearly full":
 		w.disk.free()
 	case "read-only":
-		err = w.disk.readOnly(false)
+		err = errors.Join(err, w.disk.readOnly(false))
 	case "away":
-		err = w.disk.vanish(false)
+		err = errors.Join(err, w.disk.vanish(false))
+	}
+	if again {
+		err = errors.Join(err, w.start(ctx))
 	}
 	if err != nil {
-		w.breaks("torture itself: the disk is not %s any more: %v", w.drought, err)
+		w.breaks("the disk is not %s any more, and: %v", w.drought, err)
 	}
 	w.drought = ""
 	w.held.drop(func(*holding) bool { return true })

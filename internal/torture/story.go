@@ -15,22 +15,41 @@ import (
 type story struct {
 	mu    sync.Mutex
 	lines []string
+	long  []string       // with every answer
 	count map[string]int // answers, by kind
 	aloud bool           // printed as it goes
 }
 
-const storyLines = 60
+const (
+	storyLines = 60
+	longLines  = 3000
+)
 
 // tell takes down one thing.
 func (s *story) tell(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lines = append(s.lines, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
-	if s.aloud {
-		fmt.Println(s.lines[len(s.lines)-1])
-	}
+	s.also(s.lines[len(s.lines)-1])
 	if len(s.lines) > storyLines {
 		s.lines = slices.Delete(s.lines, 0, len(s.lines)-storyLines)
+	}
+}
+
+// whisper is for who listens, and for the log of a run that failed.
+func (s *story) whisper(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.also(time.Now().Format("15:04:05.000 ") + fmt.Sprintf(format, args...))
+}
+
+// also adds a line to the long story. Needs mu.
+func (s *story) also(line string) {
+	if s.aloud {
+		fmt.Println(line)
+	}
+	if s.long = append(s.long, line); len(s.long) >= 2*longLines {
+		s.long = slices.Clone(s.long[longLines:])
 	}
 }
 

@@ -62,6 +62,7 @@ type world struct {
 	storm   int           // steps until the upstreams are well again
 	flood   int           // steps until the disk is
 	drought string        // what is wrong with it
+	ill     time.Time     // since when
 	after   time.Duration // for so long the origin wants to be left alone when it is well again
 	book    accounts
 	story   *story
