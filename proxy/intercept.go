@@ -36,7 +36,7 @@ func (s *Server) siteOf(c *conn, hostport string) (*site, string) {
 	if reg == nil {
 		return nil, reason
 	}
-	if s.rejected.active(hostport, s.opt.Now()) {
+	if s.rejected.active(rejectionKey(c.client, hostport), s.opt.Now()) {
 		return nil, ReasonRejected
 	}
 	st := &site{registry: reg, hostport: hostport, door: c.door}
@@ -183,7 +183,7 @@ func (r *run) handshake(c *conn) {
 		r.tunnelTo(c, st.hostport, reason, nil)
 		return
 	case c.hello.offered && isRejection(err):
-		r.s.reject(st, err)
+		r.s.reject(c.client, st, err)
 	default:
 		r.s.opt.Log.Debug("TLS handshake failed", "host", st.hostport, "client", c.client, "err", err)
 	}
@@ -218,9 +218,9 @@ func (s *session) Read(p []byte) (int, error) {
 	if n > 0 {
 		s.heard = true
 		s.under.hello.leaf = nil
-		s.under.run.s.rejected.accept(s.under.site.hostport, s.under.run.s.opt.Now())
+		s.under.run.s.rejected.accept(rejectionKey(s.under.client, s.under.site.hostport), s.under.run.s.opt.Now())
 	} else if err != nil && s.under.hello.offered && isAlert(err) {
-		s.under.run.s.reject(s.under.site, err)
+		s.under.run.s.reject(s.under.client, s.under.site, err)
 	}
 	return n, err
 }
