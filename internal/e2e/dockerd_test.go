@@ -301,3 +301,11 @@ func encode(t *testing.T, v any) string {
 	}
 	return string(b)
 }
+
+// remove takes an image from it, and what of that no other has.
+func (d *dockerd) remove(t *testing.T, name string) {
+	t.Helper()
+	if _, err := d.call(t, http.MethodDelete, "/images/"+name, nil); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -88,7 +89,7 @@ exec /lib/systemd/systemd --system --unit=basic.target </dev/null >/dev/null 2>&
 `
 
 // newBooted boots one. What it is given is a file for /etc and its content, by turns.
-func newBooted(t *testing.T, boot string, etc ...string) *booted {
+func newBooted(t *testing.T, script string, etc ...string) *booted {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "e2es")
 	if err != nil {
@@ -107,15 +108,22 @@ func newBooted(t *testing.T, boot string, etc ...string) *booted {
 			t.Fatal(err)
 		}
 	}
+	return boot(t, dir, 0, script, pulleyBin)
+}
+
+// boot runs the script that a machine begins with: $1 is the machine's folder, $2 what it is given, $3 the name of its cgroup, $4
+// the script itself, then more. It prints "booted". Flags are of further namespaces.
+func boot(t *testing.T, dir string, flags uintptr, script, given string, more ...string) *booted {
+	t.Helper()
 	group := filepath.Base(dir)
-	b := &booted{t: t, dir: dir, init: exec.Command("/bin/sh", "-c", boot, "sh", dir, pulleyBin, group, boot)}
-	b.init.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
+	b := &booted{t: t, dir: dir, init: exec.Command("/bin/sh", append([]string{"-c", script, "sh", dir, given, group, script}, more...)...)}
+	b.init.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | flags, Pdeathsig: syscall.SIGKILL}
 	b.init.Stderr = os.Stderr
 	stdout, err := b.init.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.init.Start(); err != nil {
+	if err := startCommand(b.init); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -144,7 +152,9 @@ func pairs(list []string) func(func(string, string) bool) {
 // try runs a command line there and returns what it printed and its exit status.
 func (b *booted) try(script string) (string, int) {
 	b.t.Helper()
-	cmd := exec.CommandContext(within(b.t), "nsenter", "-t", strconv.Itoa(b.init.Process.Pid), "-m", "-p", "-C", "-r", "-w", "/bin/sh", "-c", script)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.t.Context()), 2*time.Minute) // also when the test is over
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "nsenter", "-t", strconv.Itoa(b.init.Process.Pid), "-m", "-p", "-n", "-C", "-r", "-w", "/bin/sh", "-c", script)
 	cmd.Env = []string{"PATH=/opt/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C"}
 	out, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {
