@@ -36,10 +36,10 @@ test-ui: ## the app on a whole desktop, by mouse and keyboard, and pictures of e
 e2e: ## real container engines, old and new, pulling through the real daemon; needs root
 	@.ci/e2e
 
-bench: ## the figures of the README on this machine
+bench: ## Pulley beside other caches on this machine (docs/benchmarks.md); QUICK=1 shows that every row works, DOCS=1 writes the page
 	@.ci/go
-	@.ci/need go
-	go run ./internal/bench
+	@.ci/need bench
+	go run ./internal/bench $(if $(QUICK),-quick) $(if $(DOCS),-docs docs) $(ARGS)
 
 torture: ## the daemon under random fire, held to its promises: N=steps, SEED=, HOURS=; Linux, needs no root
 	@.ci/go

@@ -33,12 +33,14 @@ type bench struct {
 	files  string // a directory with the warm images, at the paths where a registry has them
 	hub    *hubtest.Hub
 
-	products []*product
-	warm     []*server // all of them with the warm images in their caches; nil until asked for
-	big      []blob    // the warm image's: for 1, 8 and 64 clients
-	manifest string    // the digest of its manifest
-	seed     uint64    // of the next image
-	results  *results
+	products   []*product
+	running    []*server // all of them, once asked for
+	filled     bool      // … with the warm image in their caches
+	generation int       // how often they were started anew
+	big        []blob    // the warm image's: for 1, 8 and 64 clients
+	manifest   string    // the digest of its manifest
+	seed       uint64    // of the next image
+	results    *results
 }
 
 // sizes are what a run moves.
@@ -62,8 +64,8 @@ func fullSizes() sizes {
 
 func quickSizes() sizes {
 	return sizes{
-		warm: map[int]int64{1: 64 * mib, 8: 32 * mib, 64: 8 * mib}, volume: 64 * mib,
-		cold: 32 * mib, capped: 20 * mib, slow: 17 * mib / 4 * 4, layers: 100, requests: 400, dials: 80,
+		warm: map[int]int64{1: 32 * mib, 8: 16 * mib, 64: 4 * mib}, volume: 64 * mib,
+		cold: 20 * mib, capped: 20 * mib, slow: 17 * mib, layers: 50, requests: 400, dials: 80,
 	}
 }
 
@@ -131,7 +133,7 @@ func (b *bench) init(ctx context.Context) (err error) {
 }
 
 func (b *bench) close() {
-	for _, s := range b.warm {
+	for _, s := range b.running {
 		if err := s.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 		}

@@ -29,7 +29,7 @@ func (b *bench) coldRow(ctx context.Context, d door, size int64, how string) err
 	cost := b.row("cold blob: server CPU", title, "CPU s/GB").less()
 	seen := map[*server]int{}
 	var fresh []published
-	err := b.turns(ctx, d, fetches, func(s *server, w *way) error {
+	err := b.coldTurns(ctx, d, func(s *server, w *way) error {
 		run := seen[s]
 		seen[s]++
 		if run == len(fresh) {

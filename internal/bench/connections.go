@@ -9,7 +9,7 @@ func measureConnections(ctx context.Context, b *bench) error {
 	path := manifestPath(b.manifest)
 	for _, d := range []door{mirror, interception, socks} {
 		rate := b.row("a new connection per request", string(d)+" door", "requests/s")
-		err := b.turns(ctx, d, serves, func(s *server, w *way) error {
+		err := b.warmTurns(ctx, d, func(s *server, w *way) error {
 			took, err := together(clients, func(int) error {
 				for range b.dials / clients {
 					if _, err := b.read(ctx, w, path); err != nil {

@@ -18,7 +18,7 @@ func measureCrowd(ctx context.Context, b *bench) error {
 		first := b.row("a crowd on a cold blob: the last one's first byte", title, "ms").less()
 		sent := b.row("a crowd on a cold blob: from the Hub", title, "× the blob").less()
 		peak := b.row("memory: at most, a crowd on a cold blob", title, "MiB").less()
-		err := b.turns(ctx, d, fetches, func(s *server, w *way) error {
+		err := b.coldTurns(ctx, d, func(s *server, w *way) error {
 			image := b.fresh(1, b.cold)
 			blob := image.blobs[0]
 			if _, err := b.read(ctx, w, image.path); err != nil {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -81,37 +82,76 @@ func runGoServer(args []string) error {
 	if err != nil {
 		return err
 	}
-	inside := make(handed)
-	server := &http.Server{ReadHeaderTimeout: time.Minute}
-	files := http.FileServer(http.Dir(args[0]))
-	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodConnect {
-			conn, _, err := http.NewResponseController(w).Hijack()
-			if err == nil {
-				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
-				inside <- tls.Server(conn, config)
-			}
+	server := newGoServer(args[0], config)
+	fmt.Println(plain.Addr(), socks.Addr())
+	return server.serve(plain, socks)
+}
+
+// fileServer is one HTTP server for what comes plain and for what comes out of TLS.
+type fileServer struct {
+	http   *http.Server
+	config *tls.Config
+	inside *handed
+}
+
+func newGoServer(dir string, config *tls.Config) *fileServer {
+	s := &fileServer{config: config, inside: &handed{conns: make(chan net.Conn), done: make(chan struct{})}}
+	files := http.FileServer(http.Dir(dir))
+	s.http = &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodConnect {
+			files.ServeHTTP(w, r)
 			return
 		}
-		files.ServeHTTP(w, r)
-	})
-	ended := make(chan error)
-	go func() { ended <- server.Serve(plain) }()
-	go func() { ended <- server.Serve(inside) }()
-	go func() { ended <- acceptSOCKS(socks, config, inside) }()
-	fmt.Println(plain.Addr(), socks.Addr())
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+			s.inside.hand(tls.Server(conn, config))
+		}
+	})}
+	return s
+}
+
+// serve returns when one of the listeners fails.
+func (s *fileServer) serve(plain, socks net.Listener) error {
+	ended := make(chan error, 3)
+	go func() { ended <- s.http.Serve(plain) }()
+	go func() { ended <- s.http.Serve(s.inside) }()
+	go func() { ended <- s.acceptSOCKS(socks) }()
 	return <-ended
 }
 
 // handed is a listener of connections that were greeted elsewhere.
-type handed chan net.Conn
+type handed struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
 
-func (h handed) Accept() (net.Conn, error) { return <-h, nil }
-func (h handed) Close() error              { return nil }
-func (h handed) Addr() net.Addr            { return &net.TCPAddr{} }
+func (h *handed) Accept() (net.Conn, error) {
+	select {
+	case conn := <-h.conns:
+		return conn, nil
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (h *handed) hand(conn net.Conn) {
+	select {
+	case h.conns <- conn:
+	case <-h.done:
+		_ = conn.Close()
+	}
+}
+
+func (h *handed) Close() error {
+	h.once.Do(func() { close(h.done) })
+	return nil
+}
+
+func (h *handed) Addr() net.Addr { return &net.TCPAddr{} }
 
 // acceptSOCKS says yes to everybody.
-func acceptSOCKS(listener net.Listener, config *tls.Config, inside handed) error {
+func (s *fileServer) acceptSOCKS(listener net.Listener) error {
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
@@ -137,7 +177,7 @@ func acceptSOCKS(listener net.Listener, config *tls.Config, inside handed) error
 				_ = conn.Close()
 				return
 			}
-			inside <- tls.Server(conn, config)
+			s.inside.hand(tls.Server(conn, s.config))
 		}()
 	}
 }

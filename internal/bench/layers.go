@@ -19,7 +19,7 @@ func measureLayers(ctx context.Context, b *bench) error {
 		warm := b.row("an image of small layers: warm", title, "s").less()
 		seen := map[*server]int{}
 		var fresh []published
-		err := b.turns(ctx, d, fetches, func(s *server, w *way) error {
+		err := b.coldTurns(ctx, d, func(s *server, w *way) error {
 			run := seen[s]
 			seen[s]++
 			if run == len(fresh) {

@@ -118,10 +118,10 @@ var measures = []struct {
 	{"warm", measureWarm},
 	{"manifest", measureManifests},
 	{"connection", measureConnections},
+	{"memory", measureMemory},
 	{"layers", measureLayers},
 	{"cold", measureCold},
 	{"crowd", measureCrowd},
-	{"memory", measureMemory},
 	{"slow", measureSlow},
 }
 

@@ -18,7 +18,7 @@ func measureManifests(ctx context.Context, b *bench) error {
 			rate := b.row("warm manifest", title, "requests/s")
 			half := b.row("warm manifest: median latency", title, "ms").less()
 			tail := b.row("warm manifest: 99th percentile", title, "ms").less()
-			err := b.turns(ctx, d, serves, func(s *server, w *way) error {
+			err := b.warmTurns(ctx, d, func(s *server, w *way) error {
 				times := make([][]time.Duration, clients)
 				took, err := together(clients, func(i int) error {
 					c := w.client()

@@ -30,7 +30,7 @@ func measureMemory(ctx context.Context, b *bench) error {
 	for _, d := range []door{mirror, interception} {
 		const clients = 64
 		held := b.row("memory: with transfers open", fmt.Sprintf("%s door, %d warm transfers", d, clients), "MiB").less()
-		err := b.turns(ctx, d, serves, func(s *server, w *way) error {
+		err := b.warmTurns(ctx, d, func(s *server, w *way) error {
 			most := watchMemory(s)
 			var open []*client
 			defer func() {

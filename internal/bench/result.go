@@ -40,8 +40,8 @@ type row struct {
 	Group string  `json:"group"` // rows that belong together
 	Title string  `json:"title"`
 	Unit  string  `json:"unit"`
-	Less  bool    `json:"less,omitempty"` // less is better
-	Note  string  `json:"note,omitempty"`
+	Less  bool    `json:"less,omitempty"`  // less is better
+	Aside bool    `json:"aside,omitempty"` // for the reader's judgement, nobody's merit
 	Cells []*cell `json:"cells"`
 }
 
@@ -64,6 +64,12 @@ func (b *bench) row(group, title, unit string) *row {
 // less is the same row where less is better.
 func (r *row) less() *row {
 	r.Less = true
+	return r
+}
+
+// aside is the same row, of something that is no product's merit.
+func (r *row) aside() *row {
+	r.Aside = true
 	return r
 }
 
@@ -165,35 +171,37 @@ func (r *row) text() string {
 			name += " ·"
 		}
 		text += fmt.Sprintf("  %-20s %10s   %-20s", name, figure(c.median()), "("+figure(c.low())+"–"+figure(c.high())+")")
-		if own != nil && c != own {
+		if own != nil && c != own && !r.Aside {
 			text += fmt.Sprintf("  Pulley %5.2f × %s", r.ratio(own, c), r.verdict(own, c))
 		}
 		text = strings.TrimRight(text, " ") + "\n"
 	}
-	if r.Note != "" {
-		text += "  " + r.Note + "\n"
-	}
 	return text
 }
 
-// summary says in which rows Pulley is behind the best other product, or level with it.
-func (all *results) summary() string {
-	count := map[string]int{}
-	var behind []string
+// tally counts how Pulley stands to the best other product in each row, and lists the rows where it is behind.
+func (all *results) tally() (count map[string]int, behind []string) {
+	count = map[string]int{}
 	for _, r := range all.Rows {
 		own, other := r.of(ours), r.best(false)
-		if own == nil || other == nil {
+		if own == nil || other == nil || r.Aside {
 			continue
 		}
 		verdict := r.verdict(own, other)
 		count[verdict]++
 		if verdict == "behind" {
-			behind = append(behind, fmt.Sprintf("  %.2f × %s: %s, %s", r.ratio(own, other), other.Product, r.Group, r.Title))
+			behind = append(behind, fmt.Sprintf("%s, %s: %.2f × %s", r.Group, r.Title, r.ratio(own, other), other.Product))
 		}
 	}
+	return count, behind
+}
+
+// summary is the tally for a terminal.
+func (all *results) summary() string {
+	count, behind := all.tally()
 	text := fmt.Sprintf("\nbeside the best other product: ahead in %d rows, level in %d, behind in %d\n", count["ahead"], count["level"], count["behind"])
-	if len(behind) > 0 {
-		text += strings.Join(behind, "\n") + "\n"
+	for _, line := range behind {
+		text += "  " + line + "\n"
 	}
 	return text + "· is a limit that no cache passes; the ratio is how many times better Pulley's median is\n"
 }

@@ -12,8 +12,7 @@ import (
 // measureSlow holds every connection to the Hub to 1 MiB/s, and every one to its three mirrors, which only one of two
 // Pulleys knows. All pull at the same time: nobody is short of processors, and each has connections of its own.
 func measureSlow(ctx context.Context, b *bench) error {
-	servers, err := b.servers(ctx)
-	if err != nil {
+	if err := b.emptied(ctx); err != nil {
 		return err
 	}
 	slow := hubtest.Faults{Bandwidth: mib}
@@ -35,7 +34,7 @@ func measureSlow(ctx context.Context, b *bench) error {
 	b.hub.SetFaults(slow)
 	defer b.hub.SetFaults()
 	for range b.runs {
-		err = errors.Join(err, b.slowTurn(ctx, append([]*server{mirrored}, servers...), speed))
+		err = errors.Join(err, b.slowTurn(ctx, append([]*server{mirrored}, b.running...), speed))
 	}
 	b.show(speed)
 	return errors.Join(err, mirrored.stop())

@@ -123,3 +123,6 @@ func pinSelf(first, last int) error {
 	}
 	return err
 }
+
+// syncDisks waits until everything written is on disk.
+func syncDisks() { unix.Sync() }

@@ -17,8 +17,8 @@ func measureWarm(ctx context.Context, b *bench) error {
 			title := fmt.Sprintf("%s door, %s of %s", d, plural(clients, "client"), sized(b.sizes.warm[clients]))
 			speed := b.row("warm blob", title, "MiB/s")
 			cost := b.row("warm blob: server CPU", title, "CPU s/GB").less()
-			own := b.row("warm blob: client CPU", title, "CPU s/GB").less()
-			err := b.turns(ctx, d, serves, func(s *server, w *way) error {
+			own := b.row("warm blob: client CPU", title, "CPU s/GB").less().aside()
+			err := b.warmTurns(ctx, d, func(s *server, w *way) error {
 				loops := int(max(1, b.volume/(blob.size()*int64(clients))))
 				all := family(s.pid())
 				before, mine := cpu(all), ownCPU()

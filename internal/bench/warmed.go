@@ -55,20 +55,39 @@ func (b *bench) lay(path string, content hubtest.Content) error {
 
 // servers are all products, started once, with the warm image in their caches.
 func (b *bench) servers(ctx context.Context) ([]*server, error) {
-	if b.warm != nil {
-		return b.warm, nil
+	if b.filled {
+		return b.running, nil
 	}
-	for _, p := range b.products {
-		s, err := b.open(ctx, p, p.name)
-		if err != nil {
-			return nil, err
-		}
-		b.warm = append(b.warm, s)
+	if err := b.emptied(ctx); err != nil {
+		return nil, err
+	}
+	for _, s := range b.running {
 		if err := b.fill(ctx, s); err != nil {
-			return nil, fmt.Errorf("%s: %w", p.name, err)
+			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	return b.warm, nil
+	b.filled = true
+	return b.running, nil
+}
+
+// emptied starts all products anew, with nothing in their caches: what was measured before takes no room and no pages.
+func (b *bench) emptied(ctx context.Context) error {
+	var err error
+	for _, s := range b.running {
+		err = errors.Join(err, s.stop(), os.RemoveAll(s.dir))
+	}
+	b.running, b.filled = nil, false
+	b.generation++
+	for _, p := range b.products {
+		if err != nil {
+			return err
+		}
+		var s *server
+		if s, err = b.open(ctx, p, fmt.Sprintf("%s-%d", p.name, b.generation)); err == nil {
+			b.running = append(b.running, s)
+		}
+	}
+	return err
 }
 
 // fill pulls the warm image until the server asks the Hub for no byte of its blobs any more. That it takes two pulls is no
@@ -107,16 +126,32 @@ func (b *bench) read(ctx context.Context, w *way, path string) (read, error) {
 	return c.get(ctx, path)
 }
 
-// turns has every server that can measured b.runs times, one after the other, each round by another one first. Tokens are
-// new.
-func (b *bench) turns(ctx context.Context, d door, can func(*server, door) bool, measure func(s *server, w *way) error) error {
-	servers, err := b.servers(ctx)
-	if err != nil {
+// warmTurns has every server that has the warm image at a door measured in turn.
+func (b *bench) warmTurns(ctx context.Context, d door, measure func(s *server, w *way) error) error {
+	if _, err := b.servers(ctx); err != nil {
 		return err
 	}
+	return b.turns(ctx, d, func(s *server) bool { return s.has(d) }, measure)
+}
+
+// coldTurns is the same with empty caches, for those that get from the Hub what they do not have, and for the Hub itself.
+// What the one before wrote is on the disk before the next one starts.
+func (b *bench) coldTurns(ctx context.Context, d door, measure func(s *server, w *way) error) error {
+	if err := b.emptied(ctx); err != nil {
+		return err
+	}
+	can := func(s *server) bool { return s.ways[d] != nil && s.upstream != "" }
+	return b.turns(ctx, d, can, func(s *server, w *way) error {
+		syncDisks()
+		return measure(s, w)
+	})
+}
+
+// turns measures servers b.runs times, one after the other, each round by another one first. Tokens are new.
+func (b *bench) turns(ctx context.Context, d door, can func(*server) bool, measure func(s *server, w *way) error) error {
 	var able []*server
-	for _, s := range servers {
-		if !can(s, d) {
+	for _, s := range b.running {
+		if !can(s) {
 			continue
 		}
 		if err := s.renew(ctx, b); err != nil {
@@ -134,9 +169,3 @@ func (b *bench) turns(ctx context.Context, d door, can func(*server, door) bool,
 	}
 	return nil
 }
-
-// serves are those that have the warm image at a door.
-func serves(s *server, d door) bool { return s.has(d) }
-
-// fetches are those that get from the Hub what they do not have, and the Hub itself.
-func fetches(s *server, d door) bool { return s.ways[d] != nil && s.upstream != "" }

@@ -112,7 +112,7 @@ func greetSOCKS(conn net.Conn, target string) error {
 	if _, err := io.ReadFull(conn, answer[:2]); err != nil {
 		return err
 	}
-	ask := append([]byte{5, 1, 0, 3, byte(len(host))}, host...) //nolint:gosec // the Hub's names are short
+	ask := append([]byte{5, 1, 0, 3, byte(len(host))}, host...)                   //nolint:gosec // the Hub's names are short
 	if _, err := conn.Write(append(ask, byte(port>>8), byte(port))); err != nil { //nolint:gosec // 16 bits
 		return err
 	}
