@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -124,5 +125,46 @@ func TestChangesByHandAreTakenUpAndBrokenOnesAreNot(t *testing.T) {
 	}
 	if c := save("enabled = true\n"); !c.Enabled || s.Problem() != "" {
 		t.Errorf("not mended: %q", s.Problem())
+	}
+}
+
+// TestHalfWrittenFileIsNotTakenUp: an editor that writes the file where it stands empties it first. What is there for that
+// moment is nobody's settings, not even if the daemon begins to look just then, or looks because of an earlier save.
+func TestHalfWrittenFileIsNotTakenUp(t *testing.T) {
+	const before, after = "listen = \"127.0.0.1:7001\"\n", "listen = \"127.0.0.1:7002\"\n"
+	path := write(t, before)
+	s, err := Open(path, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := make(chan *Config, 8)
+	s.Subscribe(func(c *Config) { changed <- c })
+	save := func(text string, meanwhile func()) {
+		t.Helper()
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = f.Close() }()
+		meanwhile()
+		<-time.After(settle * 3 / 4)
+		if _, err := f.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	defer func() { stop(); <-done }()
+	save(after, func() { go func() { done <- s.Run(ctx) }() })
+	if c := <-changed; c.Listen != "127.0.0.1:7002" {
+		t.Errorf("at the start: listens at %s", c.Listen)
+	}
+	if err := os.WriteFile(path, []byte(after+"# saved\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(settle / 2)
+	save(before, func() {})
+	if c := <-changed; c.Listen != "127.0.0.1:7001" {
+		t.Errorf("soon after another save: listens at %s", c.Listen)
 	}
 }

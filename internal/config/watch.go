@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,8 +14,28 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// settle is how long a file is left alone after it changed: editors write in several steps.
-const settle = 100 * time.Millisecond
+// settle is how long a file is left alone after it changed: editors write in several steps. One that changes all the time
+// is looked at all the same after patience times as long.
+const (
+	settle   = 100 * time.Millisecond
+	patience = 10
+)
+
+// unsettled reports whether somebody may be writing the file just now: one that was emptied, or is away, a moment ago is not
+// yet what a person wants.
+func (s *Store) unsettled() bool {
+	st, err := os.Stat(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.read) > 0
+	}
+	if err != nil {
+		return false
+	}
+	age := time.Since(st.ModTime())
+	return age >= 0 && age < settle
+}
 
 // Run takes up changes by hand until ctx ends, behind links too. Where a folder cannot be watched it says so in the log.
 func (s *Store) Run(ctx context.Context) error {
@@ -27,8 +48,17 @@ func (s *Store) Run(ctx context.Context) error {
 	defer func() { _ = watcher.Close() }()
 	w := &watch{watcher: watcher, log: s.log}
 	w.follow(s.path)
-	s.Reload() // what changed since Open
 	var due <-chan time.Time
+	tries := 0
+	look := func() { // also at what changed since Open
+		if tries++; tries < patience && s.unsettled() {
+			due = time.After(settle)
+			return
+		}
+		due, tries = nil, 0
+		s.Reload()
+	}
+	look()
 	for {
 		select {
 		case <-ctx.Done():
@@ -41,9 +71,8 @@ func (s *Store) Run(ctx context.Context) error {
 			s.log.Debug("settings: looking at the file again", "err", err)
 			due = time.After(settle)
 		case <-due:
-			due = nil
 			w.follow(s.path) // first: what changes from here on is an event
-			s.Reload()
+			look()
 		}
 	}
 }
