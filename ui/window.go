@@ -158,6 +158,9 @@ func (w *Window) Conceal() {
 	w.Hide()
 }
 
+// Settle does what toasts wait to do, since nobody can undo it any more: the program is about to end.
+func (w *Window) Settle() { w.toasts.Flush() }
+
 // Open tells whether the window is shown. Any goroutine.
 func (w *Window) Open() bool { return w.open.Load() }
 

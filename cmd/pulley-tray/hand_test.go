@@ -3,6 +3,10 @@
 package main_test
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,4 +97,31 @@ func TestUIByHand(t *testing.T) {
 	if text := icon.text(); !strings.Contains(text, "Open Pulley") {
 		t.Errorf("the menu is:\n%s", text)
 	}
+}
+
+// Who quits while a removal can still be undone has removed it.
+func TestUIQuitAfterARemoval(t *testing.T) {
+	s, icon, _ := stocked(t)
+	icon.click(icon.find("Open Pulley"))
+	id := s.face(t)
+	s.xdo(t, "windowsize", "--sync", strconv.Itoa(int(id)), "1100", "720")
+	overview := string(s.calm(t, id).Pix)
+	s.keys(t, "ctrl+2")
+	images := s.differs(t, id, "the images came", overview)
+	s.keys(t, "ctrl+f")
+	s.xdo(t, "type", "--delay", "40", "kafka")
+	s.differs(t, id, "the list was narrowed", images)
+	s.click(t, id, 300, 227)
+	s.keys(t, "Delete")
+	s.calm(t, id)
+	if !s.holds(t, "bitnami/kafka") {
+		t.Error("it could not be undone any more")
+	}
+	icon.click(icon.find("Quit"))
+	eventually(t, "the icon was gone", func() bool { return icon.text() == "" })
+	refs := filepath.Join(s.home, "cache", "refs", "docker.io", "bitnami", "kafka")
+	eventually(t, "the image was removed", func() bool {
+		_, err := os.Stat(refs)
+		return errors.Is(err, fs.ErrNotExist)
+	})
 }

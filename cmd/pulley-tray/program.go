@@ -74,6 +74,8 @@ type program struct {
 	ending      sync.RWMutex       // held to begin work, and for good when no more may begin
 	ended, left sync.Once
 	release     func() // lets another tray begin
+
+	last *sync.WaitGroup // of what pages begin as the program ends; nil: it does not yet. For the UI goroutine
 }
 
 // dress is what the settings say about looks and language.
@@ -166,8 +168,27 @@ func (p *program) run(showWindow bool) error {
 // parting is how long Fyne may take to leave its loop when all else has ended.
 const parting = 2 * time.Second
 
-// quit ends the program. Any goroutine.
+// lastWork is how long what a person did last, and could still have undone, may take when they quit.
+const lastWork = 3 * time.Second
+
+// quit ends the program, after what a person did last. Any goroutine.
 func (p *program) quit() {
+	late := time.AfterFunc(lastWork, p.leaveLoop) // whatever becomes of the loop
+	p.onUI(func() {
+		last := &sync.WaitGroup{}
+		p.last = last
+		p.window.Settle() //nolint:contextcheck // what pages begin goes on until the program ends
+		p.last = nil
+		go func() {
+			last.Wait()
+			if late.Stop() {
+				p.leaveLoop()
+			}
+		}()
+	})
+}
+
+func (p *program) leaveLoop() {
 	p.end()
 	p.left.Do(func() { p.onUI(p.app.Quit) })
 }
@@ -196,7 +217,7 @@ func (p *program) end() {
 // options is what the window works with.
 func (p *program) options() ui.Options {
 	return ui.Options{
-		Model: p.model, Do: p.do, Tool: &p.tool, Work: p.beside, Files: p.files(), Now: time.Now, Version: version,
+		Model: p.model, Do: p.do, Tool: &p.tool, Work: p.pages, Files: p.files(), Now: time.Now, Version: version,
 		Daemon: p.client, Login: startAtLogin(), Close: p.closed, Memory: filepath.Join(p.places.StateDir, "window.json"),
 	}
 }
@@ -220,6 +241,20 @@ func (p *program) beside(work func(ctx context.Context) func()) {
 			p.onUI(then)
 		}
 		return nil
+	})
+}
+
+// pages is beside for pages, which call it on the UI goroutine: what they begin last is waited for.
+func (p *program) pages(work func(ctx context.Context) func()) {
+	last := p.last
+	if last == nil {
+		p.beside(work)
+		return
+	}
+	last.Add(1)
+	p.beside(func(ctx context.Context) func() {
+		defer last.Done()
+		return work(ctx)
 	})
 }
 
