@@ -42,6 +42,9 @@ func newBench(t *testing.T, facts machine.Facts, environ ...string) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: t.TempDir(), since: time.Date(2126, 11, 21, 10, 0, 0, 0, time.UTC)}
 	b.local = &machine.Local{Dir: b.dir, As: &facts, Environ: environ, Exec: b.exec}
+	b.put("/run/systemd/system/theirs", "")
+	b.put("/run/theirs", "")
+	b.put("/run/systemd/theirs", "")
 	return b
 }
 

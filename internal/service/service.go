@@ -154,6 +154,10 @@ func (s *Service) Install(ctx context.Context, start bool) error {
 	if err != nil || !start {
 		return err
 	}
+	if d, ok := s.manager.(*systemd); ok && d.offline() {
+		s.opt.Say(isOffline + ": it starts with the next boot")
+		return nil
+	}
 	return s.bringUp(ctx, changed)
 }
 

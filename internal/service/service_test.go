@@ -281,6 +281,40 @@ func TestHandOverIsAwaited(t *testing.T) {
 	}
 }
 
+// TestOffline is a root folder that somebody fills from a machine with systemd, an image say: nobody is there to start anything.
+func TestOffline(t *testing.T) {
+	b := newBench(t, superuser)
+	for _, dir := range []string{"/etc", "/var/lib", "/var/cache", "/etc/systemd/system"} {
+		b.put(dir+"/theirs", "")
+	}
+	b.put("/opt/1/pulley", "")
+	before := b.files()
+	if err := os.RemoveAll(filepath.Join(b.dir, "run/systemd")); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	s := b.service("linux-systemd", Options{System: true, Binary: "/opt/1/pulley", Say: func(line string) { said = append(said, line) }})
+	if err := s.Install(t.Context(), true); err != nil || len(said) != 1 || !strings.Contains(said[0], "next boot") {
+		t.Errorf("%v, said %q", err, said)
+	}
+	status, err := s.Status(t.Context())
+	if err != nil || !status.Installed || status.Running || status.Unit != "/etc/systemd/system/pulley.service" || !strings.Contains(status.Detail, "next boot") {
+		t.Errorf("%+v, %v", status, err)
+	}
+	oneLine(t, s.Start(t.Context()), "systemd does not run here")
+	if err := s.Uninstall(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for line := range strings.Lines(b.script.String()) {
+		if strings.Contains(line, "systemctl") && !strings.Contains(line, "--root=/") {
+			t.Errorf("systemd was called: %s", line)
+		}
+	}
+	if after := b.files(); after != before || b.user {
+		t.Errorf("left (user: %v):\n%s", b.user, after)
+	}
+}
+
 // TestUpgradeKept is the same where a keeper runs: one of another program's has to go.
 func TestUpgradeKept(t *testing.T) {
 	b := newBench(t, machine.Facts{OS: machine.Linux, Home: "/root", User: "root", Root: true})

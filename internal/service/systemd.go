@@ -118,6 +118,10 @@ func (d *systemd) install(ctx context.Context) (changed bool, err error) {
 	if err != nil {
 		return changed, err
 	}
+	if d.offline() {
+		_, err = d.systemctl(ctx, "--root=/", "enable", "--quiet", unitName)
+		return changed, err
+	}
 	if changed {
 		if _, err := d.systemctl(ctx, "daemon-reload"); err != nil {
 			return changed, err
@@ -127,13 +131,23 @@ func (d *systemd) install(ctx context.Context) (changed bool, err error) {
 	return changed, err
 }
 
+// offline tells that the system's manager does not run in this root folder, as in an image that somebody is making: systemctl
+// can write links there, and nothing else (sd_booted(3)).
+func (d *systemd) offline() bool { return !d.user && !d.has("/run/systemd/system") }
+
+const isOffline = "systemd does not run here"
+
 func (d *systemd) uninstall(ctx context.Context) error {
 	file, err := d.file(ctx)
 	if err != nil {
 		return err
 	}
 	if d.has(file) {
-		if _, err := d.systemctl(ctx, "disable", "--quiet", "--now", unitName); err != nil {
+		disable := []string{"disable", "--quiet", "--now", unitName}
+		if d.offline() {
+			disable = []string{"--root=/", "disable", "--quiet", unitName}
+		}
+		if _, err := d.systemctl(ctx, disable...); err != nil {
 			return err
 		}
 	}
@@ -144,6 +158,9 @@ func (d *systemd) uninstall(ctx context.Context) error {
 	if err := d.remove(ctx, file); err != nil {
 		return err
 	}
+	if d.offline() {
+		return nil
+	}
 	if _, err := d.systemctl(ctx, "daemon-reload"); err != nil {
 		return err
 	}
@@ -152,6 +169,9 @@ func (d *systemd) uninstall(ctx context.Context) error {
 }
 
 func (d *systemd) start(ctx context.Context) error {
+	if d.offline() {
+		return errors.New(isOffline + ": it starts with the next boot")
+	}
 	_, err := d.systemctl(ctx, "start", unitName)
 	var exit *machine.ExitError
 	if errors.As(err, &exit) {
@@ -162,6 +182,9 @@ func (d *systemd) start(ctx context.Context) error {
 }
 
 func (d *systemd) stop(ctx context.Context) error {
+	if d.offline() {
+		return nil
+	}
 	_, err := d.systemctl(ctx, "stop", unitName)
 	return err
 }
@@ -176,6 +199,12 @@ func (d *systemd) status(ctx context.Context) (Status, error) {
 	status := Status{Kind: Systemd, Log: "journalctl -u pulley"}
 	if d.user {
 		status.Kind, status.Log = SystemdUser, "journalctl --user -u pulley"
+	}
+	if unit := "/etc/systemd/system/" + unitName; d.offline() && d.has(unit) {
+		status.Installed, status.Unit, status.Detail = true, unit, "installed; "+isOffline+": it starts with the next boot"
+	}
+	if d.offline() {
+		return status, nil
 	}
 	out, err := d.systemctl(ctx, "show", unitName, "--property=LoadState,ActiveState,Result,MainPID,ActiveEnterTimestamp,FragmentPath")
 	if err != nil {
