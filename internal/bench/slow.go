@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"pulley/internal/hubtest"
@@ -34,7 +35,7 @@ func measureSlow(ctx context.Context, b *bench) error {
 	b.hub.SetFaults(slow)
 	defer b.hub.SetFaults()
 	for range b.runs {
-		err = errors.Join(err, b.slowTurn(ctx, append([]*server{mirrored}, b.running...), speed))
+		err = errors.Join(err, b.slowTurn(ctx, append(slices.Clone(b.running), mirrored), speed))
 	}
 	b.show(speed)
 	return errors.Join(err, mirrored.stop())
@@ -46,6 +47,7 @@ func (b *bench) slowTurn(ctx context.Context, servers []*server, speed *row) err
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
+	speeds := map[*server]float64{}
 	for _, s := range servers {
 		if s.upstream == "" {
 			continue
@@ -70,9 +72,14 @@ func (b *bench) slowTurn(ctx context.Context, servers []*server, speed *row) err
 				failed = errors.Join(failed, fmt.Errorf("%s: %w", s.name, err))
 				return
 			}
-			speed.add(s.product, float64(r.bytes)/mib/r.took.Seconds())
+			speeds[s] = float64(r.bytes) / mib / r.took.Seconds()
 		})
 	}
 	all.Wait()
+	for _, s := range servers { // in their order, not in that of their end
+		if figure, ok := speeds[s]; ok {
+			speed.add(s.product, figure)
+		}
+	}
 	return failed
 }
