@@ -56,7 +56,7 @@ func TestBrokenPromisesAreNoticed(t *testing.T) {
 		{"a cache without an end", "not within max_size", func(ctx context.Context, t *testing.T, w *world) {
 			must(t, w.control.SetSetting(ctx, "cache.max_size", "1GiB"))
 			for i := range uint64(3) {
-				r := w.upstream()[0]
+				r := w.upstream()[i]
 				w.model.push(r, "latest", hubtest.RandomImage(500+i, 1, 12<<20))
 				w.pull(ctx, order{repo: r, tag: "latest", door: doors[0]})
 			}

@@ -28,6 +28,7 @@ var steps = []step{
 	{"delete", 3, stepDelete},
 	{"storm", 7, stepStorm},
 	{"mirror-storm", 5, stepMirrorStorm},
+	{"liar", 4, stepLiar},
 	{"down", 3, stepDown},
 	{"disk", 4, stepDisk},
 	{"damage", 3, stepDamage},

@@ -15,6 +15,7 @@ type fault struct {
 	name   string
 	gentle bool
 	lying  bool
+	long   bool // it takes half a minute to be noticed
 	make   func(r *dice) hubtest.Faults
 }
 
@@ -31,7 +32,7 @@ var faults = []fault{
 	{name: "blobs cut", make: func(r *dice) hubtest.Faults {
 		return hubtest.Faults{Cut: hubtest.At(r.Int64N(300_000)), CutReset: r.IntN(2) == 0}
 	}},
-	{name: "a blob stalls", make: func(r *dice) hubtest.Faults {
+	{name: "a blob stalls", long: true, make: func(r *dice) hubtest.Faults {
 		return hubtest.Faults{Stall: hubtest.At(r.Int64N(100_000)), First: 1}
 	}},
 	{name: "wrong byte", lying: true, make: func(r *dice) hubtest.Faults {
@@ -62,6 +63,9 @@ func anyKind(r *dice) hubtest.Kind {
 // stepStorm has the origin fail in one way for some steps, from the middle of pulls on.
 func stepStorm(ctx context.Context, w *world, r *dice) {
 	f := pick(r, faults)
+	if f.long && r.IntN(4) > 0 {
+		f = pick(r, faults)
+	}
 	rule := f.make(r)
 	if rule.Status == http.StatusTooManyRequests {
 		w.after = 1500 * time.Millisecond
@@ -94,10 +98,13 @@ func stepDown(ctx context.Context, w *world, r *dice) {
 func stepMirrorStorm(ctx context.Context, w *world, r *dice) {
 	m := pick(r, w.mirrors)
 	f := pick(r, faults)
-	if f.name == "a blob stalls" { // its client waits, as long as it takes to believe it
-		f = faults[0]
+	if f.long && r.IntN(4) > 0 {
+		f = pick(r, faults)
 	}
 	w.story.tell("    %s: %s", m.RegistryHost, f.name)
+	if f.lying {
+		w.weather.set(lying, true, 0)
+	}
 	if r.IntN(6) == 0 {
 		m.Down()
 	} else {
@@ -114,6 +121,10 @@ func (w *world) calm(ctx context.Context, r *dice) {
 		if err := h.Up(); err != nil {
 			w.breaks("torture itself: %v", err)
 		}
+	}
+	if w.liar != nil {
+		w.liar()
+		w.liar = nil
 	}
 	w.weather.set(lying, false, 0)
 	w.unwell(false)

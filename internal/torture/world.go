@@ -60,6 +60,7 @@ type world struct {
 	route   map[string]string
 	enabled bool
 	storm   int           // steps until the upstreams are well again
+	liar    func()        // ends what a mirror lies about
 	flood   int           // steps until the disk is
 	drought string        // what is wrong with it
 	ill     time.Time     // since when
