@@ -9,6 +9,11 @@ type prepared struct {
 
 // docsPrepared are the lines that do not begin from nothing.
 var docsPrepared = map[string]prepared{
+	// Docker's engine is one that is there, whatever this machine has.
+	"pulley doctor alpine":      {given: "export DOCKER_HOST=$ENGINE"},
+	"pulley doctor IMAGE":       {given: "export DOCKER_HOST=$ENGINE"},
+	"pulley doctor IMAGE --fix": {given: "export DOCKER_HOST=$ENGINE"},
+
 	"sha256sum --check --ignore-missing SHA256SUMS":                   {given: released},
 	"sudo apt install ./pulley_*_amd64.deb ./pulley-tray_*_amd64.deb": {given: released},
 	"sudo install bin/pulley bin/pulley-tray /usr/local/bin/":         {given: released},
@@ -72,23 +77,21 @@ const (
 
 // docsElsewhere are the lines that are not run by [TestCommandsInDocsRun].
 var docsElsewhere = map[string]elsewhere{
-	"make run":   {".ci/start", "make run:", "bin/pulley up"},
-	"make build": {"Makefile", "build: ##", "-o bin/pulley-tray"},
 
-	"pulley connect docker":                                                               {e2e + "connect_dockerd_test.go", "TestConnectDockerdByMirror", `"connect", "docker")`},
-	`sudo env HOME="$HOME" pulley connect docker`:                                         {e2e + "connect_dockerd_test.go", "TestConnectDockerdByMirror", `"connect", "docker")`},
-	`sudo env HOME="$HOME" pulley connect docker --proxy`:                                 {e2e + "connect_dockerd_test.go", "TestConnectDockerdByProxy", `"connect", "docker", "--proxy"`},
-	`sudo env HOME="$HOME" pulley connect containerd`:                                     {e2e + "connect_containerd_test.go", "TestConnectContainerd", `"connect", "containerd"`},
-	"sudo ctr images pull --hosts-dir /etc/containerd/certs.d registry.k8s.io/pause:3.10": {e2e + "connect_containerd_test.go", "TestConnectContainerd", `hosts: "/etc/containerd/certs.d"`},
-	"pulley connect podman":                                                               {e2e + "connect_podman_test.go", "TestConnectPodman", `"connect", "podman"`},
-	"pulley connect docker-desktop":                                                       {wiredD + "desktop-linux-mirror.txtar", "-- connect --", "docker-desktop"},
-	"pulley connect docker-desktop --proxy":                                               {wiredD + "desktop-linux-proxy.txtar", "-- connect --", "docker-desktop way=proxy"},
-	"pulley connect buildx:NAME":                                                          {wired + "buildx-running.txtar", "-- connect --", "buildx:"},
-	"pulley connect kind:NAME":                                                            {wired + "kind.txtar", "-- connect --", "kind:dev"},
-	"pulley connect k3d:NAME":                                                             {wired + "k3d.txtar", "-- connect --", "k3d:dev"},
-	"pulley connect minikube:NAME":                                                        {wired + "minikube-containerd.txtar", "-- connect --", "minikube:"},
-	"pulley disconnect":                                                                   {"cmd/pulley/testdata/connect.txtar", "exec pulley disconnect\n", "no engine is wired"},
-	"pulley disconnect docker":                                                            {e2e + "connect_dockerd_test.go", "TestConnectDockerdByMirror", `"disconnect", "docker")`},
+	"pulley connect docker": {e2e + "connect_dockerd_test.go", "TestConnectDockerdByMirror", `"connect", "docker")`},
+	`sudo env HOME="$HOME" XDG_RUNTIME_DIR="$XDG_RUNTIME_DIR" pulley connect docker`:         {e2e + "connect_dockerd_test.go", "TestConnectDockerdByMirror", `"connect", "docker")`},
+	`sudo env HOME="$HOME" XDG_RUNTIME_DIR="$XDG_RUNTIME_DIR" pulley connect docker --proxy`: {e2e + "connect_dockerd_test.go", "TestConnectDockerdByProxy", `"connect", "docker", "--proxy"`},
+	`sudo env HOME="$HOME" XDG_RUNTIME_DIR="$XDG_RUNTIME_DIR" pulley connect containerd`:     {e2e + "connect_containerd_test.go", "TestConnectContainerd", `"connect", "containerd"`},
+	"sudo ctr images pull --hosts-dir /etc/containerd/certs.d registry.k8s.io/pause:3.10":    {e2e + "connect_containerd_test.go", "TestConnectContainerd", `hosts: "/etc/containerd/certs.d"`},
+	"pulley connect podman":                 {e2e + "connect_podman_test.go", "TestConnectPodman", `"connect", "podman"`},
+	"pulley connect docker-desktop":         {wiredD + "desktop-linux-mirror.txtar", "-- connect --", "docker-desktop"},
+	"pulley connect docker-desktop --proxy": {wiredD + "desktop-linux-proxy.txtar", "-- connect --", "docker-desktop way=proxy"},
+	"pulley connect buildx:NAME":            {wired + "buildx-running.txtar", "-- connect --", "buildx:"},
+	"pulley connect kind:NAME":              {wired + "kind.txtar", "-- connect --", "kind:dev"},
+	"pulley connect k3d:NAME":               {wired + "k3d.txtar", "-- connect --", "k3d:dev"},
+	"pulley connect minikube:NAME":          {wired + "minikube-containerd.txtar", "-- connect --", "minikube:"},
+	"pulley disconnect":                     {"cmd/pulley/testdata/connect.txtar", "exec pulley disconnect\n", "no engine is wired"},
+	"pulley disconnect docker":              {e2e + "connect_dockerd_test.go", "TestConnectDockerdByMirror", `"disconnect", "docker")`},
 
 	"pulley context share build":                                                {e2e + "share_test.go", "TestShareCache", `"context", "share", "far"`},
 	"docker --context build pull 127.0.0.1:5055/library/debian":                 {e2e + "share_test.go", "TestShareCache", `"--context", "far", "pull"`},
