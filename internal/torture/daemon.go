@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -22,7 +21,6 @@ import (
 type daemon struct {
 	cmd     *exec.Cmd
 	started time.Time
-	once    sync.Once
 	ended   chan struct{}
 	err     error // once ended
 	killed  bool

@@ -112,11 +112,11 @@ func (s *shelf) drop(which func(*holding) bool) {
 	s.images = slices.DeleteFunc(s.images, which)
 }
 
-// list are those that must be there, of a cache of so many bytes.
-func (s *shelf) list(limit int64) []*holding {
+// list are those that must be there.
+func (s *shelf) list() []*holding {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	room := limit*3/4 - s.own
+	room := int64(maxSize)*3/4 - s.own
 	for _, h := range s.images {
 		if h.pinned {
 			room -= sizeOf(h.image)
@@ -150,7 +150,7 @@ func (w *world) mustHold(a *answer) bool {
 	if w.weather.during(sick, a.begun.Add(-time.Second), a.ended) {
 		return false
 	}
-	for _, h := range w.held.list(maxSize) {
+	for _, h := range w.held.list() {
 		if h.repo != a.repo || h.repo.private() && (!slices.Contains(h.users, a.user) || !doorOf(a.door).intercepts()) {
 			continue
 		}

@@ -22,7 +22,7 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "torture:", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }
 
@@ -120,7 +120,7 @@ func torture(ctx context.Context, seed uint64, n int, most time.Duration, binary
 // end is the last look: everything is well again, and then the daemon ends as it should.
 func (w *world) end(ctx context.Context) error {
 	w.storm, w.flood = min(w.storm, 1), min(w.flood, 1)
-	w.weathering(ctx, roll(w.seed, 1<<41))
+	w.weathering(ctx)
 	for _, r := range w.model.repos {
 		if r.site != nil {
 			w.pull(ctx, w.orderOf(roll(w.seed, 1<<42), r, "latest"))

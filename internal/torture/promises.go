@@ -23,7 +23,9 @@ const slack = 4 << 20
 func (w *world) promises(ctx context.Context, step int) {
 	w.kept(ctx)
 	w.told()
-	if step%8 == 0 {
+	w.restless = w.restless || step%8 == 0
+	if w.restless && !w.weather.now(failing) && !w.weather.now(sick) { // else what is tried again and again is no leak
+		w.restless = false
 		w.rests(ctx)
 	}
 	if step%64 == 0 {
@@ -133,10 +135,8 @@ func (w *world) rests(ctx context.Context) {
 		w.breaks("downloads go on though nobody wants them: %v", err)
 		return
 	}
-	if !w.weather.now(sick) {
-		if err := until(ctx, 5*time.Second, func() bool { return len(w.leftovers()) == 0 }); err != nil {
-			w.breaks("temporary files are left: %v", w.leftovers())
-		}
+	if err := until(ctx, 5*time.Second, func() bool { return len(w.leftovers()) == 0 }); err != nil {
+		w.breaks("temporary files are left: %v", w.leftovers())
 	}
 	var m map[string]float64
 	var now vitals
@@ -186,7 +186,7 @@ func (w *world) secret() {
 		if err != nil || !d.Type().IsRegular() || strings.Contains(path, "/blobs/") || strings.Contains(path, "/partial/") {
 			return nil //nolint:nilerr // what is gone by now holds nothing
 		}
-		body, err := os.ReadFile(path)
+		body, err := os.ReadFile(path) //nolint:gosec // nobody else writes there
 		if err != nil || path == w.disk.ballast() {
 			return nil //nolint:nilerr // the same
 		}

@@ -71,7 +71,7 @@ func (w *world) steps(ctx context.Context, out io.Writer, from []step, n int, mo
 			return i, context.Cause(ctx)
 		}
 		r := roll(w.seed, uint64(i))
-		w.weathering(ctx, r)
+		w.weathering(ctx)
 		s := choose(r, from)
 		at := time.Now()
 		w.story.tell("step %d: %s (storm %d, disk %q)", i, s.name, w.storm, w.drought)
@@ -94,10 +94,10 @@ func (w *world) steps(ctx context.Context, out io.Writer, from []step, n int, mo
 }
 
 // weathering lets what was made to fail be well again, when its time has come.
-func (w *world) weathering(ctx context.Context, r *dice) {
+func (w *world) weathering(ctx context.Context) {
 	if w.storm > 0 {
 		if w.storm--; w.storm == 0 {
-			w.calm(ctx, r)
+			w.calm()
 		}
 	}
 	if w.flood > 0 {

@@ -43,10 +43,12 @@ func stepRange(ctx context.Context, w *world, r *dice) {
 }
 
 // lone is one request with the login that it takes.
-func (w *world) lone(ctx context.Context, d door, user string, q question) bool {
+func (w *world) lone(ctx context.Context, d door, user string, q question) {
 	c := w.engine(d, user)
 	defer c.hangUp()
-	return w.enter(ctx, c, q) == nil && w.asked(ctx, c, q)
+	if w.enter(ctx, c, q) == nil {
+		w.asked(ctx, c, q)
+	}
 }
 
 // stepLeave hangs up in the middle, beside somebody who stays.

@@ -13,7 +13,7 @@ const maxPinned = 6 << 20
 
 // stepPin pins an image that is there, or lets go of one.
 func stepPin(ctx context.Context, w *world, r *dice) {
-	list := w.held.list(maxSize)
+	list := w.held.list()
 	pinned := int64(0)
 	for _, h := range list {
 		if h.pinned {
@@ -79,7 +79,7 @@ func stepVerify(ctx context.Context, w *world, r *dice) {
 
 // stepRemove removes an image from the cache.
 func stepRemove(ctx context.Context, w *world, r *dice) {
-	list := w.held.list(maxSize)
+	list := w.held.list()
 	if len(list) == 0 {
 		return
 	}

@@ -80,7 +80,7 @@ func stepDamage(ctx context.Context, w *world, r *dice) {
 	if w.flood > 0 {
 		return
 	}
-	list := w.held.list(maxSize)
+	list := w.held.list()
 	if len(list) == 0 {
 		return
 	}

@@ -65,18 +65,18 @@ func (w *world) together(ctx context.Context, orders []order, during func()) {
 	work.Wait()
 }
 
-// pull is what an engine does. It reports whether everything came.
-func (w *world) pull(ctx context.Context, o order) bool {
+// pull is what an engine does.
+func (w *world) pull(ctx context.Context, o order) {
 	since := w.held.mark()
 	c := w.engine(o.door, o.user)
 	defer c.hangUp()
 	img, ok := w.manifest(ctx, c, o)
 	if !ok {
-		return false
+		return
 	}
 	one := platform(img)
 	if len(img.Children) > 0 && !w.asked(ctx, c, question{repo: o.repo, manifest: true, ref: one.Digest().String(), leave: -1}) {
-		return false
+		return
 	}
 	whole := make(chan bool)
 	blobs := one.Blobs()
@@ -90,7 +90,6 @@ func (w *world) pull(ctx context.Context, o order) bool {
 	if ok && proved && !w.weather.now(sick) && !w.weather.now(off) {
 		w.held.keep(o.repo, o.tag, img, o.user, since)
 	}
-	return ok
 }
 
 // manifest resolves the tag.

@@ -97,7 +97,7 @@ func (c *engine) push(ctx context.Context, to *repo, tag string, img hubtest.Ima
 }
 
 func (c *engine) upload(ctx context.Context, to *repo, d digest.Digest, content hubtest.Content) error {
-	res, err := c.do(ctx, to, http.MethodPost, "blobs/uploads/", nil, nil)
+	res, err := c.do(ctx, to, http.MethodPost, "blobs/uploads/", nil, nil) //nolint:bodyclose // location does
 	at, err := c.location(res, err)
 	if err != nil {
 		return err

@@ -115,7 +115,7 @@ func stepMirrorStorm(ctx context.Context, w *world, r *dice) {
 }
 
 // calm ends what was made to fail upstream.
-func (w *world) calm(ctx context.Context, r *dice) {
+func (w *world) calm() {
 	for _, h := range w.hubs() {
 		h.SetFaults()
 		if err := h.Up(); err != nil {
@@ -143,7 +143,7 @@ func (w *world) unwell(on bool) {
 
 // offlinePulls are of what must be in the cache.
 func (w *world) offlinePulls(ctx context.Context, r *dice, most int) {
-	list := w.held.list(maxSize)
+	list := w.held.list()
 	var orders []order
 	for range min(most, len(list)) {
 		h := pick(r, list)

@@ -55,19 +55,20 @@ type world struct {
 	control *client.Client
 	address string
 
-	ttl     time.Duration // cache.tag_ttl in force
-	tagsFor time.Duration // the longest that was in force lately
-	route   map[string]string
-	enabled bool
-	storm   int           // steps until the upstreams are well again
-	liar    func()        // ends what a mirror lies about
-	flood   int           // steps until the disk is
-	drought string        // what is wrong with it
-	ill     time.Time     // since when
-	after   time.Duration // for so long the origin wants to be left alone when it is well again
-	book    accounts
-	story   *story
-	secrets [][]byte
+	ttl      time.Duration // cache.tag_ttl in force
+	tagsFor  time.Duration // the longest that was in force lately
+	route    map[string]string
+	enabled  bool
+	storm    int           // steps until the upstreams are well again
+	liar     func()        // ends what a mirror lies about
+	restless bool          // it is time to see whether it rests
+	flood    int           // steps until the disk is
+	drought  string        // what is wrong with it
+	ill      time.Time     // since when
+	after    time.Duration // for so long the origin wants to be left alone when it is well again
+	book     accounts
+	story    *story
+	secrets  [][]byte
 
 	mu     sync.Mutex
 	broken error // the first promise that was
