@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -75,9 +74,11 @@ func (a *app) serviceInstall() *cobra.Command {
 			for _, name := range unseen(os.Environ(), options.System) {
 				options.Say("the service does not see this shell's " + name)
 			}
-			if !options.System && portIsTheSystems(ctx) {
-				return errors.New("service: the system's service runs and has the port, for everybody on this machine; see: pulley service status --system; " +
-					"for one of your own beside it: pulley config set listen 127.0.0.1:PORT")
+			if !options.System {
+				if file, taken := portIsTheSystems(ctx); taken {
+					return fmt.Errorf("service: the system's service runs and has the port, for everybody on this machine; "+
+						"see: pulley service status --system; one of your own beside it wants another listen in %s", file)
+				}
 			}
 			return s.Install(ctx, !noStart)
 		})
@@ -88,34 +89,34 @@ func (a *app) serviceInstall() *cobra.Command {
 }
 
 // portIsTheSystems says that the system's service runs at the port where this person's would be. A daemon of the person's own
-// that has the port hands it over.
-func portIsTheSystems(ctx context.Context) bool {
+// that has the port hands it over. File is where the person's port is said.
+func portIsTheSystems(ctx context.Context) (file string, taken bool) {
 	system, err := service.New(service.Options{System: true})
 	if err != nil {
-		return false
+		return "", false
 	}
 	if status, err := system.Status(ctx); err != nil || !status.Running {
-		return false
+		return "", false
 	}
 	places, err := config.FindPlaces(os.Environ())
 	if err != nil {
-		return false
+		return "", false
 	}
 	c := client.New(places.ControlSocket)
 	defer c.Close()
 	if _, err := c.Version(ctx); err == nil {
-		return false
+		return "", false
 	}
 	own, err := config.Load(places.ConfigFile, os.Environ())
 	if err != nil {
-		return false
+		return "", false
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", own.Listen)
 	if err != nil {
-		return true
+		return places.ConfigFile, true
 	}
 	_ = l.Close()
-	return false
+	return "", false
 }
 
 // unseen are the variables that a daemon of this shell goes by and the service does not, in their order.
