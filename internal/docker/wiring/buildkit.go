@@ -56,7 +56,7 @@ func (k buildkit) look(ctx context.Context, m machine.Machine, e Engine) Engine 
 		e.Wired = buildkitWired(file, e.Reach, read.Data)
 	}
 	if m.Getenv("BUILDKITD_CONFIG") != "" {
-		e.Notes = append(e.Notes, "BUILDKITD_CONFIG is set: it may read another file than "+file)
+		e.Notes = append(e.Notes, noted("BUILDKITD_CONFIG is set: it may read another file than "+file))
 	}
 	return e
 }

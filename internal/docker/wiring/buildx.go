@@ -108,10 +108,11 @@ func (k buildx) Find(ctx context.Context, m machine.Machine) []Engine {
 			}
 		}
 		if !e.Running {
-			e.Notes = append(e.Notes, "it does not run: docker buildx inspect --bootstrap "+b.Name+" starts it")
+			start := "docker buildx inspect --bootstrap " + b.Name
+			e.Notes = append(e.Notes, Note{"start", start, "it does not run: " + start + " starts it"})
 		}
 		if len(b.Nodes) > 1 {
-			e.Notes = append(e.Notes, "its nodes may be on other machines, which do not reach this one's Pulley")
+			e.Notes = append(e.Notes, Note{Key: "nodes", Text: "its nodes may be on other machines, which do not reach this one's Pulley"})
 		}
 		found = append(found, e)
 	}

@@ -76,7 +76,7 @@ func (k colima) Find(ctx context.Context, m machine.Machine) []Engine {
 		}
 		e := Engine{
 			ID: "colima:" + name, Name: "Colima (" + name + ")", Context: "colima-" + name, Reach: limaHost, Running: running[name],
-			Socket: "unix://" + below(m, base, name, "docker.sock"), Notes: []string{hostLoopback(limaHost)},
+			Socket: "unix://" + below(m, base, name, "docker.sock"), Notes: []Note{hostLoopback(limaHost)},
 		}
 		if name == "default" {
 			e.ID, e.Name, e.Context = "colima", "Colima", "colima"
@@ -97,7 +97,7 @@ func (k colima) Find(ctx context.Context, m machine.Machine) []Engine {
 			}
 			e.Wired = e.Wired.either(wiredBy(Proxy, file, unique(proxies[:4]...)...))
 		default:
-			e.Notes = []string{"its runtime is " + runtime + ", which pulls nothing from registries that we know of"}
+			e.Notes = []Note{{"runtime", runtime, "its runtime is " + runtime + ", which pulls nothing from registries that we know of"}}
 		}
 		found = append(found, e)
 	}

@@ -57,7 +57,7 @@ func (k containerd) Find(ctx context.Context, m machine.Machine) []Engine {
 		Ways: []Way{Mirror, Proxy},
 	}
 	if !atLeast(e.Version, 1, 5) {
-		e.Ways, e.Notes = nil, []string{"containerd " + e.Version + " knows no hosts.toml yet; 1.5 and later do"}
+		e.Ways, e.Notes = nil, []Note{{"containerd_old", e.Version, "containerd " + e.Version + " knows no hosts.toml yet; 1.5 and later do"}}
 	}
 	found := []Engine{k.look(ctx, m, e)}
 	if k.rootless(m) {
@@ -95,7 +95,7 @@ func (k containerd) look(ctx context.Context, m machine.Machine, e Engine) Engin
 	if c, err := readContainerdConfig(m, path.Join(at.dir, "config.toml"), e.Version); err == nil {
 		roots = c.where(at.certs)
 	} else {
-		e.Notes = append(e.Notes, oneLine(err))
+		e.Notes = append(e.Notes, noted(oneLine(err)))
 	}
 	e.Wired = hostsWired(m, roots, "docker.io", e.Reach)
 	return e

@@ -216,7 +216,7 @@ func TestDeskWired(t *testing.T) {
 				t.Errorf("it is taken to be somebody else's: %+v (%v)", e.Wired, err)
 			}
 			w.Target.Port = 6066
-			if e, err := w.find(t.Context(), engine); err != nil || len(e.Wired.To) > 0 && e.Wired.Ours != strings.Contains(strings.Join(e.Notes, "\n"), "which listens at port 6066") {
+			if e, err := w.find(t.Context(), engine); err != nil || len(e.Wired.To) > 0 && e.Wired.Ours != strings.Contains(strings.Join(e.Notes.Lines(), "\n"), "which listens at port 6066") {
 				t.Errorf("it is not said that Pulley is elsewhere now: %+v (%v)", e, err)
 			}
 			if p, err := w.Plan(t.Context(), engine, o); err != nil || p.Egress != "" {

@@ -85,9 +85,9 @@ func (k desktop) Find(ctx context.Context, m machine.Machine) []Engine {
 	e := Engine{
 		ID: desktopID, Name: "Docker Desktop", Socket: p.socket, Context: "desktop-linux", Reach: desktopHost,
 		Ways: []Way{Mirror, Proxy},
-		Notes: []string{
-			hostLoopback(desktopHost) + ", and a proxy is dialled from this machine itself",
-			"an engine for Windows containers has settings of its own, which are left alone",
+		Notes: []Note{
+			hostBoth(desktopHost),
+			{Key: "windows", Text: "an engine for Windows containers has settings of its own, which are left alone"},
 		},
 	}
 	if v := desktopVersion(e.look(ctx, m).product); v != "" {
@@ -102,14 +102,14 @@ func (k desktop) Find(ctx context.Context, m machine.Machine) []Engine {
 			e.Wired = e.Wired.either(wiredBy(Proxy, file, unique(textAt(edit.JSON, read.Data, keys.https), textAt(edit.JSON, read.Data, keys.http))...))
 		}
 	}
-	var notes []string
+	var notes []Note
 	for _, w := range e.Ways {
 		if err := k.locked(m, p, w); err != nil {
-			notes = append(notes, err.Error())
+			notes = append(notes, noted(err.Error()))
 		}
 	}
 	if file == "" {
-		notes = append(notes, "it has never been started: its settings are not there yet")
+		notes = append(notes, Note{Key: "never_started", Text: "it has never been started: its settings are not there yet"})
 	}
 	e.Notes = append(notes, e.Notes...)
 	return []Engine{e}

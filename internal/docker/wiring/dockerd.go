@@ -68,7 +68,7 @@ func (k dockerd) look(ctx context.Context, m machine.Machine, at dockerPlace) En
 	case err == nil:
 		e.Running, e.Version = true, info.ServerVersion
 	case at.pid > 0:
-		e.Notes = append(e.Notes, "runs, but does not answer here: "+oneLine(err))
+		e.Notes = append(e.Notes, Note{"silent", oneLine(err), "runs, but does not answer here: " + oneLine(err)})
 	}
 	if e.Version == "" {
 		if out, err := runBriefly(ctx, m, at.program, "--version"); err == nil { // "Docker version 20.10.24, build 297e128"
@@ -96,8 +96,8 @@ func (dockerd) reachRootless(_ context.Context, m machine.Machine, at dockerPlac
 		return
 	}
 	e.Ways = []Way{Mirror}
-	e.Notes = append(e.Notes, "it cannot reach this machine's loopback and pulls from the origin instead; it can with RootlessKit 2 and Docker 26, "+
-		"or with DOCKERD_ROOTLESS_ROOTLESSKIT_DISABLE_HOST_LOOPBACK=false in its service")
+	e.Notes = append(e.Notes, Note{Key: "rootless", Text: "it cannot reach this machine's loopback and pulls from the origin instead; it can with RootlessKit 2 and Docker 26, " +
+		"or with DOCKERD_ROOTLESS_ROOTLESSKIT_DISABLE_HOST_LOOPBACK=false in its service"})
 }
 
 // wired says how it is pointed now: by its settings, and, where it answers, by its environment.

@@ -88,9 +88,16 @@ func settledMachines(f *testing.F) (all []settled) {
 // is as it was; or it is refused in one line, and nothing was touched.
 func FuzzMerge(f *testing.F) {
 	all := settledMachines(f)
-	for i := range all {
-		for _, text := range []string{"", "{}", "x = 1\n", "[a]\nb = [\n 1, # c\n]\n", "\ufeff{\"registry-mirrors\": [\"http://127.0.0.1:5055\"]}\r\n", "unqualified-search-registries = [\"docker.io\"]\n",
-			"[Service]\nEnvironment=\"HTTP_PROXY=http://p:1\" \\\n NO_PROXY=x\n", "export HTTP_PROXY=\"http://p:1\" # x\nDOCKER_OPTS='--x'\n", "server = \"https://x\"\n[host.\"http://127.0.0.1:5055\"]\n  capabilities = [\"pull\"]\n"} {
+	seeds := map[string][]string{
+		".json":    {"", "{}", "\ufeff{\"registry-mirrors\": [\"http://127.0.0.1:5055\"]}\r\n"},
+		".toml":    {"", "[a]\nb = [\n 1, # c\n]\n", "server = \"https://x\"\n[host.\"http://127.0.0.1:5055\"]\n  capabilities = [\"pull\"]\n"},
+		".conf":    {"", "unqualified-search-registries = [\"docker.io\"]\n", "[Service]\nEnvironment=\"HTTP_PROXY=http://p:1\" \\\n NO_PROXY=x\n"},
+		".yaml":    {"", "mirrors: # x\n  docker.io: {}\n"},
+		".service": {"", "[Service]\nExecStart=x\n"},
+		"":         {"", "export HTTP_PROXY=\"http://p:1\" # x\nDOCKER_OPTS='--x'\n"},
+	}
+	for i, s := range all {
+		for _, text := range seeds[filepath.Ext(s.file)] {
 			f.Add(uint8(i), []byte(text))
 		}
 	}

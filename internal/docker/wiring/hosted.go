@@ -276,9 +276,17 @@ func pullDocker(ctx context.Context, m machine.Machine, e Engine, image string) 
 }
 
 // hostLoopback is said of engines whose virtual machine gets to what listens on loopback.
-func hostLoopback(name string) string {
-	return name + " leads to this machine's loopback: Pulley's `listen` may stay as it is"
+func hostLoopback(name string) Note {
+	return Note{"loopback", name, name + " leads to this machine's loopback: Pulley's `listen` may stay as it is"}
 }
+
+// hostBoth is the same where the proxy is not asked for from within.
+func hostBoth(name string) Note {
+	return Note{"loopback_proxy", name, hostLoopback(name).Text + ", and a proxy is dialled from this machine itself"}
+}
+
+// startToConnect is for a virtual machine that is off.
+var startToConnect = Note{Key: "inside", Text: "its settings are inside of it: start it to connect"}
 
 // nothingPulls is the price of a proxy.
 func nothingPulls(to Target) []string {

@@ -97,7 +97,7 @@ func (k kubeNodes) Find(ctx context.Context, m machine.Machine) []Engine {
 			if len(found) == 0 || found[len(found)-1].ID != id {
 				found = append(found, k.look(ctx, m, n))
 			} else if !n.running {
-				found[len(found)-1].Notes = append(found[len(found)-1].Notes, n.name+" does not run and would be left out")
+				found[len(found)-1].Notes = append(found[len(found)-1].Notes, Note{"node_stopped", n.name, n.name + " does not run and would be left out"})
 			}
 		}
 	}
@@ -110,7 +110,7 @@ func (k kubeNodes) look(ctx context.Context, m machine.Machine, n kubeNode) Engi
 		Running: n.running, Ways: []Way{Mirror},
 	}
 	if !n.running {
-		e.Notes = []string{"it does not run"}
+		e.Notes = []Note{{Key: "stopped", Text: "it does not run"}}
 		return e
 	}
 	e.Reach = hostOf(ctx, m, n.network)
@@ -124,7 +124,7 @@ func (k kubeNodes) look(ctx context.Context, m machine.Machine, n kubeNode) Engi
 	case "minikube":
 		if !usesContainerd(in) {
 			e.Ways = []Way{Mirror}
-			e.Notes = append(e.Notes, "it does not use containerd: it is wired by minikube's own flags")
+			e.Notes = append(e.Notes, Note{Key: "minikube", Text: "it does not use containerd: it is wired by minikube's own flags"})
 			return e
 		}
 	}

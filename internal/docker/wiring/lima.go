@@ -39,7 +39,7 @@ func (k lima) Find(ctx context.Context, m machine.Machine) []Engine {
 	for _, i := range objects[limaInstance](out) {
 		e := Engine{
 			ID: "lima:" + i.Name, Name: "Lima (" + i.Name + ")", Version: version, Running: i.Status == "Running",
-			Reach: limaHost, Ways: []Way{Mirror}, Notes: []string{hostLoopback(limaHost)},
+			Reach: limaHost, Ways: []Way{Mirror}, Notes: []Note{hostLoopback(limaHost)},
 		}
 		kind := k.kind(m, i)
 		switch kind {
@@ -55,7 +55,7 @@ func (k lima) Find(ctx context.Context, m machine.Machine) []Engine {
 				e.Wired = v.wired(ctx, m)
 			}
 		} else {
-			e.Notes = append(e.Notes, "its settings are inside of it: start it to connect")
+			e.Notes = append(e.Notes, startToConnect)
 		}
 		found = append(found, e)
 	}

@@ -69,7 +69,7 @@ func way(e Engine, o Options) Way {
 func noWay(e Engine, w Way) error {
 	switch {
 	case len(e.Ways) == 0 && len(e.Notes) > 0:
-		return fmt.Errorf("%s: cannot be wired: %s", e.ID, e.Notes[0])
+		return fmt.Errorf("%s: cannot be wired: %s", e.ID, e.Notes[0].Text)
 	case len(e.Ways) == 0:
 		return fmt.Errorf("%s: cannot be wired", e.ID)
 	}

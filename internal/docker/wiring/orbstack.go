@@ -39,14 +39,14 @@ func (k orbstack) Find(ctx context.Context, m machine.Machine) []Engine {
 	e := Engine{
 		ID: "orbstack", Name: "OrbStack", Context: "orbstack", Reach: desktopHost, Ways: []Way{Mirror, Proxy},
 		Socket: "unix://" + below(m, k.dir(m), "run", "docker.sock"),
-		Notes:  []string{hostLoopback(desktopHost) + ", and a proxy is dialled from this machine itself"},
+		Notes:  []Note{hostBoth(desktopHost)},
 	}
 	e.look(ctx, m)
 	if out, err := runBriefly(ctx, m, "orb", "version"); err == nil { // "Version: 1.10.3 (1100300)"
 		e.Version = field(out, 1)
 	} else {
 		e.Ways = []Way{Mirror}
-		e.Notes = append(e.Notes, "its program `orb` is not to be found: without it its proxy cannot be set")
+		e.Notes = append(e.Notes, Note{Key: "orb", Text: "its program `orb` is not to be found: without it its proxy cannot be set"})
 	}
 	if read, err := m.ReadFile(k.daemon(m)); err == nil {
 		e.Wired = wiredBy(Mirror, k.daemon(m), listAt(edit.JSON, read.Data, "registry-mirrors")...)

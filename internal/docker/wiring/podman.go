@@ -38,7 +38,7 @@ func (podman) Find(ctx context.Context, m machine.Machine) []Engine {
 	e.Wired = r.wired()
 	for _, name := range []string{"CONTAINERS_REGISTRIES_CONF", "REGISTRIES_CONFIG_PATH"} {
 		if file := m.Getenv(name); file != "" {
-			e.Notes = append(e.Notes, name+" has "+file+" read in place of registries.conf")
+			e.Notes = append(e.Notes, noted(name+" has "+file+" read in place of registries.conf"))
 		}
 	}
 	return []Engine{e}

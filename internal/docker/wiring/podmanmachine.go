@@ -17,8 +17,9 @@ import (
 type podmanMachine struct{}
 
 const (
-	podmanHost = "host.containers.internal"
-	podmanNAT  = "it does not reach what listens on this machine's loopback: run podman machine set --user-mode-networking, or have Pulley `listen` elsewhere, with [access]"
+	podmanHost   = "host.containers.internal"
+	podmanNATKey = "podman_nat"
+	podmanNAT    = "it does not reach what listens on this machine's loopback: run podman machine set --user-mode-networking, or have Pulley `listen` elsewhere, with [access]"
 )
 
 // podmanListed is an element of `podman machine list --format json`.
@@ -74,10 +75,10 @@ func (k podmanMachine) Find(ctx context.Context, m machine.Machine) []Engine {
 	for _, l := range k.list(ctx, m) {
 		e := Engine{
 			ID: k.id(l), Name: "Podman machine (" + l.Name + ")", Version: field(version, 2), Running: l.Running,
-			Reach: podmanHost, Ways: []Way{Mirror}, Notes: []string{hostLoopback(podmanHost)},
+			Reach: podmanHost, Ways: []Way{Mirror}, Notes: []Note{hostLoopback(podmanHost)},
 		}
 		if m.Facts().OS == machine.Windows && !l.UserModeNetworking {
-			e.Notes = []string{podmanNAT}
+			e.Notes = []Note{{Key: podmanNATKey, Text: podmanNAT}}
 		}
 		if l.Running {
 			own := systemDropIn
@@ -85,7 +86,7 @@ func (k podmanMachine) Find(ctx context.Context, m machine.Machine) []Engine {
 				e.Wired = Wired{Way: Mirror, Where: []string{own}}
 			}
 		} else {
-			e.Notes = append(e.Notes, "its settings are inside of it: start it to connect")
+			e.Notes = append(e.Notes, startToConnect)
 		}
 		found = append(found, e)
 	}
@@ -111,7 +112,7 @@ func (k podmanMachine) Plan(ctx context.Context, m machine.Machine, e Engine, to
 	for i := range plan.Files {
 		plan.Files[i].Through = k.root(name)
 	}
-	if len(e.Notes) > 0 && e.Notes[0] == podmanNAT && o.Reach == "" {
+	if len(e.Notes) > 0 && e.Notes[0].Key == podmanNATKey && o.Reach == "" {
 		plan.Warn = append(plan.Warn, podmanNAT)
 	}
 	for _, home := range []string{"/home/core", "/home/user", "/root"} {

@@ -65,15 +65,15 @@ func (k rancher) Find(ctx context.Context, m machine.Machine) []Engine {
 	}
 	e := Engine{
 		ID: rancherID, Name: "Rancher Desktop", Reach: rancherHost, Ways: []Way{Mirror},
-		Notes: []string{
+		Notes: []Note{
 			hostLoopback(rancherHost),
-			"what is set in its virtual machine goes with it: after a factory reset connect again",
+			{Key: "reset", Text: "what is set in its virtual machine goes with it: after a factory reset connect again"},
 		},
 	}
 	version, err := runBriefly(ctx, m, "rdctl", "version") // "rdctl client version: v1.18.2, targeting server version: v1"
 	if err != nil {
 		e.Ways = nil
-		e.Notes = append([]string{"its program `rdctl` is not to be found: put ~/.rd/bin into PATH"}, e.Notes...)
+		e.Notes = append([]Note{{Key: "rdctl", Text: "its program `rdctl` is not to be found: put ~/.rd/bin into PATH"}}, e.Notes...)
 		return []Engine{e}
 	}
 	v := k.vm(m)
@@ -81,7 +81,7 @@ func (k rancher) Find(ctx context.Context, m machine.Machine) []Engine {
 		e.Name = "Rancher Desktop (containerd)"
 		_, err := runBriefly(ctx, m, append(v.root, "nerdctl", "version")...)
 		e.Running = err == nil
-		e.Notes = append(e.Notes, "its Kubernetes has registries of its own, in /etc/rancher/k3s/registries.yaml, which are left alone")
+		e.Notes = append(e.Notes, Note{"kubernetes", "/etc/rancher/k3s/registries.yaml", "its Kubernetes has registries of its own, in /etc/rancher/k3s/registries.yaml, which are left alone"})
 	} else {
 		e.Context, e.Socket = "rancher-desktop", "unix://"+below(m, m.Facts().Home, ".rd", "docker.sock")
 		if m.Facts().OS == machine.Windows {
@@ -95,7 +95,7 @@ func (k rancher) Find(ctx context.Context, m machine.Machine) []Engine {
 	if e.Running {
 		e.Wired = v.wired(ctx, m)
 	} else {
-		e.Notes = append(e.Notes, "its settings are inside of it: start it to connect")
+		e.Notes = append(e.Notes, startToConnect)
 	}
 	return []Engine{e}
 }

@@ -77,7 +77,7 @@ func (w *Wirer) Find(ctx context.Context) []Engine {
 	l, err := w.load()
 	for i := range list {
 		if e := &list[i]; err != nil {
-			e.Notes = append(e.Notes, err.Error())
+			e.Notes = append(e.Notes, noted(err.Error()))
 		} else {
 			w.stand(e, l.Engines[w.key(e.ID)])
 		}
@@ -101,13 +101,13 @@ func (w *Wirer) stand(e *Engine, r *record) {
 	switch leads := now.Way == Mirror || now.Way == Proxy; {
 	case !leads || w.leadsHere(now.To):
 	case now.Ours:
-		e.Notes = append(e.Notes, fmt.Sprintf("it looks for Pulley at %s, which listens at port %d; if that is not the same: pulley connect %s",
-			strings.Join(now.To, ", "), w.Target.Port, e.ID))
+		e.Notes = append(e.Notes, Note{"elsewhere", strings.Join(now.To, ", "), fmt.Sprintf(
+			"it looks for Pulley at %s, which listens at port %d; if that is not the same: pulley connect %s", strings.Join(now.To, ", "), w.Target.Port, e.ID)})
 	default:
 		now.Way = Foreign // something else listens there
 	}
 	if r != nil && r.Phase != connected {
-		e.Notes = append(e.Notes, fmt.Sprintf("%s was ended in the middle; put right by: pulley disconnect %s", r.Phase, e.ID))
+		e.Notes = append(e.Notes, Note{"halfway", "pulley disconnect " + e.ID, fmt.Sprintf("%s was ended in the middle; put right by: pulley disconnect %s", r.Phase, e.ID)})
 	}
 }
 

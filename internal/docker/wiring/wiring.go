@@ -7,6 +7,7 @@ package wiring
 
 import (
 	"context"
+	"encoding/json"
 	"io/fs"
 
 	"pulley/internal/docker/edit"
@@ -36,10 +37,64 @@ type Engine struct {
 	Reach string `json:"reach,omitempty"`
 	Wired Wired  `json:"wired"`
 	// Ways are those that connecting knows for it, the preferred one first. None: Notes say why.
-	Ways  []Way    `json:"ways"`
-	Notes []string `json:"notes,omitempty"` // what a person should know, a line each
+	Ways  []Way `json:"ways"`
+	Notes Notes `json:"notes,omitempty"` // what a person should know, a line each
 
 	kind Kind
+}
+
+// Note is something that a person should know of an engine.
+type Note struct {
+	Key   string `json:"key,omitempty"`   // which of those it is that are said in other languages too; "": none of them
+	Thing string `json:"thing,omitempty"` // what it is about
+	Text  string `json:"text"`
+}
+
+// noted is a note that is said in English alone.
+func noted(text string) Note { return Note{Text: text} }
+
+// Notes are JSON as their texts; an engine's JSON has those with a key as remarks besides.
+type Notes []Note
+
+// Lines are the texts.
+func (n Notes) Lines() []string {
+	lines := make([]string, len(n))
+	for i, one := range n {
+		lines[i] = one.Text
+	}
+	return lines
+}
+
+// MarshalJSON implements json.Marshaler.
+func (n Notes) MarshalJSON() ([]byte, error) { return json.Marshal(n.Lines()) }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *Notes) UnmarshalJSON(data []byte) error {
+	var lines []string
+	if err := json.Unmarshal(data, &lines); err != nil {
+		return err
+	}
+	*n = nil
+	for _, line := range lines {
+		*n = append(*n, noted(line))
+	}
+	return nil
+}
+
+// MarshalJSON implements json.Marshaler.
+func (e Engine) MarshalJSON() ([]byte, error) {
+	type plain Engine
+	said := struct {
+		plain
+
+		Remarks []Note `json:"remarks,omitempty"`
+	}{plain: plain(e)}
+	for _, n := range e.Notes {
+		if n.Key != "" {
+			said.Remarks = append(said.Remarks, n)
+		}
+	}
+	return json.Marshal(said)
 }
 
 // Wired says how an engine is pointed at something now.

@@ -67,10 +67,10 @@ func (k wsl) Find(ctx context.Context, m machine.Machine) []Engine {
 		e := Engine{ID: "wsl:" + name, Name: "Docker Engine in WSL (" + name + ")", Version: field(version, 2), Running: k.up(ctx, m, name) == nil}
 		if k.mirrored(m) {
 			e.Reach, e.Ways = loopback, []Way{Mirror}
-			e.Notes = []string{hostLoopback("127.0.0.1")}
+			e.Notes = []Note{hostLoopback("127.0.0.1")}
 		} else {
 			e.Ways = []Way{Mirror}
-			e.Notes = []string{"it does not reach what listens on Windows's loopback: put networkingMode=mirrored below [wsl2] in .wslconfig, or have Pulley `listen` elsewhere, with [access], and name that address with --reach"}
+			e.Notes = []Note{{Key: "wsl_nat", Text: "it does not reach what listens on Windows's loopback: put networkingMode=mirrored below [wsl2] in .wslconfig, or have Pulley `listen` elsewhere, with [access], and name that address with --reach"}}
 		}
 		e.Wired = v.wired(ctx, m)
 		found = append(found, e)
