@@ -42,7 +42,7 @@ func find(ctx context.Context, environ []string, others ...string) (*Client, err
 		return first, err
 	}
 	for _, socket := range others {
-		if socket == "" {
+		if socket == "" || socket == config.SystemSocket && !isSystems(socket) {
 			continue
 		}
 		other := New(socket)
