@@ -1,6 +1,13 @@
 package client
 
-import "golang.org/x/sys/windows"
+import (
+	"strings"
+
+	"golang.org/x/sys/windows"
+)
+
+// services are the accounts of services (NT SERVICE\Name), ours among them: nobody logs on as one.
+const services = "S-1-5-80-"
 
 // isSystems reports whether the socket of the system service is the system's own. Everybody may make files below
 // C:\ProgramData: somebody else who listens there would be given a person's logins, and asked for the authority to trust.
@@ -21,5 +28,6 @@ func isSystems(socket string) bool {
 		return false
 	}
 	owner, _, err := about.Owner()
-	return err == nil && (owner.IsWellKnown(windows.WinLocalSystemSid) || owner.IsWellKnown(windows.WinBuiltinAdministratorsSid))
+	return err == nil && (owner.IsWellKnown(windows.WinLocalSystemSid) || owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) ||
+		strings.HasPrefix(owner.String(), services))
 }
