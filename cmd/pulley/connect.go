@@ -175,7 +175,7 @@ func printEngines(w io.Writer, engines []wiring.Engine) {
 	}
 	table(w, "ENGINE VERSION STATE WIRED WAYS", rows)
 	for _, e := range engines {
-		for _, note := range e.Notes {
+		for _, note := range e.Notes.Lines() {
 			_, _ = fmt.Fprintf(w, "%s: %s\n", e.ID, note)
 		}
 	}

@@ -56,7 +56,7 @@ func (x *exam) oneEngine(ctx context.Context, n *notes, found []wiring.Engine) {
 	if i >= 0 {
 		e := found[i]
 		if !e.Running {
-			n.add(Finding{ID: "engine.down", Level: Problem, What: e.Name + " does not run", Why: strings.Join(e.Notes, " "), Fix: startOf(e.ID)})
+			n.add(Finding{ID: "engine.down", Level: Problem, What: e.Name + " does not run", Why: strings.Join(e.Notes.Lines(), " "), Fix: startOf(e.ID)})
 			return
 		}
 		x.judgeWiring(ctx, n, wiredOf(e, true))

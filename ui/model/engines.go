@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pulley/ui/lang"
 )
 
 // Ways in which an engine is pointed at Pulley, as `pulley connect` calls them.
@@ -25,6 +27,7 @@ type Engine struct {
 	Wired   Wired    `json:"wired"`
 	Ways    []string `json:"ways"`
 	Notes   []string `json:"notes"`
+	Remarks []Remark `json:"remarks"` // those of the notes that are known in other languages
 }
 
 // Wired is what it is pointed at now.
@@ -226,4 +229,27 @@ func Step(text string) (cause, step string) {
 		}
 	}
 	return text, ""
+}
+
+// Remark is a note in parts.
+type Remark struct {
+	Key   string `json:"key"`
+	Thing string `json:"thing"`
+	Text  string `json:"text"` // in English, as the note has it
+}
+
+// Said are the notes in the language in force, as far as they are known there.
+func (e Engine) Said() []string {
+	lines := slices.Clone(e.Notes)
+	if lang.Tag() == "en" {
+		return lines
+	}
+	for i, note := range lines {
+		for _, r := range e.Remarks {
+			if key := "docker.note." + r.Key; r.Text == note && lang.Has(key) {
+				lines[i] = lang.Say(key, "Thing", r.Thing)
+			}
+		}
+	}
+	return lines
 }

@@ -2,7 +2,10 @@ package model
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
+
+	"pulley/ui/lang"
 )
 
 const diffText = `--- /dev/null
@@ -111,5 +114,21 @@ func TestSortEngines(t *testing.T) {
 	SortEngines(list)
 	if got := list[0].Name + list[1].Name + list[2].Name + list[3].Name; got != "cZab" {
 		t.Error(got)
+	}
+}
+
+// What a person should know of an engine is said in the language in force where that knows it, and else as the command line has it.
+func TestNotesByLanguage(t *testing.T) {
+	t.Cleanup(func() { lang.Use("en") })
+	var e Engine
+	if err := json.Unmarshal([]byte(`{"notes":["own words","it does not run","what is to come"],"remarks":[
+		{"key":"stopped","text":"it does not run"},{"key":"later","text":"what is to come"}]}`), &e); err != nil {
+		t.Fatal(err)
+	}
+	for language, want := range map[string]string{"en": "it does not run", "zh-CN": "未运行"} {
+		lang.Use(language)
+		if got := e.Said(); !slices.Equal(got, []string{"own words", want, "what is to come"}) {
+			t.Errorf("%s: %q", language, got)
+		}
 	}
 }

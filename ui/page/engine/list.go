@@ -160,8 +160,8 @@ func stateOf(e model.Engine) (text string, color fyne.ThemeColorName) {
 	if !e.Running {
 		text, color = lang.Say("docker.state.stopped", "State", text), theme.Track
 	}
-	if len(e.Notes) > 0 {
-		text += " · " + e.Notes[0]
+	if said := e.Said(); len(said) > 0 {
+		text += " · " + said[0]
 	}
 	return text, color
 }
@@ -178,7 +178,7 @@ func wayWord(way string) string {
 func tipOf(e model.Engine) string {
 	lines := append([]string{}, e.Wired.To...)
 	lines = append(lines, e.Wired.Where...)
-	lines = append(lines, e.Notes...)
+	lines = append(lines, e.Said()...)
 	return strings.Join(lines, "\n")
 }
 
