@@ -72,9 +72,6 @@ var released = []string{"0.9.0", "0.9.1"}
 
 // debs is a folder with a package of each version, from this tree, as `make dist` builds it.
 var debs = sync.OnceValues(func() (string, error) {
-	if dir := os.Getenv("E2E_DEBS"); dir != "" {
-		return dir, nil
-	}
 	dir := filepath.Join(filepath.Dir(pulleyBin), "debs")
 	for _, version := range released {
 		cmd := exec.Command("../../.ci/dist")

@@ -11,6 +11,9 @@ import (
 	"pulley/internal/hubtest"
 )
 
+// imageMade is a root folder that is filled on a machine with systemd, which is not the one inside.
+const imageMade = "an image is made"
+
 // TestPackageOddly is what else happens to packages. Whatever does, dpkg is never stuck, and in the end all is as before. Where
 // the name says so dockerd runs.
 func TestPackageOddly(t *testing.T) {
@@ -107,6 +110,13 @@ func TestPackageOddly(t *testing.T) {
 			d.do("printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d")
 			d.do(install + " && ! pulley status && [ -x /etc/init.d/pulley ] && rm /usr/sbin/policy-rc.d")
 		},
+		imageMade: func(t *testing.T, d *debian) {
+			began := time.Now()
+			if out := d.do(install); !strings.Contains(out, "it starts with the next boot") || time.Since(began) > 20*time.Second {
+				t.Errorf("after %s it says:\n%s", time.Since(began), out)
+			}
+			d.do("[ -L /etc/systemd/system/multi-user.target.wants/pulley.service ] && dpkg -i " + deb(released[1]) + " && dpkg -r pulley && " + install)
+		},
 		"there is no init": func(t *testing.T, d *debian) {
 			d.do("mv /etc/init.d /etc/no.d")
 			if out := d.do(install); !strings.Contains(out, "once that is mended: sudo pulley service install --system") {
@@ -117,7 +127,11 @@ func TestPackageOddly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDebian(t, initShell, "one")
+			init := initShell
+			if name == imageMade {
+				init = "echo systemd >/proc/self/comm; " + initShell
+			}
+			d := newDebian(t, init, "one")
 			if strings.HasPrefix(name, "dockerd") {
 				d.engine()
 			}
