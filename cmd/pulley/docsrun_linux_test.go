@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -46,7 +47,15 @@ func TestCommandsInDocsRun(t *testing.T) {
 			})
 		}
 	}
-	if len(met) < 90 {
+	// What is said whole in a sentence can be typed as well.
+	for line, page := range spokenWhole(t, met) {
+		met[line] = true
+		t.Run(filepath.Base(page)+"/"+line, func(t *testing.T) {
+			t.Parallel()
+			world.follow(t, []string{line})
+		})
+	}
+	if len(met) < 120 {
 		t.Errorf("only %d different lines were found", len(met))
 	}
 	for _, line := range slices.Concat(keys(docsElsewhere), keys(docsPrepared)) {
@@ -121,6 +130,28 @@ func commandBlocks(text string) (all []commandBlock) {
 	return all
 }
 
+// placeholder is a word that stands for others.
+var placeholder = regexp.MustCompile(`…|\[|\b[A-Z]{2,}\b|引擎名`)
+
+// spokenWhole are commands with arguments that stand in sentences of pages, complete, and in no block.
+func spokenWhole(t *testing.T, typed map[string]bool) map[string]string {
+	t.Helper()
+	lines := map[string]string{}
+	for _, page := range docsPages(t) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range spans(string(text)) {
+			all := invocations(line)
+			if len(all) == 1 && len(all[0]) > 1 && !placeholder.MatchString(line) && !typed[line] && parses(all[0], true) == nil {
+				lines[line] = page
+			}
+		}
+	}
+	return lines
+}
+
 // notTyped holds that a block with a language is none of commands.
 func notTyped(t *testing.T, page, text string) {
 	t.Helper()
@@ -146,8 +177,8 @@ type docsWorld struct {
 	more     string // settings that lead to it
 	roots    []string
 	resolver *waytest.Resolver
-	machine  *waytest.Machine // elsewhere, with an sshd
-	programs string           // a folder of programs that stand in for real ones
+	proxy    string
+	programs string // a folder of programs that stand in for real ones
 }
 
 func newDocsWorld(t *testing.T) *docsWorld {
@@ -160,8 +191,9 @@ func newDocsWorld(t *testing.T) *docsWorld {
 		}
 		t.Cleanup(h.Close)
 	}
-	for i, name := range []string{"library/alpine", "library/debian", "library/redis"} {
-		w.hub.Push(name, "latest", hubtest.RandomImage(uint64(900+i), 1, 200<<10))
+	for i, name := range []string{"library/alpine:latest", "library/debian:latest", "library/debian:12", "library/redis:latest"} {
+		name, tag, _ := strings.Cut(name, ":")
+		w.hub.Push(name, tag, hubtest.RandomImage(uint64(900+i), 1, 200<<10))
 	}
 	w.hub.Site("ghcr.io").Push("org/app", "latest", hubtest.RandomImage(910, 1, 200<<10))
 	w.hub.Site("quay.io").Push("podman/hello", "latest", hubtest.RandomImage(911, 1, 200<<10))
@@ -170,7 +202,7 @@ func newDocsWorld(t *testing.T) *docsWorld {
 	}
 	w.resolver = waytest.DoH(t, nil)
 	w.roots = []string{w.resolver.Root}
-	w.machine = waytest.SSHD(t, "")
+	w.proxy = "http://" + waytest.HTTP(t, "", "").Addr
 	engine, err := exec.LookPath(docsEngineName) // TestMain put it there
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +245,7 @@ func (w *docsWorld) follow(t *testing.T, lines []string) {
 			continue
 		}
 		if p == nil {
-			p = w.person(t)
+			p = w.person(t, elsewhereMeant.MatchString(strings.Join(lines, "\n")))
 		}
 		if said, err := w.types(p, line); err != nil {
 			t.Errorf("%s: %v\n%s", line, err, said)
@@ -222,13 +254,21 @@ func (w *docsWorld) follow(t *testing.T, lines []string) {
 }
 
 // danger is what would change the machine of whoever runs the tests as root.
-var danger = regexp.MustCompile(`\b(curl|pulley (connect [^-]|disconnect|ca (un)?trust($| [^-])|service (install|uninstall|start|stop)))`)
+var danger = regexp.MustCompile(`\b(curl|pulley (connect [^-]|disconnect|ca (un)?trust($| [^-]| --all)|service (install|uninstall|start|stop)))`)
 
-// person starts a daemon for somebody new.
-func (w *docsWorld) person(t *testing.T) *docsPerson {
+// elsewhereMeant are lines that are about a machine elsewhere.
+var elsewhereMeant = regexp.MustCompile(`\b(build|jump)\b`)
+
+// person starts a daemon for somebody new, who has a machine elsewhere or none.
+func (w *docsWorld) person(t *testing.T, elsewhere bool) *docsPerson {
 	t.Helper()
-	who := waytest.Knowing(t, w.machine)
-	who.Dot()
+	far := "ssh://nobody@" + deadAddress(t)
+	who := waytest.NewPerson(t)
+	if elsewhere {
+		machine := waytest.SSHD(t, "")
+		far, who = machine.URL(), waytest.Knowing(t, machine)
+		who.Dot()
+	}
 	settings := hubtest.Settings{Origin: w.hub, Roots: w.roots, More: w.more}
 	p := &docsPerson{t: t, home: who.Home}
 	pulleyHome := homeWith(t, settings)
@@ -244,7 +284,7 @@ func (w *docsWorld) person(t *testing.T) *docsPerson {
 	p.env = append(p.env, "HOME="+who.Home, "PULLEY_HOME="+pulleyHome, "EDITOR=true", "USER=me", "ENGINE=unix://"+engine.socket,
 		"PATH="+strings.Join([]string{built.dir, w.programs, filepath.Join(who.Home, "bin"), os.Getenv("PATH")}, ":"))
 	p.instead = strings.NewReplacer(
-		"ssh://me@build.example", w.machine.URL(), "ssh://me@jump.example", w.machine.URL(),
+		"ssh://me@build.example", far, "ssh://me@jump.example", far, "http://proxy.example:3128", w.proxy,
 		"https://1.1.1.1/dns-query", w.resolver.URL,
 		"/etc/ssl/company.pem", w.hub.RootsFile(),
 		"/etc/pulley/", who.Home+"/", "/usr/local/", who.Home+"/local/", `manifests\`, "manifests/", `\pulley.json`, "/pulley.json",
@@ -277,6 +317,13 @@ func (w *docsWorld) types(p *docsPerson, line string) (string, error) {
 	err := cmd.Run()
 	if err == nil && said.until != nil && !said.ended {
 		err = fmt.Errorf("it ended by itself, and never said %s", said.until)
+	}
+	if ready.fails != "" {
+		var status *exec.ExitError
+		if !errors.As(err, &status) || status.ExitCode() != 1 || !strings.Contains(said.said.String(), ready.fails) {
+			return said.said.String(), fmt.Errorf("want status 1 and word of %s: %w", ready.fails, err)
+		}
+		err = nil
 	}
 	return said.said.String(), err
 }

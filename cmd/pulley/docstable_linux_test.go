@@ -3,6 +3,7 @@ package main
 // prepared is what has to be before a line of a page can be run.
 type prepared struct {
 	given  string // typed before it
+	fails  string // it ends with status 1, and has said this
 	until  string // it goes on for ever: Ctrl-C when it has said this
 	office bool   // there is the office's Pulley of docs/team.md
 }
@@ -12,6 +13,10 @@ var docsPrepared = map[string]prepared{
 	// Docker's engine is one that is there, whatever this machine has.
 	"pulley doctor alpine":      {given: "export DOCKER_HOST=$ENGINE"},
 	"pulley doctor IMAGE":       {given: "export DOCKER_HOST=$ENGINE"},
+	"pulley doctor --json":      {given: "export DOCKER_HOST=$ENGINE"},
+	"pulley context test":       {given: "export DOCKER_HOST=$ENGINE"},
+	"pulley doctor alpine:3.99": {given: "export DOCKER_HOST=$ENGINE", fails: "alpine:3.99"},
+	"pulley doctor org/app":     {given: "export DOCKER_HOST=$ENGINE", fails: "org/app"},
 	"pulley doctor IMAGE --fix": {given: "export DOCKER_HOST=$ENGINE"},
 
 	"sha256sum --check --ignore-missing SHA256SUMS":                   {given: released},
@@ -35,6 +40,10 @@ var docsPrepared = map[string]prepared{
 	"pulley mirror off google docker.io":                              {given: "pulley mirror on google docker.io >/dev/null"},
 	"pulley context egress build --for gcr.io,registry.k8s.io":        {given: "pulley context create build ssh://me@build.example"},
 	"pulley mirror test docker.io office":                             {office: true},
+	"pulley cache import images.tar":                                  {given: "pulley pull alpine >/dev/null && pulley cache export alpine >images.tar"},
+	"pulley pull alpine debian:12 --compose .":                        {given: `printf 'services: {db: {image: redis}}' >compose.yaml`},
+	"pulley mirror on aliyun docker.io":                               {given: "pulley mirror set docker.io aliyun --url https://abcdef.mirror.aliyuncs.com >/dev/null"},
+	"pulley egress use build":                                         {given: "pulley egress add build ssh://me@build.example >/dev/null"},
 	"docker pull cache.office.example:5055/library/alpine":            {office: true},
 	"docker pull cache.office.example:5055/ghcr.io/org/app":           {office: true},
 	"pulley mirror add docker.io office https://cache.office.example:5055 --style ns --auth file:/etc/pulley/office.password": {office: true},
@@ -98,10 +107,25 @@ var docsElsewhere = map[string]elsewhere{
 	"docker --context build pull 127.0.0.1:5055/ghcr.io/org/app":                {e2e + "share_test.go", "TestShareCache", `"--context", "far", "pull"`},
 	"pulley connect --context build --mirror https://cache.office.example:5055": {e2e + "share_test.go", "TestConnectElsewhere", `"connect", "--context", "far", "--mirror"`},
 
-	"pulley service install":                    {e2e + "service_test.go", "TestServiceSystemd", `ask("install")`},
-	"pulley service uninstall":                  {e2e + "service_test.go", "TestServiceSystemd", `ask("uninstall")`},
-	"sudo pulley service install --system":      {e2e + "service_test.go", "TestServiceSysV", `b.service("install")`},
-	"@reboot /usr/local/bin/pulley service run": {"cmd/pulley/testdata/service.txtar", "exec pulley service run", "ready"},
-	"pulley ca trust":                           {e2e + "trust_test.go", "TestTrust", `"ca", "trust"`},
-	"pulley ca untrust":                         {e2e + "trust_test.go", "TestTrust", `"ca", "untrust"`},
+	"pulley service install":                            {e2e + "service_test.go", "TestServiceSystemd", `ask("install")`},
+	"pulley service uninstall":                          {e2e + "service_test.go", "TestServiceSystemd", `ask("uninstall")`},
+	"sudo pulley service install --system":              {e2e + "service_test.go", "TestServiceSysV", `b.service("install")`},
+	"@reboot /usr/local/bin/pulley service run":         {"cmd/pulley/testdata/service.txtar", "exec pulley service run", "ready"},
+	"pulley cache import":                               {"cmd/pulley/testdata/images/carry.txtar", "exec pulley cache import", "images"},
+	"pulley disconnect --forget":                        {"cmd/pulley/testdata/connect.txtar", "exec pulley disconnect --forget", "no engine is wired"},
+	"pulley ca untrust --all":                           {"internal/trust/anchors_test.go", "func Test", "All: true"},
+	"pulley up --take-over":                             {"cmd/pulley/handover_linux_test.go", "func Test", `"--take-over"`},
+	"pulley service run":                                {"cmd/pulley/testdata/service.txtar", "exec pulley service run", "ready"},
+	"pulley service start":                              {e2e + "service_test.go", "TestServiceSystemd", `ask("start")`},
+	"sudo pulley service uninstall --system":            {e2e + "service_test.go", "TestServiceSysV", `b.service("uninstall")`},
+	"pulley service uninstall --system":                 {e2e + "service_test.go", "TestServiceSysV", `b.service("uninstall")`},
+	"pulley disconnect --context build":                 {e2e + "share_test.go", "TestConnectElsewhere", `"disconnect", "--context", "far"`},
+	"pulley connect docker --dry-run":                   {e2e + "connect_dockerd_test.go", "TestConnectDockerdByMirror", `"connect", "docker", "--dry-run"`},
+	"pulley connect docker --proxy":                     {e2e + "connect_dockerd_test.go", "TestConnectDockerdByProxy", `"connect", "docker", "--proxy"`},
+	"pulley connect docker --yes":                       {e2e + "connect_dockerd_test.go", "TestConnectDockerdByProxy", `"connect", "docker", "--proxy", "--yes"`},
+	"pulley connect wsl:Ubuntu --reach 172.22.0.1:5055": {wiredD + "wsl-nat-reach.txtar", "-- connect --", "wsl:Ubuntu"},
+	"pulley mirror on shared":                           {"cmd/pulley/shared_test.go", "func Test", `"mirror", "on", "shared"`},
+	"pulley mirror test docker.io shared":               {"cmd/pulley/shared_test.go", "func Test", `"mirror", "test", "docker.io", "shared"`},
+	"pulley ca trust":                                   {e2e + "trust_test.go", "TestTrust", `"ca", "trust"`},
+	"pulley ca untrust":                                 {e2e + "trust_test.go", "TestTrust", `"ca", "untrust"`},
 }

@@ -167,8 +167,9 @@ func (a *app) serviceStatus() *cobra.Command {
 	return a.serviceCommand("status", "whether it is installed and runs, since when, and where it logs",
 		func(_ *cobra.Command, o *service.Options) { options = o },
 		func(ctx context.Context, own *service.Service) error {
-			if status, err := own.Status(ctx); options.System || err != nil || status.Installed {
-				return nil //nolint:nilerr // it is asked again, and said then
+			status, err := own.Status(ctx)
+			if err != nil || options.System || status.Installed {
+				return err
 			}
 			if system, err := service.New(service.Options{System: true}); err == nil {
 				if status, err := system.Status(ctx); err == nil && status.Installed {
