@@ -32,7 +32,7 @@ const inside = "PULLEY_TORTURE_INSIDE"
 func run(ctx context.Context, args []string) error {
 	set := flag.NewFlagSet("torture", flag.ContinueOnError)
 	seed := set.Uint64("seed", uint64(time.Now().UnixNano()&0xffffff), "what everything is drawn from")
-	n := set.Int("n", 250, "steps")
+	n := set.Int("n", 800, "steps")
 	hours := set.Float64("hours", 0, "run so long, however many steps that are")
 	aloud := set.Bool("v", false, "say what is done")
 	binary := set.String("pulley", "", "the program to be tortured; built if empty")
