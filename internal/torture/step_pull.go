@@ -148,6 +148,11 @@ func (w *world) asked(ctx context.Context, c *engine, q question) bool {
 // take judges an answer and takes it down.
 func (w *world) take(a *answer) {
 	w.judge(a)
+	if a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status == http.StatusNotFound {
+		// A definite no of the origin ends the right to what the cache has of the repository, until it is heard otherwise
+		// (docs/design.md, "Access").
+		w.held.drop(func(h *holding) bool { return h.repo == a.repo && a.repo.site != nil })
+	}
 	w.story.whisper("      %s", a)
 	switch {
 	case a.whole():

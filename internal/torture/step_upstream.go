@@ -51,8 +51,6 @@ func stepDelete(ctx context.Context, w *world, r *dice) {
 	if r.IntN(2) == 0 {
 		ref = img.Digest().String()
 	}
-	// A definite no of the origin ends the right to what the cache has of the repository, until it is heard otherwise
-	// (docs/design.md, "Access").
 	w.held.drop(func(h *holding) bool { return h.repo == to })
 	w.model.drop(to, ref)
 	w.pull(ctx, w.orderOf(r, to, tag))
