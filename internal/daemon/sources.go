@@ -91,12 +91,7 @@ func (d *Daemon) disputed(e registry.Event) string {
 	if !known || e.What != string(registry.Manifest) || strings.Contains(e.Reference, ":") {
 		return ""
 	}
-	var names []string
-	for _, st := range d.sources.Standings(r) {
-		if st.Enabled && slices.ContainsFunc(st.Quarrels, func(q source.Disagreement) bool { return q.Repository == e.Repository && q.Tag == e.Reference }) {
-			names = append(names, st.Name)
-		}
-	}
+	names := d.sources.Disputes(r, e.Repository, e.Reference)
 	if len(names) == 0 {
 		return ""
 	}

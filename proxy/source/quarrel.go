@@ -59,6 +59,26 @@ func (s *Set) Agrees(reg *config.Registry, mirror, repo, tag string) {
 	})
 }
 
+// Disputes names the mirrors that are switched on, in the order of the settings, and have another digest for a tag than the
+// origin. It is for whoever writes down each request: unlike Standings it looks at no health and no quota.
+func (s *Set) Disputes(reg *config.Registry, repo, tag string) (mirrors []string) {
+	reg, q := s.current(reg), s.quarrels
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.list) == 0 {
+		return nil
+	}
+	for _, m := range reg.Mirrors {
+		about := func(d Disagreement) bool {
+			return d.Registry == reg.Name && d.Mirror == m.Name && d.Repository == repo && d.Tag == tag
+		}
+		if m.Enabled && slices.ContainsFunc(q.list, about) {
+			mirrors = append(mirrors, m.Name)
+		}
+	}
+	return mirrors
+}
+
 func (q *quarrels) of(registry, mirror string) (list []Disagreement) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

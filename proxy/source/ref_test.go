@@ -3,6 +3,7 @@ package source_test
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -143,6 +144,28 @@ func TestProvenAndExpelled(t *testing.T) {
 	w.change(func(r *config.Registry) { r.Route = "one" })
 	if got := w.names(); got != "origin two" || w.place("two").Tier() != 0 {
 		t.Errorf("a route to an expelled one: %s", got)
+	}
+}
+
+func TestDisputesAreOfMirrorsThatAreOn(t *testing.T) {
+	s := newShop(t, serve(blobOf(1<<20)))
+	off := s.mirror("off", "host")
+	off.Enabled = false
+	w, _ := timed(t, s.mirror("one", "host"), off, s.mirror("two", "host"), s.mirror("honest", "host"))
+	for _, name := range []string{"two", "off", "one"} {
+		w.Disagrees(w.reg(), name, "library/debian", "12", "sha256:1", "sha256:2")
+	}
+	if got := w.Disputes(w.reg(), "library/debian", "12"); !slices.Equal(got, []string{"one", "two"}) {
+		t.Errorf("a tag that is disputed: %q", got)
+	}
+	for _, other := range [][2]string{{"library/debian", "11"}, {"library/alpine", "12"}} {
+		if got := w.Disputes(w.reg(), other[0], other[1]); got != nil {
+			t.Errorf("%s: %q", other, got)
+		}
+	}
+	w.Agrees(w.reg(), "one", "library/debian", "12")
+	if got := w.Disputes(w.reg(), "library/debian", "12"); !slices.Equal(got, []string{"two"}) {
+		t.Errorf("after one agreed: %q", got)
 	}
 }
 
