@@ -34,7 +34,7 @@ func stepPush(ctx context.Context, w *world, r *dice) {
 		for !o.door.intercepts() {
 			o.door = doorFor(r, to, o.user)
 		}
-	} else if w.held.own+sizeOf(img) > ownLimit {
+	} else if w.held.own+sizeOf(img) > ownLimit || w.drought != "" { // what is pushed into a folder that goes again is lost with it
 		w.pull(ctx, o)
 		return
 	}
