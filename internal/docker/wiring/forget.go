@@ -46,8 +46,8 @@ func (w *Wirer) clear() error {
 	if err := os.RemoveAll(w.ledgerFile()); err != nil {
 		return err
 	}
-	if err := os.Remove(w.lockFile()); err != nil { // Windows removes no file that is open
-		return nil //nolint:nilerr // it holds nothing but the names of folders
+	if os.Remove(w.lockFile()) != nil {
+		return nil // Windows removes no file that is open; it holds nothing but the names of folders
 	}
 	dirs := strings.Split(string(made), "\n")
 	for dir := w.State; ; dir = filepath.Dir(dir) {
