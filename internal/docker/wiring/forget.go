@@ -46,13 +46,16 @@ func (w *Wirer) clear() error {
 	if err := os.RemoveAll(w.ledgerFile()); err != nil {
 		return err
 	}
-	if os.Remove(w.lockFile()) != nil {
-		return nil // Windows removes no file that is open; it holds nothing but the names of folders
+	if !removed(w.lockFile()) { // Windows removes no file that is open; it holds nothing but the names of folders
+		return nil
 	}
 	dirs := strings.Split(string(made), "\n")
-	for dir := w.State; ; dir = filepath.Dir(dir) {
-		if dir != w.State && !slices.Contains(dirs, dir) || os.Remove(dir) != nil {
-			return nil
+	for dir := w.State; dir == w.State || slices.Contains(dirs, dir); dir = filepath.Dir(dir) {
+		if !removed(dir) {
+			break
 		}
 	}
+	return nil
 }
+
+func removed(name string) bool { return os.Remove(name) == nil }
