@@ -151,7 +151,8 @@ func (w *world) mustHold(a *answer) bool {
 		return false
 	}
 	for _, h := range w.held.list() {
-		if h.repo != a.repo || h.repo.private() && (!slices.Contains(h.users, a.user) || !doorOf(a.door).intercepts()) {
+		// Nobody's pull shows that a repository is public, somebody's that this one may: by doors that take a password.
+		if h.repo != a.repo || h.repo.site != nil && !slices.Contains(h.users, "") && (!slices.Contains(h.users, a.user) || !doorOf(a.door).intercepts()) {
 			continue
 		}
 		d := digest.Digest(a.ref)
