@@ -28,15 +28,15 @@ func run(ctx context.Context, args []string) error {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if owned, _ := root.PersistentFlags().GetBool("until-eof"); owned && err != nil {
-		return toldProgram{err}
+		return programError{err}
 	}
 	return err
 }
 
-// toldProgram is an error that a program of ours is told, which may say it to a person in another language.
-type toldProgram struct{ error }
+// programError is an error that a program of ours is told, which may say it to a person in another language.
+type programError struct{ error }
 
-func (e toldProgram) Unwrap() error { return e.error }
+func (e programError) Unwrap() error { return e.error }
 
 // usageError is wrong usage: exit status 2.
 type usageError struct{ err error }
@@ -77,7 +77,7 @@ func exit(err error) int {
 		line := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
 		fmt.Fprintln(os.Stderr, "pulley: "+line)
 	}
-	var program toldProgram
+	var program programError
 	if kind := cause.Of(err); kind != "" && errors.As(err, &program) {
 		fmt.Fprintln(os.Stderr, cause.Mark+kind)
 	}
