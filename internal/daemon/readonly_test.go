@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"pulley/internal/control"
@@ -31,7 +30,7 @@ func TestCacheThatCannotBeWrittenIsServed(t *testing.T) {
 	if err := os.Mkdir(lock, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	var log text
+	var log journal
 	r = serve(t, r.hub, daemon.Options{Places: r.places, Version: "test", Log: slog.New(slog.NewTextHandler(&log, nil))}, func(*daemon.Daemon) {})
 	before, err := r.Events(10_000)
 	if err != nil {
@@ -56,22 +55,4 @@ func TestCacheThatCannotBeWrittenIsServed(t *testing.T) {
 	if n := strings.Count(log.String(), "cannot be written"); n != 1 {
 		t.Errorf("told %d times:\n%s", n, log.String())
 	}
-}
-
-// text is what was written, by whomever.
-type text struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (x *text) Write(p []byte) (int, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.b.Write(p)
-}
-
-func (x *text) String() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.b.String()
 }

@@ -87,10 +87,9 @@ func (s snapshot) changed(now snapshot) (names []string) {
 	return names
 }
 
-// origin lets a sandbox reach the Hub by its real names at its real port, without Pulley: what an engine falls back to.
-func (r *rig) origin(t *testing.T, s *sandbox) {
+// lead has whoever connects to l talk to the Hub, until the test ends.
+func lead(t *testing.T, l net.Listener, hub *hubtest.Hub) {
 	t.Helper()
-	ip, l := ownAddress(t)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -99,15 +98,22 @@ func (r *rig) origin(t *testing.T, s *sandbox) {
 				return
 			}
 			if err == nil {
-				wg.Go(func() { forward(conn, r.hub.Addr()) })
+				wg.Go(func() { forward(conn, hub.Addr()) })
 			}
 		}
 	})
 	t.Cleanup(func() {
 		l.Close()
-		r.hub.Close()
+		hub.Close()
 		wg.Wait()
 	})
+}
+
+// origin lets a sandbox reach the Hub by its real names at its real port, without Pulley: what an engine falls back to.
+func (r *rig) origin(t *testing.T, s *sandbox) {
+	t.Helper()
+	ip, l := ownAddress(t)
+	lead(t, l, r.hub)
 	s.etc(t, "hosts", fmt.Sprintf("127.0.0.1 localhost\n%s %s\n", ip, strings.Join(r.hub.Hosts(), " ")))
 	s.trust(t, r.hub.RootsPEM())
 }

@@ -256,23 +256,7 @@ func (d *debian) origin() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			if err == nil {
-				wg.Go(func() { forward(conn, d.hub.Addr()) })
-			}
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		d.hub.Close()
-		wg.Wait()
-	})
+	lead(t, l, d.hub)
 	d.write("/etc/hosts", fmt.Sprintf("127.0.0.1 localhost\n127.55.0.1 %s\n", strings.Join(d.hub.Hosts(), " ")))
 	d.write("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n") // nobody answers there
 }
