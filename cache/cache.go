@@ -63,6 +63,7 @@ type Cache struct {
 	store       *store
 	rebuilding  rebuilding
 	refs        refCache
+	manifests   recall[key, readManifest]
 	served      servings
 	index       indexState
 	maxSize     atomic.Int64
@@ -119,6 +120,8 @@ func Open(o Options) (*Cache, error) {
 		kick: make(chan struct{}, 1), full: make(chan struct{}, 1),
 		fills: make(map[key]*Fill), partials: make(map[key]partial),
 		open: make(map[key]int), settling: make(map[key]*settling),
+		manifests: recall[key, readManifest]{max: 16 << 20},
+		refs:      refCache{read: recall[tagID, tagFile]{max: 4 << 20}},
 	}
 	if c.now == nil {
 		c.now = time.Now

@@ -21,7 +21,7 @@ func (c *Cache) handedDir() string { return filepath.Join(c.dir, "partial", "han
 
 // detached is a cache without its directory.
 type detached struct {
-	lock *os.File // of the directory; the next one's too
+	lock *os.File // of the directory; the next one's too; nil: let go of
 	dir  string   // for our own downloads
 	own  *os.File // the lock of that
 	end  func()   // the catalogue is incomplete until then
@@ -46,9 +46,12 @@ func (c *Cache) isDetached() bool {
 // served. Nothing is evicted, and of the books nothing is written, any more.
 //
 // The lock is still held: it is for Options.Lock of the next one, and the caller
-// closes its own end of it when that one has it. nil: the directory is only read,
-// so that there is nothing to be let go of, and nothing has changed. After an
-// error everything is as it was.
+// closes its own end of it when that one has it. nil: there is none to be given,
+// and the next one opens the directory by itself. Either it is only read, then
+// nothing has changed; or it has gone, or nothing can be moved in it. Then this
+// cache writes nothing more: downloads in flight end with ErrClosed and stay where
+// they are, as far as they are on disk, and what is asked for can only be read.
+// After an error everything is as it was.
 //
 // Attach is the way back, Close the end. None of the three may run at the same
 // time as another.
@@ -59,10 +62,8 @@ func (c *Cache) Detach() (*os.File, error) {
 	if c.isClosed() || c.isDetached() {
 		return nil, ErrClosed
 	}
-	d := &detached{dir: filepath.Join(c.handedDir(), c.name), lock: c.lock}
-	if err := c.ownAside(d); err != nil {
-		return nil, diskFault("detach", err)
-	}
+	d := &detached{dir: filepath.Join(c.handedDir(), c.name)}
+	err := c.ownAside(d)
 	c.mu.Lock()
 	close(c.stop)
 	c.mu.Unlock()
@@ -70,9 +71,12 @@ func (c *Cache) Detach() (*os.File, error) {
 	c.evicting.Lock()
 	d.end = c.rebuilding.begin()
 	c.evicting.Unlock()
-	if err := c.detach(d); err != nil {
-		c.attach(d)
-		return nil, diskFault("detach", err)
+	if err == nil {
+		err = c.detach(d)
+	}
+	if err != nil {
+		c.log.Warn("cache: downloads are not handed over", "dir", c.dir, "err", err)
+		c.drop(d, diskFault("detach", err))
 	}
 	return d.lock, nil
 }
@@ -144,8 +148,32 @@ func (c *Cache) detach(d *detached) error {
 			delete(c.partials, k)
 		}
 	}
-	c.lock, c.detached = nil, d
+	d.lock, c.lock, c.detached = c.lock, nil, d
 	return nil
+}
+
+// drop is detach for a directory in which nothing can be done.
+func (c *Cache) drop(d *detached, why error) {
+	c.mu.Lock()
+	running := make([]*Fill, 0, len(c.fills))
+	for _, f := range c.fills {
+		running = append(running, f)
+	}
+	c.mu.Unlock()
+	for _, f := range running {
+		f.Fail(ErrClosed)
+	}
+	c.wg.Wait()
+	c.disk.freeze(why)
+	c.flushing.Lock()
+	defer c.flushing.Unlock()
+	if err := c.store.detach(false); err != nil {
+		c.log.Debug("cache: not everything could be written", "err", err)
+	}
+	c.unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.detached = d
 }
 
 // movePartial moves what there is of a download, the file first: half of it that

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -100,11 +101,12 @@ func (k key) digest() digest.Digest { return digest.NewDigestFromBytes(digest.SH
 func (k key) compare(o key) int { return bytes.Compare(k[:], o[:]) }
 
 func keyOf(d digest.Digest) (key, error) {
-	if d.Validate() != nil || d.Algorithm() != digest.SHA256 {
-		return key{}, fmt.Errorf("cache: digest %.80q: %w", string(d), ErrUnsupported)
+	if encoded, ok := strings.CutPrefix(string(d), "sha256:"); ok {
+		if k, ok := parseHex(encoded); ok {
+			return k, nil
+		}
 	}
-	k, _ := parseHex(d.Encoded())
-	return k, nil
+	return key{}, fmt.Errorf("cache: digest %.80q: %w", string(d), ErrUnsupported)
 }
 
 func parseHex(s string) (k key, ok bool) {

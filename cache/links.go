@@ -80,11 +80,14 @@ func (c *Cache) dropLink(n Name, k key, gone func(key)) error {
 // there through stored manifests.
 func (c *Cache) References(n Name, d digest.Digest) bool {
 	k, err := keyOf(d)
-	if err != nil || n.check() != nil || c.isClosed() {
+	if err != nil || c.isClosed() {
 		return false
 	}
 	c.refs.reaching.Lock()
 	defer c.refs.reaching.Unlock()
+	if c.refs.reach[n] == nil && n.check() != nil { // those in there were
+		return false
+	}
 	r := c.reachOf(n)
 	if r == nil {
 		return false

@@ -144,7 +144,8 @@ func mediaTypeOf(m *manifest) string {
 }
 
 // Manifest reads a stored manifest or index. The media type is its own word for
-// it. *MissError if it is not stored.
+// it. The body is not to be changed: others may be given the same. *MissError if it
+// is not stored.
 func (c *Cache) Manifest(d digest.Digest) (body []byte, mediaType string, err error) {
 	k, err := keyOf(d)
 	if err != nil {
@@ -153,6 +154,11 @@ func (c *Cache) Manifest(d digest.Digest) (body []byte, mediaType string, err er
 	if c.isClosed() {
 		return nil, "", ErrClosed
 	}
+	if m, ok := c.manifests.get(k); ok {
+		return m.body, m.mediaType, nil
+	}
+	path := c.blobPath(k)
+	st, serr := stampAt(path)
 	body, err = c.readAll(k, manifestMax)
 	if err != nil {
 		return nil, "", err
@@ -161,7 +167,16 @@ func (c *Cache) Manifest(d digest.Digest) (body []byte, mediaType string, err er
 	if err != nil {
 		return nil, "", &MissError{Digest: d, Reason: Unreadable, Err: err}
 	}
+	if serr == nil {
+		c.manifests.note(c.now(), k, readManifest{body, l.mediaType}, path, st, int64(len(body)))
+	}
 	return body, l.mediaType, nil
+}
+
+// readManifest is what Manifest gives.
+type readManifest struct {
+	body      []byte
+	mediaType string
 }
 
 // maxEntries bounds what is remembered of manifests: 32 bytes each.

@@ -1,14 +1,7 @@
 package cache
 
-import (
-	"os"
-	"syscall"
-)
+import "syscall"
 
-func stampOf(f *os.File) (stamp, error) {
-	var st syscall.Stat_t
-	if err := fstat(f, &st); err != nil {
-		return stamp{}, err
-	}
-	return stamp{size: st.Size, mtime: st.Mtimespec.Nano(), ctime: st.Ctimespec.Nano(), inode: st.Ino}, nil
+func stampIn(st *syscall.Stat_t) stamp {
+	return stamp{size: st.Size, mtime: st.Mtimespec.Nano(), ctime: st.Ctimespec.Nano(), inode: st.Ino}
 }

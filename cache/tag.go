@@ -42,6 +42,7 @@ type refFile struct {
 type refCache struct {
 	mu      sync.Mutex     // held while files below refs change
 	checked map[string]Tag // by path: checked again, and not yet written
+	read    recall[tagID, tagFile]
 
 	reaching sync.Mutex
 	reach    map[Name]*reach
@@ -171,15 +172,47 @@ func (c *Cache) makeRefDir(dir string) error {
 	return err
 }
 
+// tagID and tagFile are for refCache.read.
+type (
+	tagID struct {
+		Name
+		tag string
+	}
+	tagFile struct {
+		Tag
+		path string
+	}
+)
+
 // Tag looks a tag up; *MissError if it is not known.
 func (c *Cache) Tag(n Name, tag string) (Tag, error) {
+	if r, ok := c.refs.read.get(tagID{n, tag}); ok {
+		c.refs.mu.Lock()
+		defer c.refs.mu.Unlock()
+		return c.newest(r.Tag, r.path), nil
+	}
 	ref, err := n.tagged(tag)
 	if err != nil {
 		return Tag{}, err
 	}
+	path := c.tagPath(n, tag)
 	c.refs.mu.Lock()
 	defer c.refs.mu.Unlock()
-	return c.readTag(n, tag, ref, c.tagPath(n, tag))
+	st, serr := stampAt(path)
+	t, err := c.readTag(n, tag, ref, path)
+	if err == nil && serr == nil && !exists(besides(path)) {
+		c.refs.read.note(c.now(), tagID{n, tag}, tagFile{t, path}, path, st, 512)
+	}
+	return t, err
+}
+
+// newest is a tag as it was read from its file, or as it was checked since. Needs
+// refs.mu.
+func (c *Cache) newest(t Tag, path string) Tag {
+	if since, ok := c.refs.checked[path]; ok && since.Name == t.Name && since.Tag == t.Tag {
+		return since
+	}
+	return t
 }
 
 // readTag needs refs.mu.
