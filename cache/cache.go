@@ -55,7 +55,7 @@ type Cache struct {
 	disk  *noticing
 	boot  [16]byte
 	quick bool
-	lock  *os.File // nil if readOnly, and while detached
+	lock  *os.File // nil if readOnly, while detached, and until what was let go of can be locked again
 	name  string   // of this Cache among all that ever had the directory
 
 	readOnly error // why nothing can be changed since Open; nil: it can
@@ -304,7 +304,7 @@ func (c *Cache) Flush() error { return c.flush(false) }
 func (c *Cache) flush(withoutIndex bool) error {
 	c.flushing.Lock()
 	defer c.flushing.Unlock()
-	if c.lock == nil && c.readOnly == nil { // closed, and perhaps somebody else's by now
+	if c.lock == nil && c.readOnly == nil && (c.isClosed() || c.isDetached()) { // perhaps somebody else's by now
 		return nil
 	}
 	c.mu.Lock()

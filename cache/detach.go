@@ -154,17 +154,18 @@ func (c *Cache) detach(d *detached) error {
 
 // drop is detach for a directory in which nothing can be done.
 func (c *Cache) drop(d *detached, why error) {
+	c.disk.freeze(why)
+	c.place.Lock() // whoever was about to begin a download has begun
 	c.mu.Lock()
 	running := make([]*Fill, 0, len(c.fills))
 	for _, f := range c.fills {
 		running = append(running, f)
 	}
 	c.mu.Unlock()
+	c.place.Unlock()
 	for _, f := range running {
 		f.Fail(ErrClosed)
 	}
-	c.wg.Wait()
-	c.disk.freeze(why)
 	c.flushing.Lock()
 	defer c.flushing.Unlock()
 	if err := c.store.detach(false); err != nil {
@@ -189,6 +190,8 @@ func (c *Cache) movePartial(from, to string, k key) error {
 }
 
 // Attach takes the directory back that Detach let go of, when nobody else has it.
+// One that was not given away may be somebody else's by now: then it is only read
+// until that one lets it go.
 func (c *Cache) Attach() {
 	c.mu.Lock()
 	d := c.detached
@@ -200,6 +203,9 @@ func (c *Cache) Attach() {
 
 func (c *Cache) attach(d *detached) {
 	c.flushing.Lock()
+	if d.lock == nil {
+		d.lock = c.lockAgain()
+	}
 	c.place.Lock()
 	c.settleIn()
 	c.mu.Lock()
@@ -232,6 +238,17 @@ func (c *Cache) attach(d *detached) {
 	c.work(true)
 	d.end()
 	c.soon()
+}
+
+// lockAgain is the lock of a directory that was let go of, nil if it cannot be had
+// yet: attend tries again.
+func (c *Cache) lockAgain() *os.File {
+	lock, err := c.disk.inner.lock(c.dir)
+	if held := (*HeldError)(nil); !errors.As(err, &held) {
+		err = nil // it cannot be written, or is not there: each time that will be seen
+	}
+	c.disk.freeze(err)
+	return lock
 }
 
 // dropAsides gives up the folders that the cache had while it was detached. One from which a temporary file is still on its

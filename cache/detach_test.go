@@ -6,11 +6,14 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -31,11 +34,7 @@ func passOnAtRandom(l *ledger, c *cache.Cache, _ *clock, rng *rand.Rand, boot st
 	if err != nil {
 		return c
 	}
-	fd, err := unix.Dup(int(lock.Fd()))
-	if err != nil {
-		panic(err)
-	}
-	next, err := c.Next(os.NewFile(uintptr(fd), "lock"), boot)
+	next, err := c.Next(again(lock), boot)
 	if err != nil {
 		c.Attach()
 		return c
@@ -51,6 +50,18 @@ func passOnAtRandom(l *ledger, c *cache.Cache, _ *clock, rng *rand.Rand, boot st
 		next.Adopt()
 	}
 	return next
+}
+
+// again is the same lock once more, as another process gets it, nil where there is none to give.
+func again(lock *os.File) *os.File {
+	if lock == nil {
+		return nil
+	}
+	fd, err := unix.Dup(int(lock.Fd()))
+	if err != nil {
+		panic(err)
+	}
+	return os.NewFile(uintptr(fd), lock.Name())
 }
 
 // handOverStep gives the directory to another cache with a download at rest and one in flight, both store, and the
@@ -71,12 +82,8 @@ func handOverStep(l *ledger, c *cache.Cache, _ *clock) {
 			}
 		}
 	}
-	if lock, err := c.Detach(); err == nil && lock != nil {
-		fd, err := unix.Dup(int(lock.Fd()))
-		if err != nil {
-			panic(err)
-		}
-		next, err := c.Next(os.NewFile(uintptr(fd), "lock"), "")
+	if lock, err := c.Detach(); err == nil {
+		next, err := c.Next(again(lock), "")
 		if err == nil {
 			_ = lock.Close()
 			l.commit(next, placeB, parcelB, "fill")
@@ -106,7 +113,7 @@ func handOver(t testing.TB, c *cache.Cache) *cache.Cache {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, err := c.Next(dup(t, lock), "")
+	next, err := c.Next(again(lock), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +270,7 @@ func TestAttach(t *testing.T) {
 		if _, err := cache.Open(cache.Options{Dir: c.Dir()}); !errors.As(err, &held) {
 			t.Fatalf("a third one: %v", err)
 		}
-		next, err := c.Next(dup(t, lock), "")
+		next, err := c.Next(again(lock), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -384,16 +391,6 @@ func TestHandOverUnderLoad(t *testing.T) {
 	wantClean(t, now.c)
 }
 
-// dup is the same lock once more, as another process gets it.
-func dup(t testing.TB, f *os.File) *os.File {
-	t.Helper()
-	fd, err := unix.Dup(int(f.Fd()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return os.NewFile(uintptr(fd), f.Name())
-}
-
 // A hand-over that was taken back is no obstacle to the next one, also while a file from then is still on its way.
 func TestDetachAgainWhileSomethingIsOnItsWay(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
@@ -427,5 +424,110 @@ func TestDetachAgainWhileSomethingIsOnItsWay(t *testing.T) {
 	c.Attach()
 	if !has(t, c, d) {
 		t.Error("what was on its way is not there")
+	}
+}
+
+// A directory in which nothing can be moved is let go of all the same: another one can open it, with what was on disk of
+// downloads. When nobody does it is taken back, and used again from when it can be.
+func TestDetachFromADirectoryThatCannotBeWritten(t *testing.T) {
+	for _, taken := range []bool{true, false} {
+		var sick atomic.Bool
+		disk := &cache.FaultyDisk{Quick: true, Before: func(op, path string) error {
+			if sick.Load() {
+				return &fs.PathError{Op: op, Path: path, Err: syscall.EROFS}
+			}
+			return nil
+		}}
+		c := open(t, cache.Options{}.WithDisk(disk))
+		stored, body := bytesOf(2030, 4000), bytesOf(2031, 1<<20)
+		put(t, c, stored)
+		f := join(t, c, digest.FromBytes(body))
+		r := reader(t, f, 0, -1, true)
+		if err := f.SetSize(int64(len(body))); err != nil {
+			t.Fatal(err)
+		}
+		cl := claim(t, f)
+		write(t, cl, body[:700<<10])
+		sick.Store(true)
+		if lock, err := c.Detach(); lock != nil || err != nil {
+			t.Fatalf("%v, %v", lock, err)
+		}
+		if got, err := io.ReadAll(r); !errors.Is(err, cache.ErrClosed) || !bytes.Equal(got, body[:len(got)]) {
+			t.Errorf("whoever reads what is on its way gets %d bytes: %v", len(got), err)
+		}
+		cl.Release()
+		if got := get(t, c, digest.FromBytes(stored)); !bytes.Equal(got, stored) {
+			t.Error("what is stored: other bytes")
+		}
+		if _, _, err := c.Join(digest.FromBytes(bytesOf(2032, 10))); !cache.IsLocal(err) {
+			t.Errorf("a download begins: %v", err)
+		}
+		sick.Store(false)
+		next := c
+		if taken {
+			next = open(t, cache.Options{Dir: c.Dir()})
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+			next.Adopt()
+		} else {
+			c.Attach()
+			var held *cache.HeldError
+			if _, err := cache.Open(cache.Options{Dir: c.Dir()}); !errors.As(err, &held) {
+				t.Fatalf("another one: %v", err)
+			}
+		}
+		g := join(t, next, digest.FromBytes(body))
+		if g.Resumed() < 512<<10 {
+			t.Errorf("taken %v: %d bytes are left", taken, g.Resumed())
+		}
+		reader(t, g, 0, -1, true)
+		if err := drive(g, body); err != nil {
+			t.Fatal(err)
+		}
+		wantClean(t, next)
+	}
+}
+
+// One that is let go of and taken back while it still cannot be written is written when it can be, unless somebody else has
+// it by then.
+func TestAttachToADirectoryThatCannotBeWritten(t *testing.T) {
+	for _, held := range []bool{false, true} {
+		var sick atomic.Bool
+		disk := &cache.FaultyDisk{Quick: true, Before: func(op, path string) error {
+			if sick.Load() {
+				return &fs.PathError{Op: op, Path: path, Err: syscall.EROFS}
+			}
+			return nil
+		}}
+		c := open(t, cache.Options{}.WithDisk(disk))
+		sick.Store(true)
+		if lock, err := c.Detach(); lock != nil || err != nil {
+			t.Fatalf("%v, %v", lock, err)
+		}
+		c.Attach()
+		body := bytesOf(2040, 5000)
+		if err := c.PutFrom(digest.FromBytes(body), body, ""); !cache.IsLocal(err) {
+			t.Errorf("held %v: stored: %v", held, err)
+		}
+		sick.Store(false)
+		end := func() {}
+		if held {
+			other := open(t, cache.Options{Dir: c.Dir()})
+			end = func() { _ = other.Close() }
+		}
+		err := c.Flush()
+		if other := (*cache.HeldError)(nil); errors.As(err, &other) != held || err != nil && !held {
+			t.Errorf("held %v: flush: %v", held, err)
+		}
+		err = c.PutFrom(digest.FromBytes(body), body, "")
+		if cache.IsLocal(err) != held || err != nil && !held {
+			t.Errorf("held %v: stored: %v", held, err)
+		}
+		end()
+		if err := c.Flush(); err != nil {
+			t.Error(err)
+		}
+		put(t, c, body)
 	}
 }

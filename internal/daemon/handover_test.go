@@ -4,13 +4,18 @@ package daemon_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/opencontainers/go-digest"
 
 	"pulley/internal/daemon"
 	"pulley/internal/hubtest"
@@ -141,6 +146,67 @@ func TestTakeOverThatCannotStart(t *testing.T) {
 		t.Error("it started")
 	}
 	a.pull(t, "library/small", image)
+}
+
+// TestHandOverWithASickCache: whatever is wrong with its folder, the next one takes over, and what is being answered is answered.
+// Downloads are not handed over then, which is said once.
+func TestHandOverWithASickCache(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		spoil func(dir string) error
+		kept  bool // what is cached is served from there
+	}{
+		{"cannot be written", func(dir string) error {
+			return errors.Join(os.Rename(filepath.Join(dir, "partial"), dir+".aside"), os.WriteFile(filepath.Join(dir, "partial"), nil, 0o600))
+		}, true},
+		{"gone", func(dir string) error { return os.Rename(dir, dir+".aside") }, false},
+		{"gone for good", func(dir string) error {
+			return errors.Join(os.Rename(dir, dir+".aside"), os.WriteFile(dir, nil, 0o600))
+		}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var log journal
+			a := startWith(t, func(o *daemon.Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+			small, large := hubtest.RandomImage(5, 1, 100<<10), hubtest.RandomImage(6, 1, 4<<20)
+			a.hub.Push("library/small", "latest", small)
+			a.hub.Push("library/large", "latest", large)
+			a.settled(t, "library/small", small)
+			a.get(t, "/v2/library/large/manifests/latest")
+			a.hub.SetFaults(hubtest.Faults{Kind: hubtest.CDN, Total: 8 << 20})
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+a.Address()+"/v2/library/large/blobs/"+large.Layers[0].Digest.String(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			slow, err := a.client.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer slow.Body.Close()
+			if err := tc.spoil(a.places.CacheDir); err != nil {
+				t.Fatal(err)
+			}
+			b := a.over(t)
+			if b.Address() != a.Address() {
+				t.Errorf("it answers at %s, the old one did at %s", b.Address(), a.Address())
+			}
+			got, err := io.ReadAll(slow.Body)
+			if d := digest.FromBytes(got); err != nil || d != large.Layers[0].Digest {
+				t.Errorf("the answer that was begun: %d bytes, %s, %v", len(got), d, err)
+			}
+			a.hub.SetFaults()
+			a.client.CloseIdleConnections()
+			a.ended()
+			if n := strings.Count(log.String(), "are not handed over"); n != 1 {
+				t.Errorf("said %d times that something is not handed over:\n%s", n, log.String())
+			}
+			b.pull(t, "library/large", large)
+			b.pull(t, "library/small", small)
+			events, err := b.Events(1)
+			if err != nil || (events[0].Source == "cache") != tc.kept {
+				t.Errorf("%+v, %v", events, err)
+			}
+		})
+	}
 }
 
 // slowly is a log that takes its time for each line, as one on a busy disk does.
