@@ -5,17 +5,9 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// headSize is what is read at once to tell protocols apart: room for most
-// requests and for a ClientHello with a post-quantum key share, and no more than
-// the buffer of net/http, which copies it out in one go.
-const headSize = 4 << 10
-
-var headPool = sync.Pool{New: func() any { return new([headSize]byte) }}
 
 // conn is a client's connection whose first bytes were looked at. It keeps the
 // io.ReaderFrom of what it wraps, so that files still leave by sendfile.
@@ -30,11 +22,9 @@ type conn struct {
 	state  *tls.Conn  // of the TLS door, else nil
 	site   *site      // of an intercepted connection, else nil
 
-	head   []byte // read ahead; Read gives head[pos:] first
-	pos    int
-	pooled *[headSize]byte // what head lies in, while it comes from the pool
-	keep   bool            // all that is read stays in head
-	hello  hello
+	ahead
+	keep  bool // all that is read stays in head
+	hello hello
 
 	hijacked atomic.Bool // the http.Server has it no more
 	leave    func()      // counts a client's connection off; nil if it is not counted
@@ -52,38 +42,12 @@ func (c *conn) Close() error {
 func (c *conn) guarded() bool { return c.state != nil || isLocal(c.client) }
 
 // fill reads once into an empty head, waiting no longer than d.
-func (c *conn) fill(d time.Duration) error {
-	if c.pos < len(c.head) {
-		return nil
-	}
-	if err := c.SetReadDeadline(time.Now().Add(d)); err != nil {
-		return err
-	}
-	c.pooled = headPool.Get().(*[headSize]byte)
-	n, err := c.Conn.Read(c.pooled[:])
-	c.head, c.pos = c.pooled[:n], 0
-	if n > 0 {
-		return nil
-	}
-	c.release()
-	if err == nil {
-		err = io.ErrNoProgress
-	}
-	return err
-}
-
-// peek returns the bytes read ahead.
-func (c *conn) peek() []byte { return c.head[c.pos:] }
+func (c *conn) fill(d time.Duration) error { return c.ahead.fill(c.Conn, c.Conn.Read, d) }
 
 // Read gives what was read ahead, then what comes.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.pos < len(c.head) {
-		n := copy(p, c.head[c.pos:])
-		c.pos += n
-		if c.pos == len(c.head) && !c.keep {
-			c.release()
-		}
-		return n, nil
+		return c.take(p, c.keep), nil
 	}
 	n, err := c.Conn.Read(p)
 	if c.keep {
@@ -91,17 +55,6 @@ func (c *conn) Read(p []byte) (int, error) {
 		c.pos = len(c.head)
 	}
 	return n, err
-}
-
-// unread puts b before everything that is still to be read. It keeps no
-// reference to b.
-func (c *conn) unread(b []byte) {
-	if len(b) == 0 {
-		return
-	}
-	head := append(append(make([]byte, 0, len(b)+len(c.peek())), b...), c.peek()...)
-	c.release()
-	c.head = head
 }
 
 // record makes Read keep what it gives, from the bytes read ahead on.
@@ -116,13 +69,6 @@ func (c *conn) forget() {
 	if c.pos == len(c.head) {
 		c.release()
 	}
-}
-
-func (c *conn) release() {
-	if c.pooled != nil {
-		headPool.Put(c.pooled)
-	}
-	c.head, c.pos, c.pooled = nil, 0, nil
 }
 
 // Write writes to the client, unless a TLS server is at work that has not yet

@@ -52,6 +52,7 @@ type port struct {
 	now    time.Time
 	mirror http.HandlerFunc
 	host   func(w http.ResponseWriter, r *http.Request, t registry.Target)
+	ready  func(w http.ResponseWriter, r *http.Request, t *registry.Target) bool
 }
 
 // options change what newPort would do.
@@ -137,7 +138,7 @@ func newPort(t testing.TB, o options) *port {
 	return p
 }
 
-// ServeMirror and ServeHost make port the RegistryHandler.
+// ServeMirror, ServeHost and ServeReady make port the RegistryHandler.
 func (p *port) ServeMirror(w http.ResponseWriter, r *http.Request) {
 	if p.mirror != nil {
 		p.mirror(w, r)
@@ -155,6 +156,10 @@ func (p *port) ServeHost(w http.ResponseWriter, r *http.Request, t registry.Targ
 		return
 	}
 	fmt.Fprintf(w, "%s %s://%s%s by %s", t.Registry.Name, t.Scheme, t.Host, r.URL, t.Door)
+}
+
+func (p *port) ServeReady(w http.ResponseWriter, r *http.Request, t *registry.Target) bool {
+	return p.ready != nil && p.ready(w, r, t)
 }
 
 func (p *port) dial(ctx context.Context, network, addr string) (net.Conn, error) {

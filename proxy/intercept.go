@@ -170,7 +170,7 @@ func (r *run) handshake(c *conn) {
 	st := c.site
 	switch {
 	case err == nil:
-		r.hand(&session{Conn: tc, under: c})
+		r.attend(&session{Conn: tc, under: c})
 		return
 	case c.hello.reason != "", c.hello.mute && !isBroken(err):
 		// Also what begins like TLS and is none.
@@ -204,13 +204,25 @@ func isBroken(err error) bool {
 // session is an intercepted connection after its handshake.
 type session struct {
 	*tls.Conn
+	ahead
 	under *conn
 	heard bool // the client has sent something
 }
 
-// Read watches for the alert of a client that makes up its mind about our
-// certificate only after the handshake, as TLS 1.3 lets it.
+// fill reads once into an empty head, waiting no longer than d.
+func (s *session) fill(d time.Duration) error { return s.ahead.fill(s.Conn, s.listen, d) }
+
+// Read gives what was read ahead, then what comes.
 func (s *session) Read(p []byte) (int, error) {
+	if s.pos < len(s.head) {
+		return s.take(p, false), nil
+	}
+	return s.listen(p)
+}
+
+// listen watches for the alert of a client that makes up its mind about our
+// certificate only after the handshake, as TLS 1.3 lets it.
+func (s *session) listen(p []byte) (int, error) {
 	n, err := s.Conn.Read(p)
 	if s.heard {
 		return n, err

@@ -124,7 +124,7 @@ func (r *run) sort(c *conn) {
 	_ = c.SetReadDeadline(time.Time{})
 	switch kind := sniff(c.peek()); {
 	case kind == protocolHTTP:
-		r.hand(c)
+		r.attend(c)
 	case kind == protocolSOCKS5:
 		r.socks(c)
 	case kind == protocolTLS && c.state == nil:

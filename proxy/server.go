@@ -18,7 +18,7 @@ import (
 )
 
 // RegistryHandler answers the requests that are meant for registries.
-// Both methods are called concurrently.
+// All methods are called concurrently.
 type RegistryHandler interface {
 	// ServeMirror answers an origin-form /v2/ request on our own port, whose Host
 	// is a name of ours.
@@ -26,6 +26,9 @@ type RegistryHandler interface {
 	// ServeHost answers any request, in origin form, on a connection to a
 	// registry's host; upgrades are its business too.
 	ServeHost(w http.ResponseWriter, r *http.Request, t registry.Target)
+	// ServeReady answers as ServeHost would, or without a Target as ServeMirror, if
+	// that takes nothing that has to be waited for. False: it did nothing at all.
+	ServeReady(w http.ResponseWriter, r *http.Request, t *registry.Target) bool
 }
 
 // Timeouts say how long a client may be silent. Zero means the default.

@@ -55,9 +55,19 @@ type failures struct {
 	list []failure // in the order of last
 }
 
+// none says that no pull has failed of late, as on most days.
+func (s *failures) none() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.list) == 0
+}
+
 func (s *failures) note(e *registry.Event, now time.Time) {
 	what := registry.What(e.What)
 	if e.Repository == "" || e.Reference == "" || what != registry.Manifest && what != registry.Blob || e.Method != http.MethodGet && e.Method != http.MethodHead {
+		return
+	}
+	if !failedPull(e) && s.none() {
 		return
 	}
 	f := failure{registry: e.Registry, repository: e.Repository, reference: e.Reference, head: e.Method == http.MethodHead, why: why(e), first: now, last: now}

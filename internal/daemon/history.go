@@ -111,20 +111,28 @@ func (h *history) drain() {
 	}
 }
 
+// batch is about how much is written at once.
+const batch = 64 << 10
+
+// write takes down an event and those that wait behind it.
 func (h *history) write(e control.Event) {
-	line, err := json.Marshal(e)
-	if err != nil {
-		return
+	lines := appendLine(nil, e)
+	for more := true; more && int64(len(lines)) < min(batch, h.maxSize()/8); {
+		select {
+		case e := <-h.queue:
+			lines = appendLine(lines, e)
+		default:
+			more = false
+		}
 	}
-	line = append(line, '\n')
-	if h.file != nil && h.size+int64(len(line)) > h.maxSize()/2 {
+	if h.file != nil && h.size+int64(len(lines)) > h.maxSize()/2 {
 		_ = h.file.Close()
 		h.file = nil
 		_ = os.Rename(h.path, h.path+".1")
 	}
 	if err := h.open(); err == nil {
 		var n int
-		n, err = h.file.Write(line)
+		n, err = h.file.Write(lines)
 		h.size += int64(n)
 		if err == nil {
 			h.broken = false
@@ -137,6 +145,14 @@ func (h *history) write(e control.Event) {
 		h.broken = true
 		h.log.Warn("request log: cannot be written; pulls go on without it", "path", h.path)
 	}
+}
+
+func appendLine(lines []byte, e control.Event) []byte {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return lines
+	}
+	return append(append(lines, line...), '\n')
 }
 
 func (h *history) open() error {
@@ -236,6 +252,10 @@ type totals struct {
 	dirty bool
 	sums  sums
 	busy  map[string]stretch // registry → the downloads that overlap the latest
+	label struct {
+		minute       time.Time // that they are of
+		byMin, byDay string
+	}
 }
 
 type sums struct {
@@ -276,13 +296,21 @@ func (t *totals) add(e control.Event) {
 		return control.Bytes{Requests: b.Requests + 1, FromCache: b.FromCache + e.FromCache, FromNet: b.FromNet + e.FromNet}
 	}
 	t.sums.Ever = count(t.sums.Ever)
-	minute, day := now.UTC().Format(minuteForm), now.Format(dayForm)
+	minute, day := t.labels(now)
 	t.sums.Minutes[minute] = count(t.sums.Minutes[minute])
 	t.sums.Days[day] = count(t.sums.Days[day])
 	if e.Registry != "" {
 		t.sums.Used[e.Registry] = now
 		t.measure(e)
 	}
+}
+
+// labels are what a moment is counted under. Needs mu.
+func (t *totals) labels(now time.Time) (minute, day string) {
+	if l := &t.label; !l.minute.Equal(now.Truncate(time.Minute)) || l.byMin == "" {
+		l.minute, l.byMin, l.byDay = now.Truncate(time.Minute), now.UTC().Format(minuteForm), now.Format(dayForm)
+	}
+	return t.label.byMin, t.label.byDay
 }
 
 func (t *totals) traffic() control.Traffic {

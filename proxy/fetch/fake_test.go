@@ -143,6 +143,9 @@ func (f *fake) answer(ctx context.Context, n int, off, end int64) (*source.Body,
 		stop = min(stop, b.Start+f.brief)
 	}
 	b.Length = stop - b.Start
+	if off == 0 && end < 0 || !b.Ranged { // a whole body's length is what says how large the blob is
+		b.Length = b.Total
+	}
 	if f.hidden {
 		b.Total, b.Length = -1, -1
 	}

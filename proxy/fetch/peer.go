@@ -23,6 +23,10 @@ const (
 	maxShun   = time.Minute
 )
 
+// maxStuck is how often a source that sends no ranges may end at the byte where it
+// ended before: each time costs all that is in front of it.
+const maxStuck = 2
+
 // peer is what a run has learned of one source. It is guarded by the run's mu.
 type peer struct {
 	src     Source
@@ -40,6 +44,7 @@ type peer struct {
 	until  time.Time // not before that
 	shun   time.Time // before that only if there is no other
 	barren int       // connections in a row that brought nothing
+	stuck  int       // of them, those that sent all up to the byte where one before them had ended
 	broken int       // connections that ended early since one that did not
 	spent  bool      // nothing is expected of it: no reason to wait for it
 	failed time.Time // when that was last counted
@@ -99,7 +104,8 @@ func judge(p *peer, err error) verdict {
 
 // lost counts a connection that failed. Those that were open at the same time
 // count as one: it takes one cut cable to break them all. Needs mu.
-func (r *run) lost(p *peer, v verdict, err error, began time.Time, brought bool) {
+func (r *run) lost(p *peer, v verdict, err error, w *worker) {
+	began, brought := w.meter.begun, w.wrote
 	now := time.Now()
 	p.err, r.last = err, err
 	switch v {
@@ -112,7 +118,7 @@ func (r *run) lost(p *peer, v verdict, err error, began time.Time, brought bool)
 	case again, ending:
 	}
 	if brought {
-		p.barren, p.spent, p.until = 0, false, time.Time{}
+		p.barren, p.stuck, p.spent, p.until = 0, 0, false, time.Time{}
 	}
 	if began.Before(p.failed) {
 		return
@@ -137,6 +143,12 @@ func (r *run) lost(p *peer, v verdict, err error, began time.Time, brought bool)
 	if r.Attempts > 0 {
 		limit = r.Attempts
 	}
+	if w.stuck { // it has less than it announces
+		p.stuck++
+	}
+	if p.stuck >= maxStuck {
+		limit = 0
+	}
 	var status *source.StatusError
 	if errors.As(err, &status) && status.RetryAfter > 0 {
 		p.until = now.Add(status.RetryAfter)
@@ -158,7 +170,7 @@ func backoff(n int) time.Duration {
 
 // served counts a connection that ended well. Needs mu.
 func (p *peer) served(n int64) {
-	p.barren, p.broken, p.spent = 0, 0, false
+	p.barren, p.stuck, p.broken, p.spent = 0, 0, 0, false
 	p.until, p.shun = time.Time{}, time.Time{}
 	p.largest = max(p.largest, n)
 }
@@ -176,5 +188,5 @@ func (p *peer) observed(rate float64) {
 func (p *peer) forget() {
 	p.rate, p.first, p.largest, p.came = 0, 0, 0, false
 	p.until, p.shun, p.failed = time.Time{}, time.Time{}, time.Now()
-	p.barren, p.broken, p.spent = 0, 0, false
+	p.barren, p.stuck, p.broken, p.spent = 0, 0, 0, false
 }

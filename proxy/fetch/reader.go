@@ -93,6 +93,7 @@ func (w *worker) copy(r io.Reader, claim Claim, skip int64) error {
 			p = p[d:]
 		}
 		if len(p) > 0 {
+			w.wrote = true
 			if _, werr := claim.Write(p); werr != nil {
 				if errors.Is(werr, ErrStop) {
 					return ErrStop

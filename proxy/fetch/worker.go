@@ -24,6 +24,8 @@ type worker struct {
 
 	from, to int64 // what it asks for; to -1: the end
 	follows  bool  // what is in front of that is there or under way
+	wrote    bool  // a byte came that nobody had; work's own, as is stuck
+	stuck    bool  // it sent all that there was already, and not one byte more
 
 	watchers sync.WaitGroup
 	freed    chan struct{} // closed when the claim is let go
@@ -197,7 +199,7 @@ func (w *worker) settle(err, cause error) (failed, fatal error) {
 		return nil, sink.error
 	}
 	v := judge(p, err)
-	w.lost(p, v, err, w.meter.begun, n > 0)
+	w.lost(p, v, err, w)
 	if v == ending {
 		fatal = err
 	}
@@ -228,6 +230,7 @@ func (w *worker) fetch() error {
 		if errors.Is(err, io.EOF) {
 			err = w.ends(b, claim)
 		}
+		w.stuck = !w.wrote && at < off && b.Start+w.meter.bytes.Load() == off
 		if err != nil {
 			return err
 		}

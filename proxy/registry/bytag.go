@@ -8,10 +8,9 @@ import (
 // byTag asks the origin what the tag stands for, unless it said so a moment ago
 // and the asker may know.
 func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
-	k := tagKey{req.cacheName(), req.Reference, classOf(req.Header.Values("Accept"))}
+	k := req.tagKey()
 	last, held := h.shelf.latest(k)
-	ttl := h.settings().Cache.TagTTL
-	if held && !req.Fresh && h.now().Sub(last.Checked) < ttl && h.ledger.admits(req.name(), req.Asker) {
+	if held && h.fresh(req, last) {
 		if req.head() {
 			return &found{entry: last}, nil
 		}
@@ -72,6 +71,12 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 		return h.lastKnown(req, k, err)
 	}
 	return f, err
+}
+
+// fresh says that the origin said so short ago what a tag stands for that it need not
+// be asked again, and that the asker may know.
+func (h *Handler) fresh(req *Request, last entry) bool {
+	return !req.Fresh && h.now().Sub(last.Checked) < h.settings().Cache.TagTTL && h.ledger.admits(req.name(), req.Asker)
 }
 
 // errLate is why mirrors are asked about a tag before the origin has failed.

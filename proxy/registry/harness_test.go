@@ -141,7 +141,7 @@ func (r *room) close() {
 func (r *room) restart() { r.close(); r.open() }
 
 // serve does what the port does: a configured host is a registry, everything
-// else is the mirror.
+// else is the mirror; what is ready is given at once.
 func (r *room) serve(w http.ResponseWriter, q *http.Request) {
 	r.mu.Lock()
 	if r.from != "" {
@@ -149,10 +149,15 @@ func (r *room) serve(w http.ResponseWriter, q *http.Request) {
 	}
 	r.mu.Unlock()
 	if reg, ok := r.settings().RegistryByHost(q.Host); ok {
-		r.handler.ServeHost(w, q, registry.Target{Registry: reg, Scheme: "http", Host: q.Host, Door: "http"})
+		t := registry.Target{Registry: reg, Scheme: "http", Host: q.Host, Door: "http"}
+		if !r.handler.ServeReady(w, q, &t) {
+			r.handler.ServeHost(w, q, t)
+		}
 		return
 	}
-	r.handler.ServeMirror(w, q)
+	if !r.handler.ServeReady(w, q, nil) {
+		r.handler.ServeMirror(w, q)
+	}
 }
 
 func (r *room) settings() *config.Config {

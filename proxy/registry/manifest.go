@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"io"
@@ -60,6 +61,11 @@ func (h *Handler) serveManifest(x *exchange, req *Request) {
 		h.answerError(x, req, err)
 		return
 	}
+	h.giveManifest(x, req, f)
+}
+
+// giveManifest answers with what was found.
+func (h *Handler) giveManifest(x *exchange, req *Request, f *found) {
 	x.resolved(h, f)
 	copyLimits(x.Header(), f.header)
 	if f.stale {
@@ -102,6 +108,9 @@ func (x *exchange) resolved(h *Handler, f *found) {
 // manifest resolves a reference for the request's asker.
 func (h *Handler) manifest(x *exchange, req *Request) (*found, error) {
 	h.wonder(req, "manifests/"+req.Reference, 0) // by the time blobs are asked for it is known
+	if f, ok := h.ready(req); ok {
+		return f, nil
+	}
 	if req.Digest != "" {
 		return h.byDigest(x, req, entry{Digest: req.Digest})
 	}
@@ -149,7 +158,7 @@ func (h *Handler) stored(e entry) (*found, bool) {
 // headManifest asks the origin, cheaply and for all who ask at once, what a
 // reference stands for.
 func (h *Handler) headManifest(req *Request, reference string, wait time.Duration) (*found, error) {
-	k := tagKey{req.cacheName(), reference, classOf(req.Header.Values("Accept"))}
+	k := req.keyOf(reference)
 	return h.share("HEAD", req, k, func(ctx context.Context) (*found, error) {
 		ctx, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
@@ -187,7 +196,7 @@ func (h *Handler) getManifest(req *Request, reference string) (*found, error) {
 
 // fetchManifest is getManifest; away says that the origin cannot be asked just now.
 func (h *Handler) fetchManifest(req *Request, reference string, away bool) (*found, error) {
-	k := tagKey{req.cacheName(), reference, classOf(req.Header.Values("Accept"))}
+	k := req.keyOf(reference)
 	return h.share("GET", req, k, func(ctx context.Context) (*found, error) {
 		ctx, cancel := context.WithTimeout(ctx, h.opt.Waits.Manifest)
 		defer cancel()
@@ -265,7 +274,14 @@ func prove(reference string, rsp *http.Response, body []byte) (*found, error) {
 	return nil, &cache.DigestError{Want: named, Got: f.Digest}
 }
 
-func valid(d digest.Digest) bool { return d.Validate() == nil }
+// valid is digest.Digest.Validate, with no regular expression for the usual kind.
+func valid(d digest.Digest) bool {
+	hex, ok := strings.CutPrefix(string(d), "sha256:")
+	if !ok || len(hex) != 2*sha256.Size {
+		return d.Validate() == nil
+	}
+	return strings.Trim(hex, "0123456789abcdef") == ""
+}
 
 // keepManifest stores what was proved. That it cannot is no reason not to serve
 // it.

@@ -96,7 +96,7 @@ func ParsePath(path string) Path {
 
 func (p *Path) digest(s string) {
 	d := digest.Digest(s)
-	if d.Validate() != nil {
+	if !valid(d) {
 		p.Problem = DigestInvalid
 		return
 	}

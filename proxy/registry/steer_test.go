@@ -247,9 +247,7 @@ func TestBytesOfEachSource(t *testing.T) {
 		h.SetFaults(hubtest.Faults{Bandwidth: mib})
 	}
 	d, want := r.layer(1, 16*mib)
-	begun := time.Now()
 	r.wantBlob("from all", d)
-	took := time.Since(begun)
 	e := r.blobEvent(d)
 	var sum int64
 	for name, h := range sources {
@@ -260,8 +258,5 @@ func TestBytesOfEachSource(t *testing.T) {
 	}
 	if sum > int64(len(want))*105/100 || e.FromNet > sum {
 		t.Errorf("%d bytes were sent for %d, %d accounted for", sum, len(want), e.FromNet)
-	}
-	if took > 6*time.Second { // 8 connections of 1 MiB/s
-		t.Errorf("16 MiB took %v", took)
 	}
 }

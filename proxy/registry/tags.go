@@ -84,6 +84,13 @@ type tagKey struct {
 	class
 }
 
+// tagKey is what a request's tag is known under.
+func (r *Request) tagKey() tagKey { return r.keyOf(r.Reference) }
+
+func (r *Request) keyOf(reference string) tagKey {
+	return tagKey{r.cacheName(), reference, classOf(r.Header.Values("Accept"))}
+}
+
 const (
 	maxHeard = 4096
 	// heardFor bounds the time between HEAD by tag and GET by digest that

@@ -209,9 +209,8 @@ func (h *Handler) permitted(x *exchange, req *Request, d digest.Digest) error {
 // vouched is permitted, with what the origin said of d if it was asked: nil if it
 // was not.
 func (h *Handler) vouched(x *exchange, req *Request, d digest.Digest) (*found, error) {
-	name, who := req.name(), req.Asker
 	references := h.cache.References(req.cacheName(), d)
-	if references && h.ledger.admits(name, who) || h.ledger.said(name, who, string(d)) {
+	if h.admits(req, d, references) {
 		return nil, nil //nolint:nilnil // as the comment says
 	}
 	cause := h.reachable(req)
@@ -241,6 +240,12 @@ func (h *Handler) vouched(x *exchange, req *Request, d digest.Digest) (*found, e
 	return nil, nil //nolint:nilnil // as the comment says
 }
 
+// admits says that the asker may have d, which the repository references as far as
+// is known here or not, without the origin being asked.
+func (h *Handler) admits(req *Request, d digest.Digest, references bool) bool {
+	return references && h.ledger.admits(req.name(), req.Asker) || h.ledger.said(req.name(), req.Asker, string(d))
+}
+
 // vouch has the origin say, by a cheap HEAD with the asker's own credentials,
 // that the asker may have d. The size of a blob is in the answer, -1 if it was not
 // told.
@@ -249,7 +254,7 @@ func (h *Handler) vouch(req *Request, d digest.Digest) (*found, error) {
 	if req.What == Manifest {
 		path = "manifests/"
 	}
-	k := tagKey{req.cacheName(), string(d), classOf(req.Header.Values("Accept"))}
+	k := req.keyOf(string(d))
 	return h.share("vouch "+path, req, k, func(ctx context.Context) (*found, error) {
 		ctx, cancel := context.WithTimeout(ctx, h.opt.Waits.Check)
 		defer cancel()

@@ -51,6 +51,9 @@ const maxLegible = 1500
 // say something else (control characters of all kinds, marks that turn the direction
 // of writing).
 func Legible(s string) string {
+	if plain(s) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsControl(r), unicode.IsSpace(r):
@@ -60,6 +63,16 @@ func Legible(s string) string {
 		}
 		return r
 	}, cut(s, maxLegible))
+}
+
+// plain says that s is short and of printable ASCII, as nearly all are.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return len(s) <= maxLegible
 }
 
 // cut is the beginning of a text that may be long.

@@ -1,0 +1,121 @@
+package proxy
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// readyAnswer writes answers to plain requests: head and body at once. It is used for
+// one after the other, by one goroutine.
+type readyAnswer struct {
+	conn   net.Conn
+	header http.Header
+	status int
+	head   bool // to a HEAD request: no body follows
+	last   bool // the connection ends with it
+	begun  bool // the head was sent
+	left   int64
+	out    bytes.Buffer
+}
+
+// begin makes it ready for the next request.
+func (a *readyAnswer) begin(head, last bool) {
+	clear(a.header)
+	a.status, a.begun, a.left = 0, false, 0
+	a.head, a.last = head, last
+}
+
+// Header implements http.ResponseWriter.
+func (a *readyAnswer) Header() http.Header { return a.header }
+
+// WriteHeader implements http.ResponseWriter. The head waits for the body.
+func (a *readyAnswer) WriteHeader(status int) {
+	if a.status == 0 && status >= 200 {
+		a.status = status
+	}
+}
+
+// Write implements http.ResponseWriter. Without a Content-Length the first one is
+// the whole body.
+func (a *readyAnswer) Write(p []byte) (int, error) {
+	if a.head {
+		return len(p), nil
+	}
+	if !a.begun {
+		if a.header["Content-Length"] == nil {
+			a.header["Content-Length"] = []string{strconv.Itoa(len(p))}
+		}
+		a.write()
+		a.out.Grow(len(p))
+		a.left -= int64(a.put(p))
+		return len(p), a.flush()
+	}
+	if int64(len(p)) > a.left {
+		return 0, http.ErrContentLength
+	}
+	a.left -= int64(len(p))
+	_, err := a.conn.Write(p)
+	return len(p), a.failed(err)
+}
+
+// put adds to what the next flush sends.
+func (a *readyAnswer) put(p []byte) int {
+	n, _ := a.out.Write(p) // it never fails
+	return n
+}
+
+// write puts the head together.
+func (a *readyAnswer) write() {
+	a.WriteHeader(http.StatusOK)
+	a.begun = true
+	a.left, _ = strconv.ParseInt(a.header.Get("Content-Length"), 10, 64)
+	if a.last {
+		a.header["Connection"] = []string{"close"}
+	}
+	b := a.out.AvailableBuffer()
+	b = append(b, "HTTP/1.1 "...)
+	b = strconv.AppendInt(b, int64(a.status), 10)
+	b = append(append(b, ' '), http.StatusText(a.status)...)
+	b = append(b, "\r\nDate: "...)
+	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
+	a.put(append(b, "\r\n"...))
+	_ = a.header.Write(&a.out) // makes one line of each
+	a.put([]byte("\r\n"))
+}
+
+// keptAnswer is how much room is kept for the next answer.
+const keptAnswer = 64 << 10
+
+func (a *readyAnswer) flush() error {
+	_, err := a.conn.Write(a.out.Bytes())
+	if a.out.Cap() > keptAnswer {
+		a.out = bytes.Buffer{}
+	}
+	a.out.Reset()
+	return a.failed(err)
+}
+
+func (a *readyAnswer) failed(err error) error {
+	if err != nil {
+		a.last = true
+	}
+	return err
+}
+
+// finish sends the head of an answer without a body. One that did not have all that
+// its head promised ends the connection.
+func (a *readyAnswer) finish() {
+	if !a.begun {
+		if a.header["Content-Length"] == nil && !a.head {
+			a.header["Content-Length"] = []string{"0"}
+		}
+		a.write()
+		_ = a.flush()
+	}
+	if a.left != 0 && !a.head {
+		a.last = true
+	}
+}

@@ -1,0 +1,83 @@
+package registry
+
+import "net/http"
+
+// ServeReady answers a ping, or a manifest for a client without credentials of its
+// own, if that takes nothing but what is known and stored: nobody is asked and
+// nothing is waited for. It reports whether it did. Else it did nothing at all, and
+// the request is for ServeHost or, without a Target, ServeMirror, which would give
+// the same answer.
+func (h *Handler) ServeReady(w http.ResponseWriter, r *http.Request, t *Target) bool {
+	req := h.readyRequest(r, t)
+	if req == nil || req.Uncached || !req.known() || !req.reads() || !req.Asker.anonymous() {
+		return false
+	}
+	x := h.begin(w, r, req.Door)
+	x.about(req)
+	switch req.What {
+	case Ping:
+		if t != nil && !req.Asker.Own {
+			return false
+		}
+		ping(x, r)
+	case Manifest:
+		f, ok := h.ready(req)
+		if !ok {
+			return false
+		}
+		x.countsFor(h.cache, req)
+		h.giveManifest(x, req, f)
+	default:
+		return false
+	}
+	x.end()
+	return true
+}
+
+// readyRequest makes a Request of what came through a door; nil if that is not
+// understood, or has to be refused.
+func (h *Handler) readyRequest(r *http.Request, t *Target) *Request {
+	if IsBrowser(r) {
+		return nil
+	}
+	cfg := h.settings()
+	if t == nil {
+		if first, _ := firstComponent(r.URL.Path); first == ownName {
+			return nil
+		}
+		req, no := h.mirrorRequest(cfg, r)
+		if no != nil {
+			return nil
+		}
+		return req
+	}
+	value, one := authorization(r)
+	if !one || value == "" { // nobody's: such a one is shown where to get a token
+		return nil
+	}
+	who, no := h.askerOf(t.Registry.Name, t.Host, value)
+	if no != nil {
+		return nil
+	}
+	return &Request{Request: r, Registry: t.Registry, Door: t.Door, Target: *t, Path: ParsePath(r.URL.Path), Uncached: !cfg.Enabled, Asker: who}
+}
+
+// ready is the manifest that a request is for, if all is here that it takes to give
+// it: what its tag stands for now, that the asker may have it, and the manifest.
+func (h *Handler) ready(req *Request) (*found, bool) {
+	e := entry{Digest: req.Digest}
+	if req.Digest == "" {
+		last, held := h.shelf.latest(req.tagKey())
+		if !held || !h.fresh(req, last) {
+			return nil, false
+		}
+		if req.head() {
+			return &found{entry: last}, true
+		}
+		e = last
+	}
+	if !h.admits(req, e.Digest, h.cache.References(req.cacheName(), e.Digest)) {
+		return nil, false
+	}
+	return h.stored(e)
+}
