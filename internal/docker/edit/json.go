@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 type jsonDialect struct{}
@@ -18,12 +17,8 @@ func (jsonDialect) decode(text []byte) (map[string]any, error) {
 		return map[string]any{}, nil
 	}
 	body := trimMark(text)
-	if !utf8.Valid(body) {
-		at := 0
-		for r, size := utf8.DecodeRune(body); r != utf8.RuneError || size > 1; r, size = utf8.DecodeRune(body[at:]) {
-			at += size
-		}
-		return nil, fmt.Errorf("line %d: not JSON: not UTF-8", 1+bytes.Count(body[:at], []byte("\n")))
+	if line := notUTF8(body); line > 0 {
+		return nil, fmt.Errorf("line %d: not JSON: not UTF-8", line)
 	}
 	v, err := decode(body)
 	if err != nil {

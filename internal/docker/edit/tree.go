@@ -132,6 +132,18 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 
 func trimMark(text []byte) []byte { return bytes.TrimPrefix(text, byteOrderMark) }
 
+// notUTF8 is the line with the first byte that is not UTF-8, and 0 if there is none.
+func notUTF8(text []byte) (line int) {
+	if utf8.Valid(text) {
+		return 0
+	}
+	at := 0
+	for r, size := utf8.DecodeRune(text); r != utf8.RuneError || size > 1; r, size = utf8.DecodeRune(text[at:]) {
+		at += size
+	}
+	return 1 + bytes.Count(text[:at], []byte("\n"))
+}
+
 func blank(text []byte) bool { return len(bytes.TrimSpace(trimMark(text))) == 0 }
 
 // eol is how lines end in text.

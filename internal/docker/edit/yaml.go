@@ -138,7 +138,7 @@ func (t *yamlText) below(at, indent int, path []string, v json.RawMessage) []byt
 	e := eol(t.text)
 	at = t.lineEnd(at)
 	lead := ""
-	if at > t.lines[0] && t.text[at-1] != '\n' {
+	if t.open(at) {
 		lead = e
 	}
 	var b strings.Builder
@@ -212,7 +212,7 @@ func (d yamlDialect) extend(text []byte, path []string, front bool, elements []j
 	}
 	at := t.lineEnd(m.to)
 	lead := ""
-	if t.text[at-1] != '\n' {
+	if t.open(at) {
 		lead = e
 	}
 	return splice(text, at, at, lead+b.String()), nil

@@ -63,6 +63,26 @@ func TestYAML(t *testing.T) {
 			before: "env:\n  A: |\n    one\n\n    two\n",
 			after:  "env:\n  A: |\n    one\n\n    two\n  http_proxy: \"http://127.0.0.1:5055\"\ndocker:\n  registry-mirrors:\n    - \"http://host.lima.internal:5055\"\n",
 		},
+		"a carriage return alone ends a line": {
+			before: "docker: {\r  \"debug\": true}\nenv: # why\r  A: b\r",
+			after:  "docker: {\r  \"debug\": true, \"registry-mirrors\": [\"http://host.lima.internal:5055\"]}\nenv: # why\r  A: b\r  http_proxy: \"http://127.0.0.1:5055\"\n",
+		},
+		"a carriage return alone ends a comment": {
+			before: "# mine\rdocker:\n  registry-mirrors:\r  - a # one\r  - b\nenv: {}\n",
+			after:  "# mine\rdocker:\n  registry-mirrors:\r  - \"http://host.lima.internal:5055\"\n  - a # one\r  - b\nenv: {\"http_proxy\": \"http://127.0.0.1:5055\"}\n",
+		},
+		"the line ends of Unicode": {
+			before: "docker:\u0085  debug: true # yes\u2028  # no\u2029env:\u0085  A: |\u0085    one\u2028    two\u0085",
+			after:  "docker:\u0085  debug: true # yes\u2028  registry-mirrors:\n    - \"http://host.lima.internal:5055\"\n  # no\u2029env:\u0085  A: |\u0085    one\u2028    two\u0085  http_proxy: \"http://127.0.0.1:5055\"\n",
+		},
+		"an alias replaced": {
+			before: "x: &p http://old:1\nenv: {http_proxy: *p, A: *p} # corp\ndocker:\n  registry-mirrors: []\n",
+			after:  "x: &p http://old:1\nenv: {http_proxy: \"http://127.0.0.1:5055\", A: *p} # corp\ndocker:\n  registry-mirrors: [\"http://host.lima.internal:5055\"]\n",
+		},
+		"an alias replaced before a comment": {
+			before: "x: &p http://old:1\ndocker: {}\nenv:\n  http_proxy: *p\t# corp\n",
+			after:  "x: &p http://old:1\ndocker: {\"registry-mirrors\": [\"http://host.lima.internal:5055\"]}\nenv:\n  http_proxy: \"http://127.0.0.1:5055\"\t# corp\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -137,6 +157,10 @@ func TestYAMLRefused(t *testing.T) {
 		"a shared value":       {"x: &m\n  debug: true\ndocker: *m\n", "docker"},
 		"no table":             {"docker: yes please\n", "no table"},
 		"comments in brackets": {"docker: { # why\n  debug: true }\n", "docker"},
+		"a name for brackets":  {"docker: &d {debug: true}\n", "docker"},
+		"a key with a tag":     {"!!str docker: {}\n", "docker"},
+		"two marks":            {"\ufeff\ufeffcpu: 2\ndocker: {}\nenv: {}\n", "second byte order mark"},
+		"UTF-16":               {"\xff\xfed\x00:\x00 \x001\x00\n\x00", "line 1: not YAML: not UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -19,13 +20,22 @@ type yamlText struct {
 }
 
 func parseYAML(text []byte) (*yamlText, error) {
-	t := &yamlText{text: text, lines: []int{len(text) - len(trimMark(text))}}
-	for i, c := range text {
-		if c == '\n' {
-			t.lines = append(t.lines, i+1)
-		}
+	body := trimMark(text)
+	if line := notUTF8(body); line > 0 { // the parser takes UTF-16 as well: offsets would be those of another text
+		return nil, fmt.Errorf("line %d: not YAML: not UTF-8", line)
 	}
-	d := yaml.NewDecoder(bytes.NewReader(trimMark(text)))
+	if bytes.HasPrefix(body, byteOrderMark) { // of YAML's parsers some skip it, and some the first character of each line
+		return nil, errors.New("line 1: not YAML: a second byte order mark")
+	}
+	t := &yamlText{text: text, lines: []int{len(text) - len(body)}}
+	for at := t.lines[0]; at < len(text); {
+		n := breakAt(text[at:])
+		if n > 0 {
+			t.lines = append(t.lines, at+n)
+		}
+		at += max(n, 1)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(body))
 	var doc yaml.Node
 	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
 		return t, nil
@@ -42,6 +52,17 @@ func parseYAML(text []byte) (*yamlText, error) {
 		}
 	}
 	return t, nil
+}
+
+// breakAt is how long the line break is that text begins with, and 0 if it begins with none. The parser counts lines as YAML 1.1
+// (section 5.4) has them: a CR that no LF follows ends one, and so do NEL, LS and PS.
+func breakAt(text []byte) int {
+	for _, b := range [...]string{"\n", "\r\n", "\r", "\u0085", "\u2028", "\u2029"} {
+		if len(text) >= len(b) && string(text[:len(b)]) == b {
+			return len(b)
+		}
+	}
+	return 0
 }
 
 // maxDepth is how deep what we read may be, aliases included.
@@ -104,17 +125,36 @@ func (t *yamlText) offset(n *yaml.Node) int {
 	return at
 }
 
-// lineOf is where the line of an offset begins.
-func (t *yamlText) lineOf(at int) int {
-	return max(bytes.LastIndexByte(t.text[:at], '\n')+1, t.lines[0])
+// line is the place in lines of the one that an offset is in.
+func (t *yamlText) line(at int) int {
+	i, begins := slices.BinarySearch(t.lines, at)
+	if begins {
+		return i
+	}
+	return max(i-1, 0)
 }
+
+// lineOf is where the line of an offset begins.
+func (t *yamlText) lineOf(at int) int { return t.lines[t.line(at)] }
 
 // lineEnd is where the line of an offset ends, its end included.
 func (t *yamlText) lineEnd(at int) int {
-	if i := bytes.IndexByte(t.text[at:], '\n'); i >= 0 {
-		return at + i + 1
+	if i := t.line(at) + 1; i < len(t.lines) {
+		return t.lines[i]
 	}
 	return len(t.text)
+}
+
+// open says whether the line before an offset, at which one ends or begins, has no end.
+func (t *yamlText) open(at int) bool { return t.lineOf(at) != at }
+
+// rest is what the line of an offset has from there on, without its end.
+func (t *yamlText) rest(from int) []byte {
+	for to := from; ; to++ {
+		if to == len(t.text) || breakAt(t.text[to:]) > 0 {
+			return t.text[from:to]
+		}
+	}
 }
 
 // end is behind the last byte of a value that stands, if it has no byte of its own, at after. indent is that of the key or
@@ -138,7 +178,7 @@ func (t *yamlText) end(n *yaml.Node, indent, after int) (int, error) {
 	case n.Kind == yaml.MappingNode || n.Kind == yaml.SequenceNode:
 		return t.closing(from)
 	case n.Kind == yaml.AliasNode:
-		return t.plain(from), nil
+		return t.exactly(from, "*"+n.Value)
 	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
 		return t.quoted(from)
 	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
@@ -159,31 +199,46 @@ func (t *yamlText) end(n *yaml.Node, indent, after int) (int, error) {
 
 // colon is behind the colon of a key.
 func (t *yamlText) colon(key *yaml.Node) (int, error) {
+	if key.Anchor != "" || key.Style&yaml.TaggedStyle != 0 {
+		return 0, errShape
+	}
 	at := t.offset(key)
 	var err error
 	if key.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
-		if at, err = t.quoted(at); err != nil {
-			return 0, err
-		}
+		at, err = t.quoted(at)
 	} else {
-		at += len(key.Value)
+		at, err = t.exactly(at, key.Value)
 	}
-	rest := bytes.TrimLeft(t.text[min(at, len(t.text)):], " \t")
+	if err != nil {
+		return 0, err
+	}
+	rest := bytes.TrimLeft(t.text[at:], " \t")
 	if len(rest) == 0 || rest[0] != ':' {
 		return 0, errShape
 	}
 	return len(t.text) - len(rest) + 1, nil
 }
 
+// exactly is behind what has to stand at from.
+func (t *yamlText) exactly(from int, what string) (int, error) {
+	if !bytes.HasPrefix(t.text[from:], []byte(what)) {
+		return 0, errShape
+	}
+	return from + len(what), nil
+}
+
 func (t *yamlText) plain(from int) int {
-	line := t.text[from:t.lineEnd(from)]
+	line := t.rest(from)
 	if i := bytes.Index(line, []byte(" #")); i >= 0 {
 		line = line[:i]
 	}
-	return from + len(bytes.TrimRight(line, " \t\r\n"))
+	return from + len(bytes.TrimRight(line, " \t"))
 }
 
 func (t *yamlText) quoted(from int) (int, error) {
+	if from == len(t.text) || t.text[from] != '"' && t.text[from] != '\'' {
+		return 0, errShape
+	}
 	mark := t.text[from]
 	for at := from + 1; at < len(t.text); at++ {
 		switch {
@@ -201,17 +256,17 @@ func (t *yamlText) quoted(from int) (int, error) {
 
 // block is the end of text that begins with | or >: it goes on as far as lines are empty or further in than indent.
 func (t *yamlText) block(from, indent int) int {
-	to := from + len(bytes.TrimRight(t.text[from:t.lineEnd(from)], " \t\r\n"))
+	to := from + len(bytes.TrimRight(t.rest(from), " \t"))
 	for at := t.lineEnd(from); at < len(t.text); at = t.lineEnd(at) {
-		line := t.text[at:t.lineEnd(at)]
+		line := t.rest(at)
 		in := len(line) - len(bytes.TrimLeft(line, " "))
-		if len(bytes.TrimSpace(line)) == 0 {
+		if len(bytes.TrimLeft(line, " \t")) == 0 {
 			continue
 		}
 		if in <= indent {
 			break
 		}
-		to = at + len(bytes.TrimRight(line, "\r\n"))
+		to = at + len(line)
 	}
 	return to
 }
@@ -227,6 +282,9 @@ type part struct{ from, to int }
 
 // parts are the elements of what the bracket at from opens, and where that ends. A comment in it is too much for us.
 func (t *yamlText) parts(from int) (parts []part, end int, err error) {
+	if from == len(t.text) || t.text[from] != '{' && t.text[from] != '[' {
+		return nil, 0, errShape
+	}
 	depth, start := 0, from+1
 	take := func(to int) {
 		raw := t.text[start:to]
