@@ -1,10 +1,14 @@
 package registry_test
 
 import (
+	"context"
 	"io"
 	"net/http"
+	"sync"
 	"testing"
+	"time"
 
+	"pulley/internal/config"
 	"pulley/internal/hubtest"
 )
 
@@ -37,5 +41,39 @@ func TestFalseSizeIsForgotten(t *testing.T) {
 				t.Errorf("%d bytes", len(got.body))
 			}
 		})
+	}
+}
+
+// TestFalseSizeOfEveryAnswer: an origin whose every answer announces more than comes costs its clients no more than the usual
+// waits: they are broken off, or told.
+func TestFalseSizeOfEveryAnswer(t *testing.T) {
+	r := newRoom(t, nil)
+	r.set(func(c *config.Config) { c.Fetch.RangeMin, c.Fetch.Connections = 256<<10, 4 })
+	d, blob := bigBlob(r, 1, 1_500_000)
+	r.hub.SetFaults(hubtest.Faults{Length: 50})
+	var work sync.WaitGroup
+	for range 3 {
+		work.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			q, err := http.NewRequestWithContext(ctx, http.MethodGet, blobURL(d), nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			rsp, err := r.client.Do(q)
+			if err == nil {
+				_, err = io.Copy(io.Discard, rsp.Body)
+				_ = rsp.Body.Close()
+			}
+			if ctx.Err() != nil || err == nil && rsp.StatusCode == http.StatusOK {
+				t.Errorf("%v %v", rsp, err)
+			}
+		})
+	}
+	work.Wait()
+	r.hub.SetFaults()
+	if got := r.mirror("GET", "library/a/blobs/"+string(d)); got.StatusCode != http.StatusOK || !same(got.body, content(t, blob, 0, blob.Size())) {
+		t.Errorf("the origin is well again: %d, %d bytes", got.StatusCode, len(got.body))
 	}
 }
