@@ -52,7 +52,11 @@ func (d *daemon) end(ctx context.Context) error {
 
 // environ is that of daemons and commands: no proxy, no login, of the machine's owner.
 func (w *world) environ() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "PULLEY_HOME=" + w.home, "NO_COLOR=1"}
+	all := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "PULLEY_HOME=" + w.home, "NO_COLOR=1"}
+	if w.store != nil {
+		all = append(all, w.store.Environ()...)
+	}
+	return all
 }
 
 func (w *world) logFile() string { return filepath.Join(w.dir, "daemon.log") }

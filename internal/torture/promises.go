@@ -28,6 +28,9 @@ func (w *world) promises(ctx context.Context, step int) {
 		w.restless = false
 		w.rests(ctx)
 	}
+	if step%8 == 0 {
+		w.notShared()
+	}
 	if step%64 == 0 {
 		w.secret()
 	}

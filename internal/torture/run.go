@@ -37,6 +37,11 @@ var steps = []step{
 	{"sleep", 2, stepSleep},
 	{"hand-over", 4, stepHandOver},
 	{"route", 3, stepRoute},
+	{"way", 3, stepWay},
+	{"way-gone", 1, stepWayGone},
+	{"shared", 4, stepShared},
+	{"forget", 2, stepForget},
+	{"spoil-store", 1, stepSpoilStore},
 	{"mirrors", 4, stepMirrors},
 	{"tag-ttl", 2, stepTTL},
 	{"wrong-settings", 2, stepWrongSettings},
@@ -45,6 +50,7 @@ var steps = []step{
 	{"gc", 2, stepCollect},
 	{"verify", 2, stepVerify},
 	{"remove", 2, stepRemove},
+	{"bundle", 3, stepBundle},
 	{"prefetch", 2, stepPrefetch},
 }
 

@@ -122,6 +122,15 @@ func (w *world) calm() {
 			w.breaks("torture itself: %v", err)
 		}
 	}
+	if err := w.way.up(); err != nil {
+		w.breaks("torture itself: %v", err)
+	}
+	if w.storeDown {
+		if err := attempt(w.store.Start); err != nil {
+			w.breaks("%v", err)
+		}
+		w.storeDown = false
+	}
 	if w.liar != nil {
 		w.liar()
 		w.liar = nil

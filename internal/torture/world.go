@@ -16,6 +16,7 @@ import (
 
 	"pulley/internal/control/client"
 	"pulley/internal/hubtest"
+	"pulley/internal/waytest"
 )
 
 // dice are what a step draws from: its own, so that what was drawn before does not matter.
@@ -55,9 +56,17 @@ type world struct {
 	control *client.Client
 	address string
 
-	ttl      time.Duration // cache.tag_ttl in force
-	tagsFor  time.Duration // the longest that was in force lately
-	route    map[string]string
+	ttl     time.Duration // cache.tag_ttl in force
+	tagsFor time.Duration // the longest that was in force lately
+	route   map[string]string
+	way     *way
+	leaves  []string // for which registries it is the way out; nil: it is in no settings
+
+	stand     *stand
+	store     *waytest.ObjectStore // nil: there is none in this run
+	shared    bool                 // it is cache.shared
+	storeDown bool
+
 	enabled  bool
 	storm    int           // steps until the upstreams are well again
 	liar     func()        // ends what a mirror lies about
@@ -101,6 +110,17 @@ func newWorld(ctx context.Context, seed uint64, binary, dir string, mount bool) 
 	if w.disk, err = newDisk(filepath.Join(dir, "d"), mount); err != nil {
 		w.close()
 		return nil, err
+	}
+	if w.way, err = newWay(freeAddr(seed+7), w.hubs()...); err != nil {
+		w.close()
+		return nil, err
+	}
+	if mount {
+		if err := w.openStore(ctx); err != nil {
+			w.close()
+			return nil, err
+		}
+		w.secrets = append(w.secrets, []byte(w.store.Secret))
 	}
 	w.populate(roll(seed, 1<<40))
 	if err := os.WriteFile(w.config(), []byte(w.settings()), 0o600); err != nil {
@@ -153,6 +173,14 @@ func (w *world) close() {
 	}
 	for _, h := range append(w.mirrors, w.hub) {
 		h.Close()
+	}
+	if w.way != nil {
+		w.way.down()
+	}
+	if w.stand != nil {
+		for _, end := range w.stand.ends {
+			end()
+		}
 	}
 	if w.disk != nil {
 		w.disk.remove()

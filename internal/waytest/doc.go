@@ -7,3 +7,15 @@
 //
 // It knows nothing of the rest of this module.
 package waytest
+
+import "context"
+
+// T is what of a test the servers need. *testing.T has it, and a program that is no test can.
+type T interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Cleanup(f func())
+	Context() context.Context
+	TempDir() string
+}

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -33,7 +32,7 @@ const unfinished = ".sgwtmp"
 // Objects starts one with an empty bucket; with a certificate and its key, PEM
 // files, it speaks TLS. The first time on a machine it is built from the module
 // proxy, which takes a minute.
-func Objects(t testing.TB, cert, key string) *ObjectStore {
+func Objects(t T, cert, key string) *ObjectStore {
 	t.Helper()
 	s := &ObjectStore{
 		Server: Server{t: t, Addr: FreeAddr(t)}, Bucket: "layers", Cert: cert,
@@ -105,7 +104,7 @@ func (s *ObjectStore) Keys() []string {
 }
 
 // objectServer is the program, built once and kept for the next run.
-func objectServer(t testing.TB) string {
+func objectServer(t T) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {

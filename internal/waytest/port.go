@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
-	"testing"
 )
 
 // ports counts the ports that were given out, so that no two servers get the
@@ -15,7 +14,7 @@ var ports atomic.Int32
 // FreeAddr is an address of 127.0.0.1 for a server that ends and comes back: its
 // port is below those that outgoing connections get, so that nobody else has it
 // by chance while the server is down.
-func FreeAddr(t testing.TB) string {
+func FreeAddr(t T) string {
 	t.Helper()
 	for range 500 {
 		port := 12000 + (os.Getpid()*37+int(ports.Add(1)))%6000

@@ -9,20 +9,19 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 )
 
 // A Server is a proxy that runs.
 type Server struct {
 	Addr string // host:port, the same over Kill and Start
-	t    testing.TB
+	t    T
 	args []string
 	cmd  *exec.Cmd
 }
 
 // SOCKS starts microsocks; with a user it demands that name and password.
-func SOCKS(t testing.TB, user, password string) *Server {
+func SOCKS(t T, user, password string) *Server {
 	t.Helper()
 	s := &Server{t: t, Addr: FreeAddr(t)}
 	_, port, _ := net.SplitHostPort(s.Addr)
@@ -36,7 +35,7 @@ func SOCKS(t testing.TB, user, password string) *Server {
 
 // HTTP starts tinyproxy; with a user it demands that name and password. More
 // lines for its configuration may follow.
-func HTTP(t testing.TB, user, password string, more ...string) *Server {
+func HTTP(t T, user, password string, more ...string) *Server {
 	t.Helper()
 	s := &Server{t: t, Addr: FreeAddr(t)}
 	_, port, _ := net.SplitHostPort(s.Addr)
@@ -77,7 +76,7 @@ func (s *Server) Kill() {
 }
 
 // program finds a server's program, which may not be in a person's PATH.
-func program(t testing.TB, name string) string {
+func program(t T, name string) string {
 	t.Helper()
 	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/sbin", "/usr/local/sbin") {
 		if p, err := exec.LookPath(filepath.Join(dir, name)); err == nil && filepath.IsAbs(p) {
@@ -89,7 +88,7 @@ func program(t testing.TB, name string) string {
 }
 
 // answers waits until somebody accepts at addr.
-func answers(t testing.TB, addr string) {
+func answers(t T, addr string) {
 	t.Helper()
 	var err error
 	for range 500 {
