@@ -112,6 +112,7 @@ func TestBrokenIsRefused(t *testing.T) {
 		{edit.JSON, "{}\n{}", "line 2:"},
 		{edit.JSON, "[]", "line 1:"},
 		{edit.JSON, "null", "line 1:"},
+		{edit.JSON, "\n\u00a0\n", "line 2:"},
 		{edit.JSON, "{\n\"a\": \"\xff\"}", "line 2:"},
 		{edit.TOML, "a = 1\nb = \n", "line 2:"},
 		{edit.TOML, "a = 1\na = 2\n", "line 2:"},

@@ -3,7 +3,9 @@ package edit_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -186,6 +188,34 @@ func TestRevertIsTheInverse(t *testing.T) {
 	}
 }
 
+// As above, for texts that have something in them which nobody expects there: other line ends, marks and brackets.
+func TestRevertIsTheInverseOfOddTexts(t *testing.T) {
+	odd := []string{
+		"\r", "\n", "\u0085", "\u2028", "\u2029", "\u00a0", "\ufeff", "\t", " ", "é", "#", " # c", "'", `"`, "\\", "[", "]", "{", "}", ",", ": ", "- ", "= ",
+		"? ", "|", ">-", "|+", "&x ", "*x", "!!str ", "---\n", "...\n", "~", "<<: ", "[a]\n", "[[a]]\n", "'''", `"""`,
+	}
+	for _, f := range []edit.Format{edit.JSON, edit.TOML, edit.YAML} {
+		taken, n := uint64(0), 4*seeds(f)
+		for seed := range n {
+			w := &writer{Rand: rand.New(rand.NewPCG(seed, 4))} //nolint:gosec // the same at each run
+			text := w.text(f)
+			for range 1 + w.IntN(2) {
+				at := w.IntN(len(text) + 1)
+				text = text[:at] + w.pick(odd...) + text[min(len(text), at+w.IntN(2)):]
+			}
+			if inverse(t, f, text, w.edit(f)) {
+				taken++
+			}
+			if t.Failed() {
+				t.Fatalf("%s, seed %d", f, seed)
+			}
+		}
+		if taken < n/20 {
+			t.Errorf("%s: %d of %d taken: nothing was tested", f, taken, n)
+		}
+	}
+}
+
 // seeds are fewer where texts take long to read.
 func seeds(f edit.Format) uint64 {
 	if f == edit.YAML {
@@ -255,6 +285,9 @@ func TestANeighbourStays(t *testing.T) {
 func FuzzEdit(f *testing.F) {
 	for _, c := range applied {
 		f.Add(c.before, uint64(1))
+	}
+	for _, name := range slices.Sorted(maps.Keys(yamlApplied)) {
+		f.Add(yamlApplied[name].before, uint64(1))
 	}
 	f.Fuzz(func(t *testing.T, before string, seed uint64) {
 		w := &writer{Rand: rand.New(rand.NewPCG(seed, 3))} //nolint:gosec // the same for the same input

@@ -144,7 +144,8 @@ func notUTF8(text []byte) (line int) {
 	return 1 + bytes.Count(text[:at], []byte("\n"))
 }
 
-func blank(text []byte) bool { return len(bytes.TrimSpace(trimMark(text))) == 0 }
+// blank says whether there is nothing but the white space that each of the formats has: no other may be lost as if it were none.
+func blank(text []byte) bool { return len(bytes.Trim(trimMark(text), " \t\r\n")) == 0 }
 
 // eol is how lines end in text.
 func eol(text []byte) string {
