@@ -17,7 +17,9 @@ import (
 )
 
 // calmly are steps that make nothing fail by themselves.
-var calmly = []step{{"pull", 6, stepPull}, {"head", 1, stepHead}, {"range", 3, stepRange}, {"stranger", 4, stepStranger}, {"move", 3, stepMove}}
+var calmly = []step{
+	{"pull", 6, stepPull}, {"head", 1, stepHead}, {"range", 3, stepRange}, {"stranger", 4, stepStranger}, {"move", 3, stepMove},
+	{"way", 2, stepWay}, {"bundle", 2, stepBundle}}
 
 // TestBrokenPromisesAreNoticed breaks each promise behind the checker's back, by a daemon or hub that does wrong, and wants it
 // to say so; and nothing as long as nothing is wrong.
@@ -94,6 +96,36 @@ func TestBrokenPromisesAreNoticed(t *testing.T) {
 			must(t, until(ctx, 10*time.Second, func() bool { return w.verdict() != nil }))
 			stop()
 			must(t, w.start(ctx))
+		}},
+		{"a way out that is passed by", "past the way out", func(ctx context.Context, _ *testing.T, w *world) {
+			w.leaves = []string{"*"}
+			w.leavesSo(ctx, roll(1, 1))
+		}},
+		{"a way out that was removed", "through a way out that was removed", func(ctx context.Context, t *testing.T, w *world) {
+			must(t, w.control.AddEgress(ctx, control.Egress{Name: wayOut, URL: "socks5://" + w.way.addr, For: []string{"*"}}))
+			w.leavesSo(ctx, roll(1, 1))
+		}},
+		{"a store that is told", "private is in the team's store", func(ctx context.Context, t *testing.T, w *world) {
+			must(t, w.openStore(ctx))
+			for _, r := range w.model.repos {
+				if r.private() {
+					must(t, os.WriteFile(filepath.Join(w.store.Dir, platform(r.images[0]).Blobs()[0].Encoded()), nil, 0o600))
+					return
+				}
+			}
+		}},
+		{"a bundle that cannot be had", "cannot be exported", func(ctx context.Context, t *testing.T, w *world) {
+			for i := uint64(0); i < 40 && w.verdict() == nil; i++ {
+				for _, r := range w.upstream() {
+					w.pull(ctx, w.orderOf(roll(1, 1), r, "latest"))
+				}
+				files, err := filepath.Glob(filepath.Join(w.disk.cache(), "blobs", "sha256", "*"))
+				must(t, err)
+				for _, f := range files {
+					_ = os.Remove(f)
+				}
+				stepBundle(ctx, w, roll(1, i))
+			}
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
