@@ -262,6 +262,7 @@ func (c *Cache) isOwn(k key) (own bool) {
 
 func (c *Cache) forgetBlob(k key) {
 	c.store.remove(k)
+	c.manifests.forget(k)
 	c.index.dirty.Store(true)
 	c.soon()
 }

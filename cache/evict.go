@@ -324,6 +324,7 @@ func (c *Cache) evictBlob(k key, count bool) (size int64, ok bool) {
 	// Also if it could not be removed: it must not be tried again for ever. A
 	// later start finds the file.
 	c.store.remove(k)
+	c.manifests.forget(k)
 	if count {
 		c.countEvicted(r.size)
 	}

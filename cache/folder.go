@@ -50,6 +50,7 @@ func (s *store) setFolder(n Name, at int64) {
 func (c *Cache) changeRefs(n Name, change func() error, note func(*store)) error {
 	before := c.folderTime(n)
 	err := change()
+	c.refs.read.forgetAll()
 	after := c.folderTime(n)
 	s := c.store
 	s.mu.Lock()

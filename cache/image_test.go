@@ -308,12 +308,13 @@ func TestReferences(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(debian, false, false, false, false)
-	// A ref file that is removed by hand counts at once.
+	// A ref file that is removed by hand counts within milliseconds.
 	setTag(t, c, debian, "old", root)
 	want(debian, true, true, true, true)
 	if err := os.Remove(filepath.Join(c.Dir(), "refs", "docker.io", "library", "debian", "old")); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "nothing is referenced", func() bool { return !c.References(debian, root) })
 	want(debian, false, false, false, false)
 	if c.References(debian, "sha256:x") || c.References(cache.Name{}, root) {
 		t.Error("nonsense is referenced")

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -15,7 +16,8 @@ const maxReach = 256
 
 // reach is everything that belongs to one repository, as far as is known.
 type reach struct {
-	changed int64 // time of the directory when it was read
+	changed int64     // time of the directory when it was read
+	looked  time.Time // at that
 	all     map[key]struct{}
 	missing []key // manifests not stored: what they point at is not known
 }
@@ -120,20 +122,26 @@ func (c *Cache) forgetMoved() {
 // it was and no manifest has come that was missing.
 func (c *Cache) reachOf(n Name) *reach {
 	c.forgetMoved()
+	now := time.Now()
+	r := c.refs.reach[n]
+	if r != nil && now.Sub(r.looked) < trusted && !c.anyStored(r.missing) {
+		return r
+	}
 	fi, err := os.Stat(c.repositoryDir(n))
 	if err != nil {
 		delete(c.refs.reach, n)
 		return nil
 	}
 	changed := fi.ModTime().UnixNano()
-	if r := c.refs.reach[n]; r != nil && r.changed == changed && !c.anyStored(r.missing) {
+	if r != nil && r.changed == changed && !c.anyStored(r.missing) {
+		r.looked = now
 		return r
 	}
 	if !c.fresh(n) { // somebody else was at work there
 		c.stale(n)
 		c.soon()
 	}
-	r := &reach{changed: changed, all: make(map[key]struct{})}
+	r = &reach{changed: changed, looked: now, all: make(map[key]struct{})}
 	for _, ref := range c.readRefs(n) {
 		if k, err := keyOf(ref.Digest); err == nil {
 			c.follow(k, true, r)

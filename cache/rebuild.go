@@ -201,6 +201,7 @@ func (c *Cache) missBlob(k key) {
 	defer c.settle(k)()
 	if _, err := os.Lstat(c.blobPath(k)); errors.Is(err, fs.ErrNotExist) {
 		c.store.remove(k)
+		c.manifests.forget(k)
 	}
 }
 

@@ -37,7 +37,8 @@ type history struct {
 	// Of the goroutine in run.
 	file   *os.File
 	size   int64
-	broken bool // said so already
+	broken bool   // said so already
+	lines  []byte // gathered
 }
 
 // queued bounds what waits for the disk; more than that is dropped from the file, not from the totals.
@@ -79,6 +80,9 @@ func (h *history) follow() (events <-chan control.Event, stop func()) {
 	}
 }
 
+// gathers is how long events are gathered before they are written, all at once.
+const gathers = 5 * time.Millisecond
+
 // run writes until end is closed, and then what is left.
 func (h *history) run(end <-chan struct{}) {
 	defer func() {
@@ -86,10 +90,17 @@ func (h *history) run(end <-chan struct{}) {
 			_ = h.file.Close()
 		}
 	}()
+	timer := time.NewTimer(gathers)
+	defer timer.Stop()
 	for {
 		select {
 		case e := <-h.queue:
-			h.write(e)
+			if len(h.lines) == 0 {
+				timer.Reset(gathers)
+			}
+			h.take(e)
+		case <-timer.C:
+			h.write()
 		case f := <-h.ask:
 			h.drain()
 			f()
@@ -100,30 +111,37 @@ func (h *history) run(end <-chan struct{}) {
 	}
 }
 
+// drain writes everything that was recorded.
 func (h *history) drain() {
 	for {
 		select {
 		case e := <-h.queue:
-			h.write(e)
+			h.take(e)
 		default:
+			h.write()
 			return
 		}
 	}
 }
 
-// batch is about how much is written at once.
-const batch = 64 << 10
+// take adds an event to what is to be written, which is kept small beside the file.
+func (h *history) take(e control.Event) {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return
+	}
+	h.lines = append(append(h.lines, line...), '\n')
+	if int64(len(h.lines)) > min(64<<10, h.maxSize()/8) {
+		h.write()
+	}
+}
 
-// write takes down an event and those that wait behind it.
-func (h *history) write(e control.Event) {
-	lines := appendLine(nil, e)
-	for more := true; more && int64(len(lines)) < min(batch, h.maxSize()/8); {
-		select {
-		case e := <-h.queue:
-			lines = appendLine(lines, e)
-		default:
-			more = false
-		}
+// write appends what was gathered to the file.
+func (h *history) write() {
+	lines := h.lines
+	h.lines = h.lines[:0]
+	if len(lines) == 0 {
+		return
 	}
 	if h.file != nil && h.size+int64(len(lines)) > h.maxSize()/2 {
 		_ = h.file.Close()
@@ -145,14 +163,6 @@ func (h *history) write(e control.Event) {
 		h.broken = true
 		h.log.Warn("request log: cannot be written; pulls go on without it", "path", h.path)
 	}
-}
-
-func appendLine(lines []byte, e control.Event) []byte {
-	line, err := json.Marshal(e)
-	if err != nil {
-		return lines
-	}
-	return append(append(lines, line...), '\n')
 }
 
 func (h *history) open() error {
