@@ -36,6 +36,11 @@ type Asker struct {
 // anonymous says that the origin is asked on nobody's behalf.
 func (a Asker) anonymous() bool { return a.Authorization == "" }
 
+// remembered says that the asker showed credentials while the origin could not be
+// reached, and has a token of ours for them: the origin is asked on nobody's
+// behalf, and what it says then is no word about them.
+func (a Asker) remembered() bool { return a.Own && a.Subject != "" }
+
 // hasher makes keyed hashes of credentials. The kind keeps a password from
 // being mistaken for a token of the same letters, the registry keeps one
 // registry's acceptance from counting at another.

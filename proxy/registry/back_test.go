@@ -3,6 +3,7 @@ package registry_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"pulley/internal/hubtest"
 )
@@ -48,4 +49,25 @@ func TestTagOfAnOriginThatIsBack(t *testing.T) {
 	for _, method := range []string{"HEAD", "GET"} {
 		wantStatus(t, "the origin is back: "+method, r.mirror(method, path).StatusCode, http.StatusOK)
 	}
+}
+
+// TestRightOfAnOriginThatIsBack: whoever showed his password while the origin was away has a token that the origin is not
+// shown. Its no to nobody in particular is no word about him: he is served what is here as long as the token holds, and
+// keeps his right.
+func TestRightOfAnOriginThatIsBack(t *testing.T) {
+	r, alice := privateRoom(t)
+	d := alice.ask("GET", "alice/app/manifests/1").Header.Get("Docker-Content-Digest")
+	r.hub.Down()
+	r.restart()
+	alice.login("alice/app")
+	if err := r.hub.Up(); err != nil {
+		t.Fatal(err)
+	}
+	r.pass(time.Minute) // until nobody thinks that it is away
+	wantStatus(t, "alice, with the token of then", alice.ask("GET", "alice/app/manifests/"+d).StatusCode, http.StatusOK)
+	_ = alice.ask("GET", "alice/app/manifests/1") // the origin is asked what the tag stands for, and knows nobody
+	r.hub.Down()
+	r.restart()
+	wantStatus(t, "alice, away again", alice.pull("alice/app", "1"), http.StatusOK)
+	wantStatus(t, "nobody", r.engine("", "").pull("alice/app", "1"), http.StatusUnauthorized)
 }

@@ -171,7 +171,7 @@ func (h *Handler) letIn(req *Request, d digest.Digest) {
 // tag must not cost anybody the right to the repository.
 func (h *Handler) turnedAway(req *Request, err error, known bool) {
 	status, ok := spoken(err)
-	if !ok || status.Status == http.StatusNotFound && !known || ranOut(status) {
+	if !ok || status.Status == http.StatusNotFound && !known || ranOut(status) || req.Asker.remembered() {
 		return
 	}
 	had := h.admitsOffline(req)
@@ -222,7 +222,7 @@ func (h *Handler) vouched(x *exchange, req *Request, d digest.Digest) (*found, e
 		if f, cause = h.vouch(req, d); cause == nil {
 			return f, nil
 		}
-		if definite(cause) {
+		if definite(cause) && !(references && req.Asker.remembered()) {
 			h.turnedAway(req, cause, references)
 			return nil, cause
 		}
