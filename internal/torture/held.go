@@ -105,6 +105,13 @@ func (s *shelf) pin(h *holding, on bool) {
 	}
 }
 
+// isPinned says that a tag was pinned, and not let go of since.
+func (s *shelf) isPinned(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pins[name]
+}
+
 // drop forgets those that something happened to.
 func (s *shelf) drop(which func(*holding) bool) {
 	s.mu.Lock()

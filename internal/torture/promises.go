@@ -31,6 +31,9 @@ func (w *world) promises(ctx context.Context, step int) {
 	if step%8 == 0 {
 		w.notShared()
 	}
+	if step%4 == 0 {
+		w.pinned(ctx)
+	}
 	if step%64 == 0 {
 		w.secret()
 	}
@@ -54,6 +57,25 @@ func (w *world) kept(ctx context.Context) {
 	})
 	if err != nil && ctx.Err() == nil {
 		w.breaks("the cache is not within max_size: %d of %d bytes", size, maxSize)
+	}
+}
+
+// pinned: a tag that a person pinned stays pinned as long as it is there, wherever it moves.
+func (w *world) pinned(ctx context.Context) {
+	if w.weather.now(sick) {
+		return
+	}
+	list, err := w.control.Images(ctx)
+	if err != nil {
+		w.breaks("images: %v", err)
+	}
+	for _, i := range list {
+		for _, tag := range i.Tags {
+			name := i.Registry + "/" + i.Repository + ":" + tag
+			if w.held.isPinned(name) && !i.Pinned {
+				w.breaks("%s was pinned, and is not any more", name)
+			}
+		}
 	}
 }
 

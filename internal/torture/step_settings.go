@@ -79,7 +79,7 @@ func stepWrongSettings(ctx context.Context, w *world, r *dice) {
 	} else {
 		text = wrong + text
 	}
-	if err := os.WriteFile(w.config(), []byte(text), 0o600); err != nil {
+	if err := w.edit([]byte(text)); err != nil {
 		w.breaks("torture itself: %v", err)
 		return
 	}
@@ -89,12 +89,22 @@ func stepWrongSettings(ctx context.Context, w *world, r *dice) {
 		}
 	})
 	w.together(ctx, w.crowd(r, 4), nil)
-	if err := os.WriteFile(w.config(), before, 0o600); err != nil {
+	if err := w.edit(before); err != nil {
 		w.breaks("torture itself: %v", err)
 	}
 	if err := until(ctx, 10*time.Second, func() bool { return !w.complains(ctx) }); err != nil {
 		w.breaks("config.toml is right again, and still a problem")
 	}
+}
+
+// edit writes the file as editors do, at once: of one that is written in place and found empty for long nobody can say whether
+// it was meant so.
+func (w *world) edit(text []byte) error {
+	next := w.config() + "~"
+	if err := os.WriteFile(next, text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, w.config())
 }
 
 // complains says that the settings are a problem.
