@@ -17,6 +17,13 @@
 // Whatever door a request comes through, one http.Server reads it: connections
 // are handed to it through a listener that is a channel, after their CONNECT,
 // SOCKS5 or TLS handshake. So all share its time-outs, keep-alive and draining.
+//
+// Before, a connection is attended to for as long as its requests are of the kind
+// that engines repeat most, a ping or a manifest that is at hand, written plainly:
+// they are answered where they were read. Nothing is refused or waited for there;
+// whatever is not as plain as that goes to the http.Server, and so do all that
+// follow on that connection.
+//
 // Time-outs stand at every point where a client can fall silent: first byte,
 // handshakes, headers, between requests.
 //
