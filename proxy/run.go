@@ -56,7 +56,7 @@ func (r *run) accept(ctx context.Context) error {
 		c, err := r.ln.Accept()
 		if err == nil {
 			wait = 0
-			r.crew.start(func() { r.welcome(c) })
+			r.crew.start(func() { r.welcome(c) }) //nolint:contextcheck // requests have the run's own, which outlasts ctx while draining
 			continue
 		}
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.Is(err, ErrLeft) {

@@ -29,7 +29,7 @@ const (
 	memoryLimit = 80<<20 + ballastSize
 )
 
-var ballast []byte
+var ballast []byte //nolint:unused // to be there is all it does
 
 func (a *app) up() *cobra.Command {
 	var file, listen string
