@@ -50,10 +50,15 @@ func (h *Handler) pushed(req *Request, copied *teeBody) {
 	}
 	f := &found{body: body, from: fromClient, entry: entry{Digest: d, MediaType: req.Header.Get("Content-Type"), Size: int64(len(body))}}
 	if req.Digest == "" {
+		h.warn(h.shelf.forgetOthers(name, req.Reference))
+	}
+	// What was put is what every client gets, whichever manifests it takes. A tag that
+	// is pinned stays so.
+	k := tagKey{name: name, tag: req.Reference, class: everything}
+	h.keepManifest(req, k, f)
+	if kept, ok := h.shelf.kept(k); ok && req.Digest == "" && kept.Digest != d { // it could not be stored
 		h.warn(h.shelf.forget(name, req.Reference))
 	}
-	// What was put is what every client gets, whichever manifests it takes.
-	h.keepManifest(req, tagKey{name: name, tag: req.Reference, class: everything}, f)
 }
 
 // deleted erases what the origin has deleted.

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/opencontainers/go-digest"
 
+	"pulley/cache"
 	"pulley/internal/config"
 	"pulley/internal/hubtest"
 )
@@ -30,6 +31,10 @@ func TestPush(t *testing.T) {
 	r.hub.Push("alice/app", "1", hubtest.RandomImage(1, 1, 1000))
 	alice := r.engine("alice", "secret")
 	wantStatus(t, "before", alice.pull("alice/app", "1"), http.StatusOK)
+	app := cache.Name{Registry: "docker.io", Repository: "alice/app"}
+	if err := r.cache.Pin(app, "1", true); err != nil {
+		t.Fatal(err)
+	}
 
 	img, err := random.Image(100_000, 3)
 	if err != nil {
@@ -60,6 +65,9 @@ func TestPush(t *testing.T) {
 	}
 	if n := len(r.hub.Requests()); n != 0 {
 		t.Errorf("%d requests upstream to know what was pushed a moment ago", n)
+	}
+	if tag, err := r.cache.Tag(app, "1"); err != nil || !tag.Pinned || tag.Digest.String() != want.String() {
+		t.Errorf("a tag that was pinned, after a push: %+v, %v", tag, err)
 	}
 	push("alice/other:1")
 	if d, _, _, ok := r.hub.Site("").Manifest("alice/other", "1"); !ok || d != digest.Digest(want.String()) {

@@ -212,6 +212,15 @@ func (s *shelf) arrived(name cache.Name, d digest.Digest) (map[tagKey]entry, err
 
 // forget erases a tag, for all classes.
 func (s *shelf) forget(name cache.Name, tag string) error {
+	first := s.forgetOthers(name, tag)
+	if err := s.cache.DeleteTag(name, tag); err != nil {
+		return err
+	}
+	return first
+}
+
+// forgetOthers erases what is known of a tag besides what the cache has it stand for.
+func (s *shelf) forgetOthers(name cache.Name, tag string) error {
 	var first error
 	for c := range everything + 1 {
 		k := tagKey{name, tag, c}
@@ -223,9 +232,6 @@ func (s *shelf) forget(name cache.Name, tag string) error {
 		if err != nil && first == nil {
 			first = err
 		}
-	}
-	if err := s.cache.DeleteTag(name, tag); err != nil {
-		return err
 	}
 	return first
 }
