@@ -54,7 +54,7 @@ func attempt(f func()) (err error) {
 // openStore starts the team's store.
 func (w *world) openStore(ctx context.Context) error {
 	w.stand = &stand{ctx: ctx, dir: w.dir}
-	return attempt(func() { w.store = waytest.Objects(w.stand, "", "") })
+	return attempt(func() { w.store = waytest.Objects(w.stand, "", "") }) //nolint:contextcheck // it lives as long as the run
 }
 
 // stepShared has the team's store be used, or not, in the middle of pulls; or be away for some steps, which breaks none.
