@@ -198,6 +198,7 @@ func TestRefused(t *testing.T) {
 			if why := s.Problem(); !strings.Contains(why, want) || strings.Contains(why, "\n") || s.Why() != why {
 				t.Errorf("problem %q, why %q", why, s.Why())
 			}
+			until(t, "line in the log", func() bool { return strings.Contains(log.String(), "not used") })
 			if n := strings.Count(log.String(), "not used"); n != 1 {
 				t.Errorf("logged %d times:\n%s", n, log)
 			}
