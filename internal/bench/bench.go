@@ -58,7 +58,7 @@ type sizes struct {
 func fullSizes() sizes {
 	return sizes{
 		warm: map[int]int64{1: 1024 * mib, 8: 256 * mib, 64: 64 * mib}, volume: 2048 * mib,
-		cold: 256 * mib, capped: 256 * mib, slow: 32 * mib, layers: 1000, requests: 10000, dials: 2000,
+		cold: 256 * mib, capped: 256 * mib, slow: 20 * mib, layers: 1000, requests: 10000, dials: 2000,
 	}
 }
 

@@ -150,14 +150,16 @@ func (b *bench) warmTurns(ctx context.Context, d door, measure func(s *server, w
 }
 
 // coldTurns is the same with empty caches, for those that get from the Hub what they do not have, and for the Hub itself.
-// What the one before wrote is on the disk before the next one starts.
+// Each finds the machine [ready].
 func (b *bench) coldTurns(ctx context.Context, d door, measure func(s *server, w *way) error) error {
 	if err := b.emptied(ctx); err != nil {
 		return err
 	}
 	can := func(s *server) bool { return s.ways[d] != nil && s.upstream != "" }
 	return b.turns(ctx, d, can, func(s *server, w *way) error {
-		syncDisks()
+		if err := ready(); err != nil {
+			return err
+		}
 		return measure(s, w)
 	})
 }

@@ -2,7 +2,6 @@ package egress
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -10,8 +9,8 @@ import (
 	"sync"
 )
 
-// A leg is a transport's connection that knows where it leads. Below TLS it is
-// under the *tls.Conn.
+// A leg is a transport's connection that knows where it leads. Of a TLS connection it is
+// what is under the *flow.
 type leg struct {
 	net.Conn
 	at  netip.AddrPort // invalid behind a proxy
@@ -30,8 +29,8 @@ func (l *leg) CloseWrite() error {
 
 // legOf returns the leg that a transport's connection is, or nil.
 func legOf(c net.Conn) *leg {
-	if t, ok := c.(*tls.Conn); ok {
-		c = t.NetConn()
+	if f, ok := c.(*flow); ok {
+		c = f.below.Conn
 	}
 	l, _ := c.(*leg)
 	return l

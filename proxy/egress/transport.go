@@ -128,7 +128,7 @@ func (o *outlet) dialTLS(ctx context.Context, network, addr string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	return o.e.dial(ctx, o.p, destination{o.registry, "https", network, addr, true}, tlsHandshake(cfg))
+	return o.e.dial(ctx, o.p, destination{o.registry, "https", network, addr, true}, flowing(cfg))
 }
 
 // dialPlain dials for http:// requests: their host, or the proxy that proxy

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -64,7 +65,7 @@ func TestOtherRepositorysBlob(t *testing.T) {
 	}
 }
 
-func corrupt(t *testing.T, r *room, d digest.Digest, quietly bool) {
+func corrupt(t testing.TB, r *room, d digest.Digest, quietly bool) {
 	t.Helper()
 	name := filepath.Join(r.dir, "cache", "blobs", "sha256", d.Encoded())
 	fi, err := os.Stat(name)
@@ -97,33 +98,39 @@ func corrupt(t *testing.T, r *room, d digest.Digest, quietly bool) {
 // times tell of the change or not: a client that asks again right after a
 // complete transfer gets verified bytes.
 func TestCorruptedOnDisk(t *testing.T) {
-	for _, quietly := range []bool{false, true} {
-		t.Run(strconv.FormatBool(quietly), func(t *testing.T) {
-			r := newRoom(t, nil)
-			d, _ := bigBlob(r, 1, 300_000)
-			wantStatus(t, "cold", r.do("GET", blobURL(d)).StatusCode, 200)
-			r.idle()
-			r.pass(time.Hour)
-			corrupt(t, r, d, quietly)
-			r.hub.Reset()
-			var got answer
-			for range 2 { // a client whose digest does not fit tries again
-				if got = r.do("GET", blobURL(d)); got.StatusCode != 200 {
-					t.Fatal(got.StatusCode)
-				}
-				if got.err == nil && digest.FromBytes(got.body) == d {
-					break
-				}
-			}
-			if digest.FromBytes(got.body) != d {
-				t.Fatal("wrong bytes twice")
-			}
-			if r.hub.BytesSent(d) != 300_000 {
-				t.Errorf("upstream sent %d bytes", r.hub.BytesSent(d))
-			}
-			r.event(func(e registry.Event) bool { return has(e.Note, "fetched again") })
-		})
+	for _, size := range []int64{300_000, 30_000} { // sent as a file, and in one piece
+		for _, quietly := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%d %v", size, quietly), func(t *testing.T) {
+				healsOnDisk(newRoom(t, nil), size, quietly)
+			})
+		}
 	}
+}
+
+func healsOnDisk(r *room, size int64, quietly bool) {
+	t := r.t
+	d, _ := bigBlob(r, 1, size)
+	wantStatus(t, "cold", r.do("GET", blobURL(d)).StatusCode, 200)
+	r.idle()
+	r.pass(time.Hour)
+	corrupt(t, r, d, quietly)
+	r.hub.Reset()
+	var got answer
+	for range 2 { // a client whose digest does not fit tries again
+		if got = r.do("GET", blobURL(d)); got.StatusCode != 200 {
+			t.Fatal(got.StatusCode)
+		}
+		if got.err == nil && digest.FromBytes(got.body) == d {
+			break
+		}
+	}
+	if digest.FromBytes(got.body) != d {
+		t.Fatal("wrong bytes twice")
+	}
+	if r.hub.BytesSent(d) != size {
+		t.Errorf("upstream sent %d bytes", r.hub.BytesSent(d))
+	}
+	r.event(func(e registry.Event) bool { return has(e.Note, "fetched again") })
 }
 
 // TestDiskFull: the client gets its image all the same, from the first byte and

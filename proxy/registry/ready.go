@@ -1,10 +1,16 @@
 package registry
 
-import "net/http"
+import (
+	"io"
+	"net/http"
+	"sync"
 
-// ServeReady answers a ping, or a manifest for a client without credentials of its
-// own, if that takes nothing but what is known and stored: nobody is asked and
-// nothing is waited for. It reports whether it did. Else it did nothing at all, and
+	"github.com/opencontainers/go-digest"
+)
+
+// ServeReady answers a ping, or a manifest or a small blob for a client without
+// credentials of its own, if that takes nothing but what is known and stored: nobody
+// is asked and nothing is waited for. It reports whether it did. Else it did nothing at all, and
 // the request is for ServeHost or, without a Target, ServeMirror, which would give
 // the same answer.
 func (h *Handler) ServeReady(w http.ResponseWriter, r *http.Request, t *Target) bool {
@@ -27,6 +33,10 @@ func (h *Handler) ServeReady(w http.ResponseWriter, r *http.Request, t *Target) 
 		}
 		x.countsFor(h.cache, req)
 		h.giveManifest(x, req, f)
+	case Blob:
+		if !h.giveSmall(x, req) {
+			return false
+		}
 	default:
 		return false
 	}
@@ -80,4 +90,44 @@ func (h *Handler) ready(req *Request) (*found, bool) {
 		return nil, false
 	}
 	return h.stored(e)
+}
+
+// smallBlob is the most that is read into memory to be sent in one piece with its
+// head. From there on a file is better sent by the system, and the http.Server costs
+// little beside that.
+const smallBlob = 64 << 10
+
+var smallBlobs = sync.Pool{New: func() any { return new([smallBlob]byte) }}
+
+// giveSmall answers with a small blob whole, if it is stored and the asker may have
+// it; else it does nothing.
+func (h *Handler) giveSmall(x *exchange, req *Request) bool {
+	d := req.Digest
+	if req.head() || d.Algorithm() != digest.SHA256 || req.Header["Range"] != nil || req.Header["If-None-Match"] != nil {
+		return false
+	}
+	v := x.visit(d)
+	if h.manners.complains(v) || !h.admits(req, d, h.cache.References(req.cacheName(), d)) {
+		return false
+	}
+	room := smallBlobs.Get().(*[smallBlob]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	defer smallBlobs.Put(room)
+	n, ok := h.cache.ReadSmall(d, room[:])
+	if !ok {
+		return false
+	}
+	x.countsFor(h.cache, req)
+	x.event.Source = fromCache
+	x.Header().Set("Accept-Ranges", "bytes")
+	b := &body{digest: d, mediaType: octets, size: int64(n)}
+	b.copy = func(w io.Writer, s span) error {
+		_, err := w.Write(room[s.off : s.off+s.n])
+		return err
+	}
+	err := b.serve(x, req.Request, nil)
+	x.fail(err)
+	if err == nil {
+		h.manners.served(v, false)
+	}
+	return true
 }

@@ -33,7 +33,7 @@ func TestTheStoryOfADownload(t *testing.T) {
 	r := newRoom(t, nil)
 	r.set(func(c *config.Config) { c.Fetch.Finish = config.FinishNever })
 	d, want := r.layer(1, 8*mib)
-	r.hub.SetFaults(hubtest.Faults{Kind: hubtest.Blob, Method: "GET", Stall: hubtest.At(3 * mib)})
+	r.hub.SetFaults(hubtest.Faults{Kind: hubtest.CDN, Method: "GET", Stall: hubtest.At(3 * mib)})
 	s := r.reading(d)
 	s.take(2 * mib)
 	r.until("who brings it", func() bool {
