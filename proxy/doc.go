@@ -19,8 +19,8 @@
 // SOCKS5 or TLS handshake. So all share its time-outs, keep-alive and draining.
 //
 // Before, a connection is attended to for as long as its requests are of the kind
-// that engines repeat most, a ping or a manifest that is at hand, written plainly:
-// they are answered where they were read. Nothing is refused or waited for there;
+// that engines repeat most, a ping, a manifest or a small blob that is at hand, written
+// plainly: they are answered where they were read. Nothing is refused or waited for there;
 // whatever is not as plain as that goes to the http.Server, and so do all that
 // follow on that connection.
 //

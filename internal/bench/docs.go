@@ -65,8 +65,8 @@ func (all *results) markdown() string {
 // where is the machine and how the run was made.
 func (all *results) where() string {
 	m, s := all.Machine, all.Setup
-	text := fmt.Sprintf("%s, %d processors, %.0f GiB of memory; %s, Linux %s; %s; %s. Medians of %d interleaved runs, in small print the least "+
-		"and the most of them.", m.CPU, m.Processors, float64(m.MemoryMiB)/1024, m.System, m.Kernel, m.Go, m.Day, s.Runs)
+	text := fmt.Sprintf("%s, %d processors, %.0f GiB of memory; %s, Linux %s; caches on %s; %s; %s. Medians of %d interleaved runs, in small print the least "+
+		"and the most of them.", m.CPU, m.Processors, float64(m.MemoryMiB)/1024, m.System, m.Kernel, m.Files, m.Go, m.Day, s.Runs)
 	if s.Pinned {
 		text += " Servers on the first half of the processors, the client and the Hub on the others."
 	} else {

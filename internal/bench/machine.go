@@ -18,13 +18,14 @@ type machine struct {
 	Kernel     string `json:"kernel"`
 	System     string `json:"system"`
 	Go         string `json:"go"`
+	Files      string `json:"files"` // the file system that the caches are on
 	Day        string `json:"day"`
 }
 
 // describe says on which machine and with what a run is made. Every product must be there.
 func (b *bench) describe(ctx context.Context) (*results, error) {
 	all := &results{
-		Machine: thisMachine(),
+		Machine: thisMachine(b.dir),
 		Setup:   setup{Runs: b.runs, Quick: b.quick, Pinned: b.pin, Without: b.without, Only: b.only},
 	}
 	for _, p := range b.products {
@@ -37,13 +38,13 @@ func (b *bench) describe(ctx context.Context) (*results, error) {
 	return all, nil
 }
 
-func thisMachine() machine {
+func thisMachine(dir string) machine {
 	kib, _ := strconv.Atoi(strings.TrimSuffix(field("/proc/meminfo", "MemTotal", ":"), " kB"))
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	return machine{
 		CPU: field("/proc/cpuinfo", "model name", ":"), Processors: runtime.NumCPU(), MemoryMiB: kib >> 10,
 		Kernel: strings.TrimSpace(string(kernel)), System: strings.Trim(field("/etc/os-release", "PRETTY_NAME", "="), `"`),
-		Go: runtime.Version(), Day: time.Now().Format(time.DateOnly),
+		Go: runtime.Version(), Files: fileSystem(dir), Day: time.Now().Format(time.DateOnly),
 	}
 }
 

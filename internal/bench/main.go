@@ -47,7 +47,7 @@ type options struct {
 	only    string // measures and rows whose name has this in it
 	without string // products left out, comma-separated
 	json    string // where the results go
-	from    string // results to show again, with nothing measured
+	from    string // files of results to show again, comma-separated, with nothing measured
 	docs    string // the folder that holds benchmarks.md
 	pin     bool   // servers on the first half of the processors, the client on the rest
 }
@@ -59,7 +59,7 @@ func parse(args []string) (o options, err error) {
 	set.StringVar(&o.only, "only", "", "only the measures whose name has this in it")
 	set.StringVar(&o.without, "without", "", "leave these products out, comma-separated; the result says so")
 	set.StringVar(&o.json, "json", "", "write the results to this file")
-	set.StringVar(&o.from, "from", "", "measure nothing, show this file's results")
+	set.StringVar(&o.from, "from", "", "measure nothing, show this file's results; of several, comma-separated, the later ones' rows in place of the first's")
 	set.StringVar(&o.docs, "docs", "", "write the results into benchmarks.md in this folder, and its picture")
 	set.BoolVar(&o.pin, "pin", false, "servers on the first half of the processors, the client and the Hub on the others")
 	if err := set.Parse(args); err != nil {
@@ -85,7 +85,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	var all *results
 	if o.from != "" {
-		all, err = readResults(o.from)
+		all, err = readResults(strings.Split(o.from, ",")...)
 	} else {
 		all, err = measure(ctx, o)
 	}

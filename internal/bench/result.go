@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -214,14 +215,47 @@ func (all *results) write(name string) error {
 	return os.WriteFile(name, append(text, '\n'), 0o644) //nolint:gosec // figures
 }
 
-func readResults(name string) (*results, error) {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return nil, err
-	}
-	all := &results{}
-	if err := json.Unmarshal(text, all); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+// readResults reads what a run found. Those of further runs, of some measures alone, must be of the same machine and
+// products: their rows take the place of the ones they repeat.
+func readResults(names ...string) (*results, error) {
+	var all *results
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		one := &results{}
+		if err := json.Unmarshal(text, one); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if all == nil {
+			all = one
+			continue
+		}
+		if err := all.replace(one); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	return all, nil
+}
+
+// replace puts the rows of another run in the place of those that it repeats.
+func (all *results) replace(other *results) error {
+	same := func(a, b *results) bool {
+		x, y := a.Machine, b.Machine
+		x.Day, y.Day = "", ""
+		return x == y && a.Setup.Runs == b.Setup.Runs && a.Setup.Pinned == b.Setup.Pinned && a.Setup.Quick == b.Setup.Quick &&
+			slices.Equal(a.Products, b.Products)
+	}
+	if !same(all, other) {
+		return errors.New("of another machine, other products or another number of runs: its rows do not fit beside the first's")
+	}
+	for _, r := range other.Rows {
+		i := slices.IndexFunc(all.Rows, func(have *row) bool { return have.Group == r.Group && have.Title == r.Title })
+		if i < 0 {
+			return fmt.Errorf("the first has no row %q, %q", r.Group, r.Title)
+		}
+		all.Rows[i] = r
+	}
+	return nil
 }

@@ -13,7 +13,7 @@ import (
 // found is a small result: a row where more is better, one where less is, and one that is nobody's merit.
 func found() *results {
 	return &results{
-		Machine:  machine{CPU: "a processor", Processors: 2, MemoryMiB: 2048, Kernel: "6.1", System: "a system", Go: "go1.26", Day: "2026-01-02"},
+		Machine:  machine{CPU: "a processor", Processors: 2, MemoryMiB: 2048, Kernel: "6.1", System: "a system", Files: "tmpfs", Go: "go1.26", Day: "2026-01-02"},
 		Setup:    setup{Runs: 3},
 		Products: []productNote{{Name: ours, Version: "this tree"}, {Name: "nginx", Version: "1.22"}, {Name: "squid"}, {Name: "direct", Limit: true}},
 		Rows: []*row{
@@ -138,6 +138,42 @@ func TestResultsAreReadAsTheyWereWritten(t *testing.T) {
 	}
 	if all.markdown() != found().markdown() {
 		t.Error("they make another page")
+	}
+}
+
+func TestRowsOfALaterRunReplaceTheFirsts(t *testing.T) {
+	dir := t.TempDir()
+	first, later := filepath.Join(dir, "first.json"), filepath.Join(dir, "later.json")
+	again := func(change func(*results)) error {
+		all := found()
+		all.Machine.Day, all.Setup.Only, all.Rows = "2026-01-03", "start", all.Rows[1:2]
+		all.Rows[0].Cells[0].Runs = []float64{9, 10, 11}
+		change(all)
+		return errors.Join(found().write(first), all.write(later))
+	}
+	if err := again(func(*results) {}); err != nil {
+		t.Fatal(err)
+	}
+	all, err := readResults(first, later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all.Rows) != 3 || all.Rows[1].of(ours).median() != 10 || all.Rows[0].of(ours).median() != 100 || all.Setup.Only != "" {
+		t.Errorf("rows %+v, setup %+v", all.Rows, all.Setup)
+	}
+	for name, change := range map[string]func(*results){
+		"another machine":  func(r *results) { r.Machine.CPU = "another" },
+		"fewer runs":       func(r *results) { r.Setup.Runs = 1 },
+		"another version":  func(r *results) { r.Products[1].Version = "1.23" },
+		"an unknown row":   func(r *results) { r.Rows[0].Title = "a second start" },
+		"no product of it": func(r *results) { r.Products = r.Products[1:] },
+	} {
+		if err := again(change); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readResults(first, later); err == nil || !strings.Contains(err.Error(), later) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -76,37 +76,49 @@ func ownCPU() time.Duration {
 	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
 
-// memory is what a family holds that is no file's, in MiB: anonymous pages and shared memory (proc_pid_status(5), RssAnon
-// and RssShmem). Pages of a shared zone that several workers have touched count once.
+// memory is what a family holds that is no file's, in MiB: anonymous pages, and shared memory without a name, as nginx's
+// zones are (proc_pid_smaps(5)). Pages of a program, or of a file that is mapped, are the system's to take back wherever the
+// file is; on tmpfs the sums in /proc/PID/status would have them as shared memory. What several workers share counts once.
 func memory(family []int) (float64, error) {
 	var anonymous, shared int
 	seen := false
 	for _, pid := range family {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if err != nil {
+		maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
+		if err != nil || len(maps) == 0 {
 			continue // it has just ended
 		}
 		seen = true
-		most := 0
-		for line := range strings.Lines(string(status)) {
-			fields := strings.Fields(line)
-			if len(fields) < 2 {
-				continue
-			}
-			kib, _ := strconv.Atoi(fields[1])
-			switch fields[0] {
-			case "RssAnon:":
-				anonymous += kib
-			case "RssShmem:":
-				most = kib
-			}
-		}
-		shared = max(shared, most)
+		own, of := held(string(maps))
+		anonymous += own
+		shared = max(shared, of)
 	}
 	if !seen {
 		return 0, errors.New("memory: no such process")
 	}
 	return float64(anonymous+shared) / 1024, nil
+}
+
+// held adds up a process's maps, in KiB: what is its own, and what it shares that is no file's.
+func held(maps string) (anonymous, shared int) {
+	resident, nameless := 0, false
+	for line := range strings.Lines(maps) {
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) >= 5 && strings.Contains(fields[0], "-"): // a range, its rights, offset, device, inode and name
+			nameless = len(fields) < 6 || strings.HasPrefix(fields[5], "/dev/zero") || strings.HasPrefix(fields[5], "/SYSV") ||
+				strings.HasPrefix(fields[5], "/memfd:") || strings.HasPrefix(fields[5], "/dev/shm/")
+		case len(fields) < 2:
+		case fields[0] == "Rss:":
+			resident, _ = strconv.Atoi(fields[1])
+		case fields[0] == "Anonymous:":
+			kib, _ := strconv.Atoi(fields[1])
+			anonymous += kib
+			if nameless {
+				shared += resident - kib
+			}
+		}
+	}
+	return anonymous, shared
 }
 
 // pinSelf keeps this process on some processors.
@@ -135,4 +147,20 @@ func ready() error {
 		return fmt.Errorf("%d MiB of memory: %w", most/mib, err)
 	}
 	return unix.Munmap(touched)
+}
+
+// fileSystem names the kind of file system that a directory is on (statfs(2)).
+func fileSystem(dir string) string {
+	var fs unix.Statfs_t
+	if unix.Statfs(dir, &fs) != nil {
+		return "an unknown file system"
+	}
+	names := map[int64]string{
+		unix.TMPFS_MAGIC: "tmpfs", unix.EXT4_SUPER_MAGIC: "ext4", unix.XFS_SUPER_MAGIC: "xfs", unix.BTRFS_SUPER_MAGIC: "btrfs",
+		unix.OVERLAYFS_SUPER_MAGIC: "overlayfs",
+	}
+	if name := names[int64(fs.Type)]; name != "" { //nolint:unconvert // int32 on some
+		return name
+	}
+	return fmt.Sprintf("a file system of type %#x", fs.Type)
 }

@@ -19,4 +19,6 @@ func memory([]int) (float64, error) { return 0, errLinux }
 
 func pinSelf(int, int) error { return errLinux }
 
+func fileSystem(string) string { return "" }
+
 func ready() error { return errLinux }
