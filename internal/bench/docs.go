@@ -75,6 +75,9 @@ func (all *results) where() string {
 	if s.Without != "" {
 		text += " Left out: " + s.Without + "."
 	}
+	if len(s.Repeated) > 0 {
+		text += " Repeated in a later run: " + strings.Join(s.Repeated, ", ") + "."
+	}
 	return text + "\n"
 }
 

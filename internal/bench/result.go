@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ type setup struct {
 	Pinned  bool   `json:"pinned,omitempty"`
 	Without string `json:"without,omitempty"`
 	Only    string `json:"only,omitempty"`
+
+	Repeated []string `json:"repeated,omitempty"` // measures whose rows are a later run's
 }
 
 // productNote is what a reader is told of a product.
@@ -257,5 +260,6 @@ func (all *results) replace(other *results) error {
 		}
 		all.Rows[i] = r
 	}
+	all.Setup.Repeated = append(all.Setup.Repeated, cmp.Or(other.Setup.Only, "all"))
 	return nil
 }

@@ -158,6 +158,9 @@ func TestRowsOfALaterRunReplaceTheFirsts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(all.where(), "Repeated in a later run: start.") {
+		t.Error(all.where())
+	}
 	if len(all.Rows) != 3 || all.Rows[1].of(ours).median() != 10 || all.Rows[0].of(ours).median() != 100 || all.Setup.Only != "" {
 		t.Errorf("rows %+v, setup %+v", all.Rows, all.Setup)
 	}

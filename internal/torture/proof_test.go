@@ -114,6 +114,16 @@ func TestBrokenPromisesAreNoticed(t *testing.T) {
 				}
 			}
 		}},
+		{"a pin that is gone", "was pinned, and is not any more", func(ctx context.Context, t *testing.T, w *world) {
+			w.pull(ctx, w.orderOf(roll(1, 1), w.upstream()[0], "latest"))
+			for i := uint64(0); i < 40 && len(w.held.pins) == 0; i++ {
+				stepPin(ctx, w, roll(1, i))
+			}
+			for name := range w.held.pins {
+				_, err := w.control.PinImage(ctx, name, false)
+				must(t, err)
+			}
+		}},
 		{"a bundle that cannot be had", "cannot be exported", func(ctx context.Context, t *testing.T, w *world) {
 			for i := uint64(0); i < 40 && w.verdict() == nil; i++ {
 				for _, r := range w.upstream() {
