@@ -41,9 +41,10 @@ func (b *bench) describe(ctx context.Context) (*results, error) {
 func thisMachine(dir string) machine {
 	kib, _ := strconv.Atoi(strings.TrimSuffix(field("/proc/meminfo", "MemTotal", ":"), " kB"))
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	version, _, _ := strings.Cut(strings.TrimSpace(string(kernel)), "-") // without whose build it is
 	return machine{
 		CPU: field("/proc/cpuinfo", "model name", ":"), Processors: runtime.NumCPU(), MemoryMiB: kib >> 10,
-		Kernel: strings.TrimSpace(string(kernel)), System: strings.Trim(field("/etc/os-release", "PRETTY_NAME", "="), `"`),
+		Kernel: version, System: strings.Trim(field("/etc/os-release", "PRETTY_NAME", "="), `"`),
 		Go: runtime.Version(), Files: fileSystem(dir), Day: time.Now().Format(time.DateOnly),
 	}
 }
