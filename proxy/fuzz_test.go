@@ -25,13 +25,32 @@ func fuzzPort(f *testing.F, silent time.Duration) (p *port, connect func() net.C
 	})
 	return p, func() net.Conn {
 		client, server := net.Pipe()
-		ln.conns <- server
-		return client
+		done := &finished{Conn: server, closed: make(chan struct{})}
+		ln.conns <- done
+		return fuzzClient{client, done.closed}
 	}
 }
 
+// fuzzClient is a client's end; served is closed when the port is done with the other.
+type fuzzClient struct {
+	net.Conn
+	served <-chan struct{}
+}
+
+type finished struct {
+	net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *finished) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() { close(c.closed) })
+	return err
+}
+
 // say sends bytes and reads until the port hangs up; with leave the client does once
-// they are sent.
+// they are sent. What the port does about them is done when it returns.
 func say(t *testing.T, c net.Conn, sent []byte, leave bool) (answer string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -45,6 +64,12 @@ func say(t *testing.T, c net.Conn, sent []byte, leave bool) (answer string) {
 		}
 	}()
 	b, _ := io.ReadAll(c)
+	if fc, ok := c.(fuzzClient); ok {
+		select {
+		case <-fc.served:
+		case <-ctx.Done():
+		}
+	}
 	if ctx.Err() != nil {
 		t.Errorf("%q keeps the port busy", sent)
 	}
