@@ -16,14 +16,14 @@ import (
 
 // fuzzPort is a port for any number of connections, each of them a pipe: nothing of
 // one is to be seen in the next.
-func fuzzPort(f *testing.F, silent time.Duration) (p *port, connect func() net.Conn) {
+func fuzzPort(f *testing.F, silent time.Duration) (p *port, connect func() fuzzClient) {
 	f.Helper()
 	ln := &onceListener{conns: make(chan net.Conn), done: make(chan struct{})}
 	p = newPort(f, options{
 		timeouts: Timeouts{FirstByte: time.Second, Handshake: time.Second, Header: silent, Idle: silent, Drain: time.Second},
 		listen:   func(old net.Listener) net.Listener { _ = old.Close(); return ln },
 	})
-	return p, func() net.Conn {
+	return p, func() fuzzClient {
 		client, server := net.Pipe()
 		done := &finished{Conn: server, closed: make(chan struct{})}
 		ln.conns <- done
@@ -51,7 +51,7 @@ func (c *finished) Close() error {
 
 // say sends bytes and reads until the port hangs up; with leave the client does once
 // they are sent. What the port does about them is done when it returns.
-func say(t *testing.T, c net.Conn, sent []byte, leave bool) (answer string) {
+func say(t *testing.T, c fuzzClient, sent []byte, leave bool) (answer string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -64,11 +64,9 @@ func say(t *testing.T, c net.Conn, sent []byte, leave bool) (answer string) {
 		}
 	}()
 	b, _ := io.ReadAll(c)
-	if fc, ok := c.(fuzzClient); ok {
-		select {
-		case <-fc.served:
-		case <-ctx.Done():
-		}
+	select {
+	case <-c.served:
+	case <-ctx.Done():
 	}
 	if ctx.Err() != nil {
 		t.Errorf("%q keeps the port busy", sent)

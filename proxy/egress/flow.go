@@ -40,7 +40,8 @@ func flowing(cfg *tls.Config) handshake {
 	}
 }
 
-// Read waits for bytes, and gives all that are there as well as far as p goes. It never waits while it has some.
+// Read waits for bytes, and gives all that are there as well as far as p goes. While it has some it does not wait for
+// others, but behind a whole record's length of records without bytes, which no server has a reason to send.
 func (f *flow) Read(p []byte) (n int, err error) {
 	if err, f.err = f.err, nil; err != nil {
 		return 0, err
