@@ -35,6 +35,9 @@ func (s *store) folder(n Name) (at int64) {
 	return at
 }
 
+// unknownTime is what no folder has: the catalogue was changed without being right.
+const unknownTime = -1
+
 // setFolder needs mu.
 func (s *store) setFolder(n Name, at int64) {
 	if at == 0 {
@@ -58,12 +61,14 @@ func (c *Cache) changeRefs(n Name, change func() error, note func(*store)) error
 	if err == nil {
 		note(s)
 	}
-	if known && err == nil {
-		s.setFolder(n, after)
+	known = known && err == nil
+	if !known {
+		after = unknownTime // the time may be the old one again: that of a folder that comes back
 	}
+	s.setFolder(n, after)
 	s.mu.Unlock()
 	c.changed(n)
-	if !known || err != nil {
+	if !known {
 		c.stale(n)
 	}
 	c.index.dirty.Store(true)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -65,6 +66,36 @@ func (c *Cache) pinRef(n Name, id string, root key, on bool) error {
 	}
 	t.Pinned = on
 	return c.writeTag(t, ref, path, c.now())
+}
+
+// DisownTag is for a tag that its registry says it does not have any more: it is
+// forgotten as by [Cache.DeleteTag], unless it is pinned. That one stays with what it
+// stood for, today and when the registry has it again, and is as one that was never
+// checked. One that is not there is no error.
+func (c *Cache) DisownTag(n Name, tag string) error {
+	ref, err := n.tagged(tag)
+	if err != nil {
+		return err
+	}
+	if err := c.withRoom(func() error { return c.disownTag(n, tag, ref) }); err != nil {
+		return diskFault("forget "+ref, err)
+	}
+	return nil
+}
+
+func (c *Cache) disownTag(n Name, tag, ref string) error {
+	c.refs.mu.Lock()
+	defer c.refs.mu.Unlock()
+	path := c.tagPath(n, tag)
+	t, err := c.readTag(n, tag, ref, path)
+	switch {
+	case err == nil && t.Pinned:
+		t.Checked = time.Time{}
+		return c.writeTag(t, ref, path, t.Stored)
+	case isUnreadable(err) && c.store.pinned(n, tag):
+		return nil // what it stands for is not known anyway
+	}
+	return c.dropTag(n, tag, ref, nil)
 }
 
 // pinned reports whether a tag is pinned as far as the catalogue knows.

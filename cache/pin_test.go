@@ -110,6 +110,46 @@ func TestPin(t *testing.T) {
 	}
 }
 
+// A tag that its registry has no more is forgotten, and one that is pinned is not: it
+// keeps its image and its pin, and nobody has ever checked it.
+func TestDisownedTag(t *testing.T) {
+	clk := newClock()
+	c := open(t, cache.Options{Now: clk.now})
+	pinned := small(t, c, debian, "pinned", bytesOf(753, 1000))
+	small(t, c, debian, "loose", bytesOf(754, 1000))
+	if err := c.Pin(debian, "pinned", true); err != nil {
+		t.Fatal(err)
+	}
+	for _, tag := range []string{"pinned", "loose", "never", "pinned"} {
+		if err := c.DisownTag(debian, tag); err != nil {
+			t.Fatal(tag, err)
+		}
+	}
+	if known(t, c, debian, "loose") {
+		t.Error("one that is not pinned is known still")
+	}
+	for range 2 {
+		gc(t, c, 0)
+		if got, err := c.Tag(debian, "pinned"); err != nil || !got.Pinned || !got.Checked.IsZero() || got.Digest != pinned {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if i := imageOf(t, c, debian, "pinned"); !i.Pinned || !i.Complete {
+			t.Errorf("%+v", i)
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(c.Dir(), "cache.db")); err != nil {
+			t.Fatal(err)
+		}
+		c = open(t, cache.Options{Dir: c.Dir(), Now: clk.now})
+	}
+	back := small(t, c, debian, "pinned", bytesOf(755, 1000))
+	if got, err := c.Tag(debian, "pinned"); err != nil || !got.Pinned || got.Checked.IsZero() || got.Digest != back {
+		t.Errorf("back: %+v, %v", got, err)
+	}
+}
+
 func TestPinnedByHand(t *testing.T) {
 	clk := newClock()
 	c := open(t, cache.Options{Now: clk.now})

@@ -286,6 +286,42 @@ func TestDirectoryComesBack(t *testing.T) {
 	}
 }
 
+// What was written in the place of a directory that had gone says nothing about the one
+// that is back: its files do, and a pin is in them.
+func TestPinInADirectoryThatComesBack(t *testing.T) {
+	c := open(t, cache.Options{})
+	dir, aside := c.Dir(), c.Dir()+".aside"
+	image := small(t, c, debian, "t", bytesOf(1131, 5000))
+	if err := c.Pin(debian, "t", true); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(dir, aside); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // there, and checked again
+		setTag(t, c, debian, "t", image)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(aside, dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if i := imageOf(t, c, debian, "t"); !i.Pinned {
+		t.Errorf("flushed: %+v", i)
+	}
+	again := open(t, cache.Options{Dir: killed(t, dir)})
+	if gc(t, again, 0); !imageOf(t, again, debian, "t").Complete {
+		t.Error("killed: it was evicted")
+	}
+}
+
 // Another one has the directory that came in the place of ours: it is only read
 // until that one lets it go.
 func TestDirectoryIsSomebodyElses(t *testing.T) {

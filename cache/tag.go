@@ -96,7 +96,7 @@ func (c *Cache) setTag(t Tag, ref string, k key) error {
 	c.refs.mu.Lock()
 	defer c.refs.mu.Unlock()
 	old, err := c.readTag(t.Name, t.Tag, ref, path)
-	same := err == nil && old.Digest == t.Digest && old.MediaType == t.MediaType && old.Size == t.Size && (old.Pinned || !t.Pinned)
+	same := err == nil && old.same(t) && (old.Pinned || !t.Pinned)
 	t.Pinned = t.Pinned || err == nil && old.Pinned || isUnreadable(err) && c.store.pinned(t.Name, t.Tag)
 	if t.Stored.IsZero() {
 		t.Stored = now
@@ -206,20 +206,22 @@ func (c *Cache) Tag(n Name, tag string) (Tag, error) {
 	return t, err
 }
 
-// newest is a tag as it was read from its file, or as it was checked since. Needs
-// refs.mu.
+// newest is a tag as it was read from its file, and when it was checked since. All
+// else is in the file alone, which somebody may have changed behind us. Needs refs.mu.
 func (c *Cache) newest(t Tag, path string) Tag {
-	if since, ok := c.refs.checked[path]; ok && since.Name == t.Name && since.Tag == t.Tag {
-		return since
+	if since, ok := c.refs.checked[path]; ok && since.same(t) {
+		t.Checked = since.Checked
 	}
 	return t
 }
 
+// same reports whether a tag stands for the same as another one.
+func (t Tag) same(o Tag) bool {
+	return t.Name == o.Name && t.Tag == o.Tag && t.Digest == o.Digest && t.MediaType == o.MediaType && t.Size == o.Size
+}
+
 // readTag needs refs.mu.
 func (c *Cache) readTag(n Name, tag, ref, path string) (Tag, error) {
-	if t, ok := c.refs.checked[path]; ok && t.Name == n && t.Tag == tag {
-		return t, nil
-	}
 	r, err := readRef(path)
 	if err != nil {
 		if moved, merr := readRef(besides(path)); merr == nil {
@@ -234,7 +236,8 @@ func (c *Cache) readTag(n Name, tag, ref, path string) (Tag, error) {
 	case r.Reference != ref:
 		return Tag{}, &MissError{Ref: ref, Reason: Mismatch}
 	}
-	return Tag{Name: n, Tag: tag, Digest: r.Digest, MediaType: r.MediaType, Size: r.Size, Checked: r.Checked, Stored: r.Stored, Pinned: r.Pinned}, nil
+	t := Tag{Name: n, Tag: tag, Digest: r.Digest, MediaType: r.MediaType, Size: r.Size, Checked: r.Checked, Stored: r.Stored, Pinned: r.Pinned}
+	return c.newest(t, path), nil
 }
 
 // refMax is more than any ref file has.
@@ -383,7 +386,8 @@ func (c *Cache) flushTags() (errs error) {
 	return errs
 }
 
-// flushTag writes one. A tag whose file somebody removed meanwhile stays removed.
+// flushTag writes one. A tag whose file somebody removed or changed meanwhile stays as
+// it is.
 func (c *Cache) flushTag(path string) error {
 	c.refs.mu.Lock()
 	defer c.refs.mu.Unlock()
@@ -391,14 +395,20 @@ func (c *Cache) flushTag(path string) error {
 	if !lags {
 		return nil
 	}
-	if !exists(path) && !exists(besides(path)) {
-		delete(c.refs.checked, path)
-		c.stale(t.Name)
-		return nil
-	}
 	ref, err := t.tagged(t.Tag)
 	if err != nil {
 		return err
+	}
+	now, err := c.readTag(t.Name, t.Tag, ref, path)
+	switch {
+	case isUnreadable(err):
+		t.Pinned = t.Pinned || c.store.pinned(t.Name, t.Tag)
+	case err != nil || !now.same(t):
+		delete(c.refs.checked, path)
+		c.stale(t.Name)
+		return nil
+	default:
+		t = now
 	}
 	return c.writeTag(t, ref, path, t.Checked)
 }

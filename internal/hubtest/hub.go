@@ -46,6 +46,7 @@ type Hub struct {
 	Redirect    Redirect      // how blobs are redirected; see SetRedirect
 	RateLimit   int           // manifest GETs per identity and RateWindow; 0: no limit and no ratelimit headers
 	RateWindow  time.Duration // default 6h
+	MaxManifest int64         // bytes of a pushed one; default 4 MiB, the least that the OCI distribution specification asks for
 	NoReferrers bool          // answer 404 at the referrers API, as GHCR does
 	SendBuffer  int           // SO_SNDBUF of accepted connections; 0: the system's
 
@@ -125,6 +126,9 @@ func (h *Hub) init() {
 		}
 		if h.RateWindow == 0 {
 			h.RateWindow = 6 * time.Hour
+		}
+		if h.MaxManifest == 0 {
+			h.MaxManifest = 4 << 20
 		}
 		if h.Now == nil {
 			h.Now = time.Now

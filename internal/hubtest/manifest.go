@@ -99,18 +99,15 @@ func isIndex(mediaType string) bool {
 	return mediaType == ocispec.MediaTypeImageIndex || mediaType == DockerManifestList
 }
 
-// maxManifest is the size the OCI distribution specification asks registries to accept at least.
-const maxManifest = 4 << 20
-
 func (h *Hub) putManifest(w *response, r *http.Request, t target) {
 	if _, ok := h.authorize(w, r, t, "push"); !ok {
 		return
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxManifest+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, h.MaxManifest+1))
 	if err != nil {
 		return
 	}
-	if len(body) > maxManifest {
+	if int64(len(body)) > h.MaxManifest {
 		fail(w, http.StatusRequestEntityTooLarge, "SIZE_INVALID", "manifest too large")
 		return
 	}

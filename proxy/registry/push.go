@@ -40,7 +40,7 @@ func (h *Handler) pushed(req *Request, copied *teeBody) {
 	body, whole := copied.all()
 	if !whole {
 		if req.Digest == "" {
-			h.warn(h.shelf.forget(name, req.Reference)) // it stands for something else now
+			h.warn(h.shelf.disown(name, req.Reference)) // it stands for something else now
 		}
 		return
 	}
@@ -57,7 +57,7 @@ func (h *Handler) pushed(req *Request, copied *teeBody) {
 	k := tagKey{name: name, tag: req.Reference, class: everything}
 	h.keepManifest(req, k, f)
 	if kept, ok := h.shelf.kept(k); ok && req.Digest == "" && kept.Digest != d { // it could not be stored
-		h.warn(h.shelf.forget(name, req.Reference))
+		h.warn(h.shelf.disown(name, req.Reference))
 	}
 }
 

@@ -85,6 +85,33 @@ func TestPush(t *testing.T) {
 	wantStatus(t, "after delete", alice.ask("HEAD", "alice/app/manifests/1").StatusCode, http.StatusNotFound)
 }
 
+// TestPushOfAHugeManifest: what is too large to be kept is nobody's pin to lose, and is
+// what everybody gets from then on.
+func TestPushOfAHugeManifest(t *testing.T) {
+	r := newRoom(t, &hubtest.Hub{Users: map[string]string{"alice": "secret"}, MaxManifest: 8 << 20})
+	r.hub.Push("alice/app", "1", hubtest.RandomImage(1, 1, 1000))
+	alice := r.engine("alice", "secret")
+	wantStatus(t, "before", alice.pull("alice/app", "1"), http.StatusOK)
+	app := cache.Name{Registry: "docker.io", Repository: "alice/app"}
+	if err := r.cache.Pin(app, "1", true); err != nil {
+		t.Fatal(err)
+	}
+	body := `{"schemaVersion":2,"mediaType":"` + indexType + `","manifests":[],"annotations":{"x":"` + strings.Repeat("y", 5<<20) + `"}}`
+	put, err := r.start(t.Context(), "PUT", "http://"+hubHost+"/v2/alice/app/manifests/1", strings.NewReader(body),
+		"Authorization", "Bearer "+r.tokenFor(alice, "repository:alice/app:pull,push"), "Content-Type", indexType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = put.Body.Close()
+	wantStatus(t, "put", put.StatusCode, http.StatusCreated)
+	if got := alice.ask("GET", "alice/app/manifests/1"); digest.FromBytes(got.body) != digest.FromString(body) {
+		t.Errorf("after it: %d, %d bytes", got.StatusCode, len(got.body))
+	}
+	if tag, err := r.cache.Tag(app, "1"); err != nil || !tag.Pinned {
+		t.Errorf("the pin, after it: %+v, %v", tag, err)
+	}
+}
+
 func (r *room) tokenFor(e *engine, scope string) string {
 	r.t.Helper()
 	got := r.do("GET", "http://"+hubHost+"/.pulley/token?service=registry.docker.io&scope="+scope, "Authorization", basic(e.user, e.password))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"pulley/cache"
 	"pulley/internal/config"
 	"pulley/internal/hubtest"
 	"pulley/proxy/registry"
@@ -195,6 +196,48 @@ func TestGoneIsGone(t *testing.T) {
 	}
 	r.hub.Down()
 	wantStatus(t, "deleted, offline", r.mirror("GET", "library/a/manifests/1").StatusCode, http.StatusNotFound)
+}
+
+// TestAPinOutlivesItsTag: what a person pinned is kept though the registry has it no
+// more, and its no is passed on all the same; when the tag is back it is pinned still.
+func TestAPinOutlivesItsTag(t *testing.T) {
+	r := newRoom(t, nil)
+	old := hubtest.RandomImage(1, 1, 1000)
+	r.hub.Push("library/a", "1", old)
+	r.hub.Push("library/a", "2", hubtest.RandomImage(2, 1, 1000))
+	wantStatus(t, "cold", r.pullMirror("", "library/a", "1"), http.StatusOK)
+	name := cache.Name{Registry: "docker.io", Repository: "library/a"}
+	if err := r.cache.Pin(name, "1", true); err != nil {
+		t.Fatal(err)
+	}
+	r.hub.Delete("library/a", "1")
+	wantGone := func(when string) {
+		t.Helper()
+		wantStatus(t, when, r.mirror("GET", "library/a/manifests/1").StatusCode, http.StatusNotFound)
+	}
+	r.pass(time.Hour)
+	wantGone("deleted")
+	wantStatus(t, "another tag", r.pullMirror("", "library/a", "2"), http.StatusOK)
+	r.set(func(c *config.Config) { c.Cache.TagTTL = 24 * time.Hour })
+	wantGone("deleted, while tags need not be asked about for a day")
+
+	if _, err := r.cache.GC(0); err != nil {
+		t.Fatal(err)
+	}
+	r.restart()
+	if tag, err := r.cache.Tag(name, "1"); err != nil || !tag.Pinned || tag.Digest != old.Digest() {
+		t.Errorf("what was pinned: %+v, %v", tag, err)
+	}
+	if i, err := r.cache.Image(name, "1"); err != nil || !i.Pinned || !i.Complete {
+		t.Errorf("its image: %+v, %v", i, err)
+	}
+	wantGone("deleted, after a restart")
+
+	back := r.hub.Push("library/a", "1", hubtest.RandomImage(3, 1, 1000))
+	wantStatus(t, "back", r.pullMirror("", "library/a", "1"), http.StatusOK)
+	if tag, err := r.cache.Tag(name, "1"); err != nil || !tag.Pinned || tag.Digest != back {
+		t.Errorf("back: %+v, %v", tag, err)
+	}
 }
 
 // TestAWrongTagCostsNothing: asking for what never was takes no right away.

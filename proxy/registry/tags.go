@@ -212,11 +212,13 @@ func (s *shelf) arrived(name cache.Name, d digest.Digest) (map[tagKey]entry, err
 
 // forget erases a tag, for all classes.
 func (s *shelf) forget(name cache.Name, tag string) error {
-	first := s.forgetOthers(name, tag)
-	if err := s.cache.DeleteTag(name, tag); err != nil {
-		return err
-	}
-	return first
+	return errors.Join(s.forgetOthers(name, tag), s.cache.DeleteTag(name, tag))
+}
+
+// disown is forget for a tag that the registry has no more, or not as it is known
+// here: one that a person pinned stays, and is no word of the registry's any more.
+func (s *shelf) disown(name cache.Name, tag string) error {
+	return errors.Join(s.forgetOthers(name, tag), s.cache.DisownTag(name, tag))
 }
 
 // forgetOthers erases what is known of a tag besides what the cache has it stand for.

@@ -177,7 +177,7 @@ func (h *Handler) turnedAway(req *Request, err error, known bool) {
 	had := h.admitsOffline(req)
 	h.warn(h.ledger.refused(req.name(), req.Asker))
 	if had && req.What == Manifest && req.Digest == "" && !h.keepsTag(req) {
-		h.warn(h.shelf.forget(req.cacheName(), req.Reference))
+		h.warn(h.shelf.disown(req.cacheName(), req.Reference))
 	}
 }
 
