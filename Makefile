@@ -7,7 +7,7 @@ SHELL = bash
 .SHELLFLAGS = -euo pipefail -c
 .DEFAULT_GOAL = help
 
-.PHONY: help run build test test-ui e2e bench torture fuzz lint fonts dist clean
+.PHONY: help run build test test-ui e2e bench torture soak fuzz lint fonts dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -45,6 +45,11 @@ torture: ## the daemon under random fire, held to its promises: N=steps, SEED=, 
 	@.ci/go
 	@.ci/need go
 	go run ./internal/torture $(if $(SEED),-seed $(SEED)) $(if $(N),-n $(N)) $(if $(HOURS),-hours $(HOURS))
+
+soak: ## one daemon under the same fire for HOURS=1: its memory has to be flat
+	@.ci/go
+	@.ci/need go
+	go run ./internal/torture -soak -hours $(or $(HOURS),1) $(if $(SEED),-seed $(SEED))
 
 fuzz: ## every fuzz target for FUZZTIME=10s
 	@.ci/fuzz

@@ -6,6 +6,7 @@
 //	make torture                        a few minutes
 //	make torture N=2000 SEED=7          more steps, or those that failed
 //	make torture HOURS=4
+//	make soak HOURS=1                   all of it by one process, whose memory has to be flat
 //
 // A promise that is broken ends the run with one line that repeats it, the last steps, and the end of the daemon's log.
 //

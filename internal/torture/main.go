@@ -34,10 +34,14 @@ func run(ctx context.Context, args []string) error {
 	seed := set.Uint64("seed", uint64(time.Now().UnixNano()&0xffffff), "what everything is drawn from")
 	n := set.Int("n", 800, "steps")
 	hours := set.Float64("hours", 0, "run so long, however many steps that are")
+	soaked := set.Bool("soak", false, "with -hours: one process all the time, whose memory has to be flat")
 	aloud := set.Bool("v", false, "say what is done")
 	binary := set.String("pulley", "", "the program to be tortured; built if empty")
 	if err := set.Parse(args); err != nil {
 		return err
+	}
+	if *soaked && *hours <= 0 {
+		return errors.New("-soak takes -hours: memory is looked at over a time")
 	}
 	if os.Getenv(inside) == "" {
 		return enclosed(ctx, append(args, fmt.Sprintf("-seed=%d", *seed)))
@@ -52,7 +56,8 @@ func run(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	return torture(ctx, *seed, *n, time.Duration(*hours*float64(time.Hour)), *binary, dir, *aloud)
+	r := course{seed: *seed, n: *n, most: time.Duration(*hours * float64(time.Hour)), soak: *soaked, aloud: *aloud}
+	return r.run(ctx, *binary, dir)
 }
 
 // enclosed runs this program again where it may mount: in a mount namespace of its own, so that nobody else sees what it
@@ -90,29 +95,44 @@ func build(ctx context.Context, dir string) (string, error) {
 	return binary, nil
 }
 
-// torture is a whole run.
-func torture(ctx context.Context, seed uint64, n int, most time.Duration, binary, dir string, aloud bool) error {
+// course is a whole run.
+type course struct {
+	seed  uint64
+	n     int           // steps
+	most  time.Duration // not 0: so long, however many steps that are
+	soak  bool          // by one process, whose memory has to be flat
+	aloud bool
+}
+
+func (r course) run(ctx context.Context, binary, dir string) error {
 	if err := syscall.Mount("", "/", "", syscall.MS_PRIVATE|syscall.MS_REC, ""); err != nil {
 		return fmt.Errorf("mounts of its own: %w", err)
 	}
-	w, err := newWorld(ctx, seed, binary, dir, true)
+	w, err := newWorld(ctx, r.seed, binary, dir, true)
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	w.story.aloud = aloud
-	fmt.Printf("SEED=%d\n", seed)
+	w.story.aloud = r.aloud
+	fmt.Printf("SEED=%d\n", r.seed)
+	from := steps
+	if r.soak {
+		from, w.soak = lasting(), newSoak(r.most, os.Stdout)
+	}
 	begun := time.Now()
-	made, err := w.steps(ctx, os.Stdout, steps, n, most)
+	made, err := w.steps(ctx, os.Stdout, from, r.n, r.most)
+	if err == nil && w.soak != nil {
+		err = w.soak.verdict()
+	}
 	if err == nil {
 		err = w.end(ctx)
 	}
 	fmt.Printf("%6d steps in %s: %s\n", made, time.Since(begun).Round(time.Second), w.story.counts())
 	if err != nil && ctx.Err() == nil {
-		kept := filepath.Join(os.TempDir(), fmt.Sprintf("torture-%d.log", seed))
+		kept := filepath.Join(os.TempDir(), fmt.Sprintf("torture-%d.log", r.seed))
 		fmt.Printf("the last of what was done:\n%s\nthe end of the daemon's log; more of both is in %s:\n%s\n", w.story, kept, tail(w.logFile(), 30))
 		_ = os.WriteFile(kept, []byte(strings.Join(w.story.long, "\n")+"\n"+tail(w.logFile(), 1<<20)+"\n"), 0o600)
-		return fmt.Errorf("%w\nagain: make torture SEED=%d N=%d", err, seed, made+1)
+		return fmt.Errorf("%w\nagain: make torture SEED=%d N=%d", err, r.seed, made+1)
 	}
 	return err
 }

@@ -180,6 +180,11 @@ func (w *world) rests(ctx context.Context) {
 	if w.daemon.idle.at.IsZero() {
 		w.daemon.idle = now
 	}
+	if w.soak != nil {
+		if err := w.soak.take(w.daemon.pid(), now); err != nil {
+			w.breaks("torture itself: %v", err)
+		}
+	}
 	var wrong error
 	if err := until(ctx, 2*time.Second, func() bool { // the last byte is seen before it is counted
 		if m, _ = w.metrics(ctx); m != nil {

@@ -72,7 +72,8 @@ func choose(r *dice, from []step) step {
 // run makes steps until there were n, or the time is over, or a promise is broken. It returns how many were made.
 func (w *world) steps(ctx context.Context, out io.Writer, from []step, n int, most time.Duration) (int, error) {
 	begun, last := time.Now(), time.Now()
-	for i := 0; most > 0 && time.Since(begun) < most || most == 0 && i < n; i++ {
+	i := 0
+	for ; most > 0 && time.Since(begun) < most || most == 0 && i < n; i++ {
 		if ctx.Err() != nil {
 			return i, context.Cause(ctx)
 		}
@@ -96,7 +97,7 @@ func (w *world) steps(ctx context.Context, out io.Writer, from []step, n int, mo
 			fmt.Fprintf(out, "%6d steps in %s: %s\n", i+1, time.Since(begun).Round(time.Second), w.story.counts())
 		}
 	}
-	return max(n, 0), nil
+	return i, nil
 }
 
 // weathering lets what was made to fail be well again, when its time has come.

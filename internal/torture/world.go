@@ -75,6 +75,7 @@ type world struct {
 	drought  string        // what is wrong with it
 	ill      time.Time     // since when
 	after    time.Duration // for so long the origin wants to be left alone when it is well again
+	soak     *soak         // not nil: memory is looked at
 	book     accounts
 	story    *story
 	secrets  [][]byte
