@@ -208,16 +208,9 @@ func (c *engine) token(ctx context.Context, by *http.Client, r *repo, realm, ser
 	}
 	c.tokens[r.String()] = said.Token
 	if c.user != "" {
-		c.w.keepSecret(said.Token)
+		c.w.secrets.add(said.Token)
 	}
 	return nil
-}
-
-// keepSecret takes down something that must turn up nowhere.
-func (w *world) keepSecret(token string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.secrets = append(w.secrets, []byte(token))
 }
 
 func basicOf(user, password string) string {

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -209,9 +208,6 @@ func (w *world) leftovers() (names []string) {
 
 // secret: no password, and no token that a person's password got, is in anything that Pulley wrote or printed.
 func (w *world) secret() {
-	w.mu.Lock()
-	words := append([][]byte(nil), w.secrets...)
-	w.mu.Unlock()
 	err := filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || strings.Contains(path, "/blobs/") || strings.Contains(path, "/partial/") {
 			return nil //nolint:nilerr // what is gone by now holds nothing
@@ -220,10 +216,8 @@ func (w *world) secret() {
 		if err != nil || path == w.disk.ballast() {
 			return nil //nolint:nilerr // the same
 		}
-		for _, word := range words {
-			if bytes.Contains(body, word) {
-				w.breaks("%s holds a secret: %q", path, word)
-			}
+		if word := w.secrets.in(body); word != "" {
+			w.breaks("%s holds a secret: %q", path, word)
 		}
 		return nil
 	})

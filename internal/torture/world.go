@@ -78,7 +78,7 @@ type world struct {
 	soak     *soak         // not nil: memory is looked at
 	book     accounts
 	story    *story
-	secrets  [][]byte
+	secrets  secrets
 
 	mu     sync.Mutex
 	broken error // the first promise that was
@@ -103,7 +103,7 @@ func newWorld(ctx context.Context, seed uint64, binary, dir string, mount bool) 
 		}
 	}
 	for name, password := range users {
-		w.secrets = append(w.secrets, []byte(password), []byte(basicOf(name, password)))
+		w.secrets.add(password, basicOf(name, password))
 	}
 	if err := os.Mkdir(w.home, 0o700); err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func newWorld(ctx context.Context, seed uint64, binary, dir string, mount bool) 
 			w.close()
 			return nil, err
 		}
-		w.secrets = append(w.secrets, []byte(w.store.Secret))
+		w.secrets.add(w.store.Secret)
 	}
 	w.populate(roll(seed, 1<<40))
 	if err := os.WriteFile(w.config(), []byte(w.settings()), 0o600); err != nil {
