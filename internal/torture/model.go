@@ -18,6 +18,18 @@ type model struct {
 	mu    sync.Mutex
 	repos []*repo
 	made  uint64 // images so far
+
+	named map[string]bool // digests that somebody asked for by the name of a repository that is everybody's
+}
+
+// name takes down that a client said a digest together with a public repository: nobody can know that it is another's.
+func (m *model) name(ref string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.named == nil {
+		m.named = map[string]bool{}
+	}
+	m.named[ref] = true
 }
 
 // repo is a repository of one of the registries, or of a person's own.

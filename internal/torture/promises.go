@@ -110,7 +110,7 @@ func (w *world) told() {
 	w.hub.Reset()
 }
 
-// private are the names and digests that nobody but the origin may hear.
+// private are the names and digests that nobody but the origin may hear, of Pulley's own accord.
 func (m *model) private() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -127,7 +127,7 @@ func (m *model) private() []string {
 				for _, d := range append(img.Blobs(), img.Digest()) {
 					if !secret {
 						open[d.String()] = true
-					} else if !open[d.String()] {
+					} else if !open[d.String()] && !m.named[d.String()] {
 						out = append(out, d.String())
 					}
 				}

@@ -80,11 +80,11 @@ func stepDamage(ctx context.Context, w *world, r *dice) {
 	if w.flood > 0 {
 		return
 	}
-	list := w.held.list()
-	if len(list) == 0 {
-		return
-	}
 	for range 1 + r.IntN(3) {
+		list := w.held.list() // what is damaged may be gone from many of them
+		if len(list) == 0 {
+			return
+		}
 		h := pick(r, list)
 		if h.repo.site == nil { // nobody has it again
 			continue

@@ -213,6 +213,9 @@ func (w *world) strange(ctx context.Context, d door, user string, q question) {
 	if !d.leads(q.repo) {
 		return
 	}
+	if !q.repo.private() {
+		w.model.name(q.ref)
+	}
 	_ = c.login(ctx, q.repo, "pull") // it may be refused here, too
 	a := c.ask(ctx, q)
 	if a.status == http.StatusOK || slices.Contains([]int{400, 401, 403, 404}, a.status) && d.opens(q.repo, user) {

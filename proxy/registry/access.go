@@ -40,7 +40,7 @@ type standing struct {
 
 // open says that anybody may have what the repository references.
 func (s standing) open(now time.Time) bool {
-	return !s.Public.IsZero() && now.Sub(s.Public) < publicFor
+	return !s.Public.IsZero() && within(now, s.Public, publicFor)
 }
 
 // openOffline is open while the origin cannot be asked: being public does not
@@ -58,7 +58,7 @@ func (s standing) trusts(who Asker, now time.Time, window time.Duration) bool {
 // accepted is the standing after the origin let somebody in.
 func (s standing) accepted(who Asker, now time.Time, window time.Duration) (standing, bool) {
 	if who.anonymous() {
-		if now.Sub(s.Public) < noteAfter && !s.Closed {
+		if within(now, s.Public, noteAfter) && !s.Closed {
 			return s, false
 		}
 		s.Public, s.Closed = now, false
@@ -67,7 +67,7 @@ func (s standing) accepted(who Asker, now time.Time, window time.Duration) (stan
 	rights := maps.Clone(s.Rights)
 	maps.DeleteFunc(rights, func(_ string, at time.Time) bool { return now.Sub(at) >= window })
 	changed := len(rights) != len(s.Rights)
-	if at, ok := rights[who.Subject]; window > 0 && (!ok || now.Sub(at) >= min(noteAfter, window/8)) {
+	if at, ok := rights[who.Subject]; window > 0 && (!ok || !within(now, at, min(noteAfter, window/8))) {
 		if rights == nil {
 			rights = map[string]time.Time{}
 		}

@@ -71,7 +71,7 @@ func (h *Handler) belief(req *Request, k tagKey, cause error) (entry, []string, 
 	if req.offline() {
 		list = nil
 	}
-	if g.Digest != "" && (len(list) == 0 || h.now().Sub(g.At) < h.settings().Cache.TagTTL) {
+	if g.Digest != "" && (len(list) == 0 || within(h.now(), g.At, h.settings().Cache.TagTTL)) {
 		return g.entry(), g.From, nil
 	}
 	if len(list) == 0 {

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // byTag asks the origin what the tag stands for, unless it said so a moment ago
@@ -76,7 +77,14 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 // fresh says that the origin said so short ago what a tag stands for that it need not
 // be asked again, and that the asker may know.
 func (h *Handler) fresh(req *Request, last entry) bool {
-	return !req.Fresh && h.now().Sub(last.Checked) < h.settings().Cache.TagTTL && h.ledger.admits(req.name(), req.Asker)
+	return !req.Fresh && within(h.now(), last.Checked, h.settings().Cache.TagTTL) && h.ledger.admits(req.name(), req.Asker)
+}
+
+// within says that something was less than most ago. What is ahead of the clock, which
+// was set back since, may have been any time ago.
+func within(now, at time.Time, most time.Duration) bool {
+	age := now.Sub(at)
+	return age >= 0 && age < most
 }
 
 // errLate is why mirrors are asked about a tag before the origin has failed.

@@ -121,6 +121,24 @@ func TestTagTTL(t *testing.T) {
 	}
 }
 
+// TestClockSetBack: what was checked later than now was checked at some other time; it
+// is not believed until the clock has come there again.
+func TestClockSetBack(t *testing.T) {
+	r := newRoom(t, nil)
+	get := func() digest.Digest { return digest.FromBytes(r.mirror("GET", "library/a/manifests/1").body) }
+	r.hub.Push("library/a", "1", hubtest.RandomImage(1, 1, 1000))
+	get()
+	two := r.hub.Push("library/a", "1", hubtest.RandomImage(2, 1, 1000))
+	r.pass(-24 * time.Hour)
+	if get() != two {
+		t.Error("the tag moved and nobody noticed")
+	}
+	r.hub.Reset()
+	if get() != two || len(r.hub.Requests()) != 0 {
+		t.Errorf("asked again within tag_ttl: %d", len(r.hub.Requests()))
+	}
+}
+
 // TestUnknownIsNotGone: 429, 5xx and silence say nothing about a tag; the last
 // known one is served, and says so.
 func TestUnknownIsNotGone(t *testing.T) {
