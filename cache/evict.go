@@ -68,13 +68,34 @@ func (c *Cache) evictSoon() {
 	}
 }
 
-// shrink evicts until enough says so, and returns how many bytes that freed. While
-// the catalogue is being built again it does nothing: what is pinned or shared is
-// not known. The caller may have the lock of one digest, but none of refs.
+// shrink evicts until enough says so, and returns how many bytes that freed. It must
+// be called without locks.
 func (c *Cache) shrink(enough func(freed int64) bool) (freed int64) {
+	c.refresh()
+	return c.evictUntil(enough)
+}
+
+// squeeze is shrink for a caller that may have the lock of one digest, but none of
+// refs. It does nothing while the catalogue is not settled.
+func (c *Cache) squeeze(enough func(freed int64) bool) (freed int64) {
+	if c.unsettled() {
+		c.soon() // the next Flush settles it
+		return 0
+	}
+	return c.evictUntil(enough)
+}
+
+// evictUntil is for shrink and squeeze. While the catalogue is being built again, or is
+// another directory's than the one that is there, it does nothing: what is pinned or
+// shared is not known.
+func (c *Cache) evictUntil(enough func(freed int64) bool) (freed int64) {
 	c.evicting.Lock()
 	defer c.evicting.Unlock()
 	if !c.ready() || c.store.lost() || c.disk.isFrozen() != nil {
+		return 0
+	}
+	if c.store.replaced() {
+		c.soon() // the next Flush looks at what is there
 		return 0
 	}
 	c.applyUses()
@@ -126,11 +147,13 @@ func (c *Cache) victims(not unwilling) (out []victim) {
 	// Of each kind so many, and then no further than the last of a kind that has
 	// more: what is behind it is not known yet.
 	last := int64(math.MaxInt64)
-	for _, u := range c.store.loose(victimsAtOnce, func(k key) bool { return busy[k] || not.keys[k] }) {
-		out = append(out, victim{use: u})
-	}
-	if len(out) >= victimsAtOnce {
-		last = min(last, out[len(out)-1].used)
+	if !c.unsettled() { // a manifest that cannot be read may be what they belong to
+		for _, u := range c.store.loose(victimsAtOnce, func(k key) bool { return busy[k] || not.keys[k] }) {
+			out = append(out, victim{use: u})
+		}
+		if len(out) >= victimsAtOnce {
+			last = min(last, out[len(out)-1].used)
+		}
 	}
 	images := c.store.oldest(victimsAtOnce, func(ik imageKey) bool { return not.images[ik] })
 	if len(images) == victimsAtOnce {

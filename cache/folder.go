@@ -61,15 +61,14 @@ func (c *Cache) changeRefs(n Name, change func() error, note func(*store)) error
 	if err == nil {
 		note(s)
 	}
-	known = known && err == nil
-	if !known {
+	if !known || err != nil {
 		after = unknownTime // the time may be the old one again: that of a folder that comes back
 	}
 	s.setFolder(n, after)
 	s.mu.Unlock()
 	c.changed(n)
-	if !known {
-		c.stale(n)
+	if !known || err != nil {
+		c.stale(n, !known)
 	}
 	c.index.dirty.Store(true)
 	c.soon()
@@ -77,13 +76,14 @@ func (c *Cache) changeRefs(n Name, change func() error, note func(*store)) error
 }
 
 // stale has a repository's folder compared with the catalogue at the next Flush.
-func (c *Cache) stale(n Name) {
+// changed: somebody else was at work there.
+func (c *Cache) stale(n Name, changed bool) {
 	c.refs.staleMu.Lock()
 	defer c.refs.staleMu.Unlock()
 	if c.refs.stale == nil {
 		c.refs.stale = make(map[Name]bool)
 	}
-	c.refs.stale[n] = true
+	c.refs.stale[n] = c.refs.stale[n] || changed
 }
 
 // adoptLater has manifests adopted at the next Flush.
@@ -94,12 +94,32 @@ func (c *Cache) adoptLater(roots []key) {
 	c.soon()
 }
 
-// refresh compares the folders that are stale.
+// unsettled reports whether folders that somebody changed are to be compared yet, or
+// manifests to be read: until then what seems to belong to no image may belong to one
+// all the same.
+func (c *Cache) unsettled() bool {
+	c.refs.staleMu.Lock()
+	defer c.refs.staleMu.Unlock()
+	for _, changed := range c.refs.stale {
+		if changed {
+			return true
+		}
+	}
+	return len(c.refs.unread) > 0 || c.refs.settling > 0
+}
+
+// refresh compares the folders that are stale. It must be called without locks.
 func (c *Cache) refresh() {
 	c.refs.staleMu.Lock()
 	names, roots := c.refs.stale, c.refs.unread
 	c.refs.stale, c.refs.unread = nil, nil
+	c.refs.settling++
 	c.refs.staleMu.Unlock()
+	defer func() {
+		c.refs.staleMu.Lock()
+		c.refs.settling--
+		c.refs.staleMu.Unlock()
+	}()
 	c.adopt(roots...)
 	for n := range names {
 		c.readFolder(n)

@@ -46,6 +46,9 @@ func (c *Cache) Images() ([]Image, error) {
 	if c.isClosed() {
 		return nil, ErrClosed
 	}
+	if c.store.replaced() {
+		c.soon() // the next Flush looks at what is there
+	}
 	var out []Image
 	err := c.eachPortrait(func(p *portrait) error {
 		out = append(out, p.Image)

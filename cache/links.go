@@ -138,7 +138,7 @@ func (c *Cache) reachOf(n Name) *reach {
 		return r
 	}
 	if !c.fresh(n) { // somebody else was at work there
-		c.stale(n)
+		c.stale(n, true)
 		c.soon()
 	}
 	r = &reach{changed: changed, looked: now, all: make(map[key]struct{})}

@@ -322,6 +322,62 @@ func TestPinInADirectoryThatComesBack(t *testing.T) {
 	}
 }
 
+// What is known of a directory that came in the place of ours says nothing of what may
+// be thrown out of ours when it is back.
+func TestNothingIsEvictedOfADirectoryThatJustCameBack(t *testing.T) {
+	for _, flushed := range []bool{false, true} {
+		t.Run(fmt.Sprint("flushed meanwhile: ", flushed), func(t *testing.T) {
+			c := open(t, cache.Options{})
+			dir, aside := c.Dir(), c.Dir()+".aside"
+			layer := bytesOf(1132, 5000)
+			image := small(t, c, debian, "t", layer)
+			manifest, _, err := c.Manifest(image)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Pin(debian, "t", true); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(dir, aside); err != nil {
+				t.Fatal(err)
+			}
+			wantMiss(t, c, digest.FromBytes(layer), cache.Absent)
+			put(t, c, layer)
+			put(t, c, manifest)
+			setTag(t, c, cache.Name{Registry: "docker.io", Repository: "library/other"}, "t", image)
+			if err := c.DeleteTag(debian, "t"); err != nil {
+				t.Fatal(err)
+			}
+			if flushed {
+				if err := c.Flush(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(aside, dir); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				gc(t, c, 0)
+				if !bytes.Equal(get(t, c, digest.FromBytes(layer)), layer) {
+					t.Fatal("the layer is gone")
+				}
+				if err := c.Flush(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if i := imageOf(t, c, debian, "t"); !i.Pinned || !i.Complete {
+				t.Errorf("%+v", i)
+			}
+		})
+	}
+}
+
 // Another one has the directory that came in the place of ours: it is only read
 // until that one lets it go.
 func TestDirectoryIsSomebodyElses(t *testing.T) {

@@ -97,7 +97,7 @@ func (c *Cache) Free(n int64) (freed int64, err error) {
 // makeRoom is for a disk that has just said it is full. It reports whether it
 // is worth trying again.
 func (c *Cache) makeRoom(n int64) bool {
-	return c.shrink(func(freed int64) bool { return freed > max(n, roomAtLeast) }) > 0
+	return c.squeeze(func(freed int64) bool { return freed > max(n, roomAtLeast) }) > 0
 }
 
 // admit says whether a blob of size bytes, of which missing are still to come,
@@ -116,7 +116,7 @@ func (c *Cache) admit(size, missing int64) error {
 	// Somebody else may have filled the disk: nothing is thrown away for a blob
 	// that would not fit even then.
 	if free, err := c.free(c.dir); err == nil && free+c.size() >= missing {
-		c.shrink(roomy)
+		c.squeeze(roomy)
 	}
 	if !roomy(0) {
 		return &NoSpaceError{Err: fmt.Errorf("%d bytes to come: %w", missing, syscall.ENOSPC)}

@@ -49,10 +49,11 @@ type refCache struct {
 	children map[key]links
 	entries  int // in children
 
-	staleMu sync.Mutex // taken last
-	stale   map[Name]bool
-	unread  []key         // manifests that are to be adopted
-	moved   map[Name]bool // refs changed: what reach says is old
+	staleMu  sync.Mutex    // taken last
+	stale    map[Name]bool // folders to be compared; true: somebody else was at work there
+	unread   []key         // manifests that are to be adopted
+	settling int           // who is at these just now
+	moved    map[Name]bool // refs changed: what reach says is old
 }
 
 // SetTag remembers a tag. Zero times are now. One that is as before, only checked
@@ -405,7 +406,7 @@ func (c *Cache) flushTag(path string) error {
 		t.Pinned = t.Pinned || c.store.pinned(t.Name, t.Tag)
 	case err != nil || !now.same(t):
 		delete(c.refs.checked, path)
-		c.stale(t.Name)
+		c.stale(t.Name, true)
 		return nil
 	default:
 		t = now

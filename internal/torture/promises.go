@@ -59,23 +59,35 @@ func (w *world) kept(ctx context.Context) {
 	}
 }
 
-// pinned: a tag that a person pinned stays pinned as long as it is there, wherever it moves.
+// pinned: a tag that a person pinned stays pinned as long as it is there, wherever it moves. A list is behind by the time in
+// which a folder that came back is looked at.
 func (w *world) pinned(ctx context.Context) {
 	if w.weather.now(sick) {
 		return
 	}
-	list, err := w.control.Images(ctx)
-	if err != nil {
-		w.breaks("images: %v", err)
+	var lost string
+	err := until(ctx, 15*time.Second, func() bool {
+		list, err := w.control.Images(ctx)
+		if lost = w.unpinned(list); err != nil {
+			lost = err.Error()
+		}
+		return lost == ""
+	})
+	if err != nil && ctx.Err() == nil {
+		w.breaks("images: %s", lost)
 	}
+}
+
+// unpinned is what a list says of a tag that was pinned, and is not any more; "" of none.
+func (w *world) unpinned(list []control.Image) string {
 	for _, i := range list {
 		for _, tag := range i.Tags {
-			name := i.Registry + "/" + i.Repository + ":" + tag
-			if w.held.isPinned(name) && !i.Pinned {
-				w.breaks("%s was pinned, and is not any more", name)
+			if name := i.Registry + "/" + i.Repository + ":" + tag; w.held.isPinned(name) && !i.Pinned {
+				return name + " was pinned, and is not any more"
 			}
 		}
 	}
+	return ""
 }
 
 // told: mirrors hear of nothing that is private and are given no credentials, nor is a CDN; a token of Pulley's own goes

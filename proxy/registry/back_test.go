@@ -65,7 +65,10 @@ func TestRightOfAnOriginThatIsBack(t *testing.T) {
 	}
 	r.pass(time.Minute) // until nobody thinks that it is away
 	wantStatus(t, "alice, with the token of then", alice.ask("GET", "alice/app/manifests/"+d).StatusCode, http.StatusOK)
-	_ = alice.ask("GET", "alice/app/manifests/1") // the origin is asked what the tag stands for, and knows nobody
+	// The origin is asked what the tag stands for, and knows nobody.
+	if got := alice.ask("GET", "alice/app/manifests/1"); got.StatusCode != http.StatusOK || got.Header.Get("Warning") == "" {
+		t.Errorf("the tag: %d, warning %q", got.StatusCode, got.Header.Get("Warning"))
+	}
 	r.hub.Down()
 	r.restart()
 	wantStatus(t, "alice, away again", alice.pull("alice/app", "1"), http.StatusOK)

@@ -57,7 +57,7 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 		return f, nil
 	}
 	if spent(f.header) && !others {
-		if old, ok := h.instead(k, f.entry); ok {
+		if old, ok := h.instead(req, k, f.entry); ok {
 			return old, nil
 		}
 	}
@@ -111,10 +111,10 @@ func (h *Handler) unlessSlow(req *Request, k tagKey, ask func(*Request, string) 
 }
 
 // lastKnown is what is served when the origin gave no answer: the last one it
-// gave, marked as such. An answer, however unwelcome, is passed on.
+// gave, marked as such. An answer, however unwelcome, is passed on, unless it was
+// given to nobody in particular in the place of somebody who is remembered.
 func (h *Handler) lastKnown(req *Request, k tagKey, cause error) (*found, error) {
-	if definite(cause) {
-		_, held := h.shelf.kept(k)
+	if _, held := h.shelf.kept(k); definite(cause) && !(held && req.Asker.remembered()) {
 		h.turnedAway(req, cause, held)
 		return nil, cause
 	}
@@ -130,7 +130,7 @@ func (h *Handler) lastKnown(req *Request, k tagKey, cause error) (*found, error)
 	if !h.settings().Cache.OfflineStale && !req.offline() {
 		return nil, err
 	}
-	if f, ok := h.atHand(k); ok && h.admitsOfflineTo(req, f.Digest) {
+	if f, ok := h.atHand(req, k); ok && h.admitsOfflineTo(req, f.Digest) {
 		f.note, f.stale = "last known tag: "+reason(cause), true
 		f.without(req, cause, h.now())
 		return f, nil
@@ -139,7 +139,8 @@ func (h *Handler) lastKnown(req *Request, k tagKey, cause error) (*found, error)
 }
 
 // atHand is the stored manifest that the origin last said the tag stands for.
-func (h *Handler) atHand(k tagKey) (*found, bool) {
+func (h *Handler) atHand(req *Request, k tagKey) (*found, bool) {
+	h.arrivedMeanwhile(req, k)
 	for _, find := range [...]func(tagKey) (entry, bool){h.shelf.kept, h.shelf.lastResort} {
 		if e, ok := find(k); ok {
 			if f, ok := h.stored(e); ok {
@@ -150,13 +151,23 @@ func (h *Handler) atHand(k tagKey) (*found, bool) {
 	return nil, false
 }
 
+// arrivedMeanwhile is for a manifest that was not stored when the origin named it, and
+// came by another way than by the name of that tag or by its digest from the origin.
+func (h *Handler) arrivedMeanwhile(req *Request, k tagKey) {
+	if e, ok := h.shelf.latest(k); ok {
+		if _, here := h.stored(e); here {
+			h.arrived(req.home(), e.Digest)
+		}
+	}
+}
+
 // instead is the last known manifest of a tag that moved to one which is not here
 // and cannot be had while the pull limit is used up.
-func (h *Handler) instead(k tagKey, now entry) (*found, bool) {
+func (h *Handler) instead(req *Request, k tagKey, now entry) (*found, bool) {
 	if _, here := h.stored(now); here {
 		return nil, false
 	}
-	f, ok := h.atHand(k)
+	f, ok := h.atHand(req, k)
 	if ok {
 		h.shelf.unhear(k) // so that the next request asks again, and is answered the same
 		f.note, f.stale = "last known tag: "+k.name.Registry+"'s limit is used up, and the tag has moved to "+string(now.Digest), true

@@ -49,6 +49,8 @@ func (h *Handler) noteTag(req *Request, k tagKey, e entry, here bool) {
 	h.warn(h.shelf.note(k, e, here))
 	if here {
 		h.offerTag(req.home(), k, e)
+	} else {
+		h.arrivedMeanwhile(req, k)
 	}
 	h.compare(req, k, e)
 }

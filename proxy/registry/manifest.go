@@ -299,14 +299,20 @@ func (h *Handler) keepManifest(req *Request, k tagKey, f *found) {
 	}
 	if digest.Digest(k.tag) == f.Digest {
 		h.warn(h.cache.Link(k.name, f.Digest, f.MediaType))
-		tags, err := h.shelf.arrived(k.name, f.Digest)
-		h.warn(err)
-		for k, e := range tags {
-			h.offerTag(req.home(), k, e)
-		}
+		h.arrived(req.home(), f.Digest)
 		return
 	}
 	h.noteTag(req, k, f.entry, true)
+}
+
+// arrived says that a manifest is stored now, whoever brought it: tags that the origin
+// said stand for it do so for good.
+func (h *Handler) arrived(of home, d digest.Digest) {
+	tags, err := h.shelf.arrived(of.cacheName(), d)
+	h.warn(err)
+	for k, e := range tags {
+		h.offerTag(of, k, e)
+	}
 }
 
 // tellStored says that a blob came into the cache.

@@ -139,6 +139,25 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
+// TestHeardAndStored: the origin said what a tag stands for, and its manifest came by
+// another way than through it: the tag can be had without the origin.
+func TestHeardAndStored(t *testing.T) {
+	r := newRoom(t, nil)
+	img := hubtest.RandomImage(1, 1, 1000)
+	r.hub.Push("library/a", "1", img)
+	r.hub.Push("library/a", "2", hubtest.RandomImage(2, 1, 1000))
+	wantStatus(t, "to know that it is public", r.pullMirror("", "library/a", "2"), http.StatusOK)
+	wantStatus(t, "HEAD", r.mirror("HEAD", "library/a/manifests/1").StatusCode, http.StatusOK)
+	if err := r.cache.Put(img.Digest(), img.Manifest); err != nil {
+		t.Fatal(err)
+	}
+	r.hub.Down()
+	r.pass(5 * time.Minute)
+	if got := r.mirror("GET", "library/a/manifests/1"); digest.FromBytes(got.body) != img.Digest() || got.Header.Get("Warning") == "" {
+		t.Errorf("%d, warning %q", got.StatusCode, got.Header.Get("Warning"))
+	}
+}
+
 // TestUnknownIsNotGone: 429, 5xx and silence say nothing about a tag; the last
 // known one is served, and says so.
 func TestUnknownIsNotGone(t *testing.T) {
