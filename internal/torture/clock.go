@@ -25,6 +25,7 @@ type clock struct {
 // clockVar names the file to the daemon.
 const clockVar = "PULLEY_TORTURE_CLOCK"
 
+// newClock is one that is right.
 func newClock(path string) (*clock, error) {
 	f, err := os.Create(path)
 	if err != nil {

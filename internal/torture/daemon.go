@@ -52,7 +52,7 @@ func (d *daemon) end(ctx context.Context) error {
 
 // environ is that of daemons and commands: no proxy, no login, of the machine's owner.
 func (w *world) environ() []string {
-	all := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "PULLEY_HOME=" + w.home, "NO_COLOR=1"}
+	all := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "PULLEY_HOME=" + w.home, clockVar + "=" + w.clock.file.Name(), "NO_COLOR=1"}
 	if w.store != nil {
 		all = append(all, w.store.Environ()...)
 	}

@@ -130,6 +130,8 @@ func (w *world) excuse(a *answer) string {
 		return "upstream does not have it"
 	case a.repo.site == nil && w.weather.during(sick, a.begun, a.ended):
 		return "an own image, and the disk is sick"
+	case a.status == http.StatusUnauthorized && w.weather.during(jumpy, a.begun, a.ended):
+		return "a token of another time"
 	case w.mustHold(a):
 		return "" // whatever the weather
 	case w.weather.during(failing, a.begun, a.ended):

@@ -36,7 +36,7 @@ func run(ctx context.Context, args []string) error {
 	hours := set.Float64("hours", 0, "run so long, however many steps that are")
 	soaked := set.Bool("soak", false, "with -hours: one process all the time, whose memory has to be flat")
 	aloud := set.Bool("v", false, "say what is done")
-	binary := set.String("pulley", "", "the program to be tortured; built if empty")
+	binary := set.String("pulley", "", "the program to be tortured; built if empty, with a clock that can be set")
 	if err := set.Parse(args); err != nil {
 		return err
 	}
@@ -87,7 +87,11 @@ func enclosed(ctx context.Context, args []string) error {
 
 func build(ctx context.Context, dir string) (string, error) {
 	binary := filepath.Join(dir, "pulley")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/pulley")
+	moved, err := overlay(dir)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-overlay", moved, "-o", binary, "./cmd/pulley")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building pulley: %w\n%s", err, out)
@@ -139,7 +143,7 @@ func (r course) run(ctx context.Context, binary, dir string) error {
 
 // end is the last look: everything is well again, and then the daemon ends as it should.
 func (w *world) end(ctx context.Context) error {
-	w.storm, w.flood = min(w.storm, 1), min(w.flood, 1)
+	w.storm, w.flood, w.lag = min(w.storm, 1), min(w.flood, 1), min(w.lag, 1)
 	w.weathering(ctx)
 	for _, r := range w.model.repos {
 		if r.site != nil {

@@ -35,6 +35,15 @@ func TestBrokenPromisesAreNoticed(t *testing.T) {
 		wrong      func(context.Context, *testing.T, *world)
 	}{
 		{"nothing", "", func(context.Context, *testing.T, *world) {}},
+		{"nothing, by a clock that is wrong", "", func(ctx context.Context, t *testing.T, w *world) {
+			must(t, w.clock.set(10*time.Hour))
+			w.pull(ctx, w.orderOf(roll(1, 1), w.upstream()[0], "latest"))
+			list, err := w.control.Images(ctx)
+			must(t, err)
+			if len(list) == 0 || time.Until(list[0].Stored) < 9*time.Hour {
+				t.Errorf("the daemon's clock was not set: %+v", list)
+			}
+		}},
 		{"a wrong byte", "digest says|wrong or missing bytes|wrong bytes were sent|manifest of another", oneWrongByte},
 		{"a tag that is too old", "older than tag_ttl", func(ctx context.Context, t *testing.T, w *world) {
 			must(t, w.control.SetSetting(ctx, "cache.tag_ttl", "1h"))

@@ -32,6 +32,7 @@ var steps = []step{
 	{"down", 3, stepDown},
 	{"disk", 4, stepDisk},
 	{"damage", 3, stepDamage},
+	{"clock", 3, stepClock},
 	{"kill", 3, stepKill},
 	{"restart", 2, stepRestart},
 	{"sleep", 2, stepSleep},
@@ -110,6 +111,11 @@ func (w *world) weathering(ctx context.Context) {
 	if w.flood > 0 {
 		if w.flood--; w.flood == 0 {
 			w.dry(ctx)
+		}
+	}
+	if w.lag > 0 {
+		if w.lag--; w.lag == 0 {
+			w.setRight(ctx)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (w *world) pull(ctx context.Context, o order) {
 		ok = <-whole && ok
 	}
 	proved := !o.repo.private() || o.door.intercepts() // by a password, which is known again; a token at ?ns= is another each time
-	if ok && proved && !w.weather.now(sick) && !w.weather.now(off) {
+	if ok && proved && !w.weather.now(sick) && !w.weather.now(jumpy) && !w.weather.now(off) {
 		w.held.keep(o.repo, o.tag, img, o.user, since)
 	}
 }

@@ -16,11 +16,12 @@ const (
 	lying               // wrong bytes may come from upstream
 	dying               // the daemon is, or may be, killed
 	sick                // the disk cannot be relied on
+	jumpy               // its clock is set
 	off                 // Pulley is switched off
 	kinds
 )
 
-var kindNames = [...]string{"failing", "stale", "lying", "dying", "sick", "off"}
+var kindNames = [...]string{"failing", "stale", "lying", "dying", "sick", "jumpy", "off"}
 
 func (k kind) String() string { return kindNames[k] }
 

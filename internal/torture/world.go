@@ -74,6 +74,8 @@ type world struct {
 	flood    int           // steps until the disk is
 	drought  string        // what is wrong with it
 	ill      time.Time     // since when
+	clock    *clock        // the daemon's
+	lag      int           // steps until it is right
 	after    time.Duration // for so long the origin wants to be left alone when it is well again
 	soak     *soak         // not nil: memory is looked at
 	book     accounts
@@ -109,6 +111,10 @@ func newWorld(ctx context.Context, seed uint64, binary, dir string, mount bool) 
 		return nil, err
 	}
 	if w.disk, err = newDisk(filepath.Join(dir, "d"), mount); err != nil {
+		w.close()
+		return nil, err
+	}
+	if w.clock, err = newClock(filepath.Join(dir, "clock")); err != nil {
 		w.close()
 		return nil, err
 	}
