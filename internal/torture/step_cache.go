@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"pulley/internal/control"
 )
@@ -101,7 +102,7 @@ func stepRemove(ctx context.Context, w *world, r *dice) {
 func stepPrefetch(ctx context.Context, w *world, r *dice) {
 	to, tag := pick(r, w.model.repos[:7]), pick(r, []string{"latest", "1"})
 	img, ok := w.model.now(to, tag)
-	if !ok {
+	if !ok || !w.runsHere(to, tag) {
 		return
 	}
 	_, err := w.run(ctx, "pull", to.String()+":"+tag, "--platform", "linux/amd64")
@@ -113,4 +114,19 @@ func stepPrefetch(ctx context.Context, w *world, r *dice) {
 		w.held.used(d, content.Size())
 	}
 	w.pull(ctx, w.orderOf(r, to, tag))
+}
+
+// runsHere says that whatever a tag may be taken to stand for now is for linux/amd64: an index's other part may have got a tag.
+func (w *world) runsHere(of *repo, tag string) bool {
+	now := time.Now()
+	from := now.Add(-w.tagsFor - time.Second)
+	if w.weather.during(stale, from, now) {
+		from = time.Time{}
+	}
+	for _, d := range w.model.meant(of, tag, from, now) {
+		if img, ok := w.model.image(of, d); ok && platform(img).Platform.Architecture != "amd64" {
+			return false
+		}
+	}
+	return true
 }
