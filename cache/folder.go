@@ -163,6 +163,11 @@ func (c *Cache) compareFolder(n Name) (roots []key) {
 		roots = append(roots, row.root)
 	}
 	s := c.store
+	if s.replaced() || c.folderTime(n) != at { // the directory is another one, which the next Flush sees to
+		c.stale(n, true)
+		c.soon()
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	prefix := imagePrefix(n)

@@ -135,7 +135,8 @@ func (r course) run(ctx context.Context, binary, dir string) error {
 	if err != nil && ctx.Err() == nil {
 		kept := filepath.Join(os.TempDir(), fmt.Sprintf("torture-%d.log", r.seed))
 		fmt.Printf("the last of what was done:\n%s\nthe end of the daemon's log; more of both is in %s:\n%s\n", w.story, kept, tail(w.logFile(), 30))
-		_ = os.WriteFile(kept, []byte(strings.Join(w.story.long, "\n")+"\n"+tail(w.logFile(), 1<<20)+"\n"), 0o600)
+		requests, _ := w.run(ctx, "log", "--story", "-n", "300")
+		_ = os.WriteFile(kept, []byte(strings.Join(w.story.long, "\n")+"\n"+requests+"\n"+tail(w.logFile(), 1<<20)+"\n"), 0o600)
 		return fmt.Errorf("%w\nagain: make torture SEED=%d N=%d", err, r.seed, made+1)
 	}
 	return err
