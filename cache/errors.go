@@ -3,6 +3,9 @@ package cache
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"syscall"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -119,6 +122,14 @@ func IsLocal(err error) bool {
 	var ns *NoSpaceError
 	var de *DiskError
 	return errors.As(err, &ns) || errors.As(err, &de) || errors.Is(err, ErrClosed) || errors.Is(err, ErrUnsupported)
+}
+
+// ReadFailed reports whether err, of a copy of a [Blob]'s file to a connection, is the
+// file's and not the connection's: it cannot be read, or has become shorter.
+func ReadFailed(err error) bool {
+	var read *fs.PathError
+	return errors.As(err, &read) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ESTALE) // of sendfile(2)
 }
 
 // HeldError says which process holds the cache directory.

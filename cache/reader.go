@@ -234,7 +234,10 @@ func (r *Reader) send(w io.Writer, from io.ReaderFrom, off, n int64) (int64, err
 		}
 		m, err := from.ReadFrom(&io.LimitedReader{R: r.own, N: n})
 		if err == nil && m == 0 {
-			err = &DiskError{Op: "read " + r.f.key.hex(), Err: io.ErrUnexpectedEOF}
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil && ReadFailed(err) {
+			err = diskFault("read "+r.f.key.hex(), err)
 		}
 		return m, err
 	}

@@ -24,7 +24,8 @@ func stepBundle(ctx context.Context, w *world, r *dice) {
 	}
 	var list []*holding
 	for _, h := range w.held.list() {
-		if h.repo.site != nil && !h.repo.private() && !h.pinned && h.tag != "" {
+		amd64 := platform(h.image).Platform.Architecture == "amd64" // else an index's other part got a tag
+		if h.repo.site != nil && !h.repo.private() && !h.pinned && h.tag != "" && amd64 {
 			list = append(list, h)
 		}
 	}

@@ -75,10 +75,7 @@ func (h *Handler) blobFromCache(x *exchange, req *Request, specs []rangeSpec) bo
 	complete := false
 	served := &body{digest: req.Digest, mediaType: octets, size: b.Size()}
 	served.copy = func(w io.Writer, s span) error {
-		if _, err := b.File().Seek(s.off, io.SeekStart); err != nil {
-			return err
-		}
-		_, err := io.CopyN(w, b.File(), s.n)
+		err := h.copyStored(req.Context(), x, w, req, b, s)
 		complete = err == nil && s.off+s.n == b.Size()
 		return err
 	}

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"hash"
@@ -21,11 +22,7 @@ func (s *stream) again(w io.Writer, i int, off, end int64) (done bool, err error
 		if n < 0 {
 			n = b.Size() - off
 		}
-		if _, err := b.File().Seek(off, io.SeekStart); err != nil {
-			return true, err
-		}
-		_, err := io.CopyN(w, b.File(), n)
-		return true, err
+		return true, s.h.copyStored(s.ctx, s.x, w, s.req, b, span{off, n})
 	}
 	f, first, err := s.h.cache.Join(s.req.Digest)
 	if errors.Is(err, cache.ErrStored) {
@@ -60,6 +57,29 @@ func (s *stream) again(w io.Writer, i int, off, end int64) (done bool, err error
 	s.readers[i], s.from[i], s.fill, s.drive = r, off, f, d
 	d.opened(s)
 	return false, nil
+}
+
+// copyStored sends a span of a stored blob. What of it cannot be read comes from
+// upstream; if it is the end of the blob that is sent, all of it is proved there.
+func (h *Handler) copyStored(ctx context.Context, x *exchange, w io.Writer, req *Request, b *cache.Blob, s span) error {
+	if _, err := b.File().Seek(s.off, io.SeekStart); err != nil {
+		return err
+	}
+	sent, err := io.CopyN(w, b.File(), s.n)
+	if err == nil || !cache.ReadFailed(err) || ctx.Err() != nil {
+		return err
+	}
+	off := s.off + sent
+	x.note("the cached blob cannot be read: " + err.Error())
+	h.log.Warn("registry: a cached blob cannot be read, gone on with from upstream", "digest", req.Digest, "offset", off, "err", err)
+	if s.off+s.n < b.Size() {
+		return h.passRest(ctx, x, w, req, off, s.n-sent, nil)
+	}
+	sum := sha256.New()
+	if n, err := io.Copy(sum, io.NewSectionReader(b.File(), 0, off)); err == nil && n == off {
+		return h.passRest(ctx, x, w, req, off, s.n-sent, sum)
+	}
+	return h.passRest(ctx, x, &skipper{w: w, skip: off}, req, 0, -1, sha256.New())
 }
 
 // goOn sends the rest of a span from upstream when it cannot be kept here. If the
