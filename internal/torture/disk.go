@@ -14,6 +14,8 @@ import (
 type disk struct {
 	dir     string
 	mounted bool
+	ailing  *ailing // nil: it cannot be slow or fail
+	robust  error   // why
 }
 
 func newDisk(dir string, mount bool) (*disk, error) {
@@ -26,6 +28,7 @@ func newDisk(dir string, mount bool) (*disk, error) {
 			return nil, err
 		}
 		d.mounted = true
+		d.ailing, d.robust = ail(dir)
 	}
 	return d, os.Mkdir(d.cache(), 0o700)
 }
@@ -83,7 +86,10 @@ func (d *disk) free() { _ = os.Remove(d.ballast()) }
 
 func (d *disk) remove() {
 	if d.mounted {
-		_ = syscall.Unmount(d.cache(), syscall.MNT_DETACH)
+		if _ = syscall.Unmount(d.cache(), syscall.MNT_DETACH); d.ailing != nil {
+			d.ailing.well()
+			_ = syscall.Unmount(d.dir, syscall.MNT_DETACH)
+		}
 		_ = syscall.Unmount(d.dir, syscall.MNT_DETACH)
 	}
 }

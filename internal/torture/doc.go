@@ -1,7 +1,8 @@
 // Command torture runs the real daemon under fire and holds it to the promises of docs/design.md: clients of every door pull,
-// push and hang up while upstreams fail and lie, the disk fills, tags move, the clock is set, the daemon is killed, put to
-// sleep, handed over and reconfigured. What is done is drawn from a seed, step by step; after each step a model of what
-// upstream has, who may have it and what must be in the cache is asked whether everything that came back is right.
+// push and hang up while upstreams fail and lie, the disk fills, slows down and fails, tags move, the clock is set, the daemon
+// is killed, put to sleep, handed over and reconfigured. What is done is drawn from a seed, step by step; after each step a
+// model of what upstream has, who may have it and what must be in the cache is asked whether everything that came back is
+// right.
 //
 //	make torture                        a few minutes
 //	make torture N=2000 SEED=7          more steps, or those that failed

@@ -132,6 +132,8 @@ func (w *world) excuse(a *answer) string {
 		return "an own image, and the disk is sick"
 	case a.status == http.StatusUnauthorized && w.weather.during(jumpy, a.begun, a.ended):
 		return "a token of another time"
+	case w.weather.during(rough, a.begun, a.ended) && w.weather.during(sick, a.begun, a.ended) && a.status/100 == 2:
+		return "passed through as the origin broke it off"
 	case w.mustHold(a):
 		return "" // whatever the weather
 	case w.weather.during(failing, a.begun, a.ended):

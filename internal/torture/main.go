@@ -119,6 +119,9 @@ func (r course) run(ctx context.Context, binary, dir string) error {
 	defer w.close()
 	w.story.aloud = r.aloud
 	fmt.Printf("SEED=%d\n", r.seed)
+	if w.disk.robust != nil {
+		fmt.Printf("no FUSE here (%v): the disk neither slows down nor fails\n", w.disk.robust)
+	}
 	from := steps
 	if r.soak {
 		from, w.soak = lasting(), newSoak(r.most, os.Stdout)

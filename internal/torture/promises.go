@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -207,12 +208,15 @@ func (w *world) rests(ctx context.Context) {
 	}
 }
 
-// leftovers are temporary files in the cache.
+// leftovers are temporary files in the cache, but for those that a disk may have refused to remove: they are there until the
+// next start.
 func (w *world) leftovers() (names []string) {
 	for _, dir := range []string{"tmp", "partial/handed"} {
 		list, _ := os.ReadDir(filepath.Join(w.disk.cache(), dir))
 		for _, e := range list {
-			names = append(names, filepath.Join(dir, e.Name()))
+			if name := filepath.Join(dir, e.Name()); !slices.Contains(w.debris, name) {
+				names = append(names, name)
+			}
 		}
 	}
 	return names

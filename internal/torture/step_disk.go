@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -17,12 +18,23 @@ import (
 // dreaded are what can be wrong with the disk. Pulls must not fail for any of it while the origin is well.
 var dreaded = []string{"full", "nearly full", "read-only", "away"}
 
+// ailments are what else can be, of one that can ail.
+var ailments = []string{"slow", "failing"}
+
+// shares: of a disk that fails, one operation in so many does. Nothing can be stored where it is many, and where it is few
+// what is stored is so in part.
+var shares = []int64{6, 40, 250}
+
 // stepDisk has something be wrong with the disk for some steps, from the middle of pulls on.
 func stepDisk(ctx context.Context, w *world, r *dice) {
 	if !w.disk.mounted || w.flood > 0 {
 		return
 	}
-	what := pick(r, dreaded)
+	list := dreaded
+	if w.disk.ailing != nil {
+		list = slices.Concat(dreaded, ailments)
+	}
+	what, share := pick(r, list), pick(r, shares)
 	w.story.tell("    the disk: %s", what)
 	w.ill = time.Now()
 	w.together(ctx, w.crowd(r, 4), func() {
@@ -38,6 +50,11 @@ func stepDisk(ctx context.Context, w *world, r *dice) {
 			err = w.disk.readOnly(true)
 		case "away":
 			err = w.disk.vanish(true)
+		case "slow":
+			w.disk.ailing.slow.Store(true)
+		case "failing":
+			w.story.tell("    one operation in %d fails", share)
+			w.disk.ailing.fails.Store(share)
 		}
 		if err != nil {
 			w.breaks("torture itself: the disk: %s: %v", what, err)
@@ -51,7 +68,7 @@ func stepDisk(ctx context.Context, w *world, r *dice) {
 // dry ends it. A daemon that was started on a disk that it could not use is started again, as it asks for.
 func (w *world) dry(ctx context.Context) {
 	var err error
-	again := w.daemon.started.After(w.ill) && (w.drought == "read-only" || w.drought == "away")
+	again := w.daemon.started.After(w.ill) && slices.Contains([]string{"read-only", "away", "failing"}, w.drought)
 	if again {
 		w.weather.set(dying, true, 0)
 		err = w.daemon.end(ctx)
@@ -63,6 +80,12 @@ func (w *world) dry(ctx context.Context) {
 		err = errors.Join(err, w.disk.readOnly(false))
 	case "away":
 		err = errors.Join(err, w.disk.vanish(false))
+	case "slow":
+		w.disk.ailing.well()
+	case "failing":
+		w.disk.ailing.well()
+		w.debris = nil
+		w.debris = w.leftovers()
 	}
 	if again {
 		err = errors.Join(err, w.start(ctx))

@@ -78,7 +78,7 @@ func stepHandOver(ctx context.Context, w *world, r *dice) {
 		pause(ctx, time.Duration(r.IntN(100))*time.Millisecond)
 		stop := w.knock(ctx)
 		defer stop()
-		if err := w.handOver(ctx); err != nil {
+		if err := w.handOver(ctx); err != nil && w.drought != "failing" { // else it may refuse, and who has it goes on
 			w.breaks("no hand-over: %v", err)
 		}
 	})

@@ -78,6 +78,7 @@ func stepStorm(ctx context.Context, w *world, r *dice) {
 		if !f.gentle {
 			w.unwell(true)
 		}
+		w.weather.set(rough, rule.Cut != nil, 0)
 		w.hub.SetFaults(rule)
 	})
 	w.storm = 1 + r.IntN(3)
@@ -136,6 +137,7 @@ func (w *world) calm() {
 		w.liar = nil
 	}
 	w.weather.set(lying, false, 0)
+	w.weather.set(rough, false, 0)
 	w.unwell(false)
 }
 

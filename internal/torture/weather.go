@@ -18,10 +18,11 @@ const (
 	sick                // the disk cannot be relied on
 	jumpy               // its clock is set
 	off                 // Pulley is switched off
+	rough               // the origin breaks off what somebody who has kept the beginning can go on with
 	kinds
 )
 
-var kindNames = [...]string{"failing", "stale", "lying", "dying", "sick", "jumpy", "off"}
+var kindNames = [...]string{"failing", "stale", "lying", "dying", "sick", "jumpy", "off", "rough"}
 
 func (k kind) String() string { return kindNames[k] }
 

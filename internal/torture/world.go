@@ -76,6 +76,7 @@ type world struct {
 	ill      time.Time     // since when
 	clock    *clock        // the daemon's
 	lag      int           // steps until it is right
+	debris   []string      // temporary files that were there when it last was well again
 	after    time.Duration // for so long the origin wants to be left alone when it is well again
 	soak     *soak         // not nil: memory is looked at
 	book     accounts
