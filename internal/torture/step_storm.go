@@ -148,8 +148,8 @@ func (w *world) unwell(on bool) {
 	if !on && w.after > 0 { // it said when to come back
 		w.weather.set(failing, true, 0)
 		w.weather.set(failing, false, w.after)
+		w.after = 0
 	}
-	w.after = 0
 }
 
 // offlinePulls are of what must be in the cache.
