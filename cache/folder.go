@@ -182,7 +182,8 @@ func (c *Cache) compareFolder(n Name) (roots []key) {
 		s.setRef(n, row)
 	}
 	if unread != nil {
-		c.log.Warn("cache: tags could not be read, trying again when they are asked for", "repository", n.String(), "err", unread)
+		c.log.Warn("cache: tags could not be read, trying again", "repository", n.String(), "err", unread)
+		c.stale(n, true) // what they stand for may seem to be nobody's
 		return roots
 	}
 	for _, id := range gone {

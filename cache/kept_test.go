@@ -1,6 +1,7 @@
 package cache_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -77,6 +78,63 @@ func TestPinOfADamagedRefFile(t *testing.T) {
 	gc(t, c, 0)
 	if i := imageOf(t, c, debian, "one"); !i.Pinned || !i.Complete || i.Digest != second {
 		t.Fatalf("%+v", i)
+	}
+}
+
+// A ref file that cannot be read just now may say that it is pinned: nothing is written in its place, whatever is done to the
+// tag. One that leads to itself is as unreadable as one on a broken disk.
+func TestRefFilesThatCannotBeReadNow(t *testing.T) {
+	c := open(t, cache.Options{})
+	first := small(t, c, debian, "one", bytesOf(7130, 5000))
+	if err := c.Pin(debian, "one", true); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Pin(debian, string(first), true); err != nil {
+		t.Fatal(err)
+	}
+	dir := c.Dir()
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "cache.db")); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(dir, "refs", "docker.io", "library", "debian")
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) != 2 {
+		t.Fatal(entries, err)
+	}
+	each := func(f func(file string) error) {
+		t.Helper()
+		for _, e := range entries {
+			if err := f(filepath.Join(folder, e.Name())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	each(func(file string) error {
+		return errors.Join(os.Rename(file, file+".aside"), os.Symlink(filepath.Base(file), file))
+	})
+	c = open(t, cache.Options{Dir: dir})
+	second := put(t, c, bytesOf(7131, 100))
+	var fault *cache.DiskError
+	for name, err := range map[string]error{
+		"a tag that moves":   c.SetTag(cache.Tag{Name: debian, Tag: "one", Digest: second, MediaType: "m", Size: 100}),
+		"a tag that is gone": c.DisownTag(debian, "one"),
+	} {
+		if !errors.As(err, &fault) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	each(func(file string) error { return errors.Join(os.Remove(file), os.Rename(file+".aside", file)) })
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	setTag(t, c, debian, "one", second)
+	for _, reference := range []string{"one", string(first)} {
+		if i := imageOf(t, c, debian, reference); !i.Pinned {
+			t.Errorf("%s is not pinned any more", reference)
+		}
 	}
 }
 

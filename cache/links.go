@@ -34,9 +34,12 @@ func (c *Cache) Link(n Name, manifest digest.Digest, mediaType string) error {
 	if c.isClosed() {
 		return ErrClosed
 	}
-	if _, err := os.Lstat(c.linkPath(n, k)); err == nil {
+	switch _, err := os.Lstat(c.linkPath(n, k)); {
+	case err == nil:
 		c.use(n, k, 0)
 		return nil
+	case !errors.Is(err, fs.ErrNotExist) && !isNotDir(err): // it may be there, and pinned
+		return diskFault("remember "+n.String()+"@"+string(manifest), err)
 	}
 	if err := c.withRoom(func() error { return c.writeLink(n, k, mediaType, false) }); err != nil {
 		return diskFault("remember "+n.String()+"@"+string(manifest), err)

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -46,9 +47,10 @@ var errOtherLock = errors.New("the lock is another directory's")
 
 // takeLock makes the lock ours that we were given.
 func (c *Cache) takeLock() error {
-	if !sameFile(c.lock, filepath.Join(c.dir, "lock")) {
+	ours, err := sameFile(c.lock, filepath.Join(c.dir, "lock"))
+	if !ours {
 		c.unlock()
-		return errOtherLock
+		return cmp.Or(err, errOtherLock)
 	}
 	sign(c.lock)
 	return nil

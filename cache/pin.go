@@ -2,6 +2,7 @@ package cache
 
 import (
 	"errors"
+	"io/fs"
 	"slices"
 	"sync"
 	"time"
@@ -50,7 +51,10 @@ func (c *Cache) refsOf(n Name, root key) (ids []string) {
 
 func (c *Cache) pinRef(n Name, id string, root key, on bool) error {
 	if isLink(id) {
-		old, _ := readRef(c.linkPath(n, root))
+		old, err := readRef(c.linkPath(n, root))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errRef) {
+			return err
+		}
 		return c.writeLink(n, root, old.MediaType, on)
 	}
 	ref, err := n.tagged(id)
@@ -89,6 +93,8 @@ func (c *Cache) disownTag(n Name, tag, ref string) error {
 	path := c.tagPath(n, tag)
 	t, err := c.readTag(n, tag, ref, path)
 	switch {
+	case unreadNow(err):
+		return err
 	case err == nil && t.Pinned:
 		t.Checked = time.Time{}
 		return c.writeTag(t, ref, path, t.Stored)
@@ -111,6 +117,13 @@ func (s *store) pinned(n Name, id string) bool {
 func isUnreadable(err error) bool {
 	var miss *MissError
 	return errors.As(err, &miss) && miss.Reason == Unreadable
+}
+
+// unreadNow reports whether a ref file cannot be read now, and may be as it should be all
+// the same: what is in it must not be lost.
+func unreadNow(err error) bool {
+	var miss *MissError
+	return isUnreadable(err) && errors.As(err, &miss) && !errors.Is(miss.Err, errRef)
 }
 
 // Hold keeps a blob from being evicted until release is called, whether it is

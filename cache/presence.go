@@ -23,14 +23,18 @@ func (c *Cache) folderGone() bool {
 
 // attend sees to it that the directory, its lock and its database are those that
 // we hold. errVanished: there is none; *HeldError: it is another one now, which
-// somebody else has: it is only read then, until that one lets it go. Needs
-// flushing.
+// somebody else has: it is only read then, until that one lets it go or ours is there
+// again; *DiskError: whose it is cannot be told now. Needs flushing.
 func (c *Cache) attend() error {
 	if _, err := os.Stat(c.dir); errors.Is(err, fs.ErrNotExist) {
 		return errVanished
 	}
-	other := !sameFile(c.lock, filepath.Join(c.dir, "lock"))
-	if other {
+	ours, err := sameFile(c.lock, filepath.Join(c.dir, "lock"))
+	if err != nil {
+		return diskFault("look at its lock", err)
+	}
+	changed := !ours
+	if !ours {
 		lock, err := c.disk.inner.lock(c.dir)
 		if err != nil {
 			c.disk.freeze(err)
@@ -39,8 +43,11 @@ func (c *Cache) attend() error {
 		c.unlock()
 		c.lock = lock
 		c.disk.freeze(nil)
+	} else if c.disk.isFrozen() != nil && !c.isDetached() { // it was another one for a while
+		c.disk.freeze(nil)
+		changed = true
 	}
-	if other || c.store.replaced() || c.folderGone() {
+	if changed || c.store.replaced() || c.folderGone() {
 		c.log.Info("cache: the directory was changed by somebody else, looking at what is there", "dir", c.dir)
 		defer c.rebuilding.begin()()
 		_ = c.makeDir(filepath.Join(c.dir, "blobs", "sha256"))
@@ -51,16 +58,21 @@ func (c *Cache) attend() error {
 	return nil
 }
 
-func sameFile(f *os.File, name string) bool {
+// sameFile reports whether an open file is the one that has a name now. An error is of a
+// disk that does not say.
+func sameFile(f *os.File, name string) (bool, error) {
 	if f == nil {
-		return false
+		return false, nil
 	}
 	mine, err := f.Stat()
 	if err != nil {
-		return false
+		return false, err
 	}
 	there, err := os.Stat(name)
-	return err == nil && os.SameFile(mine, there)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(mine, there), err
 }
 
 // forget has index.json compared and written.

@@ -418,3 +418,57 @@ func TestDirectoryIsSomebodyElses(t *testing.T) {
 		t.Fatalf("%+v", st)
 	}
 }
+
+// Another one had the directory's place, or nothing could be said of the lock for a moment: when ours is there again it is
+// written again.
+func TestOurDirectoryIsThereAgain(t *testing.T) {
+	body := bytesOf(1150, 5000)
+	wantWritable := func(t *testing.T, c *cache.Cache) {
+		t.Helper()
+		if err := c.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		put(t, c, []byte("new"))
+		if !bytes.Equal(get(t, c, digest.FromBytes(body)), body) {
+			t.Error("what was in it is not served")
+		}
+		wantClean(t, c)
+	}
+	rename := func(t *testing.T, from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("after somebody else's", func(t *testing.T) {
+		theirs, c := open(t, cache.Options{}), open(t, cache.Options{})
+		put(t, c, body)
+		dir, other := c.Dir(), theirs.Dir()
+		rename(t, dir, dir+".aside")
+		rename(t, other, dir)
+		var held *cache.HeldError
+		if err := c.Flush(); !errors.As(err, &held) {
+			t.Fatal(err)
+		}
+		rename(t, dir, other)
+		rename(t, dir+".aside", dir)
+		wantWritable(t, c)
+	})
+	t.Run("after a look that failed", func(t *testing.T) {
+		c := open(t, cache.Options{})
+		put(t, c, body)
+		lock := filepath.Join(c.Dir(), "lock")
+		rename(t, lock, lock+".aside")
+		if err := os.Symlink("lock", lock); err != nil { // which leads to itself: neither there nor not there
+			t.Fatal(err)
+		}
+		if err := c.Flush(); err == nil {
+			t.Fatal("it says that all is well")
+		}
+		if err := os.Remove(lock); err != nil {
+			t.Fatal(err)
+		}
+		rename(t, lock+".aside", lock)
+		wantWritable(t, c)
+	})
+}

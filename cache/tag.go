@@ -97,6 +97,9 @@ func (c *Cache) setTag(t Tag, ref string, k key) error {
 	c.refs.mu.Lock()
 	defer c.refs.mu.Unlock()
 	old, err := c.readTag(t.Name, t.Tag, ref, path)
+	if unreadNow(err) {
+		return err
+	}
 	same := err == nil && old.same(t) && (old.Pinned || !t.Pinned)
 	t.Pinned = t.Pinned || err == nil && old.Pinned || isUnreadable(err) && c.store.pinned(t.Name, t.Tag)
 	if t.Stored.IsZero() {
@@ -402,6 +405,8 @@ func (c *Cache) flushTag(path string) error {
 	}
 	now, err := c.readTag(t.Name, t.Tag, ref, path)
 	switch {
+	case unreadNow(err):
+		return err
 	case isUnreadable(err):
 		t.Pinned = t.Pinned || c.store.pinned(t.Name, t.Tag)
 	case err != nil || !now.same(t):
