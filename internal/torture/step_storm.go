@@ -136,7 +136,7 @@ func (w *world) calm() {
 		w.liar()
 		w.liar = nil
 	}
-	w.weather.set(lying, false, 0)
+	w.weather.set(lying, false, time.Second) // what is on its way proves wrong to all who wait for it
 	w.weather.set(rough, false, 0)
 	w.unwell(false)
 }
