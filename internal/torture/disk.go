@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -78,7 +79,17 @@ func (d *disk) vanish(away bool) error {
 	if away {
 		return os.Rename(d.cache(), aside)
 	}
-	return errors.Join(os.RemoveAll(d.cache()), os.Rename(aside, d.cache()))
+	gone := filepath.Join(d.dir, "gone")
+	var err error
+	for range 100 { // the daemon may make it anew at any time
+		if err = os.Rename(d.cache(), gone); err == nil || errors.Is(err, fs.ErrNotExist) {
+			err = os.Rename(aside, d.cache())
+		}
+		if rerr := os.RemoveAll(gone); err == nil {
+			return rerr
+		}
+	}
+	return err
 }
 
 // free takes the ballast away.
