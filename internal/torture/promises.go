@@ -84,7 +84,8 @@ func (w *world) unpinned(list []control.Image) string {
 	for _, i := range list {
 		for _, tag := range i.Tags {
 			if name := i.Registry + "/" + i.Repository + ":" + tag; w.held.isPinned(name) && !i.Pinned {
-				return name + " was pinned, and is not any more"
+				file, _ := os.ReadFile(filepath.Join(w.disk.cache(), "refs", i.Registry, i.Repository, tag))
+				return name + " was pinned, and is not any more; its file: " + string(file)
 			}
 		}
 	}
