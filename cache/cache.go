@@ -223,6 +223,7 @@ func (c *Cache) writeLayout() error {
 // too much and looks at the disk now and then.
 func (c *Cache) keep(stop <-chan struct{}) {
 	var due <-chan time.Time // nil: nothing to write
+	lazy := false            // index.json alone: other things come before it
 	said := ""               // why the last flush failed
 	timer := time.NewTimer(flushDelay)
 	defer timer.Stop()
@@ -230,7 +231,7 @@ func (c *Cache) keep(stop <-chan struct{}) {
 	defer disk.Stop()
 	for {
 		kick := c.kick
-		if due != nil {
+		if due != nil && !lazy {
 			kick = nil
 		}
 		select {
@@ -246,12 +247,16 @@ func (c *Cache) keep(stop <-chan struct{}) {
 			}
 		case <-kick:
 			timer.Reset(flushDelay)
-			due = timer.C
+			due, lazy = timer.C, false
 		case <-due:
 			due = nil
 			again := c.index.wait()
 			err := c.flush(again > 0)
-			if err != nil {
+			lazy = err == nil
+			switch {
+			case errors.Is(err, errVanished): // and may be back at any time
+				again = flushDelay
+			case err != nil:
 				again = retryDelay
 			}
 			said = c.complain(err, said)

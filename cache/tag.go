@@ -101,7 +101,7 @@ func (c *Cache) setTag(t Tag, ref string, k key) error {
 		return err
 	}
 	same := err == nil && old.same(t) && (old.Pinned || !t.Pinned)
-	t.Pinned = t.Pinned || err == nil && old.Pinned || isUnreadable(err) && c.store.pinned(t.Name, t.Tag)
+	t.Pinned = t.Pinned || err == nil && old.Pinned || err != nil && c.store.pinned(t.Name, t.Tag)
 	if t.Stored.IsZero() {
 		t.Stored = now
 		if same {
