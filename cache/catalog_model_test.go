@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,14 +62,7 @@ var libNames = []cache.Name{{Registry: "docker.io", Repository: "library/a"}, {R
 // knows nothing of reference counts; and what is evicted is what that model says
 // was not used for longest. N steps (default 400), SEED to repeat.
 func TestLibrary(t *testing.T) {
-	seed, steps := rand.Uint64(), 400
-	if s, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
-		seed = s
-	}
-	if n, err := strconv.Atoi(os.Getenv("N")); err == nil {
-		steps = n
-	}
-	t.Logf("SEED=%d N=%d", seed, steps)
+	seed, steps := drawn(t, 400)
 	l := newLibrary(t, rand.New(rand.NewPCG(seed, 5)))
 	l.c = open(t, cache.Options{Now: l.clk.now})
 	defer func() {

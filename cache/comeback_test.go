@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -18,13 +17,7 @@ import (
 // cache is flushed, listed and emptied: when it is back, and was looked at, the pin is in its file and in the list. N rounds
 // (default 25), SEED to repeat.
 func TestPinsOutliveAFolderThatGoes(t *testing.T) {
-	seed, rounds := rand.Uint64(), 25
-	if s, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
-		seed = s
-	}
-	if n, err := strconv.Atoi(os.Getenv("N")); err == nil {
-		rounds = n
-	}
+	seed, rounds := drawn(t, 25)
 	for i := range uint64(rounds) {
 		f := &flighty{t: t, c: open(t, cache.Options{}), r: rand.New(rand.NewPCG(seed+i, 6))}
 		if !f.round() {

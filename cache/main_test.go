@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,6 +23,21 @@ func TestMain(m *testing.M) {
 		return
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// drawn is what a random test draws from, SEED if it is to be repeated, and how many
+// rounds it makes: N, or its own number.
+func drawn(t *testing.T, rounds int) (seed uint64, n int) {
+	t.Helper()
+	seed, n = rand.Uint64(), rounds
+	if s, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
+		seed = s
+	}
+	if s, err := strconv.Atoi(os.Getenv("N")); err == nil {
+		n = s
+	}
+	t.Logf("SEED=%d N=%d", seed, n)
+	return seed, n
 }
 
 // victim fills one blob in pieces, some of them a liar's, and puts it right when

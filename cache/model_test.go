@@ -6,9 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -55,16 +53,12 @@ type modelReader struct {
 // what they can at every moment, restarts at random places, lets the digest break
 // and puts it right in random pieces. At every step each reader gets exactly the
 // bytes it may have; it breaks when, and only when, it was given one that turned
-// out wrong.
+// out wrong. N blobs (default 15), SEED to repeat.
 func TestModel(t *testing.T) {
-	seed := rand.Uint64()
-	if s, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
-		seed = s
-	}
-	t.Logf("SEED=%d", seed)
+	seed, bodies := drawn(t, 15)
 	rng := rand.New(rand.NewPCG(seed, 7))
 	c := open(t, cache.Options{})
-	for i := range 15 {
+	for i := range bodies {
 		body := bytesOf(seed+uint64(i), 1+rng.IntN(400_000))
 		m := &model{t: t, rng: rng, body: body, file: make([]byte, len(body)), from: make([]testSource, len(body)), given: make([]bool, len(body))}
 		m.begin(c)

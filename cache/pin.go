@@ -2,7 +2,6 @@ package cache
 
 import (
 	"errors"
-	"io/fs"
 	"slices"
 	"sync"
 	"time"
@@ -52,7 +51,7 @@ func (c *Cache) refsOf(n Name, root key) (ids []string) {
 func (c *Cache) pinRef(n Name, id string, root key, on bool) error {
 	if isLink(id) {
 		old, err := readRef(c.linkPath(n, root))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errRef) {
+		if maybeGood(err) {
 			return err
 		}
 		return c.writeLink(n, root, old.MediaType, on)
@@ -121,10 +120,7 @@ func isUnreadable(err error) bool {
 
 // unreadNow reports whether a ref file cannot be read now, and may be as it should be all
 // the same: what is in it must not be lost.
-func unreadNow(err error) bool {
-	var miss *MissError
-	return isUnreadable(err) && errors.As(err, &miss) && !errors.Is(miss.Err, errRef)
-}
+func unreadNow(err error) bool { return isUnreadable(err) && maybeGood(err) }
 
 // Hold keeps a blob from being evicted until release is called, whether it is
 // stored already or not. It may be called more than once.

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,15 +50,7 @@ func TestRandomWorld(t *testing.T) {
 }
 
 func randomWorld(t *testing.T, open bool) {
-	rounds := 6
-	if n, err := strconv.Atoi(os.Getenv("N")); err == nil {
-		rounds = n
-	}
-	seed := rand.Uint64()
-	if s, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
-		seed = s
-	}
-	t.Logf("SEED=%d N=%d", seed, rounds)
+	seed, rounds := drawn(t, 6)
 	w := &world{t: t, seed: seed, open: open}
 	for i, n := range []int{0, 1, 1000, cache.HoldBack, 300_000, 1_500_000, 3_000_000} {
 		w.bodies = append(w.bodies, bytesOf(seed+uint64(i), n))

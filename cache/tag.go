@@ -249,6 +249,12 @@ const refMax = 64 << 10
 
 var errRef = errors.New("not what this cache writes")
 
+// maybeGood reports whether an error of readRef says nothing of the file: it is there, as
+// far as is known, and could not be read.
+func maybeGood(err error) bool {
+	return err != nil && !errors.Is(err, errRef) && !errors.Is(err, fs.ErrNotExist)
+}
+
 func readRef(path string) (refFile, error) {
 	fi, err := os.Stat(path)
 	if err != nil {
@@ -366,7 +372,7 @@ func (c *Cache) listRefs(n Name) (refs []refFile, unread error) {
 		}
 		r, err := readRef(filepath.Join(dir, e.Name()))
 		if err != nil {
-			if !errors.Is(err, errRef) && !errors.Is(err, fs.ErrNotExist) {
+			if maybeGood(err) {
 				unread = err
 			}
 			continue

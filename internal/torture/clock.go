@@ -18,8 +18,7 @@ import (
 // that leaves others theirs, so the daemon under torture is built with a time.Now that adds what a file says; timers go on as
 // they do on a machine whose clock is set.
 type clock struct {
-	file  *os.File // eight bytes, as this machine orders them: seconds
-	ahead time.Duration
+	file *os.File // eight bytes, as this machine orders them: seconds
 }
 
 // clockVar names the file to the daemon.
@@ -37,7 +36,6 @@ func newClock(path string) (*clock, error) {
 
 // set sets it, at once and for every process.
 func (c *clock) set(ahead time.Duration) error {
-	c.ahead = ahead
 	b := binary.NativeEndian.AppendUint64(nil, uint64(ahead/time.Second)) //nolint:gosec // its bits
 	_, err := c.file.WriteAt(b, 0)
 	return err
