@@ -102,7 +102,6 @@ func (f *Fill) Amend(p []byte, off int64, source string) (differs bool, err erro
 	defer f.mu.Unlock()
 	f.writing--
 	f.cond.Broadcast()
-	f.amended = f.amended || differs
 	if err != nil {
 		err = diskFault("amend "+f.key.hex(), err)
 		f.breakOff(err, true)
@@ -151,10 +150,12 @@ func (f *Fill) overwrite(p []byte, off int64) (differs bool, err error) {
 }
 
 // breakReaders fails the readers that were given a byte in which old and right,
-// both at off, differ.
+// both at off, differ. What is there is looked at again by the next Commit: also by one
+// that comes before whoever amends has ended.
 func (f *Fill) breakReaders(old, right []byte, off int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.amended = true
 	for r := range f.readers {
 		from, to := max(r.start-off, 0), min(r.out-off, int64(len(old)))
 		if from < to && !bytes.Equal(old[from:to], right[from:to]) {

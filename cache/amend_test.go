@@ -247,6 +247,32 @@ func TestCommitWaitsForAmends(t *testing.T) {
 	})
 }
 
+// What somebody is putting right at that moment, and has said so, is not yet right or wrong.
+func TestCommitSeesAnAmendUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		slow := &slowDisk{gate: make(chan struct{})}
+		c := open(t, cache.Options{}.WithDisk(slow.disk(dir)).In(dir))
+		body := bytesOf(412, 1<<20)
+		f := begun(t, c, body)
+		cl := claim(t, f)
+		write(t, cl, wrongAt(body, 7))
+		cl.Release()
+		commitWrong(t, f)
+		slow.slow.Store(true)
+		amended, committed := make(chan error, 1), make(chan error, 1)
+		go func() { _, err := f.Amend(body[:1000], 0, "origin"); amended <- err }()
+		synctest.Wait()
+		go func() { committed <- f.Commit() }()
+		synctest.Wait()
+		slow.slow.Store(false)
+		slow.gate <- struct{}{}
+		if err := errors.Join(<-amended, <-committed); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // Several connections put one blob right, while others ask for the verdict.
 func TestAmendsAtOnce(t *testing.T) {
 	c := open(t, cache.Options{})

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,7 +48,8 @@ type Options struct {
 // Cache is an open cache directory. All methods may be called concurrently.
 type Cache struct {
 	dir   string
-	now   func() time.Time
+	clock *clock
+	now   func() time.Time // the clock's
 	log   *slog.Logger
 	free  func(string) (int64, error)
 	disk  *noticing
@@ -68,7 +68,6 @@ type Cache struct {
 	index       indexState
 	maxSize     atomic.Int64
 	partialSize atomic.Int64 // bytes of downloads, in flight and at rest
-	temp        atomic.Int64
 	counts      counters
 
 	wg      sync.WaitGroup
@@ -93,7 +92,7 @@ type Cache struct {
 	// the path of a download holds place; the lock of its digest is taken before.
 	place     sync.RWMutex
 	downloads string
-	temps     atomic.Pointer[string]
+	temps     temps
 
 	mu       sync.Mutex // may be held while taking a Fill's, never the reverse
 	closed   bool
@@ -114,7 +113,7 @@ type counters struct {
 // Stats.ReadOnly.
 func Open(o Options) (*Cache, error) {
 	c := &Cache{
-		dir: o.Dir, now: o.Now, log: o.Log, free: o.Free, disk: &noticing{inner: o.disk}, floor: o.floor, quick: o.quick,
+		dir: o.Dir, log: o.Log, free: o.Free, disk: &noticing{inner: o.disk}, floor: o.floor, quick: o.quick,
 		name: strings.ToLower(rand.Text()[:13]),
 		boot: bootMark(cmp.Or(o.boot, bootID())),
 		kick: make(chan struct{}, 1), full: make(chan struct{}, 1),
@@ -123,9 +122,12 @@ func Open(o Options) (*Cache, error) {
 		manifests: recall[key, readManifest]{max: 16 << 20},
 		refs:      refCache{read: recall[tagID, tagFile]{max: 4 << 20}},
 	}
-	if c.now == nil {
-		c.now = time.Now
+	tell := o.Now
+	if tell == nil {
+		tell = time.Now
 	}
+	c.clock = newClock(tell)
+	c.now = c.clock.now
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -327,7 +329,7 @@ func (c *Cache) flush(withoutIndex bool) error {
 	if err := c.attend(); err != nil {
 		return err
 	}
-	err := c.flushTags()
+	err := errors.Join(c.tidy(), c.flushTags())
 	c.refresh()
 	c.applyUses()
 	fresh, ferr := c.store.flush(false)
@@ -435,9 +437,3 @@ func (c *Cache) Stat() Stats {
 }
 
 func (c *Cache) blobPath(k key) string { return filepath.Join(c.dir, "blobs", "sha256", k.hex()) }
-
-// tempPath is a name that nobody else uses: not the cache either that this one has
-// the directory from, or that has it after this one.
-func (c *Cache) tempPath() string {
-	return filepath.Join(*c.temps.Load(), c.name+"-"+strconv.FormatInt(c.temp.Add(1), 36))
-}

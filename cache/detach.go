@@ -30,8 +30,7 @@ type detached struct {
 // settleIn says where downloads and temporary files are.
 func (c *Cache) settleIn() {
 	c.downloads = filepath.Join(c.dir, "partial", "sha256")
-	temps := filepath.Join(c.dir, "tmp")
-	c.temps.Store(&temps)
+	c.temps.moveTo(filepath.Join(c.dir, "tmp"))
 }
 
 func (c *Cache) isDetached() bool {
@@ -139,7 +138,7 @@ func (c *Cache) detach(d *detached) error {
 		}
 	}
 	c.downloads = d.dir
-	c.temps.Store(&d.dir)
+	c.temps.moveTo(d.dir)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for k, p := range c.partials { // at rest, and the next one's
@@ -255,6 +254,7 @@ func (c *Cache) lockAgain() *os.File {
 // way stays its own, and is looked at again. Needs flushing.
 func (c *Cache) dropAsides() {
 	c.asides = slices.DeleteFunc(c.asides, func(d *detached) bool {
+		_ = c.clearTemps(d.dir, false)
 		if entries, err := os.ReadDir(d.dir); err == nil && len(entries) > 1 {
 			c.leftover.Store(true)
 			return false

@@ -55,7 +55,7 @@ func (osDisk) lock(dir string) (*os.File, error) { return lockDir(dir) }
 func (c *Cache) writeFile(target string, data []byte) error {
 	tmp := c.tempPath()
 	if err := c.writeTemp(tmp, data); err != nil {
-		_ = c.disk.remove(tmp)
+		_ = c.dropTemp(tmp)
 		return err
 	}
 	return c.moveTemp(tmp, target)
@@ -63,14 +63,14 @@ func (c *Cache) writeFile(target string, data []byte) error {
 
 // moveTemp puts a file from tmp in its place.
 func (c *Cache) moveTemp(tmp, target string) error {
-	err := c.disk.rename(tmp, target)
+	err := c.renameTemp(tmp, target)
 	if errors.Is(err, fs.ErrNotExist) { // somebody emptied the directory under us
 		if c.makeDir(filepath.Dir(target)) == nil {
-			err = c.disk.rename(tmp, target)
+			err = c.renameTemp(tmp, target)
 		}
 	}
 	if err != nil {
-		_ = c.disk.remove(tmp)
+		_ = c.dropTemp(tmp)
 		return err
 	}
 	return c.disk.syncDir(filepath.Dir(target))
@@ -130,6 +130,7 @@ func (c *Cache) openNew(name string, flag int) (file, error) {
 func (c *Cache) discard(name string) error {
 	aside := c.tempPath()
 	if err := c.disk.rename(name, aside); err != nil {
+		c.temps.done(aside, true)
 		if errors.Is(err, fs.ErrNotExist) {
 			if _, serr := os.Lstat(name); errors.Is(serr, fs.ErrNotExist) {
 				return nil
@@ -138,8 +139,9 @@ func (c *Cache) discard(name string) error {
 		return c.disk.remove(name)
 	}
 	if fi, err := os.Lstat(aside); err == nil && fi.IsDir() {
+		c.temps.done(aside, false) // what may be left of it
 		return os.RemoveAll(aside)
 	}
-	_ = c.disk.remove(aside)
+	_ = c.dropTemp(aside)
 	return nil
 }

@@ -87,7 +87,7 @@ func (c *Cache) squeeze(enough func(freed int64) bool) (freed int64) {
 
 // evictUntil is for shrink and squeeze. While the catalogue is being built again, or is
 // another directory's than the one that is there, it does nothing: what is pinned or
-// shared is not known.
+// shared is not known, and what is told of in memory alone has no image then.
 func (c *Cache) evictUntil(enough func(freed int64) bool) (freed int64) {
 	c.evicting.Lock()
 	defer c.evicting.Unlock()
@@ -100,12 +100,12 @@ func (c *Cache) evictUntil(enough func(freed int64) bool) (freed int64) {
 	}
 	c.applyUses()
 	not := unwilling{make(map[imageKey]bool), make(map[key]bool)}
-	for !enough(freed) {
+	for !enough(freed) && !c.store.lost() {
 		some := c.victims(not)
 		if len(some) == 0 {
 			break
 		}
-		for len(some) > 0 && !enough(freed) {
+		for len(some) > 0 && !enough(freed) && !c.store.lost() {
 			v := some[0]
 			some = some[1:]
 			n, again := c.evict(v, not)
@@ -119,9 +119,6 @@ func (c *Cache) evictUntil(enough func(freed int64) bool) (freed int64) {
 		}
 		if c.store.pending() > evictedAtOnce {
 			_, _ = c.store.flush(false) // a full disk: it stays in memory
-			if c.store.lost() {
-				break
-			}
 		}
 	}
 	if freed > 0 {
@@ -258,13 +255,15 @@ func (s *store) lastUse(ik imageKey, used int64) (all []key, other int64) {
 			newest = max(newest, part.used)
 		}
 	})
-	if !there || newest == used {
+	if newest == used {
 		return all, 0
 	}
-	if newest != i.used {
-		i.used = newest
-		s.setImage(ik, i)
+	s.unset(tableOrder, timeKey(used, []byte(ik)))
+	if !there {
+		return all, 0
 	}
+	i.used = newest
+	s.setImage(ik, i)
 	return all, newest
 }
 
@@ -284,6 +283,11 @@ func (c *Cache) dropUnused(ik imageKey) (gone []key, ok bool, err error) {
 		ids = append(ids, r.id)
 	}
 	gone, err = c.dropRefs(n, root, ids)
+	c.store.mu.Lock()
+	defer c.store.mu.Unlock()
+	if _, left := c.store.image(ik); left && err == nil { // of refs that are not there: the books contradict themselves
+		c.store.lose(errDamaged)
+	}
 	return gone, true, err
 }
 
@@ -339,7 +343,9 @@ func (c *Cache) evictBlob(k key, count bool) (size int64, ok bool) {
 	err := c.disk.rename(c.blobPath(k), aside)
 	c.mu.Unlock()
 	if err == nil {
-		err = c.disk.remove(aside)
+		err = c.dropTemp(aside)
+	} else {
+		c.temps.done(aside, true)
 	}
 	if err != nil {
 		c.log.Warn("cache: cannot evict", "digest", k.digest(), "err", err)

@@ -87,6 +87,46 @@ func TestEvictsWhatWasNotUsedForLongest(t *testing.T) {
 	}
 }
 
+// What was used while the clock was ahead is not kept for longest when it is right again.
+func TestUsesOfAClockThatWasAhead(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		clk := newClock()
+		c := open(t, cache.Options{Now: clk.now})
+		small(t, c, debian, "older", bytesOf(789, 1000))
+		clk.step(24 * time.Hour)
+		small(t, c, debian, "ahead", bytesOf(790, 1000))
+		loose := put(t, c, bytesOf(791, 1000))
+		clk.step(time.Second)
+		small(t, c, debian, "ahead2", bytesOf(792, 1000))
+		if again {
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		clk.step(-24 * time.Hour)
+		if again {
+			c = open(t, cache.Options{Now: clk.now, Dir: c.Dir()})
+		}
+		clk.step(time.Minute)
+		small(t, c, debian, "right", bytesOf(793, 1000))
+		for _, left := range []string{"older", "ahead", "ahead2", "right"} {
+			if !known(t, c, debian, left) {
+				t.Fatalf("%q has gone before it had to", left)
+			}
+			gc(t, c, c.Stat().Size-1)
+			if left == "ahead" {
+				if there, _ := c.Known(rawOf(t, loose)); !there {
+					t.Fatal("what belongs to nothing has gone before it had to")
+				}
+				gc(t, c, c.Stat().Size-1)
+			}
+			if known(t, c, debian, left) {
+				t.Fatalf("%q is there: again %v", left, again)
+			}
+		}
+	}
+}
+
 func TestOpenBlobsAndRunningDownloadsStay(t *testing.T) {
 	clk := newClock()
 	c := open(t, cache.Options{Now: clk.now})

@@ -1,6 +1,10 @@
 package cache
 
-import "os"
+import (
+	"errors"
+	"io"
+	"os"
+)
 
 // FaultyDisk fails chosen changes to the directory. Before is called with what
 // is about to happen ("write", "rename", "create", "mkdir", "remove", "sync",
@@ -110,6 +114,23 @@ func (f *faultyFile) Truncate(n int64) error {
 
 // Shrink evicts what is over the limit now.
 func (c *Cache) Shrink() { c.shrink(func(int64) bool { return c.fits() }) }
+
+// ShrinkUntil evicts until enough says so.
+func (c *Cache) ShrinkUntil(enough func(freed int64) bool) { c.shrink(enough) }
+
+// File reads what is there of a download, whatever its path leads to by now.
+func (f *Fill) File() ([]byte, error) {
+	fi, err := f.r.Stat()
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, fi.Size())
+	n, err := f.r.ReadAt(b, 0)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return b[:n], err
+}
 
 // DropDB closes the database under the cache, as if it had just been found
 // damaged.

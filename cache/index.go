@@ -94,7 +94,7 @@ func (c *Cache) replaceIndex() error {
 	tmp := c.tempPath()
 	hash, err := c.writeEntries(tmp, was)
 	if err != nil || hash == was {
-		_ = c.disk.remove(tmp)
+		_ = c.dropTemp(tmp)
 	} else {
 		err = c.moveTemp(tmp, name)
 	}

@@ -138,13 +138,31 @@ func TestRefFilesThatCannotBeReadNow(t *testing.T) {
 	}
 }
 
-// A row of the books about an image that is not there, as a bit that fell over leaves
-// it in a file too large to be read through at a start, does not keep eviction busy for
-// ever.
-func TestOrderOfAnImageThatIsNotThere(t *testing.T) {
+// Books that contradict themselves, as a bit that fell over leaves them in a file too large
+// to be read through at a start, do not keep eviction busy for ever.
+func TestEvictionByBooksThatContradictThemselves(t *testing.T) {
+	for name, spoil := range map[string]func(*bbolt.Tx) error{
+		"the order of an image that is not there": func(tx *bbolt.Tx) error {
+			raw := rawOf(t, digest.FromString("another"))
+			return tx.Bucket([]byte("order")).Put(append(make([]byte, 8), debian.String()+"\x00"+string(raw[:])...), []byte{})
+		},
+		"an image without its tag": func(tx *bbolt.Tx) error {
+			return tx.Bucket([]byte("refs")).Delete([]byte(debian.String() + "\x00one"))
+		},
+		"an image at another time than in the order": func(tx *bbolt.Tx) error {
+			order := tx.Bucket([]byte("order"))
+			k, _ := order.Cursor().First()
+			return errors.Join(order.Put(append(make([]byte, 8), k[8:]...), []byte{}), order.Delete(k))
+		},
+	} {
+		t.Run(name, func(t *testing.T) { evictionBySpoilt(t, spoil) })
+	}
+}
+
+func evictionBySpoilt(t *testing.T, spoil func(*bbolt.Tx) error) {
 	c := open(t, cache.Options{})
 	first := small(t, c, debian, "one", bytesOf(7120, 5000))
-	small(t, c, debian, "two", bytesOf(7121, 5000))
+	pinned := small(t, c, debian, "two", bytesOf(7121, 5000))
 	if err := c.Pin(debian, "two", true); err != nil {
 		t.Fatal(err)
 	}
@@ -164,20 +182,18 @@ func TestOrderOfAnImageThatIsNotThere(t *testing.T) {
 		if err := pad.Put([]byte("x"), make([]byte, 8<<20)); err != nil {
 			return err
 		}
-		raw := rawOf(t, digest.FromString("another"))
-		return tx.Bucket([]byte("order")).Put(append(make([]byte, 8), debian.String()+"\x00"+string(raw[:])...), []byte{})
+		return spoil(tx)
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
+	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
 	c = open(t, cache.Options{Dir: dir})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		gc(t, c, 0)
+		_, _ = c.GC(0)
+		_ = c.Flush() // builds them again if that is needed
+		_, _ = c.GC(0)
 	}()
 	select {
 	case <-done:
@@ -185,7 +201,33 @@ func TestOrderOfAnImageThatIsNotThere(t *testing.T) {
 		t.Fatal("eviction does not end")
 	}
 	if has(t, c, first) || known(t, c, debian, "one") {
-		t.Fatal("the other image was not evicted")
+		t.Error("the other image was not evicted")
+	}
+	if !known(t, c, debian, "two") || !has(t, c, pinned) {
+		t.Error("the pinned image was evicted")
+	}
+}
+
+// Books that turn out damaged while room is made say of nothing any more that it is
+// pinned: nothing more is evicted by them.
+func TestEvictionEndsWithItsBooks(t *testing.T) {
+	c := open(t, cache.Options{})
+	layer := bytesOf(7142, 5000)
+	small(t, c, debian, "one", layer)
+	if err := c.Pin(debian, "one", true); err != nil {
+		t.Fatal(err)
+	}
+	small(t, c, debian, "two", bytesOf(7143, 5000))
+	lost := false
+	c.ShrinkUntil(func(int64) bool {
+		if !lost {
+			lost = true
+			c.DropDB()
+		}
+		return false
+	})
+	if !has(t, c, digest.FromBytes(layer)) {
+		t.Fatal("a layer of a pinned image was evicted")
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
-	"os"
 
 	"pulley/cache"
 )
@@ -30,7 +29,7 @@ func (w *world) commit(c *cache.Cache, f *cache.Fill, body []byte, rng *rand.Ran
 			return
 		}
 		w.lies.Add(1)
-		w.wantLiars(c, f, body)
+		w.wantLiars(f, body)
 		if rng.IntN(6) == 0 {
 			f.Fail(err)
 			return
@@ -70,18 +69,15 @@ func (w *world) mend(f *cache.Fill, body []byte, rng *rand.Rand) {
 
 // wantLiars checks that whatever is wrong in the file is from somebody who lies,
 // and withheld if that one is.
-func (w *world) wantLiars(c *cache.Cache, f *cache.Fill, body []byte) {
+func (w *world) wantLiars(f *cache.Fill, body []byte) {
 	said := f.Provenance()
-	file, err := os.ReadFile(partialPath(c, f.Digest()))
+	file, err := f.File()
 	if err != nil {
 		return // it has ended
 	}
 	for _, p := range said {
 		if int(p.End) > len(file) || bytes.Equal(file[p.Off:p.End], body[p.Off:p.End]) {
 			continue
-		}
-		if f.Err() != nil {
-			return // and this is the next one's file
 		}
 		if p.Source != liar.name && p.Source != traitor.name || p.Source == liar.name && !p.Withheld {
 			w.t.Errorf("wrong bytes are ascribed to %+v", p)

@@ -136,16 +136,16 @@ func (c *Cache) newJournal(k key, p progress) (*journal, error) {
 	}
 	tmp := c.tempPath()
 	f, err := c.openNew(tmp, os.O_CREATE|os.O_EXCL)
-	if err != nil {
-		return nil, err
-	}
-	_, err = f.Write(b)
 	if err == nil {
-		err = c.disk.rename(tmp, c.journalPath(k))
+		if _, err = f.Write(b); err == nil {
+			err = c.renameTemp(tmp, c.journalPath(k))
+		}
+		if err != nil {
+			_ = f.Close()
+		}
 	}
 	if err != nil {
-		_ = f.Close()
-		_ = c.disk.remove(tmp)
+		_ = c.dropTemp(tmp)
 		return nil, err
 	}
 	j.f, j.length = f, int64(len(b))

@@ -53,6 +53,7 @@ func (c *Cache) attend() error {
 		_ = c.makeDir(filepath.Join(c.dir, "blobs", "sha256"))
 		c.store.reopen()
 		c.index.forget()
+		c.temps.untidy()
 		c.rebuild(true, func(int) bool { return c.isClosed() })
 	}
 	return nil

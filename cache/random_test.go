@@ -235,7 +235,7 @@ func (w *world) read(r *cache.Reader, rng *rand.Rand, want []byte, whole bool, s
 // drive fetches a blob with up to three workers.
 func (w *world) drive(c *cache.Cache, f *cache.Fill, body []byte) {
 	rng := w.rng()
-	w.wantLiars(c, f, body)
+	w.wantLiars(f, body)
 	if rng.IntN(2) == 0 {
 		if err := f.SetSize(int64(len(body))); err != nil {
 			f.Fail(err)

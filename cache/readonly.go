@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -40,7 +39,7 @@ func (c *Cache) takeOver() (err error) {
 
 func (c *Cache) makeFolders(given bool) error {
 	if !given { // else the one who gave it may be at work there
-		c.emptyTemp()
+		_ = c.clearTemps(filepath.Join(c.dir, "tmp"), true)
 	}
 	for _, d := range []string{"blobs/sha256", "refs", "partial/sha256", "tmp"} {
 		dir := filepath.Join(c.dir, filepath.FromSlash(d))
@@ -63,18 +62,6 @@ func (c *Cache) makeFolders(given bool) error {
 		c.leftover.Store(true)
 	}
 	return nil
-}
-
-// emptyTemp clears up tmp. What lies there and is not ours belongs to nobody: the
-// lock is ours.
-func (c *Cache) emptyTemp() {
-	dir := filepath.Join(c.dir, "tmp")
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), c.name) {
-			_ = os.RemoveAll(filepath.Join(dir, e.Name()))
-		}
-	}
 }
 
 func (c *Cache) unlock() {

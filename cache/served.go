@@ -76,6 +76,7 @@ func (c *Cache) applyUses() {
 	pending := c.served.pending
 	c.served.pending, c.served.last = nil, nil
 	c.served.mu.Unlock()
+	c.settleUses()
 	s := c.store
 	within := map[key]map[key]bool{} // by root, everything below it: of one image many layers are served
 	for _, u := range pending {

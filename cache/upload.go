@@ -140,6 +140,6 @@ func (u *Upload) drop() {
 		_ = u.w.Close()
 	}
 	if u.path != "" {
-		_ = u.c.disk.remove(u.path)
+		_ = u.c.dropTemp(u.path)
 	}
 }
