@@ -21,8 +21,9 @@ import (
 // tags) may lag behind: long enough that the layers of one pull are one write.
 const flushDelay = 2 * time.Second
 
-// retryDelay is how long to wait after derived things could not be written: the
-// disk is full, and will hardly be less so a moment later.
+// retryDelay is how long to wait at most after derived things could not be written:
+// the disk is full, or ill, and will be for a while. What passes at once is tried
+// again soon, and then after twice as long each time.
 const retryDelay = time.Minute
 
 // errNotRegular is for a directory or device where a blob should be.
@@ -227,6 +228,7 @@ func (c *Cache) keep(stop <-chan struct{}) {
 	var due <-chan time.Time // nil: nothing to write
 	lazy := false            // index.json alone: other things come before it
 	said := ""               // why the last flush failed
+	retry := flushDelay
 	timer := time.NewTimer(flushDelay)
 	defer timer.Stop()
 	disk := time.NewTicker(spareEvery)
@@ -259,7 +261,10 @@ func (c *Cache) keep(stop <-chan struct{}) {
 			case errors.Is(err, errVanished): // and may be back at any time
 				again = flushDelay
 			case err != nil:
-				again = retryDelay
+				again = retry
+				retry = min(2*retry, retryDelay)
+			default:
+				retry = flushDelay
 			}
 			said = c.complain(err, said)
 			if again > 0 {
@@ -280,7 +285,7 @@ func (c *Cache) complain(err error, said string) string {
 		why = "read-only"
 	}
 	if why != said {
-		c.log.Warn("cache: not everything could be written, trying again every minute", "err", err)
+		c.log.Warn("cache: not everything could be written, trying again", "err", err)
 	}
 	return why
 }

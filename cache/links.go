@@ -145,10 +145,14 @@ func (c *Cache) reachOf(n Name) *reach {
 		c.soon()
 	}
 	r = &reach{changed: changed, looked: now, all: make(map[key]struct{})}
-	for _, ref := range c.readRefs(n) {
+	refs, unread := c.listRefs(n)
+	for _, ref := range refs {
 		if k, err := keyOf(ref.Digest); err == nil {
 			c.follow(k, true, r)
 		}
+	}
+	if unread != nil { // there is more, which the next one who asks may read
+		return r
 	}
 	if c.refs.reach == nil || len(c.refs.reach) >= maxReach {
 		c.refs.reach = make(map[Name]*reach)

@@ -262,3 +262,28 @@ func TestDirectoryVanishes(t *testing.T) {
 		t.Fatal("other bytes")
 	}
 }
+
+// Room is made from the first moment on, also of downloads at rest that Open still looks through.
+func TestRoomIsMadeDuringOpen(t *testing.T) {
+	c := open(t, cache.Options{})
+	for i := range uint64(300) {
+		body := bytesOf(8400+i, 2000)
+		f := join(t, c, digest.FromBytes(body))
+		reader(t, f, 0, -1, true)
+		cl := claim(t, f)
+		write(t, cl, body[:1000])
+		cl.Release()
+		f.Fail(nil)
+	}
+	if st := c.Stat(); st.Partials != 300 {
+		t.Fatalf("%+v", st)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c = open(t, cache.Options{Dir: c.Dir(), MaxSize: 10_000})
+	c.Shrink()
+	if st := c.Stat(); st.Size > 10_000 || st.Partials > 10 || st.Evicted < 290 {
+		t.Fatalf("%+v", st)
+	}
+}

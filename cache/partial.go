@@ -1,8 +1,10 @@
 package cache
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -65,11 +67,14 @@ func trimJournal(name string) string { return strings.TrimSuffix(name, ".journal
 
 // dropFinished removes downloads at rest of blobs that are stored meanwhile.
 func (c *Cache) dropFinished() {
-	for k, p := range c.partials {
+	c.mu.Lock()
+	rest := slices.Collect(maps.Keys(c.partials))
+	c.mu.Unlock()
+	for _, k := range rest {
 		if _, stored := c.store.get(k); stored {
-			c.removePartial(k)
-			c.partialSize.Add(-p.size)
-			delete(c.partials, k)
+			release := c.settle(k)
+			c.forgetPartial(k)
+			release()
 		}
 	}
 }

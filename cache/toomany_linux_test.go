@@ -49,3 +49,13 @@ func TestTagsThatCannotBeReadNow(t *testing.T) {
 		t.Fatalf("%+v", i)
 	}
 }
+
+// Nor is what stands in it nobody's from then on.
+func TestReferencesThatCannotBeReadNow(t *testing.T) {
+	c := open(t, cache.Options{})
+	image := small(t, c, debian, "one", bytesOf(7210, 5000))
+	withoutFiles(t, func() { c.References(debian, image) })
+	if !c.References(debian, image) {
+		t.Error("the image of a tag is not the repository's")
+	}
+}

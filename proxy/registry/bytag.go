@@ -13,6 +13,7 @@ func (h *Handler) byTag(x *exchange, req *Request) (*found, error) {
 	last, held := h.shelf.latest(k)
 	if held && h.fresh(req, last) {
 		if req.head() {
+			h.arrivedMeanwhile(req, k)
 			return &found{entry: last}, nil
 		}
 		f, err := h.byDigest(x, req, last)
@@ -154,7 +155,7 @@ func (h *Handler) atHand(req *Request, k tagKey) (*found, bool) {
 // arrivedMeanwhile is for a manifest that was not stored when the origin named it, and
 // came by another way than by the name of that tag or by its digest from the origin.
 func (h *Handler) arrivedMeanwhile(req *Request, k tagKey) {
-	if e, ok := h.shelf.latest(k); ok {
+	if e, ok := h.shelf.latest(k); ok && h.shelf.awaits(e.Digest) {
 		if _, here := h.stored(e); here {
 			h.arrived(req.home(), e.Digest)
 		}

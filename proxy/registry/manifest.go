@@ -124,6 +124,7 @@ func (h *Handler) byDigest(x *exchange, req *Request, e entry) (*found, error) {
 		if err := h.permitted(x, req, e.Digest); err != nil {
 			return nil, err
 		}
+		h.arrived(req.home(), e.Digest)
 		return f, nil
 	}
 	if err := h.reachable(req); err != nil {

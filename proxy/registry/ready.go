@@ -73,7 +73,8 @@ func (h *Handler) readyRequest(r *http.Request, t *Target) *Request {
 }
 
 // ready is the manifest that a request is for, if all is here that it takes to give
-// it: what its tag stands for now, that the asker may have it, and the manifest.
+// it: what its tag stands for now, that the asker may have it, and the manifest. One
+// for which a tag waits that is to be written down is not at hand.
 func (h *Handler) ready(req *Request) (*found, bool) {
 	e := entry{Digest: req.Digest}
 	if req.Digest == "" {
@@ -81,10 +82,13 @@ func (h *Handler) ready(req *Request) (*found, bool) {
 		if !held || !h.fresh(req, last) {
 			return nil, false
 		}
-		if req.head() {
-			return &found{entry: last}, true
-		}
 		e = last
+	}
+	if h.shelf.awaits(e.Digest) {
+		return nil, false
+	}
+	if req.Digest == "" && req.head() {
+		return &found{entry: e}, true
 	}
 	if !h.admits(req, e.Digest, h.cache.References(req.cacheName(), e.Digest)) {
 		return nil, false

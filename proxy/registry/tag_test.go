@@ -158,6 +158,29 @@ func TestHeardAndStored(t *testing.T) {
 	}
 }
 
+// TestHeardAndServed: once its manifest was served, whatever it was asked for by, what
+// the origin said that a tag stands for outlives the process.
+func TestHeardAndServed(t *testing.T) {
+	img := hubtest.RandomImage(1, 1, 1000)
+	for _, then := range []string{"GET 1", "HEAD 1", "GET " + img.Digest().String()} {
+		r := newRoom(t, nil)
+		r.hub.Push("library/a", "1", img)
+		r.hub.Push("library/a", "2", hubtest.RandomImage(2, 1, 1000))
+		wantStatus(t, "to know that it is public", r.pullMirror("", "library/a", "2"), http.StatusOK)
+		wantStatus(t, "HEAD", r.mirror("HEAD", "library/a/manifests/1").StatusCode, http.StatusOK)
+		if err := r.cache.Put(img.Digest(), img.Manifest); err != nil {
+			t.Fatal(err)
+		}
+		method, reference, _ := strings.Cut(then, " ")
+		wantStatus(t, then, r.mirror(method, "library/a/manifests/"+reference).StatusCode, http.StatusOK)
+		r.hub.Down()
+		r.restart()
+		if got := r.mirror("GET", "library/a/manifests/1"); digest.FromBytes(got.body) != img.Digest() {
+			t.Errorf("%s, and after a restart: %d %s", then, got.StatusCode, got.body)
+		}
+	}
+}
+
 // TestUnknownIsNotGone: 429, 5xx and silence say nothing about a tag; the last
 // known one is served, and says so.
 func TestUnknownIsNotGone(t *testing.T) {

@@ -75,7 +75,7 @@ type shelf struct {
 	guesses *book[guess] // of mirrors
 
 	mu    sync.Mutex
-	heard map[tagKey]entry
+	heard hearsay
 }
 
 type tagKey struct {
@@ -107,7 +107,7 @@ func openShelf(c *cache.Cache, dir string, now func() time.Time) (*shelf, error)
 	if err != nil {
 		return nil, err
 	}
-	return &shelf{cache: c, now: now, other: b, guesses: g, heard: map[tagKey]entry{}}, nil
+	return &shelf{cache: c, now: now, other: b, guesses: g}, nil
 }
 
 // String is the key of the answer that differs.
@@ -141,7 +141,7 @@ func (s *shelf) latest(k tagKey) (entry, bool) {
 	kept, ok := s.kept(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if h, heard := s.heard[k]; heard && (!ok || h.Checked.After(kept.Checked)) {
+	if h, heard := s.heard.of[k]; heard && (!ok || h.Checked.After(kept.Checked)) {
 		return h, true
 	}
 	return kept, ok
@@ -154,13 +154,11 @@ func (s *shelf) note(k tagKey, e entry, here bool) error {
 	if !here {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.prune()
-		s.heard[k] = e
+		s.heard.prune(e.Checked)
+		s.heard.set(k, e)
 		return nil
 	}
-	s.mu.Lock()
-	delete(s.heard, k)
-	s.mu.Unlock()
+	s.unhear(k)
 	return s.keep(k, e)
 }
 
@@ -184,17 +182,27 @@ func (s *shelf) keep(k tagKey, e entry) error {
 func (s *shelf) unhear(k tagKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.heard, k)
+	s.heard.drop(k)
+}
+
+// awaits says that a tag was heard to stand for a manifest and is not kept.
+func (s *shelf) awaits(d digest.Digest) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.heard.tags[d] > 0
 }
 
 // arrived says that a manifest is stored now: the tags that were heard to stand
 // for it do so for good, which it returns.
 func (s *shelf) arrived(name cache.Name, d digest.Digest) (map[tagKey]entry, error) {
+	if !s.awaits(d) {
+		return nil, nil
+	}
 	tags := map[tagKey]entry{}
 	s.mu.Lock()
-	for k, e := range s.heard {
+	for k, e := range s.heard.of {
 		if k.name == name && e.Digest == d {
-			delete(s.heard, k)
+			s.heard.drop(k)
 			if s.now().Sub(e.Checked) < heardFor {
 				tags[k] = e
 			}
@@ -226,9 +234,7 @@ func (s *shelf) forgetOthers(name cache.Name, tag string) error {
 	var first error
 	for c := range everything + 1 {
 		k := tagKey{name, tag, c}
-		s.mu.Lock()
-		delete(s.heard, k)
-		s.mu.Unlock()
+		s.unhear(k)
 		err := errors.Join(s.forgetGuess(k),
 			s.other.update(k.String(), func(old entry) (entry, bool) { return entry{}, old.Digest != "" }))
 		if err != nil && first == nil {
@@ -253,26 +259,51 @@ func (s *shelf) forgetDigest(name cache.Name, d digest.Digest) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for k, e := range s.heard {
+	for k, e := range s.heard.of {
 		if k.name == name && e.Digest == d {
-			delete(s.heard, k)
+			s.heard.drop(k)
 		}
 	}
 	return nil
 }
 
-// prune is called with mu held.
-func (s *shelf) prune() {
-	if len(s.heard) < maxHeard {
+// hearsay is what the origin said that tags stand for whose manifests are not here.
+type hearsay struct {
+	of   map[tagKey]entry
+	tags map[digest.Digest]int // how many of them stand for it
+}
+
+func (h *hearsay) set(k tagKey, e entry) {
+	if h.of == nil {
+		h.of, h.tags = map[tagKey]entry{}, map[digest.Digest]int{}
+	}
+	h.drop(k)
+	h.of[k] = e
+	h.tags[e.Digest]++
+}
+
+func (h *hearsay) drop(k tagKey) {
+	e, ok := h.of[k]
+	if !ok {
 		return
 	}
-	now := s.now()
-	for k, e := range s.heard {
+	delete(h.of, k)
+	if h.tags[e.Digest]--; h.tags[e.Digest] == 0 {
+		delete(h.tags, e.Digest)
+	}
+}
+
+// prune makes room for one more.
+func (h *hearsay) prune(now time.Time) {
+	if len(h.of) < maxHeard {
+		return
+	}
+	for k, e := range h.of {
 		if now.Sub(e.Checked) >= heardFor {
-			delete(s.heard, k)
+			h.drop(k)
 		}
 	}
-	if len(s.heard) >= maxHeard {
-		clear(s.heard)
+	if len(h.of) >= maxHeard {
+		*h = hearsay{}
 	}
 }
