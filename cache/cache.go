@@ -334,7 +334,8 @@ func (c *Cache) flush(withoutIndex bool) error {
 	if err := c.attend(); err != nil {
 		return err
 	}
-	err := errors.Join(c.tidy(), c.flushTags())
+	c.tidy()
+	err := c.flushTags()
 	c.refresh()
 	c.applyUses()
 	fresh, ferr := c.store.flush(false)

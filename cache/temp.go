@@ -70,21 +70,17 @@ func (t *temps) done(path string, gone bool) {
 	t.dirty = t.dirty || !gone
 }
 
-// tidy removes what is left of our temporary files, if there may be some.
-func (c *Cache) tidy() error {
+// tidy removes what is left of our temporary files, if there may be some. What cannot go
+// now has its turn again: nothing is lost by a file too many.
+func (c *Cache) tidy() {
 	t := &c.temps
 	t.mu.Lock()
 	dir, dirty := t.dir, t.dirty
 	t.dirty = false
 	t.mu.Unlock()
-	if !dirty {
-		return nil
-	}
-	err := c.clearTemps(dir, false)
-	if err != nil {
+	if dirty && c.clearTemps(dir, false) != nil {
 		t.untidy()
 	}
-	return err
 }
 
 func (t *temps) untidy() {
