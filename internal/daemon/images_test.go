@@ -28,38 +28,28 @@ func TestStateCountsImages(t *testing.T) {
 	image := anImage(1, 100<<10)
 	r.hub.Push("library/app", "1", image)
 	r.hub.Push("library/app", "2", image)
-	if c := r.State().Cache; c.Images != 0 || c.Free <= 0 {
-		t.Errorf("at first %+v", c)
-	}
+	r.until(t, "at first", func(s control.State) bool { return s.Cache.Images == 0 && s.Cache.Free > 0 })
 	for _, name := range []string{"app:1", r.Address() + "/library/app:2"} {
 		pulled, err := r.Pull(t.Context(), ask(name), ignore)
 		if err != nil || pulled.Images[0].Error != "" || pulled.Images[0].Digest != image.Digest().String() {
 			t.Fatalf("%s: %+v, %v", name, pulled, err)
 		}
 	}
-	if c := r.State().Cache; c.Images != 1 || c.Pinned != 0 {
-		t.Errorf("one image under two tags: %+v", c)
-	}
+	r.until(t, "one image under two tags", func(s control.State) bool { return s.Cache.Images == 1 && s.Cache.Pinned == 0 })
 	if i, err := r.PinImage("127.0.0.1"+r.Address()[strings.LastIndex(r.Address(), ":"):]+"/docker.io/library/app:1", true); err != nil || !i.Pinned || len(i.Tags) != 2 {
 		t.Errorf("PinImage: %+v, %v", i, err)
 	}
-	if c := r.State().Cache; c.Pinned != 1 || c.PinnedSize < 100<<10 {
-		t.Errorf("pinned: %+v", c)
-	}
+	r.until(t, "pinned", func(s control.State) bool { return s.Cache.Pinned == 1 && s.Cache.PinnedSize >= 100<<10 })
 	layer := image.Children[0].Layers[0]
 	r.get(t, "/v2/library/app/manifests/1")
 	r.get(t, "/v2/library/app/blobs/"+layer.Digest.String())
-	for changed := r.Changed(); r.State().Cache.Saved < layer.Content.Size(); changed = r.Changed() {
-		<-changed
-	}
+	r.until(t, "served", func(s control.State) bool { return s.Cache.Saved >= layer.Content.Size() })
 	for _, tag := range []string{"1", "2"} {
 		if _, err := r.RemoveImage("app:" + tag); err != nil {
 			t.Error(err)
 		}
 	}
-	if c := r.State().Cache; c.Images != 0 || c.Pinned != 0 || c.Saved != 0 {
-		t.Errorf("at last: %+v", c)
-	}
+	r.until(t, "at last", func(s control.State) bool { return s.Cache.Images == 0 && s.Cache.Pinned == 0 && s.Cache.Saved == 0 })
 }
 
 // Whoever stops a pull stops it at once, and the next one goes on.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pulley/cache"
+	"pulley/proxy/fetch"
 )
 
 const statusOK = http.StatusOK
@@ -92,9 +93,10 @@ func (h *Handler) bring(x *exchange, req *Request, line *row) (size int64, err e
 		}
 		err = h.joinIn(x, req, line)
 		var digestError *cache.DigestError
+		var sizeError *fetch.SizeError
 		switch {
 		case err == nil, errors.Is(err, cache.ErrStored), errors.Is(err, cache.ErrEnded):
-		case errors.As(err, &digestError) && !wrong:
+		case (errors.As(err, &digestError) || errors.As(err, &sizeError)) && !wrong:
 			wrong = true // it begins anew, without what was wrong
 		default:
 			return 0, err

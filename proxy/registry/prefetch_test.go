@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"runtime"
 	"slices"
@@ -438,4 +439,34 @@ func TestFetchBringsBack(t *testing.T) {
 		t.Errorf("private: %v", err)
 	}
 	wantStatus(t, "alice", r.engine("alice", "secret").pull("alice/app", "1"), http.StatusOK)
+}
+
+// A download that somebody began who was told a wrong size is begun anew.
+func TestPrefetchOverAWrongSize(t *testing.T) {
+	r := newRoom(t, nil)
+	img := hubtest.RandomImage(1, 1, 300<<10)
+	r.hub.Push("library/debian", "12", img)
+	layer := img.Layers[0]
+	f, first, err := r.cache.Join(layer.Digest)
+	if err != nil || !first {
+		t.Fatal(err)
+	}
+	reader, err := f.Reader(context.Background(), 0, -1, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.SetSize(layer.Content.Size() + 6); err != nil {
+		t.Fatal(err)
+	}
+	claim, err := f.Claim(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(claim, io.NewSectionReader(layer.Content, 0, 100<<10)); err != nil {
+		t.Fatal(err)
+	}
+	claim.Release()
+	f.Fail(nil)
+	_ = reader.Close()
+	r.mustPrefetch("debian:12")
 }
