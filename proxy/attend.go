@@ -27,7 +27,7 @@ func (r *run) attend(cl caller) {
 	c := connOf(cl)
 	defer func() {
 		if p := recover(); p != nil { // as the http.Server does
-			r.s.opt.Log.Error("panic while answering a request", "panic", p, "stack", string(debug.Stack()))
+			r.s.tellPanic(p)
 			_ = cl.Close()
 		}
 	}()
@@ -52,6 +52,14 @@ func (r *run) attend(cl caller) {
 			return
 		}
 		r.crew.before.add(c)
+	}
+}
+
+// tellPanic logs a mistake of ours that ended an answer. Not one is the way in which
+// handlers end a connection.
+func (s *Server) tellPanic(p any) {
+	if p != http.ErrAbortHandler { //nolint:errorlint // it is thrown as it is
+		s.opt.Log.Error("panic while answering a request", "panic", p, "stack", string(debug.Stack()))
 	}
 }
 

@@ -113,6 +113,23 @@ func TestReadyRequestsThatAreTheLast(t *testing.T) {
 	}
 }
 
+// So is it in what the http.Server answers; a handler that ends a connection makes no
+// mistake.
+func TestPanicIsTold(t *testing.T) {
+	for _, thrown := range []any{"as a handler may", http.ErrAbortHandler} {
+		p := newPort(t, options{})
+		p.mirror = func(http.ResponseWriter, *http.Request) { panic(thrown) }
+		c := p.connect()
+		fmt.Fprintf(c, "GET /v2/ HTTP/1.1\r\nHost: %s\r\n\r\n", p.addr)
+		if all, err := io.ReadAll(c); err != nil || len(all) > 0 {
+			t.Errorf("%v: %q, %v", thrown, all, err)
+		}
+		if told := p.log.count("panic while answering") > 0; told != (thrown != http.ErrAbortHandler) {
+			t.Errorf("%v: in the log: %v", thrown, told)
+		}
+	}
+}
+
 // The rules of the port hold for what is ready, too: requests that have to be refused
 // or looked at are none of it.
 func TestReadyRequestsKeepTheRules(t *testing.T) {

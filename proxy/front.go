@@ -28,6 +28,12 @@ This port is an HTTP and SOCKS5 proxy and a registry mirror:
 func (r *run) serveHTTP(w http.ResponseWriter, req *http.Request) {
 	r.crew.enter()
 	defer r.crew.leave()
+	defer func() {
+		if p := recover(); p != nil {
+			r.s.tellPanic(p)
+			panic(http.ErrAbortHandler) //nolint:forbidigo // the http.Server ends the connection, and has nothing to say
+		}
+	}()
 	if r.leaving.Load() {
 		w.Header().Set("Connection", "close")
 		w = &lastAnswer{ResponseWriter: w}

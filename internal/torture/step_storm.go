@@ -38,8 +38,8 @@ var faults = []fault{
 	{name: "wrong byte", lying: true, make: func(r *dice) hubtest.Faults {
 		return hubtest.Faults{WrongByte: hubtest.At(r.Int64N(60_000)), First: 1 + r.IntN(4)}
 	}},
-	{name: "too short", make: func(r *dice) hubtest.Faults { return hubtest.Faults{Length: -1 - r.Int64N(100)} }},
-	{name: "too long", make: func(r *dice) hubtest.Faults { return hubtest.Faults{Length: 1 + r.Int64N(100)} }},
+	{name: "too short", lying: true, make: func(r *dice) hubtest.Faults { return hubtest.Faults{Length: -1 - r.Int64N(100)} }},
+	{name: "too long", lying: true, make: func(r *dice) hubtest.Faults { return hubtest.Faults{Length: 1 + r.Int64N(100)} }},
 	{name: "wrong content range", make: func(*dice) hubtest.Faults { return hubtest.Faults{ContentRange: "bytes 0-4/5"} }},
 	{name: "server errors", make: func(r *dice) hubtest.Faults {
 		return hubtest.Faults{Status: pick(r, []int{500, 502, 503, 504}), Kind: anyKind(r), First: r.IntN(6)}

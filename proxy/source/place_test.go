@@ -152,6 +152,35 @@ func TestNamesOfRegistries(t *testing.T) {
 	}
 }
 
+// The settings may become others at any moment, also while the places are put together.
+func TestRouteThatIsSwitchedMeanwhile(t *testing.T) {
+	m := &hubtest.Hub{}
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	w := newTown(t, &hubtest.Hub{}, mirrorOf(m, "near", hubtest.StyleHost))
+	on := w.cfg.Load()
+	reg, _ := on.Registry("docker.io")
+	reg.Route = "near"
+	w.change(func(r *config.Registry) { r.Route, r.Mirrors[0].Enabled = config.RouteAuto, false })
+	off := w.cfg.Load()
+	for switched := range 12 {
+		asked := 0
+		w.opts.Settings = func() *config.Config {
+			if asked++; asked <= switched {
+				return off
+			}
+			return on
+		}
+		set := source.NewSet(w.opts)
+		asked = 0
+		if list := set.Places(reg); len(list) == 0 || !list[len(list)-1].Origin() && !list[0].Origin() {
+			t.Errorf("switched on after %d looks: %d places", switched, len(list))
+		}
+	}
+}
+
 func TestRoutes(t *testing.T) {
 	s := newShop(t, serve(blobOf(10)))
 	off := s.mirror("off", "host")

@@ -45,8 +45,8 @@ func (s *Set) PlacesAt(reg *config.Registry, host string) []*Place {
 	if lead == "" && s.sharedLeads(reg, host) {
 		lead = config.SharedName
 	}
-	if lead != "" {
-		i := slices.IndexFunc(list, func(p *Place) bool { return p.mirror != nil && p.mirror.Name == lead })
+	// It is none of them if the settings have changed, or it was expelled, since they were listed.
+	if i := slices.IndexFunc(list, func(p *Place) bool { return p.mirror != nil && p.mirror.Name == lead }); lead != "" && i > 0 {
 		first := list[i]
 		list = slices.Insert(slices.Delete(list, i, i+1), 0, first)
 	}
