@@ -269,14 +269,19 @@ func (c *Cache) forgetBlob(k key) {
 
 // adoptFile takes a file that has just been moved into place into the books. f is
 // that file, opened before, so that the stamp is of what was hashed and not of
-// what may lie there now. Needs settle.
-func (c *Cache) adoptFile(k key, f *os.File, from string) error {
+// what may lie there now; was is its stamp before it was moved, which changes the
+// ctime: what somebody has written into it since is not what was hashed. Needs settle.
+func (c *Cache) adoptFile(k key, f *os.File, was stamp, from string) error {
 	st, err := stampOf(f)
 	if err != nil {
 		return err
 	}
 	now := c.now().UnixNano()
-	c.store.put(k, record{stamp: st, used: now, proved: now, stamped: true, from: from})
+	r := record{stamp: st, used: now, from: from}
+	if was.ctime = st.ctime; was == st {
+		r.proved, r.stamped = now, true
+	}
+	c.store.put(k, r)
 	return nil
 }
 

@@ -206,3 +206,42 @@ func BenchmarkGet(b *testing.B) {
 		_ = blob.Close()
 	}
 }
+
+// What somebody writes into a file between its proof and its stamp is not vouched for.
+func TestDamageInTheMomentOfStoring(t *testing.T) {
+	var c *cache.Cache
+	hit := ""
+	disk := &cache.FaultyDisk{Quick: true, Before: func(op, path string) error {
+		if hit == "" || op != "syncdir" || filepath.Base(filepath.Dir(path)) != "blobs" {
+			return nil
+		}
+		f, err := os.OpenFile(hit, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteAt([]byte{0}, 100)
+		return errors.Join(err, f.Close())
+	}}
+	c = open(t, cache.Options{}.WithDisk(disk).In(t.TempDir()))
+	for i, store := range []func([]byte) error{
+		func(body []byte) error { return drive(begun(t, c, body), body) },
+		func(body []byte) error {
+			u, err := c.Upload()
+			if err == nil {
+				_, err = u.Write(body)
+			}
+			if err == nil {
+				err = u.Commit(digest.FromBytes(body), "")
+			}
+			return err
+		},
+	} {
+		body := bytesOf(8500+uint64(i), 3000)
+		body[100] = 1
+		hit = blobPath(c, digest.FromBytes(body))
+		if err := store(body); err != nil {
+			t.Fatal(err)
+		}
+		wantMiss(t, c, digest.FromBytes(body), cache.Damaged)
+	}
+}

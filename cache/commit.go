@@ -96,12 +96,16 @@ func (c *Cache) commit(f *Fill) error {
 
 func (c *Cache) moveIn(f *Fill) error {
 	defer c.settle(f.key)()
-	err := func() error {
+	var was stamp
+	err := func() (err error) {
 		if err := f.w.Sync(); err != nil {
 			return err
 		}
 		// Closed first: some systems write the last times when a file is closed.
 		if err := f.w.Close(); err != nil {
+			return err
+		}
+		if was, err = stampOf(f.r); err != nil {
 			return err
 		}
 		if err := c.renameBlob(f.key); err != nil {
@@ -110,7 +114,7 @@ func (c *Cache) moveIn(f *Fill) error {
 		return c.disk.syncDir(filepath.Dir(c.blobPath(f.key)))
 	}()
 	if err == nil {
-		err = c.adoptFile(f.key, f.r, sharesOf(f.Provenance()))
+		err = c.adoptFile(f.key, f.r, was, sharesOf(f.Provenance()))
 	}
 	c.dropPartial(f) // the journal; the file too if it was not moved
 	return err

@@ -114,11 +114,15 @@ func (u *Upload) moveIn(k key, source string) error {
 	if err != nil {
 		return err
 	}
+	was, err := stampOf(u.r)
+	if err != nil {
+		return err
+	}
 	if err := c.moveTemp(u.path, c.blobPath(k)); err != nil {
 		return err
 	}
 	u.path = ""
-	return c.adoptFile(k, u.r, encodeShares(map[string]int64{source: u.size}))
+	return c.adoptFile(k, u.r, was, encodeShares(map[string]int64{source: u.size}))
 }
 
 // Close drops the bytes, unless Commit has made them a blob. It may be called more
