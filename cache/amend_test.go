@@ -218,18 +218,25 @@ func TestAmendOutOfItsTime(t *testing.T) {
 	}
 }
 
+// wrongOnASlowDisk is a fill whose digest did not fit: byte 7 is wrong.
+func wrongOnASlowDisk(t *testing.T, body []byte) (*cache.Fill, *slowDisk) {
+	t.Helper()
+	dir := t.TempDir()
+	slow := &slowDisk{gate: make(chan struct{})}
+	c := open(t, cache.Options{}.WithDisk(slow.disk(dir)).In(dir))
+	f := begun(t, c, body)
+	cl := claim(t, f)
+	write(t, cl, wrongAt(body, 7))
+	cl.Release()
+	commitWrong(t, f)
+	return f, slow
+}
+
 // A Commit does not judge what an Amend is still changing.
 func TestCommitWaitsForAmends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		slow := &slowDisk{gate: make(chan struct{})}
-		c := open(t, cache.Options{}.WithDisk(slow.disk(dir)).In(dir))
 		body := bytesOf(411, 1<<20)
-		f := begun(t, c, body)
-		cl := claim(t, f)
-		write(t, cl, wrongAt(body, 7))
-		cl.Release()
-		commitWrong(t, f)
+		f, slow := wrongOnASlowDisk(t, body)
 		amend(t, f, body, 0, 1000, true) // right, but for what comes
 		slow.slow.Store(true)
 		amended, committed := make(chan error, 1), make(chan error, 1)
@@ -250,15 +257,8 @@ func TestCommitWaitsForAmends(t *testing.T) {
 // What somebody is putting right at that moment, and has said so, is not yet right or wrong.
 func TestCommitSeesAnAmendUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		slow := &slowDisk{gate: make(chan struct{})}
-		c := open(t, cache.Options{}.WithDisk(slow.disk(dir)).In(dir))
 		body := bytesOf(412, 1<<20)
-		f := begun(t, c, body)
-		cl := claim(t, f)
-		write(t, cl, wrongAt(body, 7))
-		cl.Release()
-		commitWrong(t, f)
+		f, slow := wrongOnASlowDisk(t, body)
 		slow.slow.Store(true)
 		amended, committed := make(chan error, 1), make(chan error, 1)
 		go func() { _, err := f.Amend(body[:1000], 0, "origin"); amended <- err }()

@@ -30,7 +30,7 @@ type detached struct {
 // settleIn says where downloads and temporary files are.
 func (c *Cache) settleIn() {
 	c.downloads = filepath.Join(c.dir, "partial", "sha256")
-	c.temps.moveTo(filepath.Join(c.dir, "tmp"))
+	c.temps.moveTo(c.tempDir())
 }
 
 func (c *Cache) isDetached() bool {

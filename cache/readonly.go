@@ -39,7 +39,7 @@ func (c *Cache) takeOver() (err error) {
 
 func (c *Cache) makeFolders(given bool) error {
 	if !given { // else the one who gave it may be at work there
-		_ = c.clearTemps(filepath.Join(c.dir, "tmp"), true)
+		_ = c.clearTemps(c.tempDir(), true)
 	}
 	for _, d := range []string{"blobs/sha256", "refs", "partial/sha256", "tmp"} {
 		dir := filepath.Join(c.dir, filepath.FromSlash(d))

@@ -22,7 +22,7 @@ func (c *Cache) takeUp(look bool) {
 	c.mergeHanded()
 	left := c.leftover.Load()
 	if !left {
-		_ = c.clearTemps(filepath.Join(c.dir, "tmp"), true)
+		_ = c.clearTemps(c.tempDir(), true)
 	} else if !look {
 		return
 	}

@@ -19,6 +19,9 @@ type temps struct {
 	dirty bool            // one may be left: a disk refused, or the directory was away
 }
 
+// tempDir is where they are, unless the cache is detached.
+func (c *Cache) tempDir() string { return filepath.Join(c.dir, "tmp") }
+
 func (t *temps) moveTo(dir string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

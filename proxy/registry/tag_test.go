@@ -139,11 +139,11 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
-// TestHeardAndStored: the origin said what a tag stands for, and its manifest came by
-// another way than through it: the tag can be had without the origin.
-func TestHeardAndStored(t *testing.T) {
+// heardAndStored is a room in which HEAD said that library/a:1 is an image whose
+// manifest came by another way.
+func heardAndStored(t *testing.T, img hubtest.Image) *room {
+	t.Helper()
 	r := newRoom(t, nil)
-	img := hubtest.RandomImage(1, 1, 1000)
 	r.hub.Push("library/a", "1", img)
 	r.hub.Push("library/a", "2", hubtest.RandomImage(2, 1, 1000))
 	wantStatus(t, "to know that it is public", r.pullMirror("", "library/a", "2"), http.StatusOK)
@@ -151,6 +151,14 @@ func TestHeardAndStored(t *testing.T) {
 	if err := r.cache.Put(img.Digest(), img.Manifest); err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+// TestHeardAndStored: the origin said what a tag stands for, and its manifest came by
+// another way than through it: the tag can be had without the origin.
+func TestHeardAndStored(t *testing.T) {
+	img := hubtest.RandomImage(1, 1, 1000)
+	r := heardAndStored(t, img)
 	r.hub.Down()
 	r.pass(5 * time.Minute)
 	if got := r.mirror("GET", "library/a/manifests/1"); digest.FromBytes(got.body) != img.Digest() || got.Header.Get("Warning") == "" {
@@ -163,14 +171,7 @@ func TestHeardAndStored(t *testing.T) {
 func TestHeardAndServed(t *testing.T) {
 	img := hubtest.RandomImage(1, 1, 1000)
 	for _, then := range []string{"GET 1", "HEAD 1", "GET " + img.Digest().String()} {
-		r := newRoom(t, nil)
-		r.hub.Push("library/a", "1", img)
-		r.hub.Push("library/a", "2", hubtest.RandomImage(2, 1, 1000))
-		wantStatus(t, "to know that it is public", r.pullMirror("", "library/a", "2"), http.StatusOK)
-		wantStatus(t, "HEAD", r.mirror("HEAD", "library/a/manifests/1").StatusCode, http.StatusOK)
-		if err := r.cache.Put(img.Digest(), img.Manifest); err != nil {
-			t.Fatal(err)
-		}
+		r := heardAndStored(t, img)
 		method, reference, _ := strings.Cut(then, " ")
 		wantStatus(t, then, r.mirror(method, "library/a/manifests/"+reference).StatusCode, http.StatusOK)
 		r.hub.Down()
