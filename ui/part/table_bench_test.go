@@ -147,7 +147,8 @@ func BenchmarkTable(b *testing.B) {
 	})
 }
 
-// Rows out of sight cost nothing: it takes as many allocations to scroll through many as through few.
+// Rows out of sight cost nothing: it takes as many allocations to scroll through many as through few. A thousand times the rows
+// would take hundreds of times as many; up to twice as many is chance, since a sync.Pool forgets at random under the race detector.
 func TestTableCostsNothingForRowsOutOfSight(t *testing.T) {
 	cost := func(n int) float64 {
 		columns, rows := images(n)
@@ -162,7 +163,7 @@ func TestTableCostsNothingForRowsOutOfSight(t *testing.T) {
 		})
 	}
 	few, many := cost(100), cost(100_000)
-	if many > few*1.2+20 {
+	if many > 2*few+20 {
 		t.Errorf("%v allocations among 100,000 rows, %v among 100", many, few)
 	}
 }
