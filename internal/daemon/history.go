@@ -28,37 +28,47 @@ type history struct {
 	path    string
 	maxSize func() int64
 	log     *slog.Logger
-	queue   chan control.Event
+	news    chan struct{} // something is pending that was not a moment ago
 	ask     chan func()
 
 	mu      sync.Mutex
+	pending []control.Event
 	follows map[chan control.Event]struct{}
 
 	// Of the goroutine in run.
 	file   *os.File
 	size   int64
-	broken bool   // said so already
-	lines  []byte // gathered
+	broken bool            // said so already
+	taken  []control.Event // room for the next that are pending
+	lines  bytes.Buffer    // gathered
+	encode *json.Encoder   // into lines
 }
 
 // queued bounds what waits for the disk; more than that is dropped from the file, not from the totals.
-const queued = 1024
+const queued = 4096
 
 func newHistory(dir string, maxSize func() int64, log *slog.Logger) *history {
-	return &history{
+	h := &history{
 		path: filepath.Join(dir, "requests.log"), maxSize: maxSize, log: log,
-		queue: make(chan control.Event, queued), ask: make(chan func()), follows: make(map[chan control.Event]struct{}),
+		news: make(chan struct{}, 1), ask: make(chan func()), follows: make(map[chan control.Event]struct{}),
 	}
+	h.encode = json.NewEncoder(&h.lines)
+	return h
 }
 
 // record hands an event to the file and to those who follow.
 func (h *history) record(e control.Event) {
-	select {
-	case h.queue <- e:
-	default:
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if len(h.pending) < queued {
+		h.pending = append(h.pending, e)
+	}
+	if len(h.pending) == 1 { // one wakes the writer for all that come in its time
+		select {
+		case h.news <- struct{}{}:
+		default:
+		}
+	}
 	for c := range h.follows {
 		select {
 		case c <- e:
@@ -67,9 +77,12 @@ func (h *history) record(e control.Event) {
 	}
 }
 
+// followed is how many events somebody who follows may lag behind.
+const followed = 1024
+
 // follow hands out new events until stop is called.
 func (h *history) follow() (events <-chan control.Event, stop func()) {
-	c := make(chan control.Event, queued)
+	c := make(chan control.Event, followed)
 	h.mu.Lock()
 	h.follows[c] = struct{}{}
 	h.mu.Unlock()
@@ -94,13 +107,10 @@ func (h *history) run(end <-chan struct{}) {
 	defer timer.Stop()
 	for {
 		select {
-		case e := <-h.queue:
-			if len(h.lines) == 0 {
-				timer.Reset(gathers)
-			}
-			h.take(e)
+		case <-h.news:
+			timer.Reset(gathers)
 		case <-timer.C:
-			h.write()
+			h.drain()
 		case f := <-h.ask:
 			h.drain()
 			f()
@@ -111,35 +121,25 @@ func (h *history) run(end <-chan struct{}) {
 	}
 }
 
-// drain writes everything that was recorded.
+// drain writes everything that was recorded, in pieces that are small beside the file.
 func (h *history) drain() {
-	for {
-		select {
-		case e := <-h.queue:
-			h.take(e)
-		default:
+	h.mu.Lock()
+	h.taken, h.pending = h.pending, h.taken[:0]
+	h.mu.Unlock()
+	for i := range h.taken {
+		_ = h.encode.Encode(&h.taken[i]) // it has nothing that JSON has not
+		if int64(h.lines.Len()) > min(64<<10, h.maxSize()/8) {
 			h.write()
-			return
 		}
 	}
-}
-
-// take adds an event to what is to be written, which is kept small beside the file.
-func (h *history) take(e control.Event) {
-	line, err := json.Marshal(e)
-	if err != nil {
-		return
-	}
-	h.lines = append(append(h.lines, line...), '\n')
-	if int64(len(h.lines)) > min(64<<10, h.maxSize()/8) {
-		h.write()
-	}
+	clear(h.taken)
+	h.write()
 }
 
 // write appends what was gathered to the file.
 func (h *history) write() {
-	lines := h.lines
-	h.lines = h.lines[:0]
+	lines := h.lines.Bytes()
+	defer h.lines.Reset()
 	if len(lines) == 0 {
 		return
 	}
