@@ -10,6 +10,11 @@ const (
 	// before the next source is tried too. Until then nobody knows whether the
 	// blob is there at all.
 	hedge = time.Second
+	// lead is how long the first connection that is answered has its source, and
+	// this machine, to itself: whoever waits for the first byte is not to wait for
+	// the handshakes of all the others, too. It ends sooner with leadBytes.
+	lead      = 10 * time.Millisecond
+	leadBytes = 256 << 10
 	// poll is how often a source that cannot be used now is looked at again.
 	poll = 500 * time.Millisecond
 )
@@ -159,7 +164,7 @@ func (r *run) choose(claim Claim) choice {
 	case len(free) == 0:
 	case len(r.workers) == 0:
 		c.peer = first(free, cands, show)
-	case !r.answered:
+	case r.answered.IsZero():
 		// Nobody knows yet whether there is anything to be had.
 		if free = only(free, func(o option) bool { return o.conns == 0 }); len(free) > 0 {
 			if c.wait = r.opened.Add(hedge).Sub(now); c.wait <= 0 {
@@ -168,6 +173,8 @@ func (r *run) choose(claim Claim) choice {
 		}
 	case !wide:
 		c.peer = first(free, cands, show)
+	case len(r.workers) == 1 && r.leads(now) > 0:
+		c.wait = r.leads(now)
 	default:
 		c.peer = best(free, cands)
 	}
@@ -175,6 +182,17 @@ func (r *run) choose(claim Claim) choice {
 		c.rate, c.share = r.share(c.peer, cands)
 	}
 	return c
+}
+
+// leads is for how long the only connection that there is still has its lead, if it
+// is the first of this run that was answered. Needs mu.
+func (r *run) leads(now time.Time) time.Duration {
+	for w := range r.workers {
+		if w.meter.bytes.Load() < leadBytes {
+			return r.answered.Add(lead).Sub(now)
+		}
+	}
+	return 0
 }
 
 // share is what a connection to p is expected to bring, in bytes a second and as a

@@ -101,10 +101,21 @@ func (w *worker) copy(r io.Reader, claim Claim, skip int64) error {
 				return &sinkError{werr}
 			}
 		}
+		if !w.led && w.meter.bytes.Load() >= leadBytes {
+			w.ahead()
+		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// ahead ends the worker's lead, if it has one.
+func (w *worker) ahead() {
+	w.led = true
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stir()
 }
 
 // note takes down how fast the connection is.

@@ -50,7 +50,7 @@ type run struct {
 	peers    map[Source]*peer
 	workers  map[*worker]struct{}
 	err      error     // the first that ends the run
-	answered bool      // some source has begun to answer
+	answered time.Time // when the first source began to answer; zero: none has
 	starving time.Time // since when nothing is left to claim; zero: something is
 	idle     bool      // nobody wants anything: no worker waits for more
 	opened   time.Time // when the last connection was begun

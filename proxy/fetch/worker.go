@@ -24,7 +24,8 @@ type worker struct {
 
 	from, to int64 // what it asks for; to -1: the end
 	follows  bool  // what is in front of that is there or under way
-	wrote    bool  // a byte came that nobody had; work's own, as is stuck
+	wrote    bool  // a byte came that nobody had; work's own, as are the next two
+	led      bool  // it has brought leadBytes
 	stuck    bool  // it sent all that there was already, and not one byte more
 
 	watchers sync.WaitGroup
@@ -293,7 +294,9 @@ func (w *worker) begins(b *source.Body, off int64) error {
 		}
 	}
 	w.mu.Lock()
-	w.answered = true
+	if w.answered.IsZero() {
+		w.answered = time.Now()
+	}
 	alone := w.peer.conns == 1
 	w.mu.Unlock()
 	if !b.Ranged && off > b.Start && (!alone || w.rangesElsewhere()) {
