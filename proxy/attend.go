@@ -32,7 +32,7 @@ func (r *run) attend(cl caller) {
 		}
 	}()
 	ctx := context.WithValue(r.base, peerKey{}, c)
-	w := &readyAnswer{conn: cl, header: make(http.Header, 8)}
+	w := &readyAnswer{conn: cl, header: make(http.Header, 8), long: func() func() { return r.answers.hold(cl) }}
 	for wait := r.s.opt.Timeouts.FirstByte; ; wait = r.s.opt.Timeouts.Idle {
 		if err := cl.fill(wait); err != nil {
 			_ = cl.Close()

@@ -2,11 +2,15 @@ package proxy
 
 import (
 	"bufio"
+	"bytes"
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +19,11 @@ import (
 	"pulley/internal/config"
 	"pulley/proxy/registry"
 )
+
+// fileAtHand is a file of fileSize bytes, more than fits into buffers on the way.
+var fileAtHand string
+
+const fileSize = 64 << 20
 
 // atHand answers what is under /v2/ready/ at once.
 func atHand(w http.ResponseWriter, r *http.Request, t *registry.Target) bool {
@@ -35,6 +44,15 @@ func atHand(w http.ResponseWriter, r *http.Request, t *registry.Target) bool {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		_, _ = io.WriteString(w, body[:1])
 		body = body[1:]
+	case "file":
+		f, err := os.Open(fileAtHand)
+		if err != nil {
+			return false
+		}
+		defer f.Close()
+		w.Header().Set("Content-Length", strconv.Itoa(fileSize))
+		_, _ = io.CopyN(w, f, fileSize)
+		return true
 	case "broken":
 		w.Header().Set("Content-Length", "100")
 	case "split":
@@ -185,5 +203,88 @@ func TestReadyConnectionsEnd(t *testing.T) {
 	}
 	if _, err := kept.Read(make([]byte, 1)); err == nil {
 		t.Error("an idle connection outlives the port")
+	}
+}
+
+// aFile makes fileAtHand.
+func aFile(t *testing.T) {
+	t.Helper()
+	fileAtHand = filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(fileAtHand, bytes.Repeat([]byte("0123456789abcdef"), fileSize/16), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A file that is ready goes out whole and the connection goes on, by every door.
+func TestReadyFiles(t *testing.T) {
+	aFile(t)
+	p := readyPort(t, options{})
+	site := tls.Client(p.tunnel(hubHost+":443", ""), &tls.Config{RootCAs: p.roots(), ServerName: hubHost})
+	for name, c := range map[string]net.Conn{"mirror": p.connect(), hubHost: site} {
+		in := bufio.NewReader(c)
+		for range 2 {
+			fmt.Fprintf(c, "GET /v2/ready/file HTTP/1.1\r\nHost: %s\r\n\r\n", p.addr)
+			resp, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			sum := sha256.New()
+			n, err := io.Copy(sum, resp.Body)
+			if want := sha256.Sum256(bytes.Repeat([]byte("0123456789abcdef"), fileSize/16)); err != nil || n != fileSize || !bytes.Equal(sum.Sum(nil), want[:]) {
+				t.Errorf("%s: %d bytes, %v", name, n, err)
+			}
+		}
+	}
+}
+
+// A transfer that runs when the port ends has the time that every request has, and no more.
+func TestReadyFilesDrain(t *testing.T) {
+	aFile(t)
+	begin := func(p *port) (bodies []io.ReadCloser) {
+		t.Helper()
+		site := tls.Client(p.tunnel(hubHost+":443", ""), &tls.Config{RootCAs: p.roots(), ServerName: hubHost})
+		for _, c := range []net.Conn{p.connect(), site} {
+			fmt.Fprintf(c, "GET /v2/ready/file HTTP/1.1\r\nHost: %s\r\n\r\n", p.addr)
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bodies = append(bodies, resp.Body)
+		}
+		return bodies
+	}
+	p := readyPort(t, options{timeouts: Timeouts{Drain: time.Hour}})
+	bodies, stopped := begin(p), make(chan error, 1)
+	go func() { stopped <- p.stop() }()
+	p.eventually(func() bool {
+		c, err := net.Dial("tcp", p.addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	})
+	for i, body := range bodies {
+		select {
+		case err := <-stopped:
+			t.Fatalf("stopped before transfer %d was done: %v", i, err)
+		default:
+		}
+		if n, err := io.Copy(io.Discard, body); err != nil || n != fileSize {
+			t.Errorf("transfer %d: %d bytes, %v", i, n, err)
+		}
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+
+	p = readyPort(t, options{timeouts: Timeouts{Drain: 50 * time.Millisecond}})
+	bodies = begin(p)
+	if err := p.stop(); err != nil {
+		t.Error(err)
+	}
+	for i, body := range bodies {
+		if n, err := io.Copy(io.Discard, body); err == nil || n == fileSize {
+			t.Errorf("transfer %d goes on without the port: %d bytes, %v", i, n, err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 // one after the other, by one goroutine.
 type readyAnswer struct {
 	conn   net.Conn
+	long   func() (done func()) // around what may take the client a while
 	header http.Header
 	status int
 	head   bool // to a HEAD request: no body follows
@@ -59,6 +61,36 @@ func (a *readyAnswer) Write(p []byte) (int, error) {
 	a.left -= int64(len(p))
 	_, err := a.conn.Write(p)
 	return len(p), a.failed(err)
+}
+
+// ReadFrom implements io.ReaderFrom, for files. They are sent by the system where it can.
+func (a *readyAnswer) ReadFrom(r io.Reader) (int64, error) {
+	if a.head || !isFile(r) {
+		return io.Copy(struct{ io.Writer }{a}, r)
+	}
+	if !a.begun {
+		a.write()
+		if err := a.flush(); err != nil {
+			return 0, err
+		}
+	}
+	if part, ok := r.(*io.LimitedReader); !ok || part.N > a.left {
+		return 0, http.ErrContentLength
+	}
+	defer a.long()()
+	n, err := sendFile(a.conn, r)
+	a.left -= n
+	return n, err
+}
+
+// sendFile copies a file to a connection: by the system, or with a buffer of its own.
+func sendFile(c net.Conn, file io.Reader) (int64, error) {
+	if by, ok := c.(io.ReaderFrom); ok {
+		return by.ReadFrom(file)
+	}
+	buf := copyPool.Get().(*[32 << 10]byte)
+	defer copyPool.Put(buf)
+	return io.CopyBuffer(struct{ io.Writer }{c}, file, buf[:])
 }
 
 // put adds to what the next flush sends.

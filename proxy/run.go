@@ -25,8 +25,10 @@ type run struct {
 	base    context.Context // of requests and dials; ends after draining
 	cancel  context.CancelFunc
 	crew    crew
+	answers crew    // those in attend that take a while
 	unread  closers // handed to web, no request yet
 	leaving atomic.Bool
+	sending atomic.Int32 // files that are on their way to clients
 }
 
 func newRun(s *Server, ln net.Listener) *run {
@@ -86,6 +88,11 @@ func (r *run) drain(ctx context.Context) {
 	if err := r.web.Shutdown(ctx); err != nil {
 		_ = r.web.Close()
 	}
+	select {
+	case <-r.answers.idle(0):
+	case <-ctx.Done():
+	}
+	r.answers.closeAll()
 	r.cancel()
 	r.crew.closeAll()
 	timer := time.NewTimer(r.s.opt.Timeouts.Drain)
@@ -310,6 +317,16 @@ func (w *crew) early(c io.Closer) (done func()) {
 func (w *crew) tunnel(c io.Closer) (done func()) {
 	w.tunnels.add(c)
 	return func() { w.tunnels.remove(c) }
+}
+
+// hold notes that c is in use for a while; the result ends that.
+func (w *crew) hold(c io.Closer) (done func()) {
+	w.enter()
+	let := w.tunnel(c)
+	return func() {
+		let()
+		w.leave()
+	}
 }
 
 func (w *crew) closeEarly() { w.before.closeAll() }

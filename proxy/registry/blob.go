@@ -70,6 +70,13 @@ func (h *Handler) blobFromCache(x *exchange, req *Request, specs []rangeSpec) bo
 	if verified {
 		x.note("asked for again: verified")
 	}
+	h.giveStored(x, req, b, specs, v, verified)
+	return true
+}
+
+// giveStored answers with a stored blob. verified: it was hashed on this client's
+// account.
+func (h *Handler) giveStored(x *exchange, req *Request, b *cache.Blob, specs []rangeSpec, v visit, verified bool) {
 	x.event.Source = fromCache
 	x.Header().Set("Accept-Ranges", "bytes")
 	complete := false
@@ -85,7 +92,6 @@ func (h *Handler) blobFromCache(x *exchange, req *Request, specs []rangeSpec) bo
 	if complete {
 		h.manners.served(v, verified)
 	}
-	return true
 }
 
 // blobFromFill serves a blob that is on its way, setting it on its way if nobody

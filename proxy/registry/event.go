@@ -255,7 +255,8 @@ func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
 	x.started(http.StatusOK)
 	n, err := io.Copy(x.ResponseWriter, r)
 	x.event.Bytes += n
-	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "readfrom" { // sendfile: it is the client's connection
+	// What upstream sends is read, by op "read".
+	if op := (*net.OpError)(nil); errors.As(err, &op) && (op.Op == "readfrom" || op.Op == "write") && !cache.ReadFailed(err) {
 		x.cause(CauseLeft)
 	}
 	return n, err

@@ -8,11 +8,11 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// ServeReady answers a ping, or a manifest or a small blob for a client without
-// credentials of its own, if that takes nothing but what is known and stored: nobody
-// is asked and nothing is waited for. It reports whether it did. Else it did nothing at all, and
-// the request is for ServeHost or, without a Target, ServeMirror, which would give
-// the same answer.
+// ServeReady answers a ping, or a manifest or a blob for a client without credentials
+// of its own, if that takes nothing but what is known and stored: nobody is asked,
+// nothing is hashed and nobody waited for but the client. It reports whether it did.
+// Else it did nothing at all, and the request is for ServeHost or, without a Target,
+// ServeMirror, which would give the same answer.
 func (h *Handler) ServeReady(w http.ResponseWriter, r *http.Request, t *Target) bool {
 	req := h.readyRequest(r, t)
 	if req == nil || req.Uncached || !req.known() || !req.reads() || !req.Asker.anonymous() {
@@ -20,28 +20,33 @@ func (h *Handler) ServeReady(w http.ResponseWriter, r *http.Request, t *Target) 
 	}
 	x := h.begin(w, r, req.Door)
 	x.about(req)
-	switch req.What {
-	case Ping:
-		if t != nil && !req.Asker.Own {
-			return false
-		}
-		ping(x, r)
-	case Manifest:
-		f, ok := h.ready(req)
-		if !ok {
-			return false
-		}
-		x.countsFor(h.cache, req)
-		h.giveManifest(x, req, f)
-	case Blob:
-		if !h.giveSmall(x, req) {
-			return false
-		}
-	default:
+	give := h.readyAnswer(x, req, t)
+	if give == nil {
 		return false
 	}
-	x.end()
+	defer x.end() // also if the connection breaks off
+	give()
 	return true
+}
+
+// readyAnswer is what answers the request at once; nil if nothing does.
+func (h *Handler) readyAnswer(x *exchange, req *Request, t *Target) (give func()) {
+	switch req.What {
+	case Ping:
+		if t == nil || req.Asker.Own {
+			return func() { ping(x, req.Request) }
+		}
+	case Manifest:
+		if f, ok := h.ready(req); ok {
+			return func() {
+				x.countsFor(h.cache, req)
+				h.giveManifest(x, req, f)
+			}
+		}
+	case Blob:
+		return h.readyBlob(x, req)
+	}
+	return nil
 }
 
 // readyRequest makes a Request of what came through a door; nil if that is not
@@ -97,35 +102,49 @@ func (h *Handler) ready(req *Request) (*found, bool) {
 }
 
 // smallBlob is the most that is read into memory to be sent in one piece with its
-// head. From there on a file is better sent by the system, and the http.Server costs
-// little beside that.
+// head. From there on a file is better sent by the system.
 const smallBlob = 64 << 10
 
 var smallBlobs = sync.Pool{New: func() any { return new([smallBlob]byte) }}
 
-// giveSmall answers with a small blob whole, if it is stored and the asker may have
-// it; else it does nothing.
-func (h *Handler) giveSmall(x *exchange, req *Request) bool {
+// readyBlob answers with a blob that is stored, needs no hashing, and that the asker
+// may have; nil if it is not so.
+func (h *Handler) readyBlob(x *exchange, req *Request) (give func()) {
 	d := req.Digest
 	if req.head() || d.Algorithm() != digest.SHA256 || req.Header["Range"] != nil || req.Header["If-None-Match"] != nil {
-		return false
+		return nil
 	}
 	v := x.visit(d)
 	if h.manners.complains(v) || !h.admits(req, d, h.cache.References(req.cacheName(), d)) {
-		return false
+		return nil
 	}
 	room := smallBlobs.Get().(*[smallBlob]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
-	defer smallBlobs.Put(room)
-	n, ok := h.cache.ReadSmall(d, room[:])
-	if !ok {
-		return false
+	if n, ok := h.cache.ReadSmall(d, room[:]); ok {
+		return func() {
+			defer smallBlobs.Put(room)
+			x.countsFor(h.cache, req)
+			h.giveSmall(x, req, room[:n], v)
+		}
 	}
-	x.countsFor(h.cache, req)
+	smallBlobs.Put(room)
+	b, ok := h.cache.GetStamped(d)
+	if !ok {
+		return nil
+	}
+	return func() {
+		defer func() { _ = b.Close() }()
+		x.countsFor(h.cache, req)
+		h.giveStored(x, req, b, nil, v, false)
+	}
+}
+
+// giveSmall answers with a blob that was read whole.
+func (h *Handler) giveSmall(x *exchange, req *Request, content []byte, v visit) {
 	x.event.Source = fromCache
 	x.Header().Set("Accept-Ranges", "bytes")
-	b := &body{digest: d, mediaType: octets, size: int64(n)}
+	b := &body{digest: req.Digest, mediaType: octets, size: int64(len(content))}
 	b.copy = func(w io.Writer, s span) error {
-		_, err := w.Write(room[s.off : s.off+s.n])
+		_, err := w.Write(content[s.off : s.off+s.n])
 		return err
 	}
 	err := b.serve(x, req.Request, nil)
@@ -133,5 +152,4 @@ func (h *Handler) giveSmall(x *exchange, req *Request) bool {
 	if err == nil {
 		h.manners.served(v, false)
 	}
-	return true
 }

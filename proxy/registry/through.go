@@ -146,8 +146,10 @@ func (r *Request) homeLink(link string) string {
 // cut, so that no client takes what it has for the whole.
 func (h *Handler) abort(x *exchange, req *Request, err error) {
 	if req.Context().Err() != nil {
-		x.note("the client left")
 		x.cause(CauseLeft)
+	}
+	if x.event.Cause == CauseLeft {
+		x.note("the client left")
 	}
 	x.fail(err)
 	cutOff()
