@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -16,20 +15,6 @@ import (
 	"pulley/internal/daemon"
 	"pulley/internal/service"
 )
-
-// Memory: the collector's default lets the heap double. Half of that costs next to nothing, and the limit makes it work
-// harder before many transfers at once reach what we promise; GOGC and GOMEMLIMIT in the environment go first.
-//
-// With a live heap of a few MiB the collector would run after each two or three more: in a storm of small requests dozens of
-// times a second, for a third of the processors. ballast counts as live: so much more comes together between
-// two runs. It is never written to, so that there is no memory behind it.
-const (
-	collectAt   = 50
-	ballastSize = 24 << 20
-	memoryLimit = 80<<20 + ballastSize
-)
-
-var ballast []byte //nolint:unused // to be there is all it does
 
 func (a *app) up() *cobra.Command {
 	var file, listen string
@@ -85,17 +70,4 @@ func (a *app) up() *cobra.Command {
 	cmd.Flags().BoolVar(&takeOver, "take-over", false, "take the place of the daemon that runs here, without closing its port")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "log what happens inside")
 	return cmd
-}
-
-// limitMemory comes when all is there, since starting is quicker with no collection in between; what that left behind goes
-// back to the system beside the first requests.
-func limitMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-		ballast = make([]byte, ballastSize)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
-	go debug.FreeOSMemory()
 }
