@@ -22,9 +22,8 @@ const (
 	idleTimeout = 90 * time.Second
 
 	// The read buffer holds a header; bodies bypass it, since they are read in
-	// larger pieces. The write buffer carries uploads.
-	readBuffer  = 8 << 10
-	writeBuffer = 64 << 10
+	// larger pieces, as those of uploads are written.
+	readBuffer = 8 << 10
 
 	maxHeader = 256 << 10
 
@@ -73,7 +72,6 @@ func (e *Egress) newPool(p *plan, registry string) *http.Transport {
 		ExpectContinueTimeout:  expectTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 		ReadBufferSize:         readBuffer,
-		WriteBufferSize:        writeBuffer,
 	}
 }
 
