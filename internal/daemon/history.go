@@ -96,6 +96,9 @@ func (h *history) follow() (events <-chan control.Event, stop func()) {
 // gathers is how long events are gathered before they are written, all at once.
 const gathers = 5 * time.Millisecond
 
+// gathered is for how many events room is kept.
+const gathered = 512
+
 // run writes until end is closed, and then what is left.
 func (h *history) run(end <-chan struct{}) {
 	defer func() {
@@ -133,6 +136,9 @@ func (h *history) drain() {
 		}
 	}
 	clear(h.taken)
+	if len(h.taken) > gathered {
+		h.taken = nil
+	}
 	h.write()
 }
 
