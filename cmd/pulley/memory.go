@@ -17,7 +17,7 @@ const (
 	memoryLimit = 80 << 20
 
 	collectAt  = 50                     // per cent that the heap grows by between two collections
-	collectGap = 100 * time.Millisecond // how long it takes at least, if that needs no more than
+	collectGap = 300 * time.Millisecond // how long it takes at least, if that needs no more than
 	garbage    = 14 << 20               // so many bytes
 	leastHeap  = 4 << 20                // what the percentage is of at least (heapMinimum in the runtime's mgcpacer.go)
 	calm       = time.Second            // without a collection: what is not needed now goes back to the system
