@@ -89,23 +89,11 @@ func (c *Cache) GetStamped(d digest.Digest) (b *Blob, ok bool) {
 	if err != nil || c.isClosed() {
 		return nil, false
 	}
-	rec, known := c.store.get(k)
-	if !known || !rec.stamped {
-		return nil, false
-	}
 	c.hold(k)
-	f, err := openShared(c.blobPath(k), os.O_RDONLY, 0)
-	if err != nil {
+	if b = c.openStamped(k, false); b == nil {
 		c.letGo(k)
-		return nil, false
 	}
-	b = &Blob{c: c, key: k, file: f, size: rec.stamp.size}
-	if st, err := stampOf(f); err != nil || st != rec.stamp || c.isSpoiled(k, st) {
-		_ = b.Close()
-		return nil, false
-	}
-	c.touch(k, rec)
-	return b, true
+	return b, b != nil
 }
 
 // hold keeps a blob from being evicted.
@@ -145,21 +133,37 @@ func (c *Cache) get(k key, o getOptions) (*Blob, error) {
 	return c.getHashed(k, o.quiet)
 }
 
-// getStamped opens the blob if its stamp fits; nil, nil if it does not.
-func (c *Cache) getStamped(k key, quiet bool) (*Blob, error) {
-	f, st, err := c.openBlob(k)
-	if err != nil {
-		return nil, err
+// openStamped opens the blob if its stamp fits; else it does nothing, and nil.
+func (c *Cache) openStamped(k key, quiet bool) *Blob {
+	rec, known := c.store.get(k)
+	if !known || !rec.stamped {
+		return nil
 	}
-	rec, ok := c.store.get(k)
-	if !ok || !rec.stamped || rec.stamp != st {
+	f, err := openShared(c.blobPath(k), os.O_RDONLY, 0)
+	if err != nil {
+		return nil
+	}
+	if st, err := stampOf(f); err != nil || st != rec.stamp || c.isSpoiled(k, st) {
 		_ = f.Close()
-		return nil, nil
+		return nil
 	}
 	if !quiet {
 		c.touch(k, rec)
 	}
-	return &Blob{c: c, key: k, file: f, size: st.size}, nil
+	return &Blob{c: c, key: k, file: f, size: rec.stamp.size}
+}
+
+// getStamped is openStamped that says, and sees to it, if the file is gone or cannot
+// be opened; nil, nil if it is there and has to be hashed.
+func (c *Cache) getStamped(k key, quiet bool) (*Blob, error) {
+	if b := c.openStamped(k, quiet); b != nil {
+		return b, nil
+	}
+	f, _, err := c.openBlob(k)
+	if err == nil {
+		_ = f.Close()
+	}
+	return nil, err
 }
 
 // touch notes that a blob was used. Not more often than once a second: the order

@@ -20,11 +20,6 @@ import (
 	"pulley/proxy/registry"
 )
 
-// fileAtHand is a file of fileSize bytes, more than fits into buffers on the way.
-var fileAtHand string
-
-const fileSize = 64 << 20
-
 // atHand answers what is under /v2/ready/ at once.
 func atHand(w http.ResponseWriter, r *http.Request, t *registry.Target) bool {
 	what, ok := strings.CutPrefix(r.URL.Path, "/v2/ready/")
@@ -44,15 +39,6 @@ func atHand(w http.ResponseWriter, r *http.Request, t *registry.Target) bool {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		_, _ = io.WriteString(w, body[:1])
 		body = body[1:]
-	case "file":
-		f, err := os.Open(fileAtHand)
-		if err != nil {
-			return false
-		}
-		defer f.Close()
-		w.Header().Set("Content-Length", strconv.Itoa(fileSize))
-		_, _ = io.CopyN(w, f, fileSize)
-		return true
 	case "broken":
 		w.Header().Set("Content-Length", "100")
 	case "split":
@@ -206,19 +192,35 @@ func TestReadyConnectionsEnd(t *testing.T) {
 	}
 }
 
-// aFile makes fileAtHand.
-func aFile(t *testing.T) {
+// fileSize is more than fits into buffers on the way.
+const fileSize = 64 << 20
+
+func fileContent() []byte { return bytes.Repeat([]byte("0123456789abcdef"), fileSize/16) }
+
+// filePort answers everything with a file, at once.
+func filePort(t *testing.T, o options) *port {
 	t.Helper()
-	fileAtHand = filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(fileAtHand, bytes.Repeat([]byte("0123456789abcdef"), fileSize/16), 0o600); err != nil {
+	name := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, fileContent(), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	p := newPort(t, o)
+	p.ready = func(w http.ResponseWriter, _ *http.Request, _ *registry.Target) bool {
+		f, err := os.Open(name)
+		if err != nil {
+			return false
+		}
+		defer f.Close()
+		w.Header().Set("Content-Length", strconv.Itoa(fileSize))
+		_, _ = io.CopyN(w, f, fileSize)
+		return true
+	}
+	return p
 }
 
 // A file that is ready goes out whole and the connection goes on, by every door.
 func TestReadyFiles(t *testing.T) {
-	aFile(t)
-	p := readyPort(t, options{})
+	p, want := filePort(t, options{}), sha256.Sum256(fileContent())
 	site := tls.Client(p.tunnel(hubHost+":443", ""), &tls.Config{RootCAs: p.roots(), ServerName: hubHost})
 	for name, c := range map[string]net.Conn{"mirror": p.connect(), hubHost: site} {
 		in := bufio.NewReader(c)
@@ -230,7 +232,7 @@ func TestReadyFiles(t *testing.T) {
 			}
 			sum := sha256.New()
 			n, err := io.Copy(sum, resp.Body)
-			if want := sha256.Sum256(bytes.Repeat([]byte("0123456789abcdef"), fileSize/16)); err != nil || n != fileSize || !bytes.Equal(sum.Sum(nil), want[:]) {
+			if err != nil || n != fileSize || !bytes.Equal(sum.Sum(nil), want[:]) {
 				t.Errorf("%s: %d bytes, %v", name, n, err)
 			}
 		}
@@ -239,7 +241,6 @@ func TestReadyFiles(t *testing.T) {
 
 // A transfer that runs when the port ends has the time that every request has, and no more.
 func TestReadyFilesDrain(t *testing.T) {
-	aFile(t)
 	begin := func(p *port) (bodies []io.ReadCloser) {
 		t.Helper()
 		site := tls.Client(p.tunnel(hubHost+":443", ""), &tls.Config{RootCAs: p.roots(), ServerName: hubHost})
@@ -253,16 +254,10 @@ func TestReadyFilesDrain(t *testing.T) {
 		}
 		return bodies
 	}
-	p := readyPort(t, options{timeouts: Timeouts{Drain: time.Hour}})
+	p := filePort(t, options{timeouts: Timeouts{Drain: time.Hour}})
 	bodies, stopped := begin(p), make(chan error, 1)
 	go func() { stopped <- p.stop() }()
-	p.eventually(func() bool {
-		c, err := net.Dial("tcp", p.addr)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err != nil
-	})
+	p.untilClosed()
 	for i, body := range bodies {
 		select {
 		case err := <-stopped:
@@ -277,7 +272,7 @@ func TestReadyFilesDrain(t *testing.T) {
 		t.Error(err)
 	}
 
-	p = readyPort(t, options{timeouts: Timeouts{Drain: 50 * time.Millisecond}})
+	p = filePort(t, options{timeouts: Timeouts{Drain: 50 * time.Millisecond}})
 	bodies = begin(p)
 	if err := p.stop(); err != nil {
 		t.Error(err)

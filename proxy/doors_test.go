@@ -369,13 +369,7 @@ func TestServeDrains(t *testing.T) {
 	go func() { stopped <- p.stop() }()
 	wantEOF(t, silent)
 	wantEOF(t, idle)
-	p.eventually(func() bool {
-		c, err := net.Dial("tcp", p.addr)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err != nil
-	})
+	p.untilClosed()
 	select {
 	case err := <-stopped:
 		t.Fatalf("stopped before the request was done: %v", err)

@@ -227,6 +227,18 @@ func (p *port) event(n int) TunnelEvent {
 	return e
 }
 
+// untilClosed waits until the port takes no connection any more.
+func (p *port) untilClosed() {
+	p.t.Helper()
+	p.eventually(func() bool {
+		c, err := net.Dial("tcp", p.addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	})
+}
+
 // eventually waits until f is true.
 func (p *port) eventually(f func() bool) {
 	p.t.Helper()

@@ -63,9 +63,10 @@ func (a *readyAnswer) Write(p []byte) (int, error) {
 	return len(p), a.failed(err)
 }
 
-// ReadFrom implements io.ReaderFrom, for files. They are sent by the system where it can.
+// ReadFrom implements io.ReaderFrom, for parts of files as io.CopyN makes them. They are sent by the system where it can.
 func (a *readyAnswer) ReadFrom(r io.Reader) (int64, error) {
-	if a.head || !isFile(r) {
+	part, ok := r.(*io.LimitedReader)
+	if a.head || !ok || !isFile(r) {
 		return io.Copy(struct{ io.Writer }{a}, r)
 	}
 	if !a.begun {
@@ -74,7 +75,7 @@ func (a *readyAnswer) ReadFrom(r io.Reader) (int64, error) {
 			return 0, err
 		}
 	}
-	if part, ok := r.(*io.LimitedReader); !ok || part.N > a.left {
+	if part.N > a.left {
 		return 0, http.ErrContentLength
 	}
 	defer a.long()()

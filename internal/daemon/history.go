@@ -96,8 +96,8 @@ func (h *history) follow() (events <-chan control.Event, stop func()) {
 // gathers is how long events are gathered before they are written, all at once.
 const gathers = 5 * time.Millisecond
 
-// gathered is for how many events room is kept.
-const gathered = 512
+// roomFor is for how many events room is kept.
+const roomFor = 512
 
 // run writes until end is closed, and then what is left.
 func (h *history) run(end <-chan struct{}) {
@@ -136,7 +136,7 @@ func (h *history) drain() {
 		}
 	}
 	clear(h.taken)
-	if len(h.taken) > gathered {
+	if len(h.taken) > roomFor {
 		h.taken = nil
 	}
 	h.write()

@@ -173,10 +173,10 @@ func (r *run) choose(claim Claim) choice {
 		}
 	case !wide:
 		c.peer = first(free, cands, show)
-	case len(r.workers) == 1 && r.leads(now) > 0:
-		c.wait = r.leads(now)
 	default:
-		c.peer = best(free, cands)
+		if c.wait = r.leads(now); c.wait <= 0 {
+			c.peer, c.wait = best(free, cands), poll
+		}
 	}
 	if c.peer != nil {
 		c.rate, c.share = r.share(c.peer, cands)
@@ -185,10 +185,10 @@ func (r *run) choose(claim Claim) choice {
 }
 
 // leads is for how long the only connection that there is still has its lead, if it
-// is the first of this run that was answered. Needs mu.
+// is the first of this run that was answered; 0 or less: it has none. Needs mu.
 func (r *run) leads(now time.Time) time.Duration {
 	for w := range r.workers {
-		if w.meter.bytes.Load() < leadBytes {
+		if len(r.workers) == 1 && w.meter.bytes.Load() < leadBytes {
 			return r.answered.Add(lead).Sub(now)
 		}
 	}
