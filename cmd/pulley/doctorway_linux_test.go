@@ -73,11 +73,11 @@ func newCompany(t *testing.T) *company {
 	t.Cleanup(c.hub.Close)
 	c.hub.Site(companyHost).Push("app", "1", hubtest.RandomImage(80, 1, 1<<20))
 	c.patient = &patient{trip: &trip{t: t, binary: buildPulley(t), origin: c.hub}, engine: newFakeEngine(t), docker: t.TempDir()}
-	c.proxy = &companyProxy{to: c.hub.Addr(), addr: waytest.FreeAddr(t)}
-	l, err := net.Listen("tcp", c.proxy.addr)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.proxy = &companyProxy{to: c.hub.Addr(), addr: l.Addr().String()}
 	s := &http.Server{Handler: c.proxy}
 	go func() { _ = s.Serve(l) }()
 	t.Cleanup(func() { _ = s.Close() })

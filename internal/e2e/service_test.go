@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pulley/internal/waytest"
 )
 
 // booted is a private machine that stays: /etc is a copy, /run, /opt and the changing parts of /var are empty. Its process 1
@@ -222,8 +223,8 @@ const asWritten = `cd /etc/pulley && sed -i '/max_size/d; /^\[cache\]$/d; /^$/d'
 // TestServiceSysV is the system's service on a machine without systemd: the init script, run for real.
 func TestServiceSysV(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
-	b := newBooted(t, bootShell, "pulley/config.toml", fmt.Sprintf("listen = \"127.0.0.1:%d\" # ours\n", port))
+	listen := waytest.FreeAddr(t)
+	b := newBooted(t, bootShell, "pulley/config.toml", fmt.Sprintf("listen = %q # ours\n", listen))
 	before := b.files()
 
 	if s := b.service("status"); s.Kind != "sysv" || s.Installed {
@@ -329,8 +330,8 @@ func TestServiceSysV(t *testing.T) {
 // TestServiceSystemd is the services, the system's and a person's, on a machine that systemd really runs.
 func TestServiceSystemd(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
-	b := newBooted(t, bootSystemd, "pulley/config.toml", fmt.Sprintf("listen = \"127.0.0.1:%d\" # ours\n", port))
+	listen := waytest.FreeAddr(t)
+	b := newBooted(t, bootSystemd, "pulley/config.toml", fmt.Sprintf("listen = %q # ours\n", listen))
 	b.do("until systemctl is-system-running --wait; do sleep 0.1; done 2>/dev/null")
 	before := b.files()
 
@@ -386,11 +387,11 @@ func TestServiceSystemd(t *testing.T) {
 	b.service("uninstall")
 	b.do("! ls -l /usr/local/share/ca-certificates /etc/ssl/certs | grep pulley-")
 
-	b.own(port)
+	b.own(listen)
 }
 
 // own is a person's service, under the person's own manager.
-func (b *booted) own(port int) {
+func (b *booted) own(listen string) {
 	t := b.t
 	t.Helper()
 	b.do(`useradd --uid 2345 --create-home me && install -d /run/user && install -d -m 700 -o me /run/user/2345 &&
@@ -399,7 +400,7 @@ until [ -S /run/user/2345/systemd/private ]; do sleep 0.1; done`)
 	as := func(command string) string {
 		return "setpriv --reuid me --regid me --init-groups env HOME=/home/me USER=me " + command
 	}
-	b.do(as("sh -c 'umask 077; mkdir -p ~/.config/pulley; echo \"listen = \\\"127.0.0.1:" + strconv.Itoa(port) + "\\\"\" >~/.config/pulley/config.toml'"))
+	b.do(as("sh -c 'umask 077; mkdir -p ~/.config/pulley; echo \"listen = \\\"" + listen + "\\\"\" >~/.config/pulley/config.toml'"))
 	if out, code := b.try(as("env XDG_RUNTIME_DIR=/nowhere pulley service install")); code != 1 || !strings.Contains(out, "loginctl enable-linger me") || strings.Count(out, "\n") != 1 {
 		t.Errorf("without a session, status %d: %s", code, out)
 	}
@@ -434,17 +435,6 @@ until [ -S /run/user/2345/systemd/private ]; do sleep 0.1; done`)
 	if left := b.do("find /home/me -path '*systemd*'"); left != "" {
 		t.Errorf("left behind: %s", left)
 	}
-}
-
-// freePort is one that nobody listens at now.
-func freePort(t *testing.T) int {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
 }
 
 // difference lists the lines that only one of two sorted texts has.

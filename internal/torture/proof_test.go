@@ -115,7 +115,7 @@ func TestBrokenPromisesAreNoticed(t *testing.T) {
 			w.leavesSo(ctx, roll(1, 1))
 		}},
 		{"a store that is told", "private is in the team's store", func(ctx context.Context, t *testing.T, w *world) {
-			must(t, w.openStore(ctx))
+			must(t, w.openStore())
 			for _, r := range w.model.repos {
 				if r.private() {
 					must(t, os.WriteFile(filepath.Join(w.store.Dir, platform(r.images[0]).Blobs()[0].Encoded()), nil, 0o600))

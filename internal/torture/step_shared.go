@@ -52,9 +52,8 @@ func attempt(f func()) (err error) {
 }
 
 // openStore starts the team's store.
-func (w *world) openStore(ctx context.Context) error {
-	w.stand = &stand{ctx: ctx, dir: w.dir}
-	return attempt(func() { w.store = waytest.Objects(w.stand, "", "") }) //nolint:contextcheck // it lives as long as the run
+func (w *world) openStore() error {
+	return attempt(func() { w.store = waytest.Objects(w.stand, "", "") })
 }
 
 // stepShared has the team's store be used, or not, in the middle of pulls; or be away for some steps, which breaks none.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,6 +44,7 @@ type world struct {
 	binary string
 	dir    string // everything of the run is below
 	home   string
+	listen string // the daemon's port, the same over restarts
 	disk   *disk
 
 	hub     *hubtest.Hub
@@ -119,12 +121,18 @@ func newWorld(ctx context.Context, seed uint64, binary, dir string, mount bool) 
 		w.close()
 		return nil, err
 	}
-	if w.way, err = newWay(freeAddr(seed+7), w.hubs()...); err != nil {
+	w.stand = &stand{ctx: ctx, dir: dir}
+	var leaves string
+	if err = attempt(func() { w.listen, leaves = waytest.FreeAddr(w.stand), waytest.FreeAddr(w.stand) }); err != nil {
+		w.close()
+		return nil, err
+	}
+	if w.way, err = newWay(leaves, w.hubs()...); err != nil {
 		w.close()
 		return nil, err
 	}
 	if mount {
-		if err := w.openStore(ctx); err != nil {
+		if err := w.openStore(); err != nil {
 			w.close()
 			return nil, err
 		}
@@ -149,24 +157,12 @@ func (w *world) config() string { return filepath.Join(w.home, "config.toml") }
 // settings are those that a run begins with.
 func (w *world) settings() string {
 	text := hubtest.Settings{
-		Origin: w.hub, Mirrors: w.mirrors, Listen: freeAddr(w.seed),
+		Origin: w.hub, Mirrors: w.mirrors, Listen: w.listen,
 		Fetch: "range_min = \"256KiB\"\nconnections = 4",
 		More: fmt.Sprintf("[[registry]]\nname = %q\nhosts = [%q]\ninsecure = true\n[cache]\ndir = %q\nmax_size = \"%dMiB\"\ntag_ttl = %q\n[log]\nmax_size = \"8MiB\"\n",
 			plainHost, plainHost, w.disk.cache(), maxSize>>20, w.ttl),
 	}.String()
 	return strings.ReplaceAll(text, "enabled = true", "enabled = false") // mirrors begin switched off
-}
-
-// freeAddr is one below the ports of outgoing connections, so that nobody else has it while the daemon is down.
-func freeAddr(seed uint64) string {
-	for i := range uint64(500) {
-		addr := fmt.Sprintf("127.0.0.1:%d", 12000+(uint64(os.Getpid())*37+seed*11+i)%6000)
-		if l, err := net.Listen("tcp", addr); err == nil { //nolint:noctx // closed at once
-			_ = l.Close()
-			return addr
-		}
-	}
-	return "127.0.0.1:11999"
 }
 
 // close ends everything that runs.
@@ -186,7 +182,7 @@ func (w *world) close() {
 		w.way.down()
 	}
 	if w.stand != nil {
-		for _, end := range w.stand.ends {
+		for _, end := range slices.Backward(w.stand.ends) {
 			end()
 		}
 	}

@@ -7,22 +7,30 @@ import (
 	"sync/atomic"
 )
 
-// ports counts the ports that were given out, so that no two servers get the
-// same.
+// ports counts the ports that were looked at, so that the next search begins
+// behind the last.
 var ports atomic.Int32
 
-// FreeAddr is an address of 127.0.0.1 for a server that ends and comes back: its
-// port is below those that outgoing connections get, so that nobody else has it
-// by chance while the server is down.
+// FreeAddr is an address of 127.0.0.1 for a server that ends and comes back, the
+// test's own until its end. Its port is below those that outgoing connections
+// get, so that nobody has it by chance while the server is down; the tests of
+// other processes leave it alone, because they find its UDP side taken.
 func FreeAddr(t T) string {
 	t.Helper()
 	for range 500 {
-		port := 12000 + (os.Getpid()*37+int(ports.Add(1)))%6000
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)) //nolint:noctx // a test's listener
-		if err == nil {
-			defer func() { _ = l.Close() }()
-			return l.Addr().String()
+		addr := fmt.Sprintf("127.0.0.1:%d", 12000+(os.Getpid()*37+int(ports.Add(1)))%6000)
+		mark, err := net.ListenPacket("udp", addr) //nolint:noctx // a test's
+		if err != nil {
+			continue
 		}
+		l, err := net.Listen("tcp", addr) //nolint:noctx // closed at once
+		if err != nil {
+			_ = mark.Close()
+			continue
+		}
+		_ = l.Close()
+		t.Cleanup(func() { _ = mark.Close() })
+		return addr
 	}
 	t.Fatal("no free port")
 	return ""
