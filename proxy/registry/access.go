@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+
+	"pulley/internal/lapse"
 )
 
 // How long what the origin said about a right is believed.
@@ -102,7 +104,7 @@ type ledger struct {
 	book   *book[standing]
 	now    func() time.Time
 	mu     sync.Mutex
-	proofs map[proof]time.Time
+	proofs *lapse.Map[proof, time.Time]
 }
 
 // proof names one thing the origin let one asker have: the repository, or
@@ -117,7 +119,8 @@ func openLedger(dir string, now func() time.Time) (*ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ledger{book: b, now: now, proofs: map[proof]time.Time{}}, nil
+	proofs := lapse.New[proof](maxProofs, func(at time.Time) bool { return now().Sub(at) >= provenFor })
+	return &ledger{book: b, now: now, proofs: proofs}, nil
 }
 
 // admits says that the asker may have what the repository references without
@@ -144,12 +147,12 @@ func (l *ledger) said(repository string, who Asker, digest string) bool {
 // when not empty, is what it said the repository has.
 func (l *ledger) accepted(repository string, who Asker, digest string, window time.Duration) error {
 	l.mu.Lock()
-	l.prove(proof{repository: repository, asker: who.Key})
+	now := l.now()
+	l.proofs.Put(proof{repository: repository, asker: who.Key}, now)
 	if digest != "" {
-		l.prove(proof{repository, who.Key, digest})
+		l.proofs.Put(proof{repository, who.Key, digest}, now)
 	}
 	l.mu.Unlock()
-	now := l.now()
 	if _, changed := l.book.get(repository).accepted(who, now, window); !changed {
 		return nil
 	}
@@ -160,11 +163,7 @@ func (l *ledger) accepted(repository string, who Asker, digest string, window ti
 // repository is gone at once.
 func (l *ledger) refused(repository string, who Asker) error {
 	l.mu.Lock()
-	for p := range l.proofs {
-		if p.repository == repository && p.asker == who.Key {
-			delete(l.proofs, p)
-		}
-	}
+	l.proofs.DeleteFunc(func(p proof, _ time.Time) bool { return p.repository == repository && p.asker == who.Key })
 	l.mu.Unlock()
 	if _, changed := l.book.get(repository).refused(who); !changed {
 		return nil
@@ -175,22 +174,6 @@ func (l *ledger) refused(repository string, who Asker) error {
 func (l *ledger) proven(p proof) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at, ok := l.proofs[p]
-	return ok && l.now().Sub(at) < provenFor
-}
-
-// prove is called with mu held.
-func (l *ledger) prove(p proof) {
-	now := l.now()
-	if len(l.proofs) >= maxProofs {
-		for k, at := range l.proofs {
-			if now.Sub(at) >= provenFor {
-				delete(l.proofs, k)
-			}
-		}
-		if len(l.proofs) >= maxProofs {
-			clear(l.proofs)
-		}
-	}
-	l.proofs[p] = now
+	_, ok := l.proofs.Get(p)
+	return ok
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"pulley/internal/lapse"
 	"pulley/proxy/token"
 )
 
@@ -114,7 +115,7 @@ func authorization(r *http.Request) (string, bool) {
 type links struct {
 	mu  sync.Mutex
 	now func() time.Time
-	by  map[string]link
+	by  *lapse.Map[string, link]
 }
 
 type link struct {
@@ -126,33 +127,19 @@ type link struct {
 const maxLinks = 8192
 
 func newLinks(now func() time.Time) *links {
-	return &links{now: now, by: map[string]link{}}
+	return &links{now: now, by: lapse.New[string](maxLinks, func(v link) bool { return now().After(v.expires) })}
 }
 
 func (l *links) put(key, subject string, ttl time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.now()
-	if len(l.by) >= maxLinks {
-		for k, v := range l.by {
-			if now.After(v.expires) {
-				delete(l.by, k)
-			}
-		}
-		if len(l.by) >= maxLinks {
-			clear(l.by)
-		}
-	}
-	l.by[key] = link{subject, now.Add(ttl)}
+	l.by.Put(key, link{subject, l.now().Add(ttl)})
 }
 
 // subject returns whom the token with this key was given to, "" if not known.
 func (l *links) subject(key string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	v, ok := l.by[key]
-	if !ok || l.now().After(v.expires) {
-		return ""
-	}
+	v, _ := l.by.Get(key)
 	return v.subject
 }

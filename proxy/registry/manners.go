@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+
+	"pulley/internal/lapse"
 )
 
 // manners remembers, for a short while, what clients did about the blobs they
@@ -16,7 +18,7 @@ import (
 type manners struct {
 	mu  sync.Mutex
 	now func() time.Time
-	had map[visit]deed
+	had *lapse.Map[visit, deed]
 }
 
 // visit is one client and one blob. A client is known by its address and the
@@ -43,7 +45,7 @@ const (
 )
 
 func newManners(now func() time.Time) *manners {
-	return &manners{now: now, had: map[visit]deed{}}
+	return &manners{now: now, had: lapse.New[visit](maxVisits, func(d deed) bool { return now().Sub(d.at) >= brokenFor })}
 }
 
 func (x *exchange) visit(d digest.Digest) visit {
@@ -57,7 +59,7 @@ func (x *exchange) visit(d digest.Digest) visit {
 func (m *manners) complains(v visit) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	d, ok := m.had[v]
+	d, ok := m.had.Get(v)
 	now := m.now()
 	return ok && !d.broken && now.Sub(d.at) < againWithin && now.Sub(d.verified) >= againWithin
 }
@@ -65,7 +67,7 @@ func (m *manners) complains(v visit) bool {
 // served notes a complete transfer.
 func (m *manners) served(v visit, verified bool) {
 	m.mu.Lock()
-	d := m.had[v]
+	d, _ := m.had.Get(v)
 	m.mu.Unlock()
 	d.broken = false
 	if verified {
@@ -82,29 +84,18 @@ func (m *manners) broke(v visit) { m.put(v, deed{broken: true}) }
 func (m *manners) startsOver(v visit) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	d, ok := m.had[v]
+	d, ok := m.had.Get(v)
 	if !ok || !d.broken {
 		return false
 	}
-	delete(m.had, v)
-	return m.now().Sub(d.at) < brokenFor
+	return m.had.Delete(v)
 }
 
 func (m *manners) put(v visit, d deed) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	d.at = m.now()
-	if len(m.had) >= maxVisits {
-		for k, old := range m.had {
-			if d.at.Sub(old.at) >= brokenFor {
-				delete(m.had, k)
-			}
-		}
-		if len(m.had) >= maxVisits {
-			clear(m.had)
-		}
-	}
-	m.had[v] = d
+	m.had.Put(v, d)
 }
 
 // neverHeals says of a client, by the name it gives itself, that it cannot make up

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"pulley/internal/config"
+	"pulley/internal/lapse"
 )
 
 // A Network is what token calls go out through; *egress.Egress is one.
@@ -101,9 +102,9 @@ type Keeper struct {
 
 	flight singleflight.Group
 	mu     sync.Mutex
-	hints  map[string]Hint // by registry and host
-	tokens map[string]held // by registry, host, realm, service, scope and identity
-	owners map[[sha256.Size]byte]owner
+	hints  map[string]Hint          // by registry and host
+	tokens *lapse.Map[string, held] // by registry, host, realm, service, scope and identity
+	owners *lapse.Map[[sha256.Size]byte, owner]
 }
 
 // held is a token and when it must not be used any more.
@@ -119,7 +120,7 @@ const maxTokens = 4096
 func NewKeeper(o Options) *Keeper {
 	k := &Keeper{
 		settings: o.Settings, network: o.Network, log: o.Log, now: o.Now,
-		salt: make([]byte, 32), hints: map[string]Hint{}, tokens: map[string]held{}, owners: map[[sha256.Size]byte]owner{},
+		salt: make([]byte, 32), hints: map[string]Hint{},
 	}
 	_, _ = rand.Read(k.salt) // never fails (crypto/rand)
 	if k.log == nil {
@@ -128,6 +129,8 @@ func NewKeeper(o Options) *Keeper {
 	if k.now == nil {
 		k.now = time.Now
 	}
+	k.tokens = lapse.New[string](maxTokens, func(t held) bool { return !k.now().Before(t.until) })
+	k.owners = lapse.New[[sha256.Size]byte](maxOwners, func(o owner) bool { return !k.now().Before(o.until) })
 	return k
 }
 
@@ -186,40 +189,20 @@ func (k *Keeper) Forget(s Site, scope string, c Credentials) bool {
 	key := k.key(s, h, normal(scope), c)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	_, had := k.tokens[key]
-	delete(k.tokens, key)
-	return had
+	return k.tokens.Delete(key)
 }
 
 func (k *Keeper) held(key string) (string, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	t, ok := k.tokens[key]
-	if ok && !k.now().Before(t.until) {
-		delete(k.tokens, key)
-		return "", false
-	}
+	t, ok := k.tokens.Get(key)
 	return t.token, ok
 }
 
 func (k *Keeper) keep(key string, t held) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.tokens) >= maxTokens {
-		now := k.now()
-		for key, t := range k.tokens {
-			if !now.Before(t.until) {
-				delete(k.tokens, key)
-			}
-		}
-		for key := range k.tokens { // still full: any will do, they come back
-			if len(k.tokens) < maxTokens {
-				break
-			}
-			delete(k.tokens, key)
-		}
-	}
-	k.tokens[key] = t
+	k.tokens.Put(key, t)
 }
 
 // key names a token. Credentials are in it as a salted hash.

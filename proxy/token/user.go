@@ -26,10 +26,7 @@ func (k *Keeper) UserOf(authorization string) string {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	o, ok := k.owners[k.hash(token)]
-	if !ok || !k.now().Before(o.until) {
-		return ""
-	}
+	o, _ := k.owners.Get(k.hash(token))
 	return o.user
 }
 
@@ -53,11 +50,5 @@ func (k *Keeper) owned(s Site, a *Answer, authorization string, form url.Values)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.owners) >= maxOwners {
-		for key := range k.owners {
-			delete(k.owners, key)
-			break
-		}
-	}
-	k.owners[k.hash(t.token)] = owner{user, k.now().Add(maxLife)}
+	k.owners.Put(k.hash(t.token), owner{user, k.now().Add(maxLife)})
 }
