@@ -40,20 +40,17 @@ type history struct {
 	size   int64
 	broken bool            // said so already
 	taken  []control.Event // room for the next that are pending
-	lines  bytes.Buffer    // gathered
-	encode *json.Encoder   // into lines
+	lines  []byte          // gathered
 }
 
 // queued bounds what waits for the disk; more than that is dropped from the file, not from the totals.
 const queued = 4096
 
 func newHistory(dir string, maxSize func() int64, log *slog.Logger) *history {
-	h := &history{
+	return &history{
 		path: filepath.Join(dir, "requests.log"), maxSize: maxSize, log: log,
 		news: make(chan struct{}, 1), ask: make(chan func()), follows: make(map[chan control.Event]struct{}),
 	}
-	h.encode = json.NewEncoder(&h.lines)
-	return h
 }
 
 // record hands an event to the file and to those who follow.
@@ -130,8 +127,8 @@ func (h *history) drain() {
 	h.taken, h.pending = h.pending, h.taken[:0]
 	h.mu.Unlock()
 	for i := range h.taken {
-		_ = h.encode.Encode(&h.taken[i]) // it has nothing that JSON has not
-		if int64(h.lines.Len()) > min(64<<10, h.maxSize()/8) {
+		h.lines = appendLine(h.lines, &h.taken[i])
+		if int64(len(h.lines)) > min(64<<10, h.maxSize()/8) {
 			h.write()
 		}
 	}
@@ -144,11 +141,11 @@ func (h *history) drain() {
 
 // write appends what was gathered to the file.
 func (h *history) write() {
-	lines := h.lines.Bytes()
-	defer h.lines.Reset()
+	lines := h.lines
 	if len(lines) == 0 {
 		return
 	}
+	defer func() { h.lines = lines[:0] }()
 	if h.file != nil && h.size+int64(len(lines)) > h.maxSize()/2 {
 		_ = h.file.Close()
 		h.file = nil
