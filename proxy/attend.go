@@ -31,8 +31,9 @@ func (r *run) attend(cl caller) {
 			_ = cl.Close()
 		}
 	}()
-	ctx := context.WithValue(r.base, peerKey{}, c)
+	base := plainBase(context.WithValue(r.base, peerKey{}, c), c.RemoteAddr())
 	w := &readyAnswer{conn: cl, header: make(http.Header, 8), long: func() func() { return r.answers.hold(cl) }}
+	first := true
 	for wait := r.s.opt.Timeouts.FirstByte; ; wait = r.s.opt.Timeouts.Idle {
 		if err := cl.fill(wait); err != nil {
 			_ = cl.Close()
@@ -40,8 +41,9 @@ func (r *run) attend(cl caller) {
 		}
 		// It is not among those that are closed at the end, while it is answered.
 		r.crew.before.remove(c)
-		served := r.answer(ctx, cl, c, w)
+		served := r.answer(base, cl, c, w)
 		if !served {
+			c.ordinary()
 			_ = cl.SetReadDeadline(time.Time{})
 			r.hand(cl)
 			return
@@ -50,6 +52,10 @@ func (r *run) attend(cl caller) {
 		if w.last {
 			_ = cl.Close()
 			return
+		}
+		if first {
+			c.direct()
+			first = false
 		}
 		r.crew.before.add(c)
 	}
@@ -64,12 +70,13 @@ func (s *Server) tellPanic(p any) {
 }
 
 // answer answers what was read ahead, if that is a plain request that can be answered
-// at once; else nothing was done.
-func (r *run) answer(ctx context.Context, cl caller, c *conn, w *readyAnswer) bool {
+// at once; else nothing was done. base is what all requests of the connection have in
+// common.
+func (r *run) answer(base *http.Request, cl caller, c *conn, w *readyAnswer) bool {
 	if c.state != nil {
 		return false // its handler wants to know how it is secured
 	}
-	req, last, ok := plainHead(cl.peek())
+	req, last, ok := plainHead(base, cl.peek())
 	if !ok {
 		return false
 	}
@@ -84,9 +91,8 @@ func (r *run) answer(ctx context.Context, cl caller, c *conn, w *readyAnswer) bo
 	} else if len(cfg.Access.Users) > 0 || !r.s.isOwnHost(req.Host) {
 		return false
 	}
-	req.RemoteAddr = c.RemoteAddr().String()
 	w.begin(req.Method == http.MethodHead, last || r.leaving.Load())
-	if !r.s.opt.Registry.ServeReady(w, req.WithContext(ctx), target) {
+	if !r.s.opt.Registry.ServeReady(w, req, target) {
 		return false
 	}
 	w.finish()

@@ -91,7 +91,7 @@ func (c *conn) Write(p []byte) (int, error) {
 // share the processors, that costs a tenth. What is left at the end goes out when
 // the waiting ends, which other systems do not promise.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) {
-	if tc, ok := c.Conn.(*net.TCPConn); ok && runtime.GOOS == "linux" && isFile(r) {
+	if tc, ok := c.Conn.(interface{ SetNoDelay(on bool) error }); ok && runtime.GOOS == "linux" && isFile(r) {
 		defer c.run.sending.Add(-1)
 		if c.run.sending.Add(1) == 1 {
 			_ = tc.SetNoDelay(false)

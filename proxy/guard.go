@@ -103,12 +103,7 @@ func (r *run) isSelf(host, port string) bool {
 
 // isDoorName reports whether name is one by which this machine is reached.
 func isDoorName(name string) bool {
-	for _, n := range ca.DoorHosts() {
-		if n == name {
-			return true
-		}
-	}
-	return strings.HasSuffix(name, ".localhost")
+	return ca.IsDoorHost(name) || strings.HasSuffix(name, ".localhost")
 }
 
 // splitTarget checks what a client wants to be connected to: a host name or

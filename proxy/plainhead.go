@@ -2,18 +2,35 @@ package proxy
 
 import (
 	"bytes"
+	"context"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 )
+
+// plainRequest is all that a plain request takes, in one piece.
+type plainRequest struct {
+	http.Request
+	url  url.URL
+	room [8]string // for the values of headers
+}
+
+// plainBase is what all plain requests of a connection have in common.
+func plainBase(ctx context.Context, from net.Addr) *http.Request {
+	return (&http.Request{
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody, RemoteAddr: from.String(),
+	}).WithContext(ctx)
+}
 
 // plainHead reads a request head that is as plain as engines write them: GET or
 // HEAD of a path below /v2/ that needs no decoding, HTTP/1.1, and none but the
 // headers below, each as clients spell it, once. Of such a one there is but one
 // reading, which is net/http's too (RFC 9112, section 3 and 5; a test holds that);
 // whatever else came, and more than one request, is not ok and left to net/http.
-// last: the client wants the connection closed after it.
-func plainHead(head []byte) (req *http.Request, last, ok bool) {
+// last: the client wants the connection closed after it. The request has what base
+// has, besides what was read.
+func plainHead(base *http.Request, head []byte) (req *http.Request, last, ok bool) {
 	end := bytes.Index(head, []byte("\r\n\r\n"))
 	if end < 0 || end+4 != len(head) {
 		return nil, false, false
@@ -27,17 +44,14 @@ func plainHead(head []byte) (req *http.Request, last, ok bool) {
 		!strings.HasPrefix(path, "/v2/") || !spelt(path, "/._-:@") || asks && !isNS(query) {
 		return nil, false, false
 	}
-	req = &http.Request{
-		Method: method, URL: &url.URL{Path: path, RawQuery: query}, RequestURI: target,
-		Proto: version, ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody, Header: make(http.Header, 4),
-	}
-	last, ok = plainHeaders(req, rest)
-	return req, last, ok
+	r := &plainRequest{Request: *base, url: url.URL{Path: path, RawQuery: query}}
+	r.Method, r.URL, r.RequestURI, r.Header = method, &r.url, target, make(http.Header, 4)
+	last, ok = r.headers(rest)
+	return &r.Request, last, ok
 }
 
-// plainHeaders reads the lines of a header into req.
-func plainHeaders(req *http.Request, lines string) (last, ok bool) {
-	room := make([]string, 0, 8)
+// headers reads the lines of a header.
+func (req *plainRequest) headers(lines string) (last, ok bool) {
 	seen := 0
 	for lines != "" {
 		var line string
@@ -67,11 +81,11 @@ func plainHeaders(req *http.Request, lines string) (last, ok bool) {
 		default:
 			return false, false
 		}
-		if req.Header[name] != nil || seen == cap(room) {
+		if req.Header[name] != nil || seen == len(req.room) {
 			return false, false
 		}
-		room = append(room, value)
-		req.Header[name] = room[seen : seen+1 : seen+1]
+		req.room[seen] = value
+		req.Header[name] = req.room[seen : seen+1 : seen+1]
 		seen++
 	}
 	return last, req.Host != ""

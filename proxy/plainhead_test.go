@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"net"
 	"net/http"
 	"reflect"
 	"strings"
@@ -34,7 +35,7 @@ func TestPlainHead(t *testing.T) {
 		"GET /v2/a?ns=a&b=c HTTP/1.1\r\nHost: a\r\n\r\n": {}, "GET /v2/a? HTTP/1.1\r\nHost: a\r\n\r\n": {}, "GET /v2/a#b HTTP/1.1\r\nHost: a\r\n\r\n": {},
 		"GET /v2/a  HTTP/1.1\r\nHost: a\r\n\r\n": {}, "GET /v2/a HTTP/1.1 \r\nHost: a\r\n\r\n": {}, "GET /v2/a HTTP/1.1\r\nHost: a b\r\n\r\n": {},
 	} {
-		if _, last, ok := plainHead([]byte(head)); ok != want.ok || last != want.last {
+		if _, last, ok := plainHead(plainBase(t.Context(), &net.TCPAddr{}), []byte(head)); ok != want.ok || last != want.last {
 			t.Errorf("%q: %v, last %v; want %+v", head, ok, last, want)
 		}
 	}
@@ -47,7 +48,7 @@ func FuzzPlainHead(f *testing.F) {
 	f.Add([]byte("HEAD /v2/a/manifests/b?ns=ghcr.io HTTP/1.1\r\nHost: [::1]:1\r\nUser-Agent: a\r\nAuthorization: Bearer x\r\n\r\n"))
 	f.Add([]byte("GET /v2/ HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nAccept-Encoding: gzip\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, head []byte) {
-		got, last, ok := plainHead(head)
+		got, last, ok := plainHead(plainBase(t.Context(), &net.TCPAddr{}), head)
 		if !ok {
 			return
 		}

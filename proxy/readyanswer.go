@@ -21,6 +21,8 @@ type readyAnswer struct {
 	begun  bool // the head was sent
 	left   int64
 	out    bytes.Buffer
+	second int64  // since 1970, that
+	date   []byte // is of
 }
 
 // begin makes it ready for the next request.
@@ -113,10 +115,43 @@ func (a *readyAnswer) write() {
 	b = strconv.AppendInt(b, int64(a.status), 10)
 	b = append(append(b, ' '), http.StatusText(a.status)...)
 	b = append(b, "\r\nDate: "...)
-	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
-	a.put(append(b, "\r\n"...))
+	if now := time.Now(); now.Unix() != a.second {
+		a.second, a.date = now.Unix(), now.UTC().AppendFormat(a.date[:0], http.TimeFormat)
+	}
+	b = append(append(b, a.date...), "\r\n"...)
+	lines, ok := usualLines(b, a.header)
+	if ok {
+		a.put(append(lines, "\r\n"...))
+		return
+	}
+	a.put(b)
 	_ = a.header.Write(&a.out) // makes one line of each
 	a.put([]byte("\r\n"))
+}
+
+// usual are the headers that most answers have, in the order in which net/http writes
+// them.
+var usual = [...]string{
+	"Accept-Ranges", "Connection", "Content-Length", "Content-Type", "Docker-Content-Digest", "Docker-Distribution-Api-Version", "Etag",
+}
+
+// usualLines adds a header's lines, as its Write does; not ok if there is any in it
+// that takes more than that.
+func usualLines(b []byte, header http.Header) (lines []byte, ok bool) {
+	seen := 0
+	for _, name := range usual {
+		values, there := header[name]
+		if !there {
+			continue
+		}
+		if len(values) != 1 || !visible(values[0]) {
+			return nil, false
+		}
+		b = append(append(b, name...), ": "...)
+		b = append(append(b, values[0]...), "\r\n"...)
+		seen++
+	}
+	return b, seen == len(header)
 }
 
 // keptAnswer is how much room is kept for the next answer.

@@ -132,7 +132,7 @@ func newWorld(ctx context.Context, seed uint64, binary, dir string, mount bool) 
 		return nil, err
 	}
 	if mount {
-		if err := w.openStore(); err != nil {
+		if err := w.openStore(); err != nil { //nolint:contextcheck // it lives as long as the run
 			w.close()
 			return nil, err
 		}

@@ -31,6 +31,9 @@ var doorHosts = []string{
 // TLS door carries.
 func DoorHosts() []string { return slices.Clone(doorHosts) }
 
+// IsDoorHost reports whether a name is one of [DoorHosts].
+func IsDoorHost(name string) bool { return slices.Contains(doorHosts, name) }
+
 // isDoorHost reports whether name, normalised, belongs to the TLS door.
 func isDoorHost(name string) bool { return slices.Contains(doorHosts, name) }
 

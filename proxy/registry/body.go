@@ -28,10 +28,10 @@ const octets = "application/octet-stream"
 
 // describe sets the headers that hold for the body as a whole.
 func (b *body) describe(header http.Header) {
-	header.Set("Content-Type", b.mediaType)
-	header.Set("Docker-Content-Digest", b.digest.String())
-	header.Set("Docker-Distribution-Api-Version", "registry/2.0")
-	header.Set("Etag", etag(b.digest))
+	room := [...]string{b.mediaType, b.digest.String(), "registry/2.0", etag(b.digest)}
+	for i, name := range [...]string{"Content-Type", "Docker-Content-Digest", "Docker-Distribution-Api-Version", "Etag"} {
+		header[name] = room[i : i+1 : i+1]
+	}
 }
 
 func etag(d digest.Digest) string { return `"` + d.String() + `"` }
@@ -129,6 +129,9 @@ func unsatisfiable(w http.ResponseWriter, r *http.Request, size int64) {
 // matches says whether an If-None-Match or If-Range header names the digest's
 // entity tag. Bodies by digest never change, so a weak tag is as good.
 func matches(header string, d digest.Digest) bool {
+	if header == "" {
+		return false
+	}
 	for tag := range strings.SplitSeq(header, ",") {
 		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
 		if tag == "*" || tag == etag(d) {

@@ -92,6 +92,11 @@ func (x *exchange) countsFor(c *cache.Cache, req *Request) {
 const maxAgent = 80
 
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request, door string) *exchange {
+	return h.beginIn(new(exchange), w, r, door)
+}
+
+// beginIn is begin with an exchange that is there already.
+func (h *Handler) beginIn(x *exchange, w http.ResponseWriter, r *http.Request, door string) *exchange {
 	client := r.RemoteAddr
 	if host, _, err := net.SplitHostPort(client); err == nil {
 		client = host
@@ -101,10 +106,11 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, door string) *ex
 		agent = agent[:maxAgent]
 	}
 	now := h.now()
-	return &exchange{
+	*x = exchange{
 		ResponseWriter: w, begun: now, record: h.opt.Record, now: h.now,
 		event: Event{Time: now, Door: door, Client: client, Agent: agent, Method: r.Method, What: string(Other)},
 	}
+	return x
 }
 
 // account is an exchange that nothing is written to: for what no client asked for.

@@ -66,7 +66,10 @@ func Refuse(w http.ResponseWriter, r *http.Request, status int, code Code, messa
 func (h *Handler) mirrorRequest(cfg *config.Config, r *http.Request) (*Request, *refusalError) {
 	req := &Request{Door: "mirror", Request: r, Uncached: !cfg.Enabled}
 	path := r.URL.Path
-	ns := r.URL.Query().Get("ns")
+	ns := ""
+	if r.URL.RawQuery != "" {
+		ns = r.URL.Query().Get("ns")
+	}
 	switch first, rest := firstComponent(path); {
 	case ns != "":
 		req.Named = ByNS

@@ -18,7 +18,12 @@ func (h *Handler) ServeReady(w http.ResponseWriter, r *http.Request, t *Target) 
 	if req == nil || req.Uncached || !req.known() || !req.reads() || !req.Asker.anonymous() {
 		return false
 	}
-	x := h.begin(w, r, req.Door)
+	room := exchanges.Get().(*exchange) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	defer func() {
+		*room = exchange{}
+		exchanges.Put(room)
+	}()
+	x := h.beginIn(room, w, r, req.Door)
 	x.about(req)
 	give := h.readyAnswer(x, req, t)
 	if give == nil {
@@ -28,6 +33,9 @@ func (h *Handler) ServeReady(w http.ResponseWriter, r *http.Request, t *Target) 
 	give()
 	return true
 }
+
+// exchanges is room for those that ServeReady ends itself: nobody has one after it.
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
 // readyAnswer is what answers the request at once; nil if nothing does.
 func (h *Handler) readyAnswer(x *exchange, req *Request, t *Target) (give func()) {
