@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pulley/proxy/registry"
+	"pulley/proxy/socket"
 )
 
 // caller is a client's connection between two requests: a *conn, or the *session of
@@ -43,7 +44,7 @@ func (r *run) attend(cl caller) {
 		r.crew.before.remove(c)
 		served := r.answer(base, cl, c, w)
 		if !served {
-			c.ordinary()
+			c.Conn = socket.Plain(c.Conn)
 			_ = cl.SetReadDeadline(time.Time{})
 			r.hand(cl)
 			return
@@ -54,7 +55,7 @@ func (r *run) attend(cl caller) {
 			return
 		}
 		if first {
-			c.direct()
+			c.Conn = socket.Of(c.Conn)
 			first = false
 		}
 		r.crew.before.add(c)

@@ -87,6 +87,8 @@ var rules = []struct {
 	{"pulley/ui/tray", "fyne.io/fyne/v2/...", "a menu is a function of what is known"},
 	{"pulley/ui/part", "pulley/ui/page/...", "a widget does not know where it is shown"},
 	{"pulley/assets", "pulley/...", "data without logic"},
+	{"pulley/proxy/socket", "pulley/...", "a connection is bytes"},
+	{"pulley/internal/lapse", "pulley/...", "a table does not know what is in it"},
 	{"pulley/internal/hubtest", "pulley/...", "the Hub for tests must not share our mistakes"},
 	{"pulley/internal/waytest", "pulley/...", "servers for tests are other people's programs"},
 }

@@ -1,4 +1,4 @@
-package proxy
+package socket
 
 import (
 	"errors"
@@ -9,15 +9,8 @@ import (
 	"unsafe"
 )
 
-// socket reads and writes a TCP connection that is used over and over. A system call
-// by way of the net package first tells Go's scheduler, in case it should last; one
-// of a socket that does not block lasts for microseconds, but in a storm of requests
-// that is enough for the runtime's watcher to give the processor to another thread
-// and to go on watching: a tenth of all the work.
-//
-// There may be one reader and one writer at a time. Deadlines and Close of the
-// connection hold for it, and errors are those that the connection would give.
-type socket struct {
+// Conn is a TCP connection that is read and written with no word to the scheduler.
+type Conn struct {
 	*net.TCPConn
 	raw     syscall.RawConn
 	in, out pass
@@ -31,36 +24,37 @@ type pass struct {
 	step func(fd uintptr) (done bool)
 }
 
-// direct has the connection read and written by a socket, if it is a TCP connection.
-// Nobody else may use it meanwhile.
-func (c *conn) direct() {
-	tc, ok := c.Conn.(*net.TCPConn)
+// Of is the same connection, read and written with no word to the scheduler if it is
+// one of TCP; else it is c. c is not to be used meanwhile.
+func Of(c net.Conn) net.Conn {
+	tc, ok := c.(*net.TCPConn)
 	if !ok {
-		return
+		return c
 	}
 	raw, err := tc.SyscallConn()
 	if err != nil {
-		return
+		return c
 	}
-	s := &socket{TCPConn: tc, raw: raw}
+	s := &Conn{TCPConn: tc, raw: raw}
 	s.in.step, s.out.step = s.readOnce, s.writeAll
-	c.Conn = s
+	return s
 }
 
-// ordinary ends direct.
-func (c *conn) ordinary() {
-	if s, ok := c.Conn.(*socket); ok {
-		c.Conn = s.TCPConn
+// Plain is what Of was called with.
+func Plain(c net.Conn) net.Conn {
+	if s, ok := c.(*Conn); ok {
+		return s.TCPConn
 	}
+	return c
 }
 
-func (s *socket) readOnce(fd uintptr) bool {
+func (s *Conn) readOnce(fd uintptr) bool {
 	a := &s.in
 	a.n, a.err = transfer(syscall.SYS_READ, fd, a.p)
 	return a.err != syscall.EAGAIN
 }
 
-func (s *socket) writeAll(fd uintptr) bool {
+func (s *Conn) writeAll(fd uintptr) bool {
 	a := &s.out
 	for a.n < len(a.p) {
 		var n int
@@ -85,9 +79,13 @@ func transfer(call, fd uintptr, p []byte) (int, syscall.Errno) {
 	}
 }
 
+// most is what is moved without a word to the scheduler: while the system copies it
+// nothing else runs on the processor.
+const most = 128 << 10
+
 // Read implements io.Reader.
-func (s *socket) Read(p []byte) (int, error) {
-	if len(p) == 0 {
+func (s *Conn) Read(p []byte) (int, error) {
+	if len(p) == 0 || len(p) > most {
 		return s.TCPConn.Read(p)
 	}
 	s.in.p, s.in.n, s.in.err = p, 0, 0
@@ -104,12 +102,8 @@ func (s *socket) Read(p []byte) (int, error) {
 	return s.in.n, nil
 }
 
-// most is what is written without a word to the scheduler: while the system copies
-// it nothing else runs on the processor.
-const most = 64 << 10
-
 // Write implements io.Writer.
-func (s *socket) Write(p []byte) (int, error) {
+func (s *Conn) Write(p []byte) (int, error) {
 	if len(p) > most {
 		return s.TCPConn.Write(p)
 	}
@@ -126,7 +120,7 @@ func (s *socket) Write(p []byte) (int, error) {
 }
 
 // failed is the error as the connection itself would give it.
-func (s *socket) failed(op string, err error) error {
+func (s *Conn) failed(op string, err error) error {
 	var raw *net.OpError
 	if errors.As(err, &raw) {
 		err = raw.Err
