@@ -44,7 +44,7 @@ func (r *run) attend(cl caller) {
 		r.crew.before.remove(c)
 		served := r.answer(base, cl, c, w)
 		if !served {
-			c.Conn = socket.Plain(c.Conn)
+			c.direct.Store(nil)
 			_ = cl.SetReadDeadline(time.Time{})
 			r.hand(cl)
 			return
@@ -55,7 +55,7 @@ func (r *run) attend(cl caller) {
 			return
 		}
 		if first {
-			c.Conn = socket.Of(c.Conn)
+			c.direct.Store(socket.Of(c.Conn))
 			first = false
 		}
 		r.crew.before.add(c)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -189,6 +190,40 @@ func TestReadyConnectionsEnd(t *testing.T) {
 	}
 	if _, err := kept.Read(make([]byte, 1)); err == nil {
 		t.Error("an idle connection outlives the port")
+	}
+}
+
+// The port may end at any moment of a connection's first requests.
+func TestReadyConnectionsEndWhileTheyBegin(t *testing.T) {
+	for range 20 {
+		p := readyPort(t, options{})
+		var clients sync.WaitGroup
+		begin := make(chan struct{})
+		for range 40 {
+			c := p.connect()
+			clients.Go(func() {
+				<-begin
+				in := bufio.NewReader(c)
+				for range 3 {
+					if _, err := fmt.Fprintf(c, "GET /v2/ready/a HTTP/1.1\r\nHost: %s\r\n\r\n", p.addr); err != nil {
+						return
+					}
+					resp, err := http.ReadResponse(in, nil)
+					if err != nil {
+						return // it was closed before it was answered
+					}
+					if _, err := io.ReadAll(resp.Body); err != nil {
+						t.Errorf("an answer broke off: %v", err)
+					}
+					_ = resp.Body.Close()
+				}
+			})
+		}
+		close(begin)
+		if err := p.stop(); err != nil {
+			t.Error(err)
+		}
+		clients.Wait()
 	}
 }
 

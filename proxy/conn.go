@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"pulley/proxy/socket"
 )
 
 // conn is a client's connection whose first bytes were looked at. It keeps the
@@ -28,6 +30,9 @@ type conn struct {
 	keep  bool // all that is read stays in head
 	hello hello
 
+	// direct is how what is below is read and written, if not nil. It may be closed
+	// by others meanwhile.
+	direct   atomic.Pointer[socket.Conn]
 	hijacked atomic.Bool // the http.Server has it no more
 	leave    func()      // counts a client's connection off; nil if it is not counted
 }
@@ -43,15 +48,23 @@ func (c *conn) Close() error {
 // guarded says that nobody on the way reads what the client sends.
 func (c *conn) guarded() bool { return c.state != nil || isLocal(c.client) }
 
+// below is what is read and written.
+func (c *conn) below() io.ReadWriter {
+	if s := c.direct.Load(); s != nil {
+		return s
+	}
+	return c.Conn
+}
+
 // fill reads once into an empty head, waiting no longer than d.
-func (c *conn) fill(d time.Duration) error { return c.ahead.fill(c.Conn, c.Conn.Read, d) }
+func (c *conn) fill(d time.Duration) error { return c.ahead.fill(c.Conn, c.below().Read, d) }
 
 // Read gives what was read ahead, then what comes.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.pos < len(c.head) {
 		return c.take(p, c.keep), nil
 	}
-	n, err := c.Conn.Read(p)
+	n, err := c.below().Read(p)
 	if c.keep {
 		c.head = append(c.head, p[:n]...)
 		c.pos = len(c.head)
@@ -79,7 +92,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	if c.hello.mute {
 		return len(p), nil
 	}
-	return c.Conn.Write(p)
+	return c.below().Write(p)
 }
 
 // ReadFrom lets the connection below do it, which on TCP means sendfile or
@@ -91,7 +104,7 @@ func (c *conn) Write(p []byte) (int, error) {
 // share the processors, that costs a tenth. What is left at the end goes out when
 // the waiting ends, which other systems do not promise.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) {
-	if tc, ok := c.Conn.(interface{ SetNoDelay(on bool) error }); ok && runtime.GOOS == "linux" && isFile(r) {
+	if tc, ok := c.Conn.(*net.TCPConn); ok && runtime.GOOS == "linux" && isFile(r) {
 		defer c.run.sending.Add(-1)
 		if c.run.sending.Add(1) == 1 {
 			_ = tc.SetNoDelay(false)

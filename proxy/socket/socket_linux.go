@@ -9,9 +9,10 @@ import (
 	"unsafe"
 )
 
-// Conn is a TCP connection that is read and written with no word to the scheduler.
+// Conn reads and writes a TCP connection with no word to the scheduler. All else is
+// the connection's.
 type Conn struct {
-	*net.TCPConn
+	tcp     *net.TCPConn
 	raw     syscall.RawConn
 	in, out pass
 }
@@ -24,28 +25,20 @@ type pass struct {
 	step func(fd uintptr) (done bool)
 }
 
-// Of is the same connection, read and written with no word to the scheduler if it is
-// one of TCP; else it is c. c is not to be used meanwhile.
-func Of(c net.Conn) net.Conn {
+// Of is the way past the scheduler to a connection; nil if it is not one of TCP. It
+// may be used in turn with the connection itself.
+func Of(c net.Conn) *Conn {
 	tc, ok := c.(*net.TCPConn)
 	if !ok {
-		return c
+		return nil
 	}
 	raw, err := tc.SyscallConn()
 	if err != nil {
-		return c
+		return nil
 	}
-	s := &Conn{TCPConn: tc, raw: raw}
+	s := &Conn{tcp: tc, raw: raw}
 	s.in.step, s.out.step = s.readOnce, s.writeAll
 	return s
-}
-
-// Plain is what Of was called with.
-func Plain(c net.Conn) net.Conn {
-	if s, ok := c.(*Conn); ok {
-		return s.TCPConn
-	}
-	return c
 }
 
 func (s *Conn) readOnce(fd uintptr) bool {
@@ -86,7 +79,7 @@ const most = 128 << 10
 // Read implements io.Reader.
 func (s *Conn) Read(p []byte) (int, error) {
 	if len(p) == 0 || len(p) > most {
-		return s.TCPConn.Read(p)
+		return s.tcp.Read(p)
 	}
 	s.in.p, s.in.n, s.in.err = p, 0, 0
 	err := s.raw.Read(s.in.step)
@@ -105,7 +98,7 @@ func (s *Conn) Read(p []byte) (int, error) {
 // Write implements io.Writer.
 func (s *Conn) Write(p []byte) (int, error) {
 	if len(p) > most {
-		return s.TCPConn.Write(p)
+		return s.tcp.Write(p)
 	}
 	s.out.p, s.out.n, s.out.err = p, 0, 0
 	err := s.raw.Write(s.out.step)
@@ -125,5 +118,5 @@ func (s *Conn) failed(op string, err error) error {
 	if errors.As(err, &raw) {
 		err = raw.Err
 	}
-	return &net.OpError{Op: op, Net: "tcp", Source: s.LocalAddr(), Addr: s.RemoteAddr(), Err: err}
+	return &net.OpError{Op: op, Net: "tcp", Source: s.tcp.LocalAddr(), Addr: s.tcp.RemoteAddr(), Err: err}
 }

@@ -4,8 +4,8 @@ package socket
 
 import "net"
 
-// Of is c: elsewhere there is nothing to gain, or no such way.
-func Of(c net.Conn) net.Conn { return c }
+// Conn is a way past the scheduler, which is nowhere but on Linux.
+type Conn struct{ net.Conn }
 
-// Plain is what Of was called with.
-func Plain(c net.Conn) net.Conn { return c }
+// Of is nil: there is nothing to gain, or no such way.
+func Of(net.Conn) *Conn { return nil }
