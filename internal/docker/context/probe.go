@@ -91,7 +91,7 @@ func dial(ep docker.Endpoint) (*client.Client, error) {
 		if err != nil {
 			return nil, errors.New(oneLine(err.Error()))
 		}
-		options = append(options, client.WithDialContext(helper.Dialer))
+		options = append(options, client.WithDialContext(reasonable(helper.Dialer)))
 	}
 	c, err := client.New(options...)
 	if err != nil {

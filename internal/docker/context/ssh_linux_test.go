@@ -71,3 +71,18 @@ DIAL=` + listen(t, engine(quick())) + " exec " + self + "\n")
 		t.Errorf("no machine: %+v", r)
 	}
 }
+
+// TestSSHThatEndsBeforeItListens: ssh is quick to find that there is nobody.
+func TestSSHThatEndsBeforeItListens(t *testing.T) {
+	bin := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(bin, "ssh"), []byte("#!/bin/sh\nexec 0<&-\necho 'ssh: connect to host far port 22: Connection refused' >&2\nexit 255\n"), 0o700)) //nolint:gosec // a program
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	b := book(t, t.TempDir())
+	host := "ssh://me@far"
+	must(t, b.Create("far", Change{Host: &host}))
+	for range 20 {
+		if r := b.Test(within(t, time.Minute), "far"); !strings.Contains(r.Error, "nobody listens for ssh there") {
+			t.Fatalf("%+v", r)
+		}
+	}
+}
