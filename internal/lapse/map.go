@@ -29,8 +29,7 @@ func (m *Map[K, V]) Get(k K) (v V, ok bool) {
 	v, ok = m.of[k]
 	if ok && m.lapsed(v) {
 		delete(m.of, k)
-		var none V
-		return none, false
+		return *new(V), false
 	}
 	return v, ok
 }
@@ -72,6 +71,3 @@ func (m *Map[K, V]) Delete(k K) bool {
 
 // DeleteFunc drops all entries that del holds of.
 func (m *Map[K, V]) DeleteFunc(del func(K, V) bool) { maps.DeleteFunc(m.of, del) }
-
-// Len is how many entries there are, with those that have lapsed and not gone yet.
-func (m *Map[K, V]) Len() int { return len(m.of) }
