@@ -19,6 +19,12 @@ const bufSize = 256 << 10
 
 var bufPool = sync.Pool{New: func() any { b := make([]byte, bufSize); return &b }}
 
+// hashSize is what is read at a time to be hashed: hashing takes so much longer that
+// more would not be quicker.
+const hashSize = 64 << 10
+
+var hashPool = sync.Pool{New: func() any { b := make([]byte, hashSize); return &b }}
+
 // hashFront continues the hash of the unbroken front with p, which has just been
 // written there, for who set hashing. If others wrote behind it, catchUp follows.
 // Hashing in the writer's goroutine, while the bytes are hot, is what lets Commit
@@ -46,12 +52,12 @@ func (f *Fill) startCatchUp() {
 }
 
 func (f *Fill) catchUp() {
-	buf := bufPool.Get().(*[]byte)
-	defer bufPool.Put(buf)
+	buf := hashPool.Get().(*[]byte)
+	defer hashPool.Put(buf)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for f.failure == nil {
-		n := min(f.have.covered(f.hashed)-f.hashed, bufSize)
+		n := min(f.have.covered(f.hashed)-f.hashed, hashSize)
 		if n == 0 {
 			break
 		}
@@ -77,8 +83,8 @@ func (f *Fill) catchUp() {
 // hashFile reads f to its end.
 func hashFile(f *os.File) (key, error) {
 	h := sha256.New()
-	buf := bufPool.Get().(*[]byte)
-	defer bufPool.Put(buf)
+	buf := hashPool.Get().(*[]byte)
+	defer hashPool.Put(buf)
 	for off := int64(0); ; {
 		n, err := f.ReadAt(*buf, off)
 		h.Write((*buf)[:n])

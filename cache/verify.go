@@ -198,8 +198,8 @@ func (r *readBack) compare(ctx context.Context, k key) (bool, error) {
 // hash is hashFile, at the rate that is allowed.
 func (r *readBack) hash(ctx context.Context, f *os.File) (key, error) {
 	h := sha256.New()
-	buf := bufPool.Get().(*[]byte)
-	defer bufPool.Put(buf)
+	buf := hashPool.Get().(*[]byte)
+	defer hashPool.Put(buf)
 	for off := int64(0); ; {
 		n, err := f.ReadAt(*buf, off)
 		h.Write((*buf)[:n])

@@ -24,8 +24,8 @@ const (
 	worthwhile = 1 << 20                // bytes allocated since that was last done
 )
 
-// limitMemory comes when all is there, since starting is quicker with no collection in between; what that left behind goes
-// back to the system beside the first requests. GOGC and GOMEMLIMIT in the environment go first.
+// limitMemory holds for a daemon that has served for a moment: a collection while it starts, or beside the first requests,
+// would have them wait. What starting left behind goes back to the system. GOGC and GOMEMLIMIT in the environment go first.
 func limitMemory() {
 	if os.Getenv("GOGC") == "" {
 		watchCollector()
@@ -33,7 +33,7 @@ func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
-	go debug.FreeOSMemory()
+	debug.FreeOSMemory()
 }
 
 // collector sets after each collection when the next one is to be.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -57,7 +58,7 @@ func (a *app) up() *cobra.Command {
 				d.Close()
 				return err
 			}
-			limitMemory()
+			defer time.AfterFunc(calm, limitMemory).Stop()
 			if err := service.Notify(service.Ready, service.MainPID(os.Getpid())); err != nil {
 				log.Warn("not announced", "err", err)
 			}

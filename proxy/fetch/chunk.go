@@ -3,13 +3,18 @@ package fetch
 import "time"
 
 // How much of the blob one connection is given at a time: what it brings in about
-// chunkTime, so that the front of the blob is never far behind and a source that
-// turns slow holds up little, but no less than a request is worth and no more than
-// may be lost with a connection.
+// chunkTime, so that a source that turns slow holds up little, but no less than a
+// request is worth and no more than may be lost with a connection.
 const (
 	chunkTime = 3500 * time.Millisecond
 	minChunk  = 1 << 20
 	maxChunk  = 64 << 20
+	// fastChunk is enough where it comes sooner than that: what is not yet joined to
+	// the front is neither passed on nor hashed, and all of it still has to be when the
+	// last byte is here. It is more where requests would take more than a part of the
+	// time, which is requestShare.
+	fastChunk    = 4 << 20
+	requestShare = 1.0 / 16
 	// growth is how much longer a claim may be than any before it at that source:
 	// a burst out of some buffer says little about the rate.
 	growth = 8
@@ -40,8 +45,11 @@ func (r *run) portion(c choice, claim Claim) (loose bool) {
 		left = r.size() - off // by the hint
 	}
 	n := chunk(c.rate, largest, span)
-	if grain > 0 && span == 0 {
-		n = min(n, grain)
+	if span == 0 {
+		n = min(n, enough(c.rate, firstByte))
+		if grain > 0 {
+			n = min(n, grain)
+		}
 	}
 	least := max(int64(c.rate*max(lastTime, 4*firstByte).Seconds()), lastChunk)
 	if span > 0 {
@@ -91,6 +99,12 @@ func chunk(rate float64, largest int64, span time.Duration) int64 {
 	return n
 }
 
+// enough is what a fast connection is given at most, to a source that takes so long to
+// begin, 0 unknown, and whose requests nobody counts.
+func enough(rate float64, first time.Duration) int64 {
+	return max(int64(rate*first.Seconds()/requestShare), fastChunk)
+}
+
 // widen cuts the first claim, which goes to the end of a blob that turns out to be
 // large, to a share of it.
 func (r *run) widen(w *worker) {
@@ -99,7 +113,11 @@ func (r *run) widen(w *worker) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	w.limit(min(max(r.size()/int64(r.Connections), minChunk), maxChunk))
+	most := int64(fastChunk)
+	if w.peer.span > 0 {
+		most = maxChunk
+	}
+	w.limit(min(max(r.size()/int64(r.Connections), minChunk), most))
 }
 
 // squeeze cuts claims that go on for long while another one waits: somebody wants

@@ -76,3 +76,37 @@ func TestFewRequestsWhereTheyAreCounted(t *testing.T) {
 		frugal(t, size, 1.05, f)
 	})
 }
+
+// A fast source is asked for a little at a time, so that the front of the blob, which alone can be passed on and hashed, is
+// never far behind; for more where each request has to wait.
+func TestTheFrontOfAFastSourceIsNear(t *testing.T) {
+	const size = 256 * mib
+	for _, c := range []struct {
+		latency     time.Duration
+		least, most int64         // of the longest request
+		all         time.Duration // a second if nothing is lost
+	}{
+		{time.Millisecond, 2 * mib, 4 * mib, 1100 * time.Millisecond},
+		{100 * time.Millisecond, 16 * mib, 51 * mib, 1900 * time.Millisecond},
+	} {
+		t.Run(c.latency.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{name: "cdn", origin: true, proven: true, truth: blob(size), speed: 32 * mib, latency: c.latency}
+				m, began := newMemory(blob(size)), time.Now()
+				if err := fetch.Run(t.Context(), these(f), m, fetch.Options{Connections: 8, Hint: size}); err != nil {
+					t.Fatal(err)
+				}
+				m.verify(t)
+				took(t, began, c.all)
+				longest := int64(0)
+				for _, a := range f.asked {
+					longest = max(longest, a[1]-a[0])
+				}
+				t.Log(time.Since(began), len(f.asked), longest)
+				if longest < c.least || longest > c.most {
+					t.Errorf("%d bytes were asked for at once: %v", longest, f.asked)
+				}
+			})
+		})
+	}
+}

@@ -10,9 +10,10 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// bufferSize is what is read at most before it is written: enough that a write
-// costs little beside its bytes, little enough that 64 transfers hold 16 MiB.
-const bufferSize = 256 << 10
+// bufferSize is what is read at most before it is written: all that a connection
+// has ready at a time (egress reads 128 KiB ahead, and a record of TLS may be begun),
+// so that a write costs little beside its bytes; 64 transfers hold 9 MiB.
+const bufferSize = 144 << 10
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, bufferSize); return &b }}
 
