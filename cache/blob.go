@@ -181,7 +181,7 @@ func (c *Cache) getHashed(k key, quiet bool) (*Blob, error) {
 	if err != nil {
 		return nil, err
 	}
-	got, err := hashFile(f)
+	got, err := hashFile(f, nil)
 	if err != nil {
 		_ = f.Close()
 		return nil, c.lost(k, Unreadable, err)

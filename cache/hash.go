@@ -80,8 +80,9 @@ func (f *Fill) catchUp() {
 	f.unref()
 }
 
-// hashFile reads f to its end.
-func hashFile(f *os.File) (key, error) {
+// hashFile reads f to its end. pace, if there is one, is told how many bytes were read,
+// and its error ends that.
+func hashFile(f *os.File, pace func(n int64) error) (key, error) {
 	h := sha256.New()
 	buf := hashPool.Get().(*[]byte)
 	defer hashPool.Put(buf)
@@ -91,6 +92,9 @@ func hashFile(f *os.File) (key, error) {
 		off += int64(n)
 		if errors.Is(err, io.EOF) {
 			return key(h.Sum(nil)), nil
+		}
+		if err == nil && pace != nil {
+			err = pace(int64(n))
 		}
 		if err != nil {
 			return key{}, err

@@ -87,7 +87,7 @@ func (c *Cache) replaceIndex() error {
 		was = key{}
 	} else {
 		if was == (key{}) {
-			was, _ = hashFile(f)
+			was, _ = hashFile(f, nil)
 		}
 		_ = f.Close()
 	}

@@ -2,10 +2,8 @@ package cache
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -180,7 +178,7 @@ func (r *readBack) compare(ctx context.Context, k key) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	got, err := r.hash(ctx, f)
+	got, err := hashFile(f, func(n int64) error { return r.pace(ctx, n) })
 	if err != nil || got != k {
 		return false, err
 	}
@@ -193,27 +191,6 @@ func (r *readBack) compare(ctx context.Context, k key) (bool, error) {
 		c.soon()
 	}
 	return true, nil
-}
-
-// hash is hashFile, at the rate that is allowed.
-func (r *readBack) hash(ctx context.Context, f *os.File) (key, error) {
-	h := sha256.New()
-	buf := hashPool.Get().(*[]byte)
-	defer hashPool.Put(buf)
-	for off := int64(0); ; {
-		n, err := f.ReadAt(*buf, off)
-		h.Write((*buf)[:n])
-		off += int64(n)
-		if errors.Is(err, io.EOF) {
-			return key(h.Sum(nil)), nil
-		}
-		if err != nil {
-			return key{}, err
-		}
-		if err := r.pace(ctx, int64(n)); err != nil {
-			return key{}, err
-		}
-	}
 }
 
 // pace waits until n more bytes are within Rate.

@@ -31,7 +31,7 @@ type leaf struct {
 // leafKey is the name a host's leaf is kept under: those of the TLS door share
 // one, since a client may name this machine in any of these ways.
 func leafKey(name string) string {
-	if isDoorHost(name) {
+	if IsDoorHost(name) {
 		return doorHosts[0]
 	}
 	return name
@@ -39,7 +39,7 @@ func leafKey(name string) string {
 
 // mayMint reports whether name is covered. s.mu is held.
 func (s *Store) mayMint(name string) bool {
-	return isDoorHost(name) || slices.ContainsFunc(s.covered, func(p string) bool { return matches(p, name) })
+	return IsDoorHost(name) || slices.ContainsFunc(s.covered, func(p string) bool { return matches(p, name) })
 }
 
 // mint returns the leaf of name, making it if the kept one does not serve any
@@ -60,7 +60,7 @@ func (s *Store) mint(name string, now time.Time) (*tls.Certificate, error) {
 		return nil, fmt.Errorf("local CA: none in force permits %s; run: pulley ca rotate", name)
 	}
 	names := []string{name}
-	if key != name || isDoorHost(name) {
+	if key != name || IsDoorHost(name) {
 		names = slices.DeleteFunc(DoorHosts(), func(n string) bool { return !s.authorities[i].permits(n) })
 	}
 	l, err := s.authorities[i].mintLeaf(names, now)

@@ -31,11 +31,8 @@ var doorHosts = []string{
 // TLS door carries.
 func DoorHosts() []string { return slices.Clone(doorHosts) }
 
-// IsDoorHost reports whether a name is one of [DoorHosts].
+// IsDoorHost reports whether a name, normalised, is one of [DoorHosts].
 func IsDoorHost(name string) bool { return slices.Contains(doorHosts, name) }
-
-// isDoorHost reports whether name, normalised, belongs to the TLS door.
-func isDoorHost(name string) bool { return slices.Contains(doorHosts, name) }
 
 // normalHost returns the bare host of "host", "host:port", "*.host", an address
 // or a bracketed address: lower case, no port, no trailing dot. "" if it is none.

@@ -174,7 +174,7 @@ func (s *Store) missing(covered []string) []nameSet {
 		name = permittedForm(name)
 		ip, isIP := parseIP(name)
 		switch {
-		case isDoorHost(name) || permitted(name):
+		case IsDoorHost(name) || permitted(name):
 		case isIP:
 			sets = append(sets, nameSet{ips: []netip.Addr{ip}})
 		case !slices.Contains(registries.dns, name):
@@ -255,7 +255,7 @@ func (s *Store) stillWanted(a *authority) nameSet {
 		}
 	}
 	in := func(name string) bool {
-		return isDoorHost(name) || slices.ContainsFunc(s.covered, func(c string) bool { return permittedForm(c) == name })
+		return IsDoorHost(name) || slices.ContainsFunc(s.covered, func(c string) bool { return permittedForm(c) == name })
 	}
 	for _, name := range all.dns {
 		if in(name) {

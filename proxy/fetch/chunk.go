@@ -44,12 +44,9 @@ func (r *run) portion(c choice, claim Claim) (loose bool) {
 	if end < 0 {
 		left = r.size() - off // by the hint
 	}
-	n := chunk(c.rate, largest, span)
-	if span == 0 {
-		n = min(n, enough(c.rate, firstByte))
-		if grain > 0 {
-			n = min(n, grain)
-		}
+	n := min(chunk(c.rate, largest, span), enough(c.rate, firstByte, span))
+	if grain > 0 && span == 0 {
+		n = min(n, grain)
 	}
 	least := max(int64(c.rate*max(lastTime, 4*firstByte).Seconds()), lastChunk)
 	if span > 0 {
@@ -99,10 +96,13 @@ func chunk(rate float64, largest int64, span time.Duration) int64 {
 	return n
 }
 
-// enough is what a fast connection is given at most, to a source that takes so long to
-// begin, 0 unknown, and whose requests nobody counts.
-func enough(rate float64, first time.Duration) int64 {
-	return max(int64(rate*first.Seconds()/requestShare), fastChunk)
+// enough is the most that a connection of that rate, 0 unknown, is given. First is how
+// long its source takes to begin, 0 unknown; span as for chunk.
+func enough(rate float64, first, span time.Duration) int64 {
+	if span > 0 {
+		return maxChunk
+	}
+	return min(max(int64(rate*first.Seconds()/requestShare), fastChunk), maxChunk)
 }
 
 // widen cuts the first claim, which goes to the end of a blob that turns out to be
@@ -113,11 +113,7 @@ func (r *run) widen(w *worker) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	most := int64(fastChunk)
-	if w.peer.span > 0 {
-		most = maxChunk
-	}
-	w.limit(min(max(r.size()/int64(r.Connections), minChunk), most))
+	w.limit(min(max(r.size()/int64(r.Connections), minChunk), enough(w.peer.rate, w.peer.first, w.peer.span)))
 }
 
 // squeeze cuts claims that go on for long while another one waits: somebody wants
