@@ -10,8 +10,8 @@ import (
 )
 
 // reasoned is a connection through a command, docker's over ssh. When the command has
-// ended, docker's own tells why to who reads; who writes may be first, and learns no
-// more than that there is no pipe any more.
+// ended, docker's own tells why to who reads, and closes the pipes; who writes, whether
+// before or after, learns no more than that there is no pipe any more.
 type reasoned struct {
 	net.Conn
 	mu  sync.Mutex // held by who reads
@@ -44,8 +44,8 @@ func (c *reasoned) Read(p []byte) (int, error) {
 
 func (c *reasoned) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	if err == nil || errors.Is(err, os.ErrClosed) {
-		return n, err
+	if err == nil {
+		return n, nil
 	}
 	_, _ = c.Read(make([]byte, 1)) // there is nobody for what it may be
 	c.mu.Lock()
