@@ -132,6 +132,11 @@ func ReadFailed(err error) bool {
 		errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ESTALE) // of sendfile(2)
 }
 
+// CannotRead reports whether err is of something that is there, as far as is known, and
+// cannot be read now: the disk fails, or too many files are open. It may be as it should
+// be all the same, so nothing may take it for gone that could not be had again.
+func CannotRead(err error) bool { return isUnreadable(err) && maybeGood(err) }
+
 // HeldError says which process holds the cache directory.
 type HeldError struct {
 	Dir string

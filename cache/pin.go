@@ -92,7 +92,7 @@ func (c *Cache) disownTag(n Name, tag, ref string) error {
 	path := c.tagPath(n, tag)
 	t, err := c.readTag(n, tag, ref, path)
 	switch {
-	case unreadNow(err):
+	case CannotRead(err):
 		return err
 	case err == nil && t.Pinned:
 		t.Checked = time.Time{}
@@ -117,10 +117,6 @@ func isUnreadable(err error) bool {
 	var miss *MissError
 	return errors.As(err, &miss) && miss.Reason == Unreadable
 }
-
-// unreadNow reports whether a ref file cannot be read now, and may be as it should be all
-// the same: what is in it must not be lost.
-func unreadNow(err error) bool { return isUnreadable(err) && maybeGood(err) }
 
 // Hold keeps a blob from being evicted until release is called, whether it is
 // stored already or not. It may be called more than once.

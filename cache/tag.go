@@ -97,7 +97,7 @@ func (c *Cache) setTag(t Tag, ref string, k key) error {
 	c.refs.mu.Lock()
 	defer c.refs.mu.Unlock()
 	old, err := c.readTag(t.Name, t.Tag, ref, path)
-	if unreadNow(err) {
+	if CannotRead(err) {
 		return err
 	}
 	same := err == nil && old.same(t) && (old.Pinned || !t.Pinned)
@@ -411,7 +411,7 @@ func (c *Cache) flushTag(path string) error {
 	}
 	now, err := c.readTag(t.Name, t.Tag, ref, path)
 	switch {
-	case unreadNow(err):
+	case CannotRead(err):
 		return err
 	case isUnreadable(err):
 		t.Pinned = t.Pinned || c.store.pinned(t.Name, t.Tag)

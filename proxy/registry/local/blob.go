@@ -37,6 +37,9 @@ func (r *Registry) blob(w http.ResponseWriter, req *request) error {
 	}
 	b, err := r.get(req.name, req.Digest)
 	if err != nil {
+		if req.Method == http.MethodHead && cache.CannotRead(err) {
+			err = &cache.MissError{Digest: req.Digest, Reason: cache.Absent} // who pushes sends it again, which mends it
+		}
 		return missing(err, registry.BlobUnknown, "this blob is not in "+req.name.String())
 	}
 	defer func() { _ = b.Close() }()
@@ -52,10 +55,11 @@ func serve(w http.ResponseWriter, req *request, b *cache.Blob, mediaType string)
 	http.ServeContent(w, req.Request, "", time.Time{}, b.File())
 }
 
-// missing answers for a miss; what else went wrong is the cache's.
+// missing answers for a miss; what else went wrong is the cache's. What is here and
+// cannot be read is no miss: it is not to be had anywhere else.
 func missing(err error, code registry.Code, message string) error {
 	var miss *cache.MissError
-	if errors.As(err, &miss) || errors.Is(err, cache.ErrUnsupported) {
+	if !cache.CannotRead(err) && errors.As(err, &miss) || errors.Is(err, cache.ErrUnsupported) {
 		return refuse(http.StatusNotFound, code, message)
 	}
 	return err

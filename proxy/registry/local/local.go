@@ -184,6 +184,9 @@ func (r *Registry) answer(w http.ResponseWriter, req *request, err error) {
 	var no *refusalError
 	switch {
 	case errors.As(err, &no):
+	case cache.CannotRead(err):
+		no = refuse(http.StatusInternalServerError, registry.Unknown, "the disk of the cache cannot be read; see pulley log")
+		r.opt.Log.Error("local: an image is here and cannot be read", "repository", req.name.String(), "err", err)
 	case cache.IsLocal(err):
 		no = unkept(err)
 		r.opt.Log.Warn("local: a push could not be kept", "repository", req.name.String(), "err", err)
