@@ -168,8 +168,13 @@ func TestABrokenBodyEndsTheConnection(t *testing.T) {
 			for door, c := range map[string]net.Conn{"own port": p.connect(), "intercepted": site} {
 				statuses, all := converse(t, c, sent)
 				statuses = slices.DeleteFunc(statuses, func(s int) bool { return s == http.StatusContinue })
-				if read := strings.HasPrefix(broken, "Expect") && (how == "read" || how == "begun"); !read && len(statuses) != 1 {
-					t.Errorf("%s, %s, %.40q: %d answers:\n%s", door, how, broken, len(statuses), all)
+				// Whoever takes the body, by closing it too since Go 1.26.9, takes the three bytes that come: what is behind them
+				// begins no request.
+				if taken := strings.HasPrefix(broken, "Expect") && how != "left"; taken && len(statuses) == 2 && statuses[1] == http.StatusBadRequest {
+					continue
+				}
+				if len(statuses) != 1 {
+					t.Errorf("%s, %s, %.40q: answers %v:\n%s", door, how, broken, statuses, all)
 				}
 			}
 		}
