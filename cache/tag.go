@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -249,10 +250,11 @@ const refMax = 64 << 10
 
 var errRef = errors.New("not what this cache writes")
 
-// maybeGood reports whether an error of readRef says nothing of the file: it is there, as
-// far as is known, and could not be read.
+// maybeGood reports whether an error of reading a file says nothing of what is in it: it is
+// there, as far as is known, and the system could not read it.
 func maybeGood(err error) bool {
-	return err != nil && !errors.Is(err, errRef) && !errors.Is(err, fs.ErrNotExist)
+	var system syscall.Errno
+	return errors.As(err, &system) && !errors.Is(err, fs.ErrNotExist)
 }
 
 func readRef(path string) (refFile, error) {

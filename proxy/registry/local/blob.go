@@ -37,8 +37,8 @@ func (r *Registry) blob(w http.ResponseWriter, req *request) error {
 	}
 	b, err := r.get(req.name, req.Digest)
 	if err != nil {
-		if req.Method == http.MethodHead && cache.CannotRead(err) {
-			err = &cache.MissError{Digest: req.Digest, Reason: cache.Absent} // who pushes sends it again, which mends it
+		if req.Method == http.MethodHead && cache.CannotRead(err) { // who pushes sends it again, which mends it
+			return refuse(http.StatusNotFound, registry.BlobUnknown, "this blob cannot be read")
 		}
 		return missing(err, registry.BlobUnknown, "this blob is not in "+req.name.String())
 	}

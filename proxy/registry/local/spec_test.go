@@ -41,7 +41,8 @@ func TestPullingManifests(t *testing.T) {
 		}
 	}
 	// "If the manifest is not found in the repository, the response code MUST be 404 Not Found."
-	for _, path := range []string{repo + "/manifests/2", repo + "/manifests/" + absent, "local/none/manifests/1", repo + "/manifests/.INVALID", repo + "/manifests/" + sha512d} {
+	layer, large := m.Layers[0].Digest.String(), s.pushBlob(repo, make([]byte, 5<<20)).String() // which are there, and are none
+	for _, path := range []string{repo + "/manifests/" + layer, repo + "/manifests/" + large, repo + "/manifests/2", repo + "/manifests/" + absent, "local/none/manifests/1", repo + "/manifests/.INVALID", repo + "/manifests/" + sha512d} {
 		s.want(http.StatusNotFound, "MANIFEST_UNKNOWN", "GET", "/v2/"+path, nil)
 		s.want(http.StatusNotFound, "", "HEAD", "/v2/"+path, nil)
 	}
