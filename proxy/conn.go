@@ -39,6 +39,7 @@ type conn struct {
 
 // Close closes the connection and counts it off. It may be called again.
 func (c *conn) Close() error {
+	c.run.crew.before.remove(c)
 	if c.leave != nil {
 		c.leave()
 	}

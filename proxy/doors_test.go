@@ -20,7 +20,6 @@ import (
 
 	"pulley/internal/config"
 	"pulley/proxy/ca"
-	"pulley/proxy/registry"
 )
 
 func TestOwnPort(t *testing.T) {
@@ -338,75 +337,6 @@ func TestAllow(t *testing.T) {
 		if strings.Contains(string(got), "own /healthz") != want {
 			t.Errorf("allow %q: got %q", list, got)
 		}
-	}
-}
-
-func TestServeDrains(t *testing.T) {
-	p := newPort(t, options{})
-	p.tcpServer("echo.test:9", echo)
-	running, finish := make(chan struct{}), make(chan struct{})
-	p.host = func(w http.ResponseWriter, r *http.Request, _ registry.Target) {
-		fmt.Fprint(w, "begun, ")
-		_ = http.NewResponseController(w).Flush()
-		close(running)
-		<-finish
-		fmt.Fprint(w, "done")
-	}
-	tunnel := p.tunnel("echo.test:9", "x")
-	wantRead(t, tunnel, "x")
-	silent := p.tunnel(hubHost+":443", "")
-	idle := tls.Client(p.tunnel(hubHost+":443", ""), &tls.Config{RootCAs: p.roots(), ServerName: hubHost})
-	if err := idle.Handshake(); err != nil {
-		t.Fatal(err)
-	}
-	resp, err := p.client().Get("https://" + hubHost + "/v2/")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	<-running
-	stopped := make(chan error, 1)
-	go func() { stopped <- p.stop() }()
-	wantEOF(t, silent)
-	wantEOF(t, idle)
-	p.untilClosed()
-	select {
-	case err := <-stopped:
-		t.Fatalf("stopped before the request was done: %v", err)
-	default:
-	}
-	close(finish)
-	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "begun, done" {
-		t.Errorf("got %q, %v", body, err)
-	}
-	if err := <-stopped; err != nil {
-		t.Error(err)
-	}
-	wantEOF(t, tunnel)
-}
-
-func TestDrainingEndsInTime(t *testing.T) {
-	p := newPort(t, options{timeouts: Timeouts{Drain: 50 * time.Millisecond}})
-	running := make(chan struct{})
-	p.host = func(w http.ResponseWriter, r *http.Request, _ registry.Target) {
-		close(running)
-		<-r.Context().Done()
-	}
-	client := p.client()
-	failed := make(chan error, 1)
-	go func() {
-		resp, err := client.Get("https://" + hubHost + "/v2/")
-		if err == nil {
-			_ = resp.Body.Close()
-		}
-		failed <- err
-	}()
-	<-running
-	if err := p.stop(); err != nil {
-		t.Error(err)
-	}
-	if err := <-failed; err == nil {
-		t.Error("the request looks complete")
 	}
 }
 

@@ -80,7 +80,7 @@ func (st *site) is(scheme, hostport string) bool {
 
 // intercept answers for st on c, a connection the client believes to lead there.
 func (r *run) intercept(c *conn, st *site) {
-	defer r.crew.early(c)()
+	r.crew.before.add(c)
 	if err := c.fill(r.s.opt.Timeouts.FirstByte); err != nil {
 		r.s.opt.Log.Debug("client silent after connecting to a registry", "host", st.hostport, "err", err)
 		_ = c.Close()
@@ -95,6 +95,7 @@ func (r *run) intercept(c *conn, st *site) {
 		// Plain HTTP to a registry that is not configured so is none of ours: it is
 		// tunnelled, and its real server says what it thinks of that.
 		st.setScheme("http")
+		r.crew.before.remove(c)
 		r.hand(c)
 	default:
 		c.site = nil

@@ -117,7 +117,7 @@ func (r *run) welcome(nc net.Conn) {
 	if c.leave, ok = r.s.admit(nc, c.client); !ok {
 		return
 	}
-	defer r.crew.early(c)()
+	r.crew.before.add(c)
 	r.sort(c)
 }
 
@@ -274,12 +274,17 @@ func (s *closers) closeAll() {
 }
 
 // crew is the goroutines of a run and the connections they hold.
+//
+// A client's connection is in before while nobody knows what it is for. Whoever has
+// it puts it there, and takes it out before giving it to somebody else: who did that
+// afterwards would take out what the other one has put in. Its closing takes it out,
+// too.
 type crew struct {
 	mu      sync.Mutex
 	n       int
 	waiting chan struct{} // closed when n has gone down to rest; nil unless asked for
 	rest    int
-	before  closers // connections whose purpose is not known yet
+	before  closers
 	tunnels closers
 }
 
@@ -307,15 +312,10 @@ func (w *crew) leave() {
 	}
 }
 
-// early notes that c is in a handshake; the result ends that.
-func (w *crew) early(c io.Closer) (done func()) {
-	w.before.add(c)
-	return func() { w.before.remove(c) }
-}
-
 // tunnel notes that c is an end of a tunnel; the result ends that.
 func (w *crew) tunnel(c io.Closer) (done func()) {
 	w.tunnels.add(c)
+	w.before.remove(c)
 	return func() { w.tunnels.remove(c) }
 }
 

@@ -15,7 +15,10 @@ func (r *run) tlsDoor(c *conn) {
 		return
 	}
 	_ = c.SetDeadline(time.Time{})
-	r.sort(&conn{Conn: tc, run: r, door: doorTLS, client: c.client, state: tc})
+	inner := &conn{Conn: tc, run: r, door: doorTLS, client: c.client, state: tc}
+	r.crew.before.add(inner)
+	r.crew.before.remove(c)
+	r.sort(inner)
 }
 
 // newDoorTLS is the TLS configuration of our own port: the certificate from

@@ -40,7 +40,13 @@ func (r *run) upgrade(w http.ResponseWriter, req *http.Request, c *conn, hostpor
 	// Until the protocol has changed, the end of the request ends this connection.
 	stop := context.AfterFunc(req.Context(), func() { _ = up.Close() })
 	defer stop()
-	defer r.crew.tunnel(up)()
+	let := r.crew.tunnel(up)
+	joined := false
+	defer func() {
+		if !joined { // else it is join's
+			let()
+		}
+	}()
 
 	resp, br, err := exchange(req, up)
 	if err != nil {
@@ -76,6 +82,7 @@ func (r *run) upgrade(w http.ResponseWriter, req *http.Request, c *conn, hostpor
 		_ = up.Close()
 		return
 	}
+	joined = true
 	r.crew.start(func() {
 		defer r.crew.tunnel(nc)()
 		r.join(nc.(*conn), up, hostport, ReasonUpgrade, begin)
