@@ -113,6 +113,7 @@ func TestKnownHosts(t *testing.T) {
 			p := waytest.NewPerson(t, m)
 			p.Config(tt.config)
 			tt.prepare(p)
+			t.Setenv("TMPDIR", t.TempDir())
 			c := newClient(t, p, m.URL())
 			err := try(t.Context(), c.Client, live)
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
