@@ -9,14 +9,15 @@ import (
 	"testing"
 	"time"
 
-	socks "golang.org/x/net/proxy"
-
 	"pulley/proxy/registry"
 )
 
+// TestServeDrains: a port that ends waits for requests, and for nobody who has none. Tunnels go on as long, also those that go
+// past us only because we cannot stand in for the host.
 func TestServeDrains(t *testing.T) {
 	p := newPort(t, options{})
 	p.tcpServer("echo.test:9", echo)
+	p.tcpServer(hubHost+":443", echo)
 	running, finish := make(chan struct{}), make(chan struct{})
 	p.host = func(w http.ResponseWriter, r *http.Request, _ registry.Target) {
 		fmt.Fprint(w, "begun, ")
@@ -25,8 +26,14 @@ func TestServeDrains(t *testing.T) {
 		<-finish
 		fmt.Fprint(w, "done")
 	}
-	tunnel := p.tunnel("echo.test:9", "x")
-	wantRead(t, tunnel, "x")
+	tunnels := map[string]net.Conn{
+		"not a registry":    p.tunnel("echo.test:9", "x"),
+		"no TLS":            p.tunnel(hubHost+":443", "x"),
+		"no TLS, by SOCKS5": p.socksTunnel(hubHost, 443, "x"),
+	}
+	for _, c := range tunnels {
+		wantRead(t, c, "x")
+	}
 	silent := p.tunnel(hubHost+":443", "")
 	idle := tls.Client(p.tunnel(hubHost+":443", ""), &tls.Config{RootCAs: p.roots(), ServerName: hubHost})
 	if err := idle.Handshake(); err != nil {
@@ -48,6 +55,10 @@ func TestServeDrains(t *testing.T) {
 		t.Fatalf("stopped before the request was done: %v", err)
 	default:
 	}
+	for name, c := range tunnels {
+		fmt.Fprint(c, name)
+		wantRead(t, c, name)
+	}
 	close(finish)
 	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "begun, done" {
 		t.Errorf("got %q, %v", body, err)
@@ -55,7 +66,9 @@ func TestServeDrains(t *testing.T) {
 	if err := <-stopped; err != nil {
 		t.Error(err)
 	}
-	wantEOF(t, tunnel)
+	for _, c := range tunnels {
+		wantEOF(t, c)
+	}
 }
 
 func TestDrainingEndsInTime(t *testing.T) {
@@ -83,14 +96,10 @@ func TestDrainingEndsInTime(t *testing.T) {
 	}
 }
 
-// TestWhoHasAskedNothingIsNotWaitedFor: the port ends at once for clients that are connected with a registry and have sent
-// nothing, by whichever door they came.
+// TestWhoHasAskedNothingIsNotWaitedFor: the port ends at once for clients that have not asked for anything, of the port itself or
+// of the registry that they are connected with, by whichever door they came.
 func TestWhoHasAskedNothingIsNotWaitedFor(t *testing.T) {
 	p := newPort(t, options{})
-	d, err := socks.SOCKS5("tcp", p.addr, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	inTLS := func() net.Conn {
 		c := tls.Client(p.connect(), &tls.Config{RootCAs: p.roots(), ServerName: "localhost"})
 		if err := c.Handshake(); err != nil {
@@ -103,14 +112,7 @@ func TestWhoHasAskedNothingIsNotWaitedFor(t *testing.T) {
 		"CONNECT":        func() net.Conn { return p.tunnel(hubHost+":443", "") },
 		"CONNECT in TLS": func() net.Conn { return p.connectOver(inTLS(), hubHost+":443", "") },
 		"TLS":            inTLS,
-		"SOCKS5": func() net.Conn {
-			c, err := d.Dial("tcp", hubHost+":443")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = c.Close() })
-			return c
-		},
+		"SOCKS5":         func() net.Conn { return p.socksTunnel(hubHost, 443, "") },
 	}
 	silent := make(map[string][]net.Conn)
 	for range 20 {
@@ -130,55 +132,5 @@ func TestWhoHasAskedNothingIsNotWaitedFor(t *testing.T) {
 				t.Fatal(door)
 			}
 		}
-	}
-}
-
-// TestTunnelsLastAsLongAsRequests: what goes past us goes on while the port waits for requests, also where it is past us only
-// because we cannot stand in for the host.
-func TestTunnelsLastAsLongAsRequests(t *testing.T) {
-	p := newPort(t, options{})
-	p.tcpServer(hubHost+":443", echo)
-	running, finish := make(chan struct{}), make(chan struct{})
-	p.mirror = func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "begun, ")
-		_ = http.NewResponseController(w).Flush()
-		close(running)
-		<-finish
-		_, _ = io.WriteString(w, "done")
-	}
-	d, err := socks.SOCKS5("tcp", p.addr, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bySOCKS, err := d.Dial("tcp", hubHost+":443")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer bySOCKS.Close()
-	tunnels := map[string]net.Conn{"CONNECT": p.tunnel(hubHost+":443", ""), "SOCKS5": bySOCKS}
-	for _, c := range tunnels {
-		fmt.Fprint(c, "no TLS")
-		wantRead(t, c, "no TLS")
-	}
-	silent := p.connect()
-	long := p.connect()
-	fmt.Fprintf(long, "GET /v2/ HTTP/1.1\r\nHost: %s\r\n\r\n", p.addr)
-	<-running
-	stopped := make(chan error, 1)
-	go func() { stopped <- p.stop() }()
-	wantEOF(t, silent)
-	for _, c := range tunnels {
-		fmt.Fprint(c, "still")
-		wantRead(t, c, "still")
-	}
-	close(finish)
-	if _, body := readResponse(t, long); body != "begun, done" {
-		t.Errorf("the request got %q", body)
-	}
-	if err := <-stopped; err != nil {
-		t.Error(err)
-	}
-	for _, c := range tunnels {
-		wantEOF(t, c)
 	}
 }

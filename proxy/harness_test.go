@@ -404,7 +404,7 @@ func isTimeout(err error) bool {
 }
 
 // wantRead fails unless exactly want comes next.
-func wantRead(t *testing.T, r io.Reader, want string) {
+func wantRead(t testing.TB, r io.Reader, want string) {
 	t.Helper()
 	got := make([]byte, len(want))
 	if n, err := io.ReadFull(r, got); err != nil || string(got) != want {

@@ -19,6 +19,16 @@ func socksRequest(command byte, host string, port int) string {
 	return "\x05\x01\x00" + "\x05" + string(command) + "\x00\x03" + string(byte(len(host))) + host + string([]byte{byte(port >> 8), byte(port)})
 }
 
+// socksTunnel is tunnel by SOCKS5.
+func (p *port) socksTunnel(host string, port int, early string) net.Conn {
+	p.t.Helper()
+	c := p.connect()
+	fmt.Fprint(c, socksRequest(1, host, port)+early)
+	wantRead(p.t, c, "\x05\x00\x05\x00\x00\x01")
+	_, _ = io.ReadFull(c, make([]byte, 6)) // bound address
+	return c
+}
+
 // socksHTTP returns an HTTP client that uses the port as its SOCKS5 proxy.
 func (p *port) socksHTTP() *http.Client {
 	c := p.client()
@@ -64,10 +74,7 @@ func TestSOCKSIsIntercepted(t *testing.T) {
 func TestSOCKSEarlyBytes(t *testing.T) {
 	p := newPort(t, options{})
 	p.tcpServer("early.test:9", echo)
-	c := p.connect()
-	fmt.Fprint(c, socksRequest(1, "early.test", 9)+"early")
-	wantRead(t, c, "\x05\x00\x05\x00\x00\x01")
-	_, _ = io.ReadFull(c, make([]byte, 6)) // bound address
+	c := p.socksTunnel("early.test", 9, "early")
 	wantRead(t, c, "early")
 	fmt.Fprint(c, "late")
 	wantRead(t, c, "late")

@@ -40,13 +40,6 @@ func (r *run) upgrade(w http.ResponseWriter, req *http.Request, c *conn, hostpor
 	// Until the protocol has changed, the end of the request ends this connection.
 	stop := context.AfterFunc(req.Context(), func() { _ = up.Close() })
 	defer stop()
-	let := r.crew.tunnel(up)
-	joined := false
-	defer func() {
-		if !joined { // else it is join's
-			let()
-		}
-	}()
 
 	resp, br, err := exchange(req, up)
 	if err != nil {
@@ -82,7 +75,6 @@ func (r *run) upgrade(w http.ResponseWriter, req *http.Request, c *conn, hostpor
 		_ = up.Close()
 		return
 	}
-	joined = true
 	r.crew.start(func() {
 		defer r.crew.tunnel(nc)()
 		r.join(nc.(*conn), up, hostport, ReasonUpgrade, begin)
